@@ -1,0 +1,1 @@
+"""Layers made of layers: a combinator takes layers and returns a layer."""

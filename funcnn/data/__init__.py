@@ -1,0 +1,1 @@
+"""Data sets, loaders, batches and preprocessing."""

@@ -1,0 +1,347 @@
+"""What a layer is: a record of pure functions, and how layers compose.
+
+::
+
+    init(key, in_shape)                  -> Init(params, state, out_shape)
+    forward(params, state, x, mode)      -> Forward(output, state, residuals)
+    backward(params, residuals, doutput) -> Backward(params, input)
+
+``forward`` computes; ``backward`` is the transpose of its derivative at the same point: it takes the cotangent of the output and gives the
+cotangents of the parameters and of the input.  What forward keeps for backward are *residuals*: a small frozen class that each layer
+declares.  Their type is checked where a layer is made (:func:`layer`) and hidden afterwards (:class:`Residuals`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, Never, NewType, TypeAlias, TypeVar, TypeVarTuple, cast, overload
+
+import numpy as np
+from attrs import field, frozen
+
+from funcnn import tree
+from funcnn.errors import add_step, describe
+from funcnn.key import Key
+from funcnn.typing import Shape
+
+P = TypeVar("P")  # parameter tree
+S = TypeVar("S")  # state tree
+X = TypeVar("X")  # input
+X_co = TypeVar("X_co", covariant=True)  # cotangent of the input
+Y = TypeVar("Y")  # output
+Z = TypeVar("Z")  # output of a second layer
+Q = TypeVar("Q")  # parameter tree of a second layer
+T = TypeVar("T")  # state tree of a second layer
+R = TypeVar("R")  # residuals
+Ps = TypeVarTuple("Ps")
+Ss = TypeVarTuple("Ss")
+
+Residuals = NewType("Residuals", object)
+"""What a forward kept for its backward, with its type hidden: only the same layer's backward can read it."""
+
+
+@frozen
+class Train:
+    """Training mode: batch statistics are used and updated, dropout drops.  The key makes it reproducible."""
+
+    key: Key
+
+
+@frozen
+class Eval:
+    """Evaluation mode: running statistics, no dropout.
+
+    Parameters
+    ----------
+    residuals : bool
+        Whether ``forward`` keeps what ``backward`` needs.  :func:`funcnn.apply` says no: a chain then frees every
+        intermediate value as soon as it has been used.
+    """
+
+    residuals: bool = True
+
+
+Mode: TypeAlias = Train | Eval
+
+
+@frozen(eq=False)
+class Init(Generic[P, S]):
+    """What ``init`` gives: parameters, state and the shape of one output (without the batch axis)."""
+
+    params: P
+    state: S
+    out_shape: Shape
+
+
+@frozen(eq=False)
+class Forward(Generic[Y, S, R]):
+    """What ``forward`` gives: the output, the next state, and the residuals for ``backward``."""
+
+    output: Y
+    state: S
+    residuals: R
+
+
+_NOT_ASKED = object()
+
+
+@frozen(eq=False)
+class Backward(Generic[P, X_co]):
+    """What ``backward`` gives: the cotangents of the parameters and of the input."""
+
+    params: P
+    _input: X_co
+
+    @property
+    def input(self) -> X_co:
+        """The cotangent of the input.
+
+        Raises
+        ------
+        ValueError
+            When backward was called with ``input_grad=False``.
+        """
+        if self._input is _NOT_ASKED:
+            raise ValueError("the gradient with respect to the input was not computed: ask for it with input_grad=True")
+        return self._input
+
+
+def backward_without_input(params: P) -> Backward[P, Never]:
+    """Return the result of a backward that was told to leave out the cotangent of the input."""
+    return Backward(params, cast(Never, _NOT_ASKED))
+
+
+def comparable(function: object) -> object:
+    """Return what two equal functions share: partials of one function with equal arguments are equal."""
+    if isinstance(function, partial):
+        return (comparable(function.func), function.args, tuple(sorted(function.keywords.items())))
+    return function
+
+
+@frozen
+class Layer(Generic[P, S, X, Y]):
+    """A layer: a name and pure functions.  Make one with :func:`layer`, compose them with ``>>``.
+
+    Two layers made alike are equal, and a layer pickles, since its functions stand at module level with their
+    hyper-parameters bound by :class:`functools.partial`.  ``attrs.evolve(a_layer, backward=...)`` replaces the gradient.
+
+    Parameters
+    ----------
+    name : str
+        What messages and tables call it, such as ``dense(10)``.
+    init, forward, backward : callable
+        See the module's docstring.
+    random : bool
+        Whether forward draws random numbers in training: a chain gives such a layer a key of its own.
+    parts : tuple of Layer
+        The layers that this one is made of, if it is a combination.
+    combine : callable or None
+        Makes this layer again from (other) parts.
+    """
+
+    name: str
+    init: Callable[[Key, Shape], Init[P, S]] = field(eq=comparable, repr=False)
+    forward: Callable[[P, S, X, Mode], Forward[Y, S, Residuals]] = field(eq=comparable, repr=False)
+    backward: Callable[[P, Residuals, Y], Backward[P, X]] = field(eq=comparable, repr=False)
+    random: bool = field(default=True, repr=False)
+    parts: tuple[Layer[object, object, object, object], ...] = field(default=(), eq=False, repr=False)
+    combine: Callable[[tuple[Layer[object, object, object, object], ...]], Layer[P, S, X, Y]] | None = field(
+        default=None, eq=False, repr=False
+    )
+
+    def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
+        """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""
+        return cast("Chain[tuple[P, Q], tuple[S, T], X, Z]", chain((self, other), Chain))
+
+
+class Chain(Layer[P, S, X, Y]):
+    """What ``>>`` makes: a composition to which a further ``>>`` appends."""
+
+    # The base class says that two parameter trees become a pair; that a chain's tuple grows by one instead is the very point.
+    def __rshift__(  # type: ignore[override]
+        self: Chain[tuple[*Ps], tuple[*Ss], X, Y], other: Layer[Q, T, Y, Z]
+    ) -> Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]:
+        """Append a layer: the parameter tree grows by one entry."""
+        return cast("Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]", chain((*self.parts, other), Chain))
+
+
+# Any: a chain holds layers of any types; the overloads of serial and of >> hold the neighbours to account.
+AnyLayer: TypeAlias = Layer[Any, Any, Any, Any]
+
+
+def define_layer(
+    name: str,
+    init: Callable[[Key, Shape], Init[P, S]],
+    forward: Callable[[P, S, X, Mode], Forward[Y, S, R]],
+    backward: Callable[[P, R, Y], Backward[P, X]],
+    *,
+    random: bool = True,
+) -> Layer[P, S, X, Y]:
+    """Make a layer of its functions; that forward and backward agree on the residuals is checked statically.
+
+    Parameters
+    ----------
+    name : str
+        What messages and tables call the layer.
+    init : callable
+        ``init(key, in_shape) -> Init(params, state, out_shape)``; shapes are without the batch axis.
+    forward : callable
+        ``forward(params, state, x, mode) -> Forward(output, state, residuals)``.
+    backward : callable
+        ``backward(params, residuals, doutput) -> Backward(params, input)``.  It may take a further argument ``input_grad=True``;
+        then, when that is False, it returns :func:`backward_without_input` of the parameters' gradient and saves the rest.
+    random : bool, optional
+        Whether forward draws random numbers in training.  When it does not, False saves making a key.
+
+    Returns
+    -------
+    Layer
+        Its ``init`` also checks the shape that it is given and marks the parameters read-only.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> double = fn.define_layer(
+    ...     "double",
+    ...     init=lambda key, in_shape: fn.Init((), (), in_shape),
+    ...     forward=lambda params, state, x, mode: fn.Forward(2 * x, state, ()),
+    ...     backward=lambda params, residuals, dy: fn.Backward(params, 2 * dy),
+    ... )
+    >>> fn.apply(double, (), (), np.ones((1, 2)))
+    array([[2., 2.]])
+    """
+    hidden = cast("Callable[[P, S, X, Mode], Forward[Y, S, Residuals]]", forward)
+    return Layer(
+        name,
+        partial(_checked_init, init),
+        hidden,
+        cast("Callable[[P, Residuals, Y], Backward[P, X]]", backward),
+        random,
+    )
+
+
+def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: Shape) -> Init[P, S]:
+    check_shape(in_shape)
+    made = init(key, in_shape)
+    tree.freeze((made.params, made.state))
+    return made
+
+
+def check_shape(shape: object) -> None:
+    """Raise unless the argument is the shape of one example: a tuple of integers of at least 1."""
+    if not isinstance(shape, tuple):
+        raise TypeError(f"in_shape is the shape of one example as a tuple such as (64,), got {shape!r}")
+    for axis, length in enumerate(shape):
+        if isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1:
+            raise ValueError(f"in_shape {shape!r}: axis {axis} is {length!r}, expected an integer of at least 1")
+
+
+# ------------------------------------------------------------------------------------------------- composition: the chain rule
+#
+#     y = f_n(... f_2(f_1(x)))        dx = f_1'^T(f_2'^T(... f_n'^T(dy)))
+#
+# The parameters, the state and the residuals of a chain are the tuples of its layers'.
+
+
+def chain(layers: tuple[AnyLayer, ...], kind: type[AnyLayer] = Layer) -> AnyLayer:
+    """Return the composition of layers, first to last: the untyped core of ``serial`` and ``>>``."""
+    if not layers:
+        raise ValueError("serial needs at least one layer")
+    for index, one in enumerate(layers):
+        if not isinstance(one, Layer):
+            raise TypeError(
+                f"serial takes layers, got {one!r} at position {index} (a factory is called first: relu(), not relu)"
+            )
+    selective = tuple(takes_input_grad(one) for one in layers)
+    return kind(
+        "serial",
+        partial(_chain_init, layers),
+        cast("Callable[..., Forward[object, tuple[object, ...], Residuals]]", partial(_chain_forward, layers)),
+        cast("Callable[..., Backward[tuple[object, ...], object]]", partial(_chain_backward, layers, selective)),
+        any(one.random for one in layers),
+        layers,
+        partial(chain, kind=kind),
+    )
+
+
+def takes_input_grad(layer: AnyLayer) -> bool:
+    """Tell whether a layer's backward can leave out the cotangent of its input."""
+    return "input_grad" in inspect.signature(layer.backward).parameters
+
+
+def params_only(layer: Layer[P, S, X, Y], params: P, residuals: Residuals, doutput: Y) -> Backward[P, X]:
+    """Call the backward of a layer that can leave out the cotangent of its input (see :func:`takes_input_grad`)."""
+    return cast("Callable[..., Backward[P, X]]", layer.backward)(params, residuals, doutput, input_grad=False)
+
+
+def _chain_init(
+    layers: tuple[AnyLayer, ...], key: Key, in_shape: Shape
+) -> Init[tuple[object, ...], tuple[object, ...]]:
+    check_shape(in_shape)
+    params, state, shape = [], [], in_shape
+    for index, layer in enumerate(layers):
+        try:
+            made = layer.init(key.child(index), shape)
+        except Exception as error:
+            add_step(error, index, layer.name, shape)
+            raise
+        params.append(made.params)
+        state.append(made.state)
+        shape = made.out_shape
+    return Init(tuple(params), tuple(state), shape)
+
+
+def _chain_forward(
+    layers: tuple[AnyLayer, ...], params: tuple[object, ...], state: tuple[object, ...], x: object, mode: Mode
+) -> Forward[object, tuple[object, ...], tuple[Residuals, ...]]:
+    for what, got in (("parameters", params), ("states", state)):
+        if type(got) is not tuple or len(got) != len(layers):
+            raise ValueError(f"a chain of {len(layers)} layers takes a tuple of as many {what}, got {describe(got)}")
+    keep = isinstance(mode, Train) or mode.residuals
+    states, residuals, index = [], [], 0
+    try:
+        for index, layer in enumerate(layers):
+            own = Train(mode.key.child(index)) if layer.random and isinstance(mode, Train) else mode
+            step = layer.forward(params[index], state[index], x, own)
+            x = step.output
+            states.append(step.state)
+            if keep:
+                residuals.append(step.residuals)
+    except Exception as error:
+        add_step(error, index, layers[index].name, x)
+        raise
+    return Forward(x, tuple(states), tuple(residuals))
+
+
+def _chain_backward(
+    layers: tuple[AnyLayer, ...],
+    selective: tuple[bool, ...],
+    params: tuple[object, ...],
+    residuals: tuple[Residuals, ...],
+    doutput: object,
+    input_grad: bool = True,
+) -> Backward[tuple[object, ...], object]:
+    if len(residuals) != len(layers):
+        raise ValueError(
+            f"a chain of {len(layers)} layers takes as many residuals, got {len(residuals)}: were they kept?"
+        )
+    first = 0  # the first layer whose backward is needed
+    if not input_grad:
+        while first < len(layers) and type(params[first]) is tuple and not params[first]:
+            first += 1
+    grads = list(params)  # the layers before the first have no parameters, and so no gradients either
+    index = len(layers) - 1
+    try:
+        while index > first or (index == first and (input_grad or not selective[first])):
+            step = layers[index].backward(params[index], residuals[index], doutput)
+            grads[index] = step.params
+            doutput = step._input
+            index -= 1
+        if index == first:
+            grads[first] = params_only(layers[first], params[first], residuals[first], doutput).params
+    except Exception as error:
+        add_step(error, index, layers[index].name, doutput)
+        raise
+    return Backward(tuple(grads), doutput if input_grad else _NOT_ASKED)

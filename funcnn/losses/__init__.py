@@ -1,0 +1,1 @@
+"""Losses: records of a value and its gradient, one file per family."""
