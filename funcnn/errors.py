@@ -43,9 +43,7 @@ def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
         When x has too few axes.
     """
     if not isinstance(x, np.ndarray):
-        raise TypeError(
-            f"{what} is {type(x).__name__}, expected a floating np.ndarray: use np.asarray(..., dtype=float)"
-        )
+        raise TypeError(f"{what} is {type(x).__name__}, expected a floating np.ndarray: use np.asarray(..., dtype=float)")
     if x.dtype.kind not in "fc":
         raise TypeError(f"{what} has dtype {x.dtype}, expected a floating one: use .astype(float)")
     if x.ndim < min_ndim:
@@ -84,9 +82,7 @@ def check_count(value: int, what: str, least: int = 1) -> None:
         raise ValueError(f"{what} is {value}, expected at least {least}")
 
 
-def check_range(
-    value: float, what: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False
-) -> None:
+def check_range(value: float, what: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False) -> None:
     """Raise unless a hyper-parameter is a number in [low, high] (an end that is open is excluded)."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{what} is {value!r}, expected a number")

@@ -251,9 +251,7 @@ def chain(layers: tuple[AnyLayer, ...], kind: type[AnyLayer] = Layer) -> AnyLaye
         raise ValueError("serial needs at least one layer")
     for index, one in enumerate(layers):
         if not isinstance(one, Layer):
-            raise TypeError(
-                f"serial takes layers, got {one!r} at position {index} (a factory is called first: relu(), not relu)"
-            )
+            raise TypeError(f"serial takes layers, got {one!r} at position {index} (a factory is called first: relu(), not relu)")
     selective = tuple(takes_input_grad(one) for one in layers)
     return kind(
         "serial",
@@ -276,9 +274,7 @@ def params_only(layer: Layer[P, S, X, Y], params: P, residuals: Residuals, doutp
     return cast("Callable[..., Backward[P, X]]", layer.backward)(params, residuals, doutput, input_grad=False)
 
 
-def _chain_init(
-    layers: tuple[AnyLayer, ...], key: Key, in_shape: Shape
-) -> Init[tuple[object, ...], tuple[object, ...]]:
+def _chain_init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shape) -> Init[tuple[object, ...], tuple[object, ...]]:
     check_shape(in_shape)
     params, state, shape = [], [], in_shape
     for index, layer in enumerate(layers):
@@ -324,9 +320,7 @@ def _chain_backward(
     input_grad: bool = True,
 ) -> Backward[tuple[object, ...], object]:
     if len(residuals) != len(layers):
-        raise ValueError(
-            f"a chain of {len(layers)} layers takes as many residuals, got {len(residuals)}: were they kept?"
-        )
+        raise ValueError(f"a chain of {len(layers)} layers takes as many residuals, got {len(residuals)}: were they kept?")
     first = 0  # the first layer whose backward is needed
     if not input_grad:
         while first < len(layers) and type(params[first]) is tuple and not params[first]:

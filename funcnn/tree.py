@@ -202,9 +202,7 @@ def check_structure(expected: object, got: object, what: str = "tree", path: str
     if isinstance(expected, np.ndarray) and isinstance(got, np.ndarray):
         return
     if type(expected) is not type(got):
-        raise ValueError(
-            f"{what}{path} is {_kind(got)}, expected {_kind(expected)}: both trees must have one structure"
-        )
+        raise ValueError(f"{what}{path} is {_kind(got)}, expected {_kind(expected)}: both trees must have one structure")
     ours, theirs = children(expected, path), children(got, path)
     if [step for step, _ in ours] != [step for step, _ in theirs]:
         raise ValueError(
@@ -282,8 +280,11 @@ def astype(tree: T, dtype: DTypeLike) -> T:
     (array([1.], dtype=float32),)
     """
     kind = np.dtype(dtype)
-    converted: list[Array] = [freeze(leaf.astype(kind)) if leaf.dtype.kind in "fc" else leaf for leaf in leaves(tree)]
-    return rebuild(tree, iter(converted))
+
+    def convert(leaf: Array) -> Array:
+        return freeze(leaf.astype(kind)) if leaf.dtype.kind in "fc" else leaf
+
+    return map(convert, tree)
 
 
 def freeze(tree: T) -> T:

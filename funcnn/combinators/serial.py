@@ -159,9 +159,7 @@ def serial(
     l10: Layer[P10, S10, X9, X10],
     l11: Layer[P11, S11, X10, X11],
     /,
-) -> Layer[
-    tuple[P1, P2, P3, P4, P5, P6, P7, P8, P9, P10, P11], tuple[S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11], X0, X11
-]: ...
+) -> Layer[tuple[P1, P2, P3, P4, P5, P6, P7, P8, P9, P10, P11], tuple[S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11], X0, X11]: ...
 @overload
 def serial(
     l1: Layer[P1, S1, X0, X1],

@@ -41,9 +41,7 @@ class DenseResiduals:
     x: Array  # (..., I)
 
 
-def init(
-    features: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape
-) -> Init[DenseParams, Empty]:
+def init(features: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape) -> Init[DenseParams, Empty]:
     weight = weight_init(key.child(0), (in_shape[-1], features))
     bias = bias_init(key.child(1), (features,))
     return Init(DenseParams(weight, bias), (), (*in_shape[:-1], features))
@@ -56,9 +54,7 @@ def forward(params: DenseParams, state: Empty, x: Array, mode: Mode) -> Forward[
     return Forward(y, state, DenseResiduals(x))
 
 
-def backward(
-    params: DenseParams, residuals: DenseResiduals, dy: Array, input_grad: bool = True
-) -> Backward[DenseParams, Array]:
+def backward(params: DenseParams, residuals: DenseResiduals, dy: Array, input_grad: bool = True) -> Backward[DenseParams, Array]:
     x, dy_rows = rows(residuals.x), rows(dy)
     grads = DenseParams(weight=x.T.dot(dy_rows), bias=sum_rows(dy_rows))
     if not input_grad:
@@ -108,6 +104,4 @@ def dense(
     (4, 2)
     """
     check_count(features, "features")
-    return define_layer(
-        f"dense({features})", partial(init, features, weight_init, bias_init), forward, backward, random=False
-    )
+    return define_layer(f"dense({features})", partial(init, features, weight_init, bias_init), forward, backward, random=False)

@@ -32,16 +32,12 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def forward_keeping_input(
-    function: Function, params: Empty, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, Saved]:
+def forward_keeping_input(function: Function, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Saved]:
     check_array(x, min_ndim=1)
     return Forward(function(x), state, Saved(x))
 
 
-def forward_keeping_output(
-    function: Function, params: Empty, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, Saved]:
+def forward_keeping_output(function: Function, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Saved]:
     check_array(x, min_ndim=1)
     y = function(x)
     return Forward(y, state, Saved(y))
@@ -58,6 +54,4 @@ def from_input(name: str, function: Function, pullback: Pullback) -> Layer[Empty
 
 def from_output(name: str, function: Function, pullback: Pullback) -> Layer[Empty, Empty, Array, Array]:
     """Make an elementwise layer of y = f(x) and the pullback (y, dy) -> dx."""
-    return define_layer(
-        name, init, partial(forward_keeping_output, function), partial(backward, pullback), random=False
-    )
+    return define_layer(name, init, partial(forward_keeping_output, function), partial(backward, pullback), random=False)
