@@ -1,0 +1,285 @@
+"""Every layer and every loss of the package, times every property that its gradient must have."""
+
+import pickle
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn import tree
+from funcnn.check import check_layer, check_loss
+from funcnn.layer import AnyLayer, Mode, takes_input_grad
+from tests.cases import LAYERS, LOSSES, LayerCase, LossCase
+from tests.walk import layer_factories, loss_factories
+
+MODES: dict[str, Mode] = {"train": fn.Train(fn.Key(5)), "eval": fn.Eval()}
+
+
+def test_every_layer_has_a_case() -> None:
+    assert sorted(LAYERS) == layer_factories(), "add the missing factories to LAYERS in tests/cases.py"
+
+
+def test_every_loss_has_a_case() -> None:
+    assert sorted(LOSSES) == loss_factories(), "add the missing factories to LOSSES in tests/cases.py"
+
+
+def layer_cases() -> Iterator[Any]:
+    for name, cases in LAYERS.items():
+        for index, case in enumerate(cases):
+            yield pytest.param(case, id=f"{name}-{case.label or index}")
+
+
+def loss_cases() -> Iterator[Any]:
+    for name, cases in LOSSES.items():
+        for index, case in enumerate(cases):
+            yield pytest.param(case, id=f"{name}-{case.label or index}")
+
+
+each_layer = pytest.mark.parametrize("case", layer_cases())
+each_loss = pytest.mark.parametrize("case", loss_cases())
+each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+
+
+def start(case: LayerCase, layer: AnyLayer) -> tuple[Any, Any]:
+    """Return parameters and a state with every leaf perturbed: zeros and ones would hide wrong terms."""
+    made = layer.init(fn.Key(3), case.shape)
+    generator = np.random.default_rng(11)
+
+    def perturb(leaf: Any) -> Any:
+        if leaf.dtype.kind != "f":
+            return leaf
+        return leaf * (1 + 0.1 * generator.random(leaf.shape)) + 0.05 * generator.random(leaf.shape)
+
+    return tree.map(perturb, made.params), tree.map(perturb, made.state)
+
+
+def checked(case: LayerCase, layer: AnyLayer, mode: Mode) -> fn.check.Report:
+    params, state = start(case, layer)
+    return check_layer(layer, case.x(), mode=mode, params=params, state=state)
+
+
+@each_layer
+@each_mode
+def test_gradient_of_every_leaf_is_proved(case: LayerCase, mode: Mode) -> None:
+    checked(case, case.make(), mode).raise_if_failed()
+
+
+def spoil(backward: Callable[..., Any], path: str, params: Any, residuals: Any, dy: Any) -> Any:
+    """Return a gradient with one leaf 0.1 % too large."""
+    pulled = backward(params, residuals, dy)
+
+    def factor(where: str, leaf: Any) -> Any:
+        return leaf * leaf.dtype.type(1.001) if where == path else leaf
+
+    def spoiled(what: str, value: Any) -> Any:
+        return tree.rebuild(value, iter([factor(what + where, leaf) for where, leaf in tree.walk(value)]))
+
+    return fn.Backward(spoiled("params", pulled.params), spoiled("input", pulled.input))
+
+
+@each_layer
+@each_mode
+def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase, mode: Mode) -> None:
+    layer = case.make()
+    params, state = start(case, layer)
+    made = layer.forward(params, state, case.x(), mode)
+    pulled = layer.backward(params, made.residuals, tree.map(lambda leaf: leaf + 1, made.output))
+    paths = ["params" + path for path in tree.paths(params)]
+    paths += ["input" + path for path, leaf in tree.walk(pulled.input) if leaf is not None and leaf.dtype.kind == "f"]
+    for path in paths:
+        spoiled = attrs.evolve(layer, backward=partial(spoil, layer.backward, path))
+        report = checked(case, spoiled, mode)
+        assert not report.ok, f"a gradient of {path} wrong by 0.1 % was passed"
+
+
+@each_layer
+@each_mode
+def test_gradient_has_the_structure_shape_and_dtype_of_the_parameters(case: LayerCase, mode: Mode) -> None:
+    layer = case.make()
+    for dtype in (np.float32, np.float64, np.longdouble):
+        params, state = (tree.astype(part, dtype) for part in start(case, layer))
+        x = tree.astype(case.x(), dtype)
+        made = layer.forward(params, state, x, mode)
+        pulled = layer.backward(params, made.residuals, made.output)
+        tree.check_like(params, pulled.params, "gradient")
+        tree.check_like(x, pulled.input, "input gradient")
+        tree.check_like(state, made.state, "state")
+        assert {leaf.dtype for leaf in tree.leaves(made.output)} == {np.dtype(dtype)}
+
+
+@each_layer
+@each_mode
+def test_nothing_given_is_written_to(case: LayerCase, mode: Mode) -> None:
+    layer = case.make()
+    params, state = (tree.freeze(part) for part in start(case, layer))
+    x = tree.freeze(case.x())
+    made = layer.forward(params, state, x, mode)
+    tree.freeze(made.output)
+    before = pickle.dumps((x, made.output, made.residuals))
+    first = layer.backward(params, made.residuals, made.output)
+    second = layer.backward(params, made.residuals, made.output)
+    assert pickle.dumps((x, made.output, made.residuals)) == before
+    assert tree.same((first.params, first.input), (second.params, second.input))
+    for leaf in tree.leaves((first.params, first.input)):
+        for given in tree.leaves((params, x)):
+            assert not np.shares_memory(leaf, given) or leaf.size == 0
+
+
+@each_layer
+@each_mode
+def test_same_key_same_output(case: LayerCase, mode: Mode) -> None:
+    layer = case.make()
+    params, state = start(case, layer)
+    first, second = (layer.forward(params, state, case.x(), mode) for _ in range(2))
+    assert tree.same((first.output, first.state), (second.output, second.state))
+    other = layer.forward(params, state, case.x(), fn.Train(fn.Key(77)) if isinstance(mode, fn.Train) else mode)
+    assert layer.random or tree.same(first.output, other.output), "a layer that draws random numbers must say random=True"
+
+
+@each_layer
+def test_init_tells_the_shape_of_the_output(case: LayerCase) -> None:
+    layer = case.make()
+    made = layer.init(fn.Key(3), case.shape)
+    assert tree.same(made.params, layer.init(fn.Key(3), case.shape).params)
+    assert all(not leaf.flags.writeable for leaf in tree.leaves((made.params, made.state)))
+    for mode in MODES.values():
+        output = layer.forward(made.params, made.state, case.x(), mode).output
+        assert output.shape == (case.batch, *made.out_shape)
+    assert fn.apply(layer, made.params, made.state, case.x()).shape == (case.batch, *made.out_shape)
+
+
+@each_layer
+def test_evaluation_without_residuals_gives_the_same_output(case: LayerCase) -> None:
+    layer = case.make()
+    params, state = start(case, layer)
+    kept = layer.forward(params, state, case.x(), fn.Eval())
+    assert tree.same(kept.output, fn.apply(layer, params, state, case.x()))
+
+
+@each_layer
+def test_a_batch_is_its_examples(case: LayerCase) -> None:
+    if not case.independent:
+        return
+    layer = case.make()
+    params, state = start(case, layer)
+    x = case.x()
+    whole = fn.apply(layer, params, state, x)
+    alone = [fn.apply(layer, params, state, tree.map(lambda leaf, i=i: leaf[i : i + 1], x)) for i in range(case.batch)]  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    np.testing.assert_allclose(whole, np.concatenate(alone), rtol=1e-12, atol=1e-13)
+
+
+@each_layer
+@each_mode
+def test_an_empty_batch_gives_an_empty_output_and_zero_gradients(case: LayerCase, mode: Mode) -> None:
+    if not case.independent and isinstance(mode, fn.Train):
+        return
+    layer = case.make()
+    params, state = start(case, layer)
+    made = layer.forward(params, state, case.x(batch=0), mode)
+    assert len(made.output) == 0
+    pulled = layer.backward(params, made.residuals, made.output)
+    assert all(not leaf.any() for leaf in tree.leaves(pulled.params))
+    tree.check_like(case.x(batch=0), pulled.input, "input gradient")
+
+
+@each_layer
+@each_mode
+def test_memory_layout_does_not_matter(case: LayerCase, mode: Mode) -> None:
+    layer = case.make()
+    params, state = start(case, layer)
+
+    def results(change: Callable[[Any], Any]) -> list[Any]:
+        made = layer.forward(params, state, tree.map(change, case.x()), mode)
+        pulled = layer.backward(params, made.residuals, tree.map(change, made.output))
+        return list(tree.leaves((made.output, pulled.params, pulled.input)))
+
+    plain = results(lambda leaf: leaf)
+    for change in (np.asfortranarray, lambda leaf: np.repeat(leaf, 2, axis=0)[::2], lambda leaf: leaf[::-1].copy()[::-1]):
+        for one, other in zip(plain, results(change), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+@each_layer
+@each_mode
+def test_complex_step_agrees(case: LayerCase, mode: Mode) -> None:
+    """The forward is an analytic function: its complex step is the directional derivative that backward transposes."""
+    layer = case.make()
+    params, state = start(case, layer)
+    x = case.x()
+    generator = np.random.default_rng(2)
+    if any(leaf.dtype.kind != "f" for leaf in tree.leaves(x)):
+        return
+    along = tree.map(lambda leaf: generator.normal(size=leaf.shape), (params, x))
+    moved_params, moved_x = tree.map(lambda leaf, u: leaf + 1e-30j * u, (params, x), along)
+    output = layer.forward(moved_params, state, moved_x, mode).output
+    made = layer.forward(params, state, x, mode)
+    dy = tree.map(lambda leaf: generator.normal(size=leaf.shape), made.output)
+    pulled = layer.backward(params, made.residuals, dy)
+    forwards = (output.imag / 1e-30 * dy).sum()
+    backwards = sum((u * g).sum() for u, g in zip(tree.leaves(along), tree.leaves((pulled.params, pulled.input)), strict=True))
+    np.testing.assert_allclose(forwards, backwards, rtol=1e-10, atol=1e-12)
+
+
+@each_layer
+def test_a_layer_pickles_and_equals_its_like(case: LayerCase) -> None:
+    layer = case.make()
+    assert layer == case.make()
+    assert pickle.loads(pickle.dumps(layer)) == layer
+
+
+@each_layer
+@each_mode
+def test_leaving_out_the_input_gradient_leaves_the_rest(case: LayerCase, mode: Mode) -> None:
+    layer = case.make()
+    if not takes_input_grad(layer):
+        return
+    params, state = start(case, layer)
+    made = layer.forward(params, state, case.x(), mode)
+    full = layer.backward(params, made.residuals, made.output)
+    backward: Any = layer.backward
+    part = backward(params, made.residuals, made.output, input_grad=False)
+    assert tree.same(full.params, part.params)
+    with pytest.raises(ValueError, match="input_grad=True"):
+        _ = part.input
+
+
+@each_loss
+def test_loss_gradient_is_proved(case: LossCase) -> None:
+    prediction, target = case.draw(np.random.default_rng(1), case.batch)
+    check_loss(case.make(), prediction, target).raise_if_failed()
+
+
+@each_loss
+def test_loss_gradient_spoiled_by_a_thousandth_is_caught(case: LossCase) -> None:
+    loss = case.make()
+    prediction, target = case.draw(np.random.default_rng(1), case.batch)
+    spoiled = attrs.evolve(
+        loss, backward=lambda residuals: tree.map(lambda leaf: leaf * leaf.dtype.type(1.001), loss.backward(residuals))
+    )
+    assert not check_loss(spoiled, prediction, target).ok
+
+
+@each_loss
+def test_loss_keeps_the_precision_and_its_arguments(case: LossCase) -> None:
+    loss = case.make()
+    prediction, target = case.draw(np.random.default_rng(1), case.batch)
+    for dtype in (np.float32, np.float64, np.longdouble):
+        given = tree.freeze(tree.astype(prediction, dtype))
+        made = loss.forward(given, tree.freeze(target))
+        assert made.value.dtype == dtype
+        assert np.ndim(made.value) == 0
+        first, second = loss.backward(made.residuals), loss.backward(made.residuals)
+        tree.check_like(given, first, "gradient")
+        assert tree.same(first, second)
+        assert not np.shares_memory(tree.leaves(first)[0], tree.leaves(given)[0])
+
+
+@each_loss
+def test_a_loss_pickles_and_equals_its_like(case: LossCase) -> None:
+    loss = case.make()
+    assert loss == case.make()
+    assert pickle.loads(pickle.dumps(loss)) == loss

@@ -1,0 +1,46 @@
+"""Find what the package offers by walking it, so that no case can be forgotten."""
+
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Iterator
+from types import ModuleType
+
+import funcnn
+from funcnn.layer import Layer
+from funcnn.losses.loss import Loss
+
+# Functions that make layers of functions or of an activation's formula: tools for writing factories, not factories.
+BUILDERS = {"define_layer", "define_loss", "chain", "from_input", "from_output", "map_layers"}
+
+
+def modules(*packages: str) -> Iterator[ModuleType]:
+    """Yield the modules of the named subpackages, or of the whole package."""
+    for info in pkgutil.walk_packages(funcnn.__path__, "funcnn."):
+        if not info.name.endswith("__main__") and (not packages or info.name.split(".")[1] in packages):
+            yield importlib.import_module(info.name)
+
+
+def factories(kind: type, *packages: str) -> list[str]:
+    """Return the names of the public functions that are annotated to return a Layer or a Loss."""
+    found = set()
+    for module in modules(*packages):
+        for name, function in vars(module).items():
+            if not inspect.isfunction(function) or function.__module__ != module.__name__ or name.startswith("_"):
+                continue
+            returned = typing.get_type_hints(function).get("return")
+            origin = typing.get_origin(returned) or returned
+            if inspect.isclass(origin) and issubclass(origin, kind) and name not in BUILDERS:
+                found.add(name)
+    return sorted(found)
+
+
+def layer_factories() -> list[str]:
+    """Return the names of all layer factories."""
+    return factories(Layer, "layers", "combinators", "models")
+
+
+def loss_factories() -> list[str]:
+    """Return the names of all loss factories."""
+    return factories(Loss, "losses")
