@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
 
-from funcnn.layer import Eval, Layer, Mode, params_only, takes_input_grad
+from funcnn.layer import Eval, Layer, Mode, params_only
 from funcnn.losses.loss import Loss
 from funcnn.typing import Scalar
 
@@ -100,17 +100,14 @@ def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunc
     >>> result.grads.bias.shape
     (1,)
     """
-    return partial(_loss_and_grad, model, loss, takes_input_grad(model))
+    return partial(_loss_and_grad, model, loss)
 
 
 def _loss_and_grad(
-    model: Layer[P, S, X, Y], loss: Loss[Y, T], selective: bool, params: P, state: S, x: X, target: T, mode: Mode
+    model: Layer[P, S, X, Y], loss: Loss[Y, T], params: P, state: S, x: X, target: T, mode: Mode
 ) -> LossAndGrad[P, S, Y]:
     network = model.forward(params, state, x, mode)
     scored = loss.forward(network.output, target)
     doutput = loss.backward(scored.residuals)
-    if selective:
-        pulled = params_only(model, params, network.residuals, doutput)
-    else:
-        pulled = model.backward(params, network.residuals, doutput)
+    pulled = params_only(model, params, network.residuals, doutput)
     return LossAndGrad(scored.value, pulled.params, network.state, network.output)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, Never, NewType, TypeAlias, TypeVar, TypeVarTuple, cast, overload
+from typing import Any, Generic, Never, NewType, TypeAlias, TypeVar, TypeVarTuple, cast
 
 import numpy as np
 from attrs import field, frozen
@@ -24,7 +24,7 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.errors import add_step, describe
 from funcnn.key import Key
-from funcnn.typing import Shape
+from funcnn.typing import Shape, Shapes
 
 P = TypeVar("P")  # parameter tree
 S = TypeVar("S")  # state tree
@@ -72,7 +72,7 @@ class Init(Generic[P, S]):
 
     params: P
     state: S
-    out_shape: Shape
+    out_shape: Shapes
 
 
 @frozen(eq=False)
@@ -142,7 +142,7 @@ class Layer(Generic[P, S, X, Y]):
     """
 
     name: str
-    init: Callable[[Key, Shape], Init[P, S]] = field(eq=comparable, repr=False)
+    init: Callable[[Key, Shapes], Init[P, S]] = field(eq=comparable, repr=False)
     forward: Callable[[P, S, X, Mode], Forward[Y, S, Residuals]] = field(eq=comparable, repr=False)
     backward: Callable[[P, Residuals, Y], Backward[P, X]] = field(eq=comparable, repr=False)
     random: bool = field(default=True, repr=False)
@@ -150,6 +150,13 @@ class Layer(Generic[P, S, X, Y]):
     combine: Callable[[tuple[Layer[object, object, object, object], ...]], Layer[P, S, X, Y]] | None = field(
         default=None, eq=False, repr=False
     )
+
+    selective: bool = field(init=False, eq=False, repr=False)
+    """Whether backward takes ``input_grad=False``: worked out from its signature."""
+
+    @selective.default
+    def _takes_input_grad(self) -> bool:
+        return "input_grad" in inspect.signature(self.backward).parameters
 
     def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
         """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""
@@ -222,20 +229,20 @@ def define_layer(
     )
 
 
-def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: Shape) -> Init[P, S]:
-    check_shape(in_shape)
-    made = init(key, in_shape)
+def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: Shapes) -> Init[P, S]:
+    made = init(key, checked_shape(in_shape))
     tree.freeze((made.params, made.state))
     return made
 
 
-def check_shape(shape: object) -> None:
-    """Raise unless the argument is the shape of one example: a tuple of integers of at least 1."""
+def checked_shape(shape: Shapes) -> Shape:
+    """Return the shape of one example, a tuple of integers of at least 1; raise when it is anything else."""
     if not isinstance(shape, tuple):
         raise TypeError(f"in_shape is the shape of one example as a tuple such as (64,), got {shape!r}")
     for axis, length in enumerate(shape):
         if isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1:
             raise ValueError(f"in_shape {shape!r}: axis {axis} is {length!r}, expected an integer of at least 1")
+    return cast(Shape, shape)
 
 
 # ------------------------------------------------------------------------------------------------- composition: the chain rule
@@ -252,30 +259,25 @@ def chain(layers: tuple[AnyLayer, ...], kind: type[AnyLayer] = Layer) -> AnyLaye
     for index, one in enumerate(layers):
         if not isinstance(one, Layer):
             raise TypeError(f"serial takes layers, got {one!r} at position {index} (a factory is called first: relu(), not relu)")
-    selective = tuple(takes_input_grad(one) for one in layers)
     return kind(
         "serial",
         partial(_chain_init, layers),
         cast("Callable[..., Forward[object, tuple[object, ...], Residuals]]", partial(_chain_forward, layers)),
-        cast("Callable[..., Backward[tuple[object, ...], object]]", partial(_chain_backward, layers, selective)),
+        cast("Callable[..., Backward[tuple[object, ...], object]]", partial(_chain_backward, layers)),
         any(one.random for one in layers),
         layers,
         partial(chain, kind=kind),
     )
 
 
-def takes_input_grad(layer: AnyLayer) -> bool:
-    """Tell whether a layer's backward can leave out the cotangent of its input."""
-    return "input_grad" in inspect.signature(layer.backward).parameters
-
-
 def params_only(layer: Layer[P, S, X, Y], params: P, residuals: Residuals, doutput: Y) -> Backward[P, X]:
-    """Call the backward of a layer that can leave out the cotangent of its input (see :func:`takes_input_grad`)."""
-    return cast("Callable[..., Backward[P, X]]", layer.backward)(params, residuals, doutput, input_grad=False)
+    """Call a layer's backward without the cotangent of the input, where it can leave that out."""
+    if layer.selective:
+        return cast("Callable[..., Backward[P, X]]", layer.backward)(params, residuals, doutput, input_grad=False)
+    return layer.backward(params, residuals, doutput)
 
 
-def _chain_init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shape) -> Init[tuple[object, ...], tuple[object, ...]]:
-    check_shape(in_shape)
+def _chain_init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple[object, ...], tuple[object, ...]]:
     params, state, shape = [], [], in_shape
     for index, layer in enumerate(layers):
         try:
@@ -313,7 +315,6 @@ def _chain_forward(
 
 def _chain_backward(
     layers: tuple[AnyLayer, ...],
-    selective: tuple[bool, ...],
     params: tuple[object, ...],
     residuals: tuple[Residuals, ...],
     doutput: object,
@@ -328,7 +329,7 @@ def _chain_backward(
     grads = list(params)  # the layers before the first have no parameters, and so no gradients either
     index = len(layers) - 1
     try:
-        while index > first or (index == first and (input_grad or not selective[first])):
+        while index > first or (index == first and input_grad):
             step = layers[index].backward(params[index], residuals[index], doutput)
             grads[index] = step.params
             doutput = step._input

@@ -22,3 +22,6 @@ Shape: TypeAlias = tuple[int, ...]
 
 Empty: TypeAlias = tuple[()]
 """The parameters or the state of a layer that has none: the empty tuple."""
+
+Shapes: TypeAlias = "Shape | tuple[Shapes, ...]"
+"""The shape of one example, or, where a layer takes or gives several arrays, the tuple of their shapes."""

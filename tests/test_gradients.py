@@ -12,7 +12,7 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.check import check_layer, check_loss
-from funcnn.layer import AnyLayer, Mode, takes_input_grad
+from funcnn.layer import AnyLayer, Mode
 from tests.cases import LAYERS, LOSSES, LayerCase, LossCase
 from tests.walk import layer_factories, loss_factories
 
@@ -235,7 +235,7 @@ def test_a_layer_pickles_and_equals_its_like(case: LayerCase) -> None:
 @each_mode
 def test_leaving_out_the_input_gradient_leaves_the_rest(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
-    if not takes_input_grad(layer):
+    if not layer.selective:
         return
     params, state = start(case, layer)
     made = layer.forward(params, state, case.x(), mode)
