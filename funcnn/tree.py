@@ -279,10 +279,10 @@ def astype(tree: T, dtype: DTypeLike) -> T:
     >>> fn.tree.astype((np.ones(1),), np.float32)
     (array([1.], dtype=float32),)
     """
-    kind: np.dtype[np.floating] = np.dtype(dtype)
+    kind = np.dtype(dtype)
 
     def convert(leaf: Array) -> Array:
-        return freeze(leaf.astype(kind)) if leaf.dtype.kind in "fc" else leaf
+        return freeze(cast(Array, leaf.astype(kind))) if leaf.dtype.kind in "fc" else leaf
 
     return map(convert, tree)
 
