@@ -1,6 +1,7 @@
 """Where an error happened, and the checks of arrays that layers and losses share.
 
-An error inside a composition keeps its type and gains one note with the path of the layer, ``in layer [1][0] dense(10), given float64[4, 7]``,
+An error inside a composition keeps its type and gains one note with the path of the layer, ``in layer [1][0] dense(10),
+given float64[4, 7]``,
 written while the exception unwinds: nothing is paid while nothing is wrong.
 """
 
@@ -53,7 +54,10 @@ def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
 
 
 def check_features(x: Array, weight: Array) -> None:
-    """Raise unless x (..., I) fits a weight (I, O): a floating array with a batch axis, I features and no more precision than the weight."""
+    """Raise unless x (..., I) fits a weight (I, O).
+
+    That is: a floating array with a batch axis, I features, and no more precision than the weight.
+    """
     if type(x) is np.ndarray and x.ndim > 1 and x.shape[-1] == weight.shape[0] and x.dtype is weight.dtype:
         return
     check_array(x)

@@ -1,6 +1,7 @@
 """Initialisers: ``(key, shape) -> array``, pure and read-only results.
 
-The fans of a weight of shape (..., I, O) are fan_in = r I and fan_out = r O, where r is the product of the leading axes (the receptive
+The fans of a weight of shape (..., I, O) are fan_in = r I and fan_out = r O, where r is the product of the leading axes (the
+receptive
 field of a convolution's kernel).
 """
 
@@ -36,11 +37,11 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def glorot_uniform(key: Key, shape: Shape) -> Array:
-    """Uniform with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16)."""
+    """Draw from the uniform distribution with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16)."""
     limit = math.sqrt(6.0 / sum(fans(shape)))
     return freeze(key.generator().uniform(-limit, limit, shape))
 
 
 def he_normal(key: Key, shape: Shape) -> Array:
-    """Normal with variance 2 / fan_in (He et al. 2015, eq. 10), for relu."""
+    """Draw from the normal distribution with variance 2 / fan_in (He et al. 2015, eq. 10), for relu."""
     return freeze(key.generator().normal(0.0, math.sqrt(2.0 / fans(shape)[0]), shape))

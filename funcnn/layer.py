@@ -6,8 +6,10 @@
     forward(params, state, x, mode)      -> Forward(output, state, residuals)
     backward(params, residuals, doutput) -> Backward(params, input)
 
-``forward`` computes; ``backward`` is the transpose of its derivative at the same point: it takes the cotangent of the output and gives the
-cotangents of the parameters and of the input.  What forward keeps for backward are *residuals*: a small frozen class that each layer
+``forward`` computes; ``backward`` is the transpose of its derivative at the same point: it takes the cotangent of the output
+and gives the
+cotangents of the parameters and of the input.  What forward keeps for backward are *residuals*: a small frozen class that
+each layer
 declares.  Their type is checked where a layer is made (:func:`layer`) and hidden afterwards (:class:`Residuals`).
 """
 
@@ -19,7 +21,7 @@ from functools import partial
 from typing import Any, Generic, Never, NewType, TypeAlias, TypeVar, TypeVarTuple, cast
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from funcnn import tree
 from funcnn.errors import add_step, describe
@@ -120,6 +122,10 @@ def comparable(function: object) -> object:
     return function
 
 
+def _takes_input_grad(layer: AnyLayer) -> bool:
+    return "input_grad" in inspect.signature(layer.backward).parameters
+
+
 @frozen
 class Layer(Generic[P, S, X, Y]):
     """A layer: a name and pure functions.  Make one with :func:`layer`, compose them with ``>>``.
@@ -151,12 +157,8 @@ class Layer(Generic[P, S, X, Y]):
         default=None, eq=False, repr=False
     )
 
-    selective: bool = field(init=False, eq=False, repr=False)
+    selective: bool = field(init=False, eq=False, repr=False, default=Factory(_takes_input_grad, takes_self=True))
     """Whether backward takes ``input_grad=False``: worked out from its signature."""
-
-    @selective.default
-    def _takes_input_grad(self) -> bool:
-        return "input_grad" in inspect.signature(self.backward).parameters
 
     def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
         """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""

@@ -4,7 +4,8 @@ A *leaf* is a ``np.ndarray``.  A *node* is a tuple, a NamedTuple, a dict with st
 is closed: anything else (None, a float, a list) is a TypeError that names its path, never a leaf by accident.  A path reads as
 the expression that one would type after the tree: ``[2].weight``.
 
-Functions keep the static type of the tree that they are given.  Dicts are visited in the order of their sorted keys, so that two equal
+Functions keep the static type of the tree that they are given.  Dicts are visited in the order of their sorted keys, so that
+two equal
 trees always give their leaves in the same order.
 """
 

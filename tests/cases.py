@@ -1,8 +1,8 @@
 """The gradient cases: one entry or more for every public factory of layers and losses.
 
-``tests/test_gradients.py`` walks the package, finds every factory and looks it up here; a factory without a case is a failing test.  To add one,
-write an entry under the factory's name: how to make it, the shape of one example, and, where the formula has kinks or switches, inputs that
-visit every branch (the checker knows what to do at a kink; a case that never reaches a branch would prove nothing about it).
+``tests/test_gradients.py`` walks the package, finds every factory and looks it up here; a factory without a case is a failing
+test.  To add one, an entry under the factory's name: how to make it, the shape of one example, and, where the formula has kinks or switches,
+inputs that visit every branch (the checker knows what to do at a kink; a case that never reaches a branch would prove nothing about it).
 """
 
 from collections.abc import Callable
@@ -21,6 +21,12 @@ def normal(generator: np.random.Generator, shape: Shape) -> Array:
     return generator.normal(size=shape)
 
 
+def normals(generator: np.random.Generator, shape: Any) -> tuple[Array, ...]:
+    """Draw one standard normal input for each of several shapes."""
+    batch, *shapes = shape
+    return tuple(generator.normal(size=(batch, *one)) for one in shapes)
+
+
 def wide(generator: np.random.Generator, shape: Shape) -> Array:
     """Draw inputs of standard deviation 3: both tails and the middle of every activation."""
     return generator.normal(scale=3.0, size=shape)
@@ -34,7 +40,7 @@ class LayerCase:
     """
 
     make: Callable[[], AnyLayer]
-    shape: Shape
+    shape: Any  # of one example; a tuple of shapes where the layer takes several inputs
     batch: int = 3
     inputs: Callable[[np.random.Generator, Shape], Any] = normal
     independent: bool = True
@@ -72,6 +78,12 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.dense(3) >> fn.tanh() >> fn.serial(fn.dense(2), fn.tanh()), (4,), label="nested"),
         LayerCase(lambda: fn.serial(fn.tanh(), fn.tanh()), (4,), label="without parameters"),
     ),
+    "residual": (LayerCase(lambda: fn.residual(fn.dense(4) >> fn.tanh()), (4,)),),
+    "add": (LayerCase(lambda: fn.add(fn.dense(3), fn.dense(3) >> fn.tanh()), (4,)),),
+    "concatenate": (LayerCase(lambda: fn.concatenate(fn.dense(3), fn.tanh(), fn.dense(1)), (4,)),),
+    "branch": (LayerCase(lambda: fn.branch(fn.dense(3), fn.tanh()), (4,)),),
+    "parallel": (LayerCase(lambda: fn.parallel(fn.dense(3), fn.tanh()), ((4,), (2,)), inputs=normals),),
+    "recompute": (LayerCase(lambda: fn.recompute(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,)),),
 }
 
 

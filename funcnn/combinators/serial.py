@@ -200,7 +200,8 @@ def serial(*layers: AnyLayer) -> AnyLayer:
     Raises
     ------
     ValueError
-        When there is no layer; in ``init``, ``forward`` and ``backward``, what the layers raise, with the path of the layer noted.
+        When there is no layer; in ``init``, ``forward`` and ``backward``, what the layers raise, with the path of the layer
+        noted.
     TypeError
         When something is not a layer.
 

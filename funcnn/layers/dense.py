@@ -85,7 +85,8 @@ def dense(
     Raises
     ------
     ValueError
-        When ``features`` is not a positive integer; in ``forward``, when the last axis of x is not I long, or x has no batch axis.
+        When ``features`` is not a positive integer; in ``forward``, when the last axis of x is not I long, or x has no batch
+        axis.
     TypeError
         In ``forward``, when x is not a floating array, or of higher precision than the weight.
 

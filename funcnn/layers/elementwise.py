@@ -2,7 +2,8 @@ r"""What every elementwise layer shares: $y = f(x)$ entry by entry, and so $\bar
 
 Derivation.  $\mathrm{d}y_k = f'(x_k)\,\mathrm{d}x_k$ for each entry $k$: the Jacobian is diagonal and its own transpose.
 
-An activation is a pair of functions: f, and its pullback (saved, dy) -> f' dy.  Where f' is cheapest from the output (tanh, sigmoid, relu), the output is kept, which the next
+An activation is a pair of functions: f, and its pullback (saved, dy) -> f' dy.  Where f' is cheapest from the output (tanh,
+sigmoid, relu), the output is kept, which the next
 layer keeps anyway; where it needs the input, the input is.
 """
 

@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 @frozen(eq=False)
 class LossForward(Generic[R]):
-    """What a loss's ``forward`` gives: its value, a NumPy number of the prediction's precision, and the residuals for ``backward``."""
+    """What a loss's ``forward`` gives: its value, a number of the prediction's precision, and the residuals for ``backward``."""
 
     value: Scalar
     residuals: R
