@@ -1,8 +1,10 @@
 """The gradient cases: one entry or more for every public factory of layers and losses.
 
 ``tests/test_gradients.py`` walks the package, finds every factory and looks it up here; a factory without a case is a failing
-test.  To add one, an entry under the factory's name: how to make it, the shape of one example, and, where the formula has kinks or switches,
-inputs that visit every branch (the checker knows what to do at a kink; a case that never reaches a branch would prove nothing about it).
+test.  To add one, an entry under the factory's name: how to make it, the shape of one example, and, where the formula has
+kinks or switches,
+inputs that visit every branch (the checker knows what to do at a kink; a case that never reaches a branch would prove
+nothing about it).
 """
 
 from collections.abc import Callable

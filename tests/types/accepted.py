@@ -1,0 +1,86 @@
+"""What both type checkers must accept, with exactly these types.  Never run: only read by the type checkers."""
+
+from typing import assert_type
+
+import numpy as np
+from attrs import evolve
+
+import funcnn as fn
+from funcnn.layer import Chain, Layer, Residuals
+from funcnn.layers.dense import DenseParams
+from funcnn.typing import Array, Empty, Scalar
+
+key = fn.Key(0)
+x = np.ones((2, 4))
+
+# serial keeps the exact type of the parameter tree
+model = fn.serial(fn.dense(3), fn.relu(), fn.dense(2))
+Params = tuple[DenseParams, Empty, DenseParams]
+State = tuple[Empty, Empty, Empty]
+assert_type(model, Layer[Params, State, Array, Array])
+start = model.init(key, (4,))
+assert_type(start.params, Params)
+assert_type(start.params[0].weight, Array)
+
+# so does >>, to any depth, and it does not flatten what serial made
+piped = fn.dense(3) >> fn.relu() >> fn.dense(2)
+assert_type(piped, Chain[Params, State, Array, Array])
+longer = piped >> fn.tanh() >> model
+assert_type(longer.init(key, (4,)).params, tuple[DenseParams, Empty, DenseParams, Empty, Params])
+
+# twelve unlike layers keep their types, and any number of like ones
+twelve = fn.serial(
+    fn.dense(3), fn.relu(), fn.dense(3), fn.relu(), fn.dense(3), fn.relu(),
+    fn.dense(3), fn.relu(), fn.dense(3), fn.relu(), fn.dense(3), fn.relu(),
+)  # fmt: skip
+assert_type(twelve.init(key, (4,)).params[10], DenseParams)
+blocks = fn.serial(*[fn.dense(3) for _ in range(20)])
+assert_type(blocks.init(key, (4,)).params, tuple[DenseParams, ...])
+
+# the other combinators
+assert_type(fn.residual(piped), Layer[Params, State, Array, Array])
+assert_type(fn.recompute(model), Layer[Params, State, Array, Array])
+assert_type(fn.add(fn.dense(3), fn.relu()).init(key, (3,)).params, tuple[DenseParams, Empty])
+assert_type(fn.concatenate(fn.relu(), fn.dense(3)).init(key, (3,)).params, tuple[Empty, DenseParams])
+assert_type(
+    fn.branch(fn.dense(3), fn.relu()), Layer[tuple[DenseParams, Empty], tuple[Empty, Empty], Array, tuple[Array, Array]]
+)
+assert_type(
+    fn.parallel(fn.dense(3), fn.relu()),
+    Layer[tuple[DenseParams, Empty], tuple[Empty, Empty], tuple[Array, Array], tuple[Array, Array]],
+)
+
+# forward, backward, and the products built on them
+made = model.forward(start.params, start.state, x, fn.Train(key))
+assert_type(made.output, Array)
+assert_type(made.state, State)
+assert_type(made.residuals, Residuals)
+pulled = model.backward(start.params, made.residuals, made.output)
+assert_type(pulled.params, Params)
+assert_type(pulled.input, Array)
+assert_type(fn.apply(model, start.params, start.state, x), Array)
+
+step = fn.loss_and_grad(model, fn.mean_squared_error())
+result = step(start.params, start.state, x, np.ones((2, 2)), fn.Train(key))
+assert_type(result.loss, Scalar)
+assert_type(result.grads, Params)
+assert_type(result.grads[2].bias, Array)
+assert_type(result.state, State)
+assert_type(result.output, Array)
+
+# optimizers and trees keep it
+adam = fn.adam(1e-3)
+opt_state = adam.init(start.params)
+assert_type(opt_state, fn.OptState[Params])
+updated = adam.update(start.params, result.grads, opt_state)
+assert_type(updated.params, Params)
+assert_type(updated.state, fn.OptState[Params])
+assert_type(fn.tree.map(np.negative, start.params), Params)
+assert_type(fn.tree.ravel(start.params).unravel(np.ones(3)), Params)
+assert_type(fn.tree.astype(start.params, np.float32), Params)
+assert_type(fn.tree.leaves(start.params), tuple[Array, ...])
+assert_type(fn.tree.paths(start.params), tuple[str, ...])
+
+# replacing a gradient
+frozen_gradient = evolve(model, backward=model.backward)
+assert_type(frozen_gradient, Layer[Params, State, Array, Array])
