@@ -17,7 +17,9 @@ from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, back
 from funcnn.layers.activations import relu, tanh
 from funcnn.layers.dense import dense
 from funcnn.losses.loss import Loss, LossForward, define_loss
+from funcnn.optim.adam import adam, adamw
 from funcnn.optim.optimizer import Optimizer, OptState, Updated
+from funcnn.optim.sgd import momentum, nesterov, sgd
 
 __all__ = [
     # core
@@ -57,4 +59,9 @@ __all__ = [
     "Optimizer",
     "OptState",
     "Updated",
+    "sgd",
+    "momentum",
+    "nesterov",
+    "adam",
+    "adamw",
 ]

@@ -12,8 +12,9 @@ compares and evolves; its tree type is that of each call.
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 from attrs import frozen
 
 from funcnn.typing import Array, IntArray
@@ -23,11 +24,17 @@ P = TypeVar("P")
 
 @frozen(eq=False)
 class OptState(Generic[P]):
-    """What an optimizer keeps from one update to the next: a tree of arrays, for parameters of type P."""
+    """What an optimizer keeps from one update to the next: a tree of arrays, for parameters of type P.
 
-    count: IntArray  # (), updates done so far
+    It can be saved like any tree, and training resumed from it exactly.
+    """
+
+    count: IntArray
+    """(), updates done so far."""
     slots: tuple[Array, ...] = ()
+    """The optimizer's own arrays, such as Adam's moments, in the order that its file says."""
     inner: tuple[OptState[P], ...] = ()
+    """The states of the optimizers and transformations that this one is made of."""
 
 
 @frozen(eq=False)
@@ -38,6 +45,7 @@ class Updated(Generic[P]):
     state: OptState[P]
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """Anything with ``init`` and ``update``."""
 
@@ -48,3 +56,10 @@ class Optimizer(Protocol):
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the next parameters and state."""
         ...
+
+
+def counter(updates: int) -> IntArray:
+    """Return the ``count`` of a state: a read-only array of no axes."""
+    count = np.array(updates)
+    count.setflags(write=False)
+    return count

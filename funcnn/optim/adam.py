@@ -1,0 +1,180 @@
+r"""Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1) and AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2).
+
+With decay rates $\beta_1, \beta_2$, the learning rate $\alpha$ and a small $\epsilon$, at step $t = 1, 2, \dots$
+$$ m_t = \beta_1 m_{t-1} + (1-\beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1-\beta_2)\, g_t^2, $$
+$$ \hat m_t = \frac{m_t}{1-\beta_1^t}, \qquad \hat v_t = \frac{v_t}{1-\beta_2^t}, \qquad
+   p_t = p_{t-1} - \alpha \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon} - \alpha\,\lambda\, p_{t-1} , $$
+where the last term is AdamW's decoupled decay $\lambda$, which Adam does not have.
+
+What runs.  The recursions are linear, so the state may hold $M = m/(1-\beta_1)$ and $V = v/(1-\beta_2)$, which saves two of
+twelve passes:
+$M_t = \beta_1 M_{t-1} + g_t$, $V_t = \beta_2 V_{t-1} + g_t^2$.  With
+$s_t = \sqrt{(1-\beta_2^t)/(1-\beta_2)}$, so that $\sqrt{\hat v_t} = \sqrt{V_t}/s_t$,
+$$ \alpha \frac{\hat m_t}{\sqrt{\hat v_t}+\epsilon} = a_t \frac{M_t}{\sqrt{V_t} + \epsilon s_t},
+   \qquad a_t = \alpha\, s_t\, \frac{1-\beta_1}{1-\beta_1^t} . $$
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from attrs import frozen
+
+from funcnn import tree
+from funcnn.errors import check_range
+from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.optimizer import OptState
+from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.typing import Array
+
+P = TypeVar("P")
+
+
+@frozen
+class Adam(Elementwise):
+    """Adam.  Made by :func:`funcnn.adam` and :func:`funcnn.adamw`."""
+
+    learning_rate: Rate
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")  # kept as M and V of the module's docstring
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.beta1, "beta1", 0.0, 1.0, open_high=True)
+        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
+        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
+        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
+
+    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+        rate, t = rate_at(self.learning_rate, count), count + 1
+        s = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
+        a = rate * s * (1 - self.beta1) / (1 - self.beta1**t)
+        if self.weight_decay:
+            return self.beta1, self.beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
+        return self.beta1, self.beta2, a, self.epsilon * s
+
+    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: tuple[Array, ...], out: tuple[Array, ...]) -> None:
+        new, mean, square = out
+        np.multiply(slots[0], c[0], mean)
+        mean += g
+        np.multiply(slots[1], c[1], square)
+        work = g * g
+        square += work
+        np.sqrt(square, work)
+        work += c[3]
+        np.divide(mean, work, work)
+        work *= c[2]
+        if len(c) == 5:
+            np.multiply(p, c[4], new)
+            new -= work
+        else:
+            np.subtract(p, work, new)
+
+    def slot(self, name: str, params: P, state: OptState[P]) -> P:
+        """Return m ("mean") or v ("square") of the paper as a tree like the parameters."""
+        kept = super().slot(name, params, state)
+        scale = 1 - (self.beta1 if name == "mean" else self.beta2)
+        return tree.map(lambda leaf: tree.freeze(scale * leaf), kept)
+
+
+def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
+    r"""Adam, $p \leftarrow p - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)$ with bias-corrected moments.
+
+    The variant is algorithm 1 of the paper: both moments are corrected for their start at zero, and $\epsilon$ is added to the
+    square root of the
+    corrected second moment.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$.
+    beta1, beta2 : float, optional
+        Decay rates of the two moments, in [0, 1).
+    epsilon : float, optional
+        Added to the denominator, at least 0.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Kingma & Ba (2015), Adam: a method for stochastic optimization, arXiv:1412.6980.
+
+    See Also
+    --------
+    adamw : with decoupled weight decay.
+
+    Examples
+    --------
+    The first step is the learning rate times the gradient's sign, whatever its size.
+
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.adam(0.5, epsilon=0.0)
+    >>> params, grads = (np.array([1.0, 1.0]),), (np.array([1e-3, -1e3]),)
+    >>> opt.update(params, grads, opt.init(params)).params[0].round(12)
+    array([0.5, 1.5])
+    """
+    return Adam(learning_rate, beta1, beta2, epsilon)
+
+
+def adamw(
+    learning_rate: Rate = 1e-3,
+    *,
+    weight_decay: float = 0.01,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> Adam:
+    r"""Adam with decoupled weight decay, $p \leftarrow (1 - \alpha\lambda)\, p - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)$.
+
+    The decay does not pass through the moments, and it is multiplied by the learning rate: $\alpha\lambda$ is the paper's
+    $\eta_t\lambda$, so that a schedule acts on both.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$.
+    weight_decay : float, optional
+        $\lambda$, at least 0.
+    beta1, beta2 : float, optional
+        Decay rates of the two moments, in [0, 1).
+    epsilon : float, optional
+        Added to the denominator, at least 0.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Loshchilov & Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
+
+    Examples
+    --------
+    Without a gradient only the decay is left.
+
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.adamw(0.1, weight_decay=0.5)
+    >>> params, grads = (np.array([1.0]),), (np.array([0.0]),)
+    >>> opt.update(params, grads, opt.init(params)).params
+    (array([0.95]),)
+    """
+    return Adam(learning_rate, beta1, beta2, epsilon, weight_decay)
