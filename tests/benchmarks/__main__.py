@@ -1,0 +1,221 @@
+"""The command: see the package's docstring."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.workload import Workload, find, names
+
+THREADS = 2
+ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(THREADS)),
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=true",
+    "JAX_PLATFORMS": "cpu",
+}
+PAUSE = 0.05  # seconds for the thread pools of the last peer to fall asleep
+IMPORTS = {"numpy": "numpy", "funcnn": "funcnn", "torch": "torch", "jax": "jax, jax.numpy"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One peer of one workload: times in seconds, memory in MiB."""
+
+    workload: str
+    peer: str
+    median: float
+    low: float
+    high: float
+    best: float
+    ratio: float
+    steady: float
+    peak: float
+    first: float
+    difference: float
+
+
+class Worker:
+    """A peer's process, seen from here."""
+
+    def __init__(self, workload: str, peer: str, path: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.worker", workload, peer, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ENVIRONMENT},
+        )
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the worker {' '.join(map(str, self.process.args[-3:-1]))} ended: its message stands above")  # type: ignore[index]
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def end(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(workload: Workload, peers: list[str], rounds: int, seconds: float) -> list[Row]:
+    """Run one workload, and return a row for each peer."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "arrays.npz")
+        np.savez(path, **workload.make())  # type: ignore[arg-type]
+        workers: dict[str, Worker] = {}
+        try:
+            values, ready = {}, {}
+            for peer in peers:
+                workers[peer] = Worker(workload.name, peer, path)
+                answer = workers[peer].ask(do="compare", steps=workload.compared)
+                values[peer], ready[peer] = answer["values"], answer["ready"]
+            differences = {peer: difference(values[peer], values[peers[0]]) for peer in peers}
+            for peer, apart in differences.items():
+                if not apart <= workload.tolerance:
+                    raise SystemExit(
+                        f"{workload.name}: {peer} and {peers[0]} differ by {apart:.1e} over {workload.compared} steps"
+                        f" (allowed {workload.tolerance:.0e}): {values[peer][:4]}... and {values[peers[0]][:4]}..."
+                    )
+            times: dict[str, list[float]] = {peer: [] for peer in peers}
+            bests: dict[str, list[float]] = {peer: [] for peer in peers}
+            for turn in range(rounds):
+                for index in range(len(peers)):
+                    peer = peers[(turn + index) % len(peers)]
+                    time.sleep(PAUSE)
+                    chunks = workers[peer].ask(do="burst", seconds=seconds)["seconds"]
+                    times[peer].append(statistics.median(chunks))
+                    bests[peer].append(min(chunks))
+                    show(f"{workload.name}: round {turn + 1} of {rounds}")
+            memory = {peer: workers[peer].ask(do="memory") for peer in peers}
+        finally:
+            show("")
+            for worker in workers.values():
+                worker.end()
+    best_peer = min(peers[1:], key=lambda peer: statistics.median(times[peer]), default=peers[0])
+    return [
+        Row(
+            workload.name,
+            peer,
+            statistics.median(times[peer]),
+            *np.quantile(times[peer], (0.25, 0.75)).tolist(),
+            min(bests[peer]),
+            statistics.median(mine / theirs for mine, theirs in zip(times[peer], times[best_peer], strict=True)),
+            memory[peer]["steady"],
+            memory[peer]["peak"],
+            ready[peer],
+            differences[peer],
+        )
+        for peer in peers
+    ]
+
+
+def difference(ours: list[list[float]], theirs: list[list[float]]) -> float:
+    """Return the largest difference, relative to the largest value of its step."""
+    return max(
+        float(np.max(np.abs(np.subtract(a, b))) / max(np.max(np.abs(b)), 1e-30)) for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def import_times(peers: list[str], rounds: int) -> dict[str, float]:
+    """Return the median time of importing each in a fresh interpreter; funcnn's is also given beyond NumPy's."""
+    times: dict[str, list[float]] = {name: [] for name in ("numpy", *peers)}
+    for _ in range(rounds):
+        for name, taken in times.items():
+            program = f"import time; t = time.perf_counter(); import {IMPORTS[name]}; print(time.perf_counter() - t)"
+            taken.append(float(subprocess.check_output([sys.executable, "-c", program], env={**os.environ, **ENVIRONMENT})))
+    show("")
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def show(text: str) -> None:
+    """Write over the line of progress, where there is a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def table(rows: list[Row], goals: dict[str, float]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| workload | peer | median ms | quartiles | best | ratio to the best peer | goal | memory MiB: steady | peak | first step s |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        goal = f"{goals[row.workload]:.2f}" if row.peer == "funcnn" else ""
+        ratio = f"**{row.ratio:.2f}**" if row.peer == "funcnn" else f"{row.ratio:.2f}"
+        lines.append(
+            f"| {row.workload} | {row.peer} | {digits(row.median)} | {digits(row.low)}-{digits(row.high)} | {digits(row.best)} "
+            f"| {ratio} | {goal} | {row.steady:.0f} | {row.peak:.0f} | {row.first:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def digits(seconds: float) -> str:
+    """Return milliseconds with three significant digits."""
+    value = seconds * 1e3
+    return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="funcnn beside torch and JAX, interleaved.")
+    parser.add_argument("workloads", nargs="*", metavar="workload", help=f"any of {', '.join(names())} (all of them)")
+    parser.add_argument("--peers", default="funcnn,torch,jax", help="comma-separated; the first is compared with the rest")
+    parser.add_argument("--rounds", type=int, default=15, help="bursts of each peer (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.25, help="length of a burst (%(default)s)")
+    parser.add_argument("--imports", type=int, default=7, help="imports of each peer, 0 for none (%(default)s)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
+    options = parser.parse_args()
+    unknown = set(options.workloads) - set(names())
+    if unknown:
+        parser.error(f"no workload {', '.join(sorted(unknown))}: there are {', '.join(names())}")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    peers = options.peers.split(",")
+    packages = [name for name in ("numpy", "torch", "jax") if name in (*peers, "numpy")]
+    lines = [f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages), ""]
+    rows: list[Row] = []
+    goals = {}
+    for name in options.workloads or names():
+        workload = find(name)
+        goals[name] = workload.goal
+        rows += measure(workload, peers, options.rounds, options.seconds)
+        apart = max(row.difference for row in rows if row.workload == name)
+        print(f"{name}: {workload.what}; {workload.compared} steps agree to {apart:.0e}", file=sys.stderr)
+    lines.append(table(rows, goals))
+    imports = import_times(peers, options.imports) if options.imports else {}
+    if imports:
+        beyond = f", {1e3 * (imports['funcnn'] - imports['numpy']):.0f} ms beyond numpy" if "funcnn" in imports else ""
+        taken = ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in imports.items())
+        lines += ["", f"import: {taken} (funcnn: {beyond.removeprefix(', ')})" if beyond else f"import: {taken}"]
+    text = "\n".join(lines)
+    print(text)
+    if options.markdown:
+        options.markdown.write_text(text + "\n")
+    if options.json:
+        options.json.write_text(json.dumps({"rows": [asdict(row) for row in rows], "imports": imports}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
