@@ -3,7 +3,7 @@
 Every public name, in reading order: the core, layers, combinators, losses, optimizers, training, data, verification.
 """
 
-from funcnn import initializers, tree
+from funcnn import data, initializers, tree
 from funcnn.combinators.add import add
 from funcnn.combinators.branch import branch
 from funcnn.combinators.concatenate import concatenate
@@ -64,4 +64,6 @@ __all__ = [
     "nesterov",
     "adam",
     "adamw",
+    # data
+    "data",
 ]

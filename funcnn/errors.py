@@ -93,3 +93,18 @@ def check_range(value: float, what: str, low: float, high: float, *, open_low: b
     if not low <= value <= high or (open_low and value == low) or (open_high and value == high):
         ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
         raise ValueError(f"{what} is {value!r}, expected a number in {ends}")
+
+
+def check_finite(x: Array, what: str) -> None:
+    """Raise a ValueError that names the first NaN or infinity of an array by its row and column."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(x.sum()):  # a sum is finite when all its terms are: no array of booleans is made
+            return
+    wrong = np.argwhere(~np.isfinite(x))
+    if len(wrong) == 0:  # finite numbers with an infinite sum
+        return
+    index = tuple(wrong[0].tolist())
+    place = f"row {index[0]}" + (f", column {', '.join(map(str, index[1:]))}" if index[1:] else "") if index else "its only entry"
+    raise ValueError(
+        f"{what} is {x[index]} at {place}, expected finite numbers ({len(wrong)} of {x.size} are not): mend or drop such rows"
+    )

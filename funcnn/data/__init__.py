@@ -1,1 +1,58 @@
-"""Data sets, loaders, batches and preprocessing."""
+"""Data sets, loaders, splits, batches and preprocessing: arrays in, new read-only arrays out.
+
+Everything random takes a key.  Everything that learns from data (the mean of a column, the characters of a text) is a fitted
+record of its own, made from training data only and kept beside the parameters.
+"""
+
+from funcnn.data.batching import batch_count, batches
+from funcnn.data.dataset import Dataset, Split, count, take
+from funcnn.data.idx import idx_folder, load_idx
+from funcnn.data.one_hot import OneHot, fit_one_hot, one_hot
+from funcnn.data.optical_digits import digits
+from funcnn.data.scaling import (
+    MinMax,
+    Standardise,
+    fit_min_max,
+    fit_standardise,
+)
+from funcnn.data.splitting import (
+    k_fold,
+    split,
+    stratified_k_fold,
+    stratified_split,
+)
+from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
+from funcnn.data.text import Vocabulary, fit_vocabulary, windows
+from funcnn.data.whitening import Whiten, fit_whiten
+
+__all__ = [
+    "Dataset",
+    "MinMax",
+    "OneHot",
+    "Split",
+    "Standardise",
+    "Vocabulary",
+    "Whiten",
+    "batch_count",
+    "batches",
+    "count",
+    "digits",
+    "fit_min_max",
+    "fit_one_hot",
+    "fit_standardise",
+    "fit_vocabulary",
+    "fit_whiten",
+    "friedman",
+    "idx_folder",
+    "k_fold",
+    "load_idx",
+    "one_hot",
+    "sinusoid",
+    "spirals",
+    "split",
+    "stratified_k_fold",
+    "stratified_split",
+    "take",
+    "windows",
+    "xor",
+]

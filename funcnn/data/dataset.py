@@ -1,0 +1,175 @@
+"""What a data set is: inputs, targets, and the names that a person reads.
+
+Splitting and batching know data only as rows: ``count`` and ``take`` are all they use.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Generic, TypeVar, cast
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import DTypeLike
+
+from funcnn import tree
+from funcnn.errors import check_finite, describe
+from funcnn.typing import Array, IntArray
+
+D = TypeVar("D")  # data: a Dataset or a tree of arrays
+A = TypeVar("A", bound="Array | IntArray")
+T_co = TypeVar("T_co", bound="Array | IntArray", covariant=True)  # targets: labels or numbers
+
+
+def read_only(array: A) -> A:
+    """Return a view that cannot be written to; the caller's array keeps its own flags."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"a data set holds arrays, got {describe(array)}: use np.asarray")
+    view = array.view()
+    view.setflags(write=False)
+    return cast(A, view)
+
+
+@frozen(eq=False, repr=False)
+class Dataset(Generic[T_co]):
+    """Examples with their targets.
+
+    Parameters
+    ----------
+    x : array (n, ...)
+        The inputs, floating; one row per example.
+    y : array (n, ...)
+        The targets: integer labels (n,) for classification, floating numbers for regression.
+    classes : tuple of str, optional
+        What the labels 0, 1, ... mean; empty for regression.
+    features : tuple of str, optional
+        What the entries of one input mean, in the order of its ravelled form.
+    description : str, optional
+        Where the data come from, and under which licence.
+
+    Raises
+    ------
+    TypeError
+        When x is not a floating array.
+    ValueError
+        When there are no rows, x and y differ in length, a value is NaN or infinite (named by row and column), or a label is not
+        that of a class (named by row).
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> data = fn.data.Dataset(np.eye(3), np.array([0, 1, 1]), classes=("cat", "dog"))
+    >>> data
+    Dataset(x=float64[3, 3], y=int64[3], 2 classes)
+    >>> len(data)
+    3
+    """
+
+    x: Array
+    y: T_co
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    description: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("x", "y"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        if self.x.dtype.kind != "f":
+            raise TypeError(f"x has dtype {self.x.dtype}, expected a floating one: use .astype(float)")
+        if self.x.ndim < 2:
+            raise ValueError(
+                f"x has shape {self.x.shape}, expected (n, ...) with at least two axes: use x[:, None] for one feature"
+            )
+        if count((self.x, self.y)) == 0:
+            raise ValueError("the data are empty: expected at least one row")
+        if self.features and len(self.features) != math.prod(self.x.shape[1:]):
+            raise ValueError(
+                f"{len(self.features)} feature names for inputs of shape {self.x.shape[1:]}: give one for each entry, or none"
+            )
+        check_finite(self.x, "x")
+        if self.y.dtype.kind == "f":
+            check_finite(cast(Array, self.y), "y")
+        if self.classes:
+            check_labels(self.y, len(self.classes), "y")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        named = f", {len(self.classes)} classes" if self.classes else ""
+        return f"Dataset(x={describe(self.x)}, y={describe(self.y)}{named})"
+
+
+@frozen(eq=False)
+class Split(Generic[D]):
+    """Two disjoint parts of a data set."""
+
+    train: D
+    test: D
+
+
+def check_labels(labels: object, count: int, what: str = "labels") -> None:
+    """Raise unless labels are integers (n,) in [0, count): a wrong one is named by its row."""
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
+        raise TypeError(f"{what} is {describe(labels)}, expected an integer array of labels: use .astype(int)")
+    if labels.ndim != 1:
+        raise ValueError(f"{what} has shape {labels.shape}, expected (n,): one label for each example")
+    wrong = np.flatnonzero((labels < 0) | (labels >= count))
+    if wrong.size:
+        raise ValueError(f"{what}[{wrong[0]}] is {labels[wrong[0]]}, expected a label in 0..{count - 1} ({wrong.size} such rows)")
+
+
+def arrays(data: object) -> tuple[Array, ...]:
+    """Return the arrays of a Dataset or of a tree."""
+    return (data.x, cast(Array, data.y)) if isinstance(data, Dataset) else tree.leaves(data)
+
+
+def count(data: object) -> int:
+    """Return the number of rows of a Dataset or of a tree of arrays: the length that axis 0 of all its arrays has.
+
+    Raises
+    ------
+    ValueError
+        When there is no array, one has no axis, or lengths differ, with the paths.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.data.count((np.zeros((5, 2)), np.zeros(5)))
+    5
+    """
+    named = [(".x", data.x), (".y", cast(Array, data.y))] if isinstance(data, Dataset) else list(tree.walk(data))
+    if not named:
+        raise ValueError("the data hold no array, expected at least one with rows along axis 0")
+    for path, leaf in named:
+        if leaf.ndim == 0:
+            raise ValueError(f"data{path} is a single number, expected rows along axis 0")
+        if len(leaf) != len(named[0][1]):
+            raise ValueError(
+                f"data{path} has {len(leaf)} rows and data{named[0][0]} has {len(named[0][1])}:"
+                " a row is one example in all arrays"
+            )
+    return len(named[0][1])
+
+
+def take(data: D, rows: IntArray) -> D:
+    """Return the given rows of a Dataset or of a tree of arrays, as read-only copies.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.data.take((np.arange(4), np.eye(4)), np.array([3, 0]))[0]
+    array([3, 0])
+    """
+    taken = [leaf.take(rows, axis=0) for leaf in arrays(data)]
+    if isinstance(data, Dataset):
+        return evolve(data, x=taken[0], y=taken[1])
+    return tree.freeze(tree.rebuild(data, iter(taken)))
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
+    """Return the floating dtype that a loader is asked for, or raise a TypeError."""
+    kind = np.dtype(dtype)
+    if kind.kind != "f":
+        raise TypeError(f"dtype is {kind}, expected a floating one such as np.float64 or np.float32")
+    return cast("np.dtype[np.floating]", kind)

@@ -1,0 +1,181 @@
+r"""Column by column: standardising, and scaling into an interval.
+
+Each is a pair: a fit on training data, and a frozen record with ``transform`` and ``inverse``.  The record is a tree of arrays:
+``fn.save`` keeps it beside the parameters.  Columns that do not vary in the training data have no scale: they are only shifted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_array, check_finite, describe
+from funcnn.tree import freeze
+from funcnn.typing import Array, Shape
+
+_BLOCK = 1 << 16  # numbers, of which a double-precision copy is made at a time
+
+
+@frozen(eq=False)
+class Standardise:
+    """Subtracts the mean of the training data and divides by its standard deviation; see :func:`fit_standardise`."""
+
+    mean: Array  # (...)
+    scale: Array  # (...), the standard deviation, 1 for constant columns
+
+    def transform(self, x: Array) -> Array:
+        """Return ``(x - mean) / scale``, in the precision of x."""
+        _check_columns(x, self.mean.shape)
+        y: Array = x - self.mean.astype(x.dtype)
+        y /= self.scale.astype(x.dtype)
+        return y
+
+    def inverse(self, y: Array) -> Array:
+        """Return ``y * scale + mean``: what :meth:`transform` was given."""
+        _check_columns(y, self.mean.shape)
+        x: Array = y * self.scale.astype(y.dtype)
+        x += self.mean.astype(y.dtype)
+        return x
+
+
+@frozen(eq=False)
+class MinMax:
+    """Maps the range of the training data onto an interval; see :func:`fit_min_max`."""
+
+    minimum: Array  # (...)
+    span: Array  # (...), maximum - minimum, 1 for constant columns
+    interval: Array  # (2,), low and high
+
+    def transform(self, x: Array) -> Array:
+        """Return ``low + (x - minimum) / span * (high - low)``, in the precision of x."""
+        _check_columns(x, self.minimum.shape)
+        low, high = self.interval.astype(x.dtype)
+        y: Array = x - self.minimum.astype(x.dtype)
+        y /= self.span.astype(x.dtype)
+        y *= high - low
+        y += low
+        return y
+
+    def inverse(self, y: Array) -> Array:
+        """Return what :meth:`transform` was given."""
+        _check_columns(y, self.minimum.shape)
+        low, high = self.interval.astype(y.dtype)
+        x: Array = y - low
+        x *= self.span.astype(y.dtype) / (high - low)
+        x += self.minimum.astype(y.dtype)
+        return x
+
+
+def fit_standardise(x: Array) -> Standardise:
+    r"""Fit the standardisation of each column, $(x - \mu)/\sigma$.
+
+    $\mu$ is the mean over axis 0 and $\sigma^2$ the mean of $(x - \mu)^2$, both accumulated in double precision or better.
+
+    Parameters
+    ----------
+    x : array (n, ...)
+        Training data, floating and finite.
+
+    Returns
+    -------
+    Standardise
+        Constant columns get the scale 1: they become 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When x is not floating, is empty, or holds NaN or infinity (named by row and column).
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fitted = fn.data.fit_standardise(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> fitted.transform(np.array([[1.0, 5.0], [5.0, 6.0]]))
+    array([[-1.,  0.], [ 3.,  1.]])
+    """
+    check_rows(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = column_mean(x)
+        variance = np.zeros_like(mean)
+        for block in blocks(x, mean.dtype):
+            variance += ((block - mean) ** 2).sum(0)
+    check_finite(variance, "the sum of the squares of the columns")
+    constant = x.min(0) == x.max(0)  # exactly: roundoff in the mean would leave a scale of 1e-17
+    mean[constant] = x[0][constant]
+    scale = np.where(constant, 1, np.sqrt(variance / len(x)))
+    scale[scale == 0] = 1  # a variation too small for its square
+    return freeze(Standardise(mean.astype(x.dtype), scale.astype(x.dtype)))
+
+
+def fit_min_max(x: Array, low: float = 0.0, high: float = 1.0) -> MinMax:
+    """Fit the map of each column's range onto an interval.
+
+    Parameters
+    ----------
+    x : array (n, ...)
+        Training data, floating and finite.
+    low, high : float, optional
+        Ends of the interval.
+
+    Returns
+    -------
+    MinMax
+        Constant columns become ``low``.  Data outside the training range leave the interval; they are not clipped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When x is not floating, is empty, or holds NaN or infinity (named by row and column), or low is not below high.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fitted = fn.data.fit_min_max(np.array([[1.0], [3.0]]), -1, 1)
+    >>> fitted.transform(np.array([[1.0], [2.0], [3.0]])).ravel()
+    array([-1.,  0.,  1.])
+    """
+    check_rows(x)
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"the interval is [{low}, {high}], expected finite numbers with low < high")
+    minimum = x.min(0)
+    with np.errstate(over="ignore"):
+        span = x.max(0) - minimum
+    check_finite(span, "the range of the columns (maximum - minimum)")
+    return freeze(MinMax(minimum, np.where(span == 0, 1, span).astype(x.dtype), np.array([low, high], x.dtype)))
+
+
+def check_rows(x: Array) -> None:
+    """Raise unless x is training data: floating (n, ...), not empty, finite."""
+    check_array(x, "x")
+    if x.dtype.kind != "f":
+        raise TypeError(f"x has dtype {x.dtype}, expected a real floating one")
+    if len(x) == 0:
+        raise ValueError("x has no rows: there is nothing to fit")
+    check_finite(x, "x")
+
+
+def _check_columns(x: Array, shape: Shape) -> None:
+    check_array(x, "x")
+    if x.shape[1:] != shape:
+        raise ValueError(f"x is {describe(x)}, expected rows of shape {shape} as in the data that were fitted")
+
+
+def column_mean(x: Array) -> Array:
+    """Return the mean over axis 0, accumulated in double precision or better."""
+    kind = np.result_type(x.dtype, np.float64)
+    mean: Array = np.zeros(x.shape[1:], kind)
+    for _ in range(2):  # the second time adds the mean of x - mean: what rounding left in the first
+        rest = np.zeros_like(mean)
+        for block in blocks(x, kind):
+            rest += (block - mean).sum(0)
+        mean += rest / len(x)
+    return mean
+
+
+def blocks(x: Array, kind: np.dtype[np.floating]) -> Iterator[Array]:
+    """Yield the rows of x in another precision, a few at a time: no second copy of the data is ever held."""
+    step = max(1, _BLOCK // max(1, x[0].size))
+    for first in range(0, len(x), step):
+        yield x[first : first + step].astype(kind)
