@@ -115,11 +115,14 @@ def backward_without_input(params: P) -> Backward[P, Never]:
     return Backward(params, cast(Never, _NOT_ASKED))
 
 
-def comparable(function: object) -> object:
-    """Return what two equal functions share: partials of one function with equal arguments are equal."""
-    if isinstance(function, partial):
-        return (comparable(function.func), function.args, tuple(sorted(function.keywords.items())))
-    return function
+def comparable(value: object) -> object:
+    """Return what two equal functions share: partials of one function with equal arguments are equal, and so are equal arrays."""
+    if isinstance(value, partial):
+        keywords = tuple((name, comparable(one)) for name, one in sorted(value.keywords.items()))
+        return (comparable(value.func), tuple(comparable(one) for one in value.args), keywords)
+    if isinstance(value, np.ndarray):
+        return (value.shape, str(value.dtype), value.tobytes())
+    return value
 
 
 def _takes_input_grad(layer: AnyLayer) -> bool:

@@ -39,7 +39,12 @@ def leaves(tree: object) -> tuple[Array, ...]:
     if type(tree) is np.ndarray:
         return (tree,)
     found: list[Array] = []
-    _collect(tree, found, "")
+    try:
+        _collect(tree, found)
+    except TypeError:
+        for _ in walk(tree):  # slower, but it knows the path, and raises again
+            pass
+        raise
     return tuple(found)
 
 
@@ -105,7 +110,7 @@ def _describe(node: object) -> str:
     return "None" if node is None else f"a {type(node).__name__} ({node!r})"[:80]
 
 
-def _collect(node: object, found: list[Array], path: str) -> None:
+def _collect(node: object, found: list[Array]) -> None:
     """Append the leaves of a node: :func:`walk` without the paths, for speed."""
     kind = type(node)
     if kind is np.ndarray:
@@ -115,16 +120,19 @@ def _collect(node: object, found: list[Array], path: str) -> None:
             if type(child) is np.ndarray:
                 found.append(child)
             else:
-                _collect(child, found, path)
+                _collect(child, found)
     elif kind in _FIELDS:
         for name in _FIELDS[kind]:
             child = getattr(node, name)
             if type(child) is np.ndarray:
                 found.append(child)
             else:
-                _collect(child, found, path)
-    else:  # everything rarer, and the errors: the walk knows the path
-        found.extend(leaf for _, leaf in walk(node, path))
+                _collect(child, found)
+    elif isinstance(node, np.ndarray):
+        found.append(node)
+    else:
+        for _, child in children(node):
+            _collect(child, found)
 
 
 def rebuild(tree: T, new: Iterator[Array]) -> T:
@@ -195,7 +203,8 @@ def map(function: Callable[..., Array], tree: T, /, *rest: T) -> T:
     for other in rest:
         check_structure(tree, other)
     columns = [leaves(one) for one in (tree, *rest)]
-    return rebuild(tree, iter([function(*row) for row in zip(*columns, strict=True)]))
+    # np.asarray: a function of arrays without axes gives NumPy's scalars, which are no leaves
+    return rebuild(tree, iter([np.asarray(function(*row)) for row in zip(*columns, strict=True)]))
 
 
 def check_structure(expected: object, got: object, what: str = "tree", path: str = "") -> None:

@@ -1,0 +1,189 @@
+"""Composition: the chain rule, its errors, and what combinators give."""
+
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn import tree
+from funcnn.layer import AnyLayer
+
+
+def notes(error: pytest.ExceptionInfo[BaseException]) -> str:
+    return "\n".join(error.value.__notes__)
+
+
+def network() -> AnyLayer:
+    return fn.serial(fn.dense(5), fn.serial(fn.tanh(), fn.dense(3)), fn.relu())
+
+
+def run(model: AnyLayer, shape: Any = (4,), batch: int = 2) -> tuple[Any, Any, Any]:
+    start = model.init(fn.Key(0), shape)
+    return start.params, start.state, np.random.default_rng(0).normal(size=(batch, *shape))
+
+
+def test_a_chain_is_its_layers_one_after_another() -> None:
+    model = fn.dense(3) >> fn.tanh() >> fn.dense(2)
+    params, state, x = run(model)
+    by_hand = np.tanh(x @ params[0].weight + params[0].bias) @ params[2].weight + params[2].bias
+    np.testing.assert_allclose(fn.apply(model, params, state, x), by_hand, rtol=1e-14)
+
+
+def test_the_pipe_flattens_itself_but_not_serial() -> None:
+    piped = fn.dense(3) >> fn.tanh() >> (fn.dense(2) >> fn.tanh())
+    assert len(piped.parts) == 3
+    assert [part.name for part in piped.parts] == ["dense(3)", "tanh", "serial"]
+    closed = fn.serial(fn.dense(3), fn.tanh()) >> fn.dense(2)
+    assert [part.name for part in closed.parts] == ["serial", "dense(2)"]
+
+
+def test_equal_networks_are_equal_and_others_are_not() -> None:
+    assert network() == network()
+    assert network() != fn.serial(fn.dense(5), fn.serial(fn.tanh(), fn.dense(4)), fn.relu())
+    assert len({network(), network()}) == 1
+
+
+def test_a_wrong_input_names_the_path_of_the_layer() -> None:
+    model = network()
+    params, state, _ = run(model)
+    with pytest.raises(ValueError, match="expected 4 features") as error:
+        model.forward(params, state, np.ones((2, 7)), fn.Eval())
+    assert "in layer [0] dense(5), given float64[2, 7]" in notes(error)
+    swapped = (params[0], ((), params[0]), ())
+    with pytest.raises(ValueError, match="features") as error:
+        model.forward(swapped, state, np.ones((2, 4)), fn.Eval())
+    assert "in layer [1][1] dense(3)" in notes(error)
+    with pytest.raises(ValueError, match="tuple of as many parameters"):
+        model.forward(params[:2], state, np.ones((2, 4)), fn.Eval())
+
+
+def test_a_mismatch_at_init_names_the_path_before_any_arithmetic() -> None:
+    model = fn.serial(fn.dense(4), fn.residual(fn.dense(3)))
+    with pytest.raises(ValueError, match="keeps the shape") as error:
+        model.init(fn.Key(0), (2,))
+    assert "in layer [1] residual(dense(3))" in notes(error)
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"), [(4, TypeError), ([4], TypeError), ((0,), ValueError), ((2.0,), ValueError), ((-1, 2), ValueError)]
+)
+def test_a_wrong_shape_is_refused(shape: Any, error: type[Exception]) -> None:
+    for model in (fn.dense(2), network()):
+        with pytest.raises(error, match="in_shape"):
+            model.init(fn.Key(0), shape)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.ones((2, 4), int), TypeError, "dtype int64"),
+        (np.ones((2, 4), bool), TypeError, "dtype bool"),
+        (np.full((2, 4), None), TypeError, "dtype object"),
+        ([[1.0, 2.0, 3.0, 4.0]], TypeError, "expected a floating np.ndarray"),
+        (np.ones(4), ValueError, "x\\[None\\]"),
+        (np.ones((2, 4), np.longdouble), TypeError, "higher precision"),
+    ],
+)
+def test_wrong_inputs_are_refused(x: Any, error: type[Exception], message: str) -> None:
+    params, state, _ = run(network())
+    with pytest.raises(error, match=message):
+        fn.apply(network(), params, state, x)
+
+
+def test_what_is_not_a_layer_is_refused() -> None:
+    relu: Any = fn.relu
+    for combinator in (fn.serial, fn.branch, fn.parallel, fn.add, fn.concatenate):
+        combine: Any = combinator
+        with pytest.raises(TypeError, match="a factory is called first"):
+            combine(fn.relu(), relu)
+    with pytest.raises(TypeError, match="takes layers"):
+        fn.residual(relu)
+    with pytest.raises(ValueError, match="at least one layer"):
+        fn.serial()
+    with pytest.raises(TypeError):
+        fn.relu() >> relu
+
+
+def test_a_random_layer_gets_a_key_of_its_own() -> None:
+    seen: list[fn.Key] = []
+
+    def forward(params: Any, state: Any, x: Any, mode: Any) -> Any:
+        seen.append(mode.key)
+        return fn.Forward(x, state, ())
+
+    probe = attrs.evolve(fn.relu(), forward=forward, random=True)
+    model = fn.serial(probe, fn.branch(probe, fn.serial(fn.relu(), probe)))
+    params, state, x = run(model)
+    model.forward(params, state, x, fn.Train(fn.Key(9)))
+    assert seen == [fn.Key(9, (0,)), fn.Key(9, (1, 0)), fn.Key(9, (1, 1, 1))]
+
+
+def test_evaluation_without_residuals_keeps_none() -> None:
+    params, state, x = run(network())
+    assert network().forward(params, state, x, fn.Eval(residuals=False)).residuals == ()
+    with pytest.raises(ValueError, match="were they kept"):
+        network().backward(params, network().forward(params, state, x, fn.Eval(residuals=False)).residuals, np.ones((2, 3)))
+
+
+def test_layers_before_the_first_parameters_are_left_out_of_training() -> None:
+    def never(params: Any, residuals: Any, dy: Any) -> Any:
+        raise AssertionError("the gradient of the input was computed")
+
+    model = fn.serial(attrs.evolve(fn.tanh(), backward=never), fn.dense(2))
+    params, state, x = run(model)
+    step = fn.loss_and_grad(model, fn.half_squared_error())
+    result = step(params, state, x, np.zeros((2, 2)), fn.Eval())
+    tree.check_like(params, result.grads)
+    with pytest.raises(AssertionError, match="gradient of the input"):
+        model.backward(params, model.forward(params, state, x, fn.Eval()).residuals, np.ones((2, 2)))
+
+
+def test_an_error_in_backward_names_the_layer() -> None:
+    def failing(params: Any, residuals: Any, dy: Any) -> Any:
+        raise ZeroDivisionError("wrong")
+
+    model = fn.serial(fn.dense(2), fn.serial(attrs.evolve(fn.tanh(), backward=failing)))
+    params, state, x = run(model)
+    with pytest.raises(ZeroDivisionError) as error:
+        model.backward(params, model.forward(params, state, x, fn.Eval()).residuals, np.ones((2, 2)))
+    assert "in layer [1][0] tanh" in notes(error)
+
+
+def test_parts_make_the_layer_again() -> None:
+    for model in (
+        network(),
+        fn.residual(fn.dense(4)),
+        fn.recompute(network()),
+        fn.add(fn.relu(), fn.tanh()),
+        fn.branch(fn.relu(), fn.tanh()),
+        fn.concatenate(fn.relu(), fn.tanh()),
+        fn.parallel(fn.relu(), fn.tanh()),
+    ):
+        made: Any = model
+        assert made.combine(made.parts) == made
+
+
+def test_recompute_keeps_only_the_input() -> None:
+    model = fn.recompute(network())
+    params, state, x = run(model)
+    made: Any = model.forward(params, state, x, fn.Train(fn.Key(0)))
+    assert made.residuals.x is x
+    assert attrs.fields_dict(type(made.residuals)).keys() == {"state", "x", "mode"}
+
+
+@pytest.mark.parametrize("combine", [fn.add, fn.concatenate])
+def test_branches_of_unlike_shapes_are_refused(combine: Any) -> None:
+    wrong = {fn.add: fn.dense(2), fn.concatenate: fn.serial(fn.reshape((2, 2)))}[combine]
+    with pytest.raises(ValueError, match="the layers give"):
+        combine(fn.dense(4), wrong).init(fn.Key(0), (4,))
+
+
+def test_parallel_needs_a_shape_and_an_input_for_each_layer() -> None:
+    pair = fn.parallel(fn.dense(2), fn.relu())
+    with pytest.raises(ValueError, match="tuple of as many shapes"):
+        pair.init(fn.Key(0), (4,))
+    start = pair.init(fn.Key(0), ((4,), (3,)))
+    with pytest.raises(ValueError, match="tuple of as many inputs"):
+        fn.apply(pair, start.params, start.state, np.ones((1, 4)))  # type: ignore[arg-type]  # wrong on purpose
