@@ -3,7 +3,7 @@
 Every public name, in reading order: the core, layers, combinators, losses, optimizers, training, data, verification.
 """
 
-from funcnn import data, initializers, tree
+from funcnn import check, data, initializers, tree
 from funcnn.combinators.add import add
 from funcnn.combinators.branch import branch
 from funcnn.combinators.concatenate import concatenate
@@ -66,4 +66,6 @@ __all__ = [
     "adamw",
     # data
     "data",
+    # verification
+    "check",
 ]

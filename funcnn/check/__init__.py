@@ -1,1 +1,7 @@
 """Verification of gradients by finite differences."""
+
+from funcnn.check.functions import check_vjp
+from funcnn.check.networks import check_layer, check_loss, check_model
+from funcnn.check.report import Diagnosis, Finding, LeafReport, Report
+
+__all__ = ["Diagnosis", "Finding", "LeafReport", "Report", "check_layer", "check_loss", "check_model", "check_vjp"]
