@@ -1,0 +1,104 @@
+r"""Correlation of channels-last arrays with a kernel, and its two transposes: the three sums behind every convolution.
+
+Indices: $n$ example, $p$ window, $k$ point of a window, $i$ input channel, $o$ output channel; $s, d, a$ stride, dilation and padding, so that
+point $k$ of window $p$ lies at $sp + dk - a$.  The map is bilinear,
+$$ y_{npo} = \sum_{k,i} x_{n,\,sp+dk-a,\,i}\, w_{kio}, $$
+and each factor's cotangent is the sum over the other indices,
+$$ \bar x_{nqi} = \sum_{p,k:\; sp+dk-a=q}\; \sum_o \bar y_{npo}\, w_{kio}, \qquad
+   \bar w_{kio} = \sum_{n,p} x_{n,\,sp+dk-a,\,i}\, \bar y_{npo}. $$
+
+The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix stays in the
+processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do not mix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from funcnn.numerics import dot
+from funcnn.typing import Array, Shape
+from funcnn.windows import Windows, crop, pad, scatter, view
+
+BLOCK_BYTES = 1 << 19  # of window rows at a time: half of a usual second-level cache
+
+
+def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
+    """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
+    space = x.shape[1:-1]
+    count, padded = windows.count(space), pad(x, windows.pads(space))
+    y: Array = np.empty((len(x), *count, weight.shape[-1]), np.result_type(x, weight))
+    for inputs, outputs in channel_groups(x.shape[-1], weight.shape[-1], groups):
+        kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)
+        for rows, place in blocks(padded[..., inputs], windows, count):
+            part = y[*place, ..., outputs]
+            part[...] = dot(rows, kernel).reshape(part.shape)
+    return y
+
+
+def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape, groups: int = 1) -> Array:
+    """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
+    space = in_shape[1:-1]
+    pads = windows.pads(space)
+    if set(windows.stride) == {1} and groups == 1:
+        flipped = _flipped(windows, pads)
+        if flipped is not None:  # with stride 1 the transpose is a correlation with the flipped kernel
+            axes = tuple(range(windows.ndim))
+            return correlate(dy, np.flip(weight, axes).swapaxes(-1, -2), flipped)
+    shape = (in_shape[0], *[n + low + high for n, (low, high) in zip(space, pads, strict=True)])
+    dx: Array = np.empty((*shape, in_shape[-1]), np.result_type(dy, weight))
+    for inputs, outputs in channel_groups(in_shape[-1], weight.shape[-1], groups):
+        size = inputs.stop - inputs.start
+        kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start).T
+        for n in range(in_shape[0]):  # one example at a time: its windows stay in the cache
+            rows = dy[n, ..., outputs].reshape(-1, outputs.stop - outputs.start)
+            values = dot(rows, kernel).reshape(1, *dy.shape[1:-1], *windows.kernel, size)
+            dx[n, ..., inputs] = scatter(values, windows, (1, *shape[1:], size))[0]
+    return crop(dx, pads)
+
+
+def correlate_weight(x: Array, dy: Array, windows: Windows, groups: int = 1) -> Array:
+    """Return the cotangent of the weight (*kernel, i / groups, o)."""
+    space = x.shape[1:-1]
+    count, padded = windows.count(space), pad(x, windows.pads(space))
+    features = x.shape[-1] // groups
+    dweight: Array = np.zeros((math.prod(windows.kernel) * features, dy.shape[-1]), np.result_type(x, dy))
+    for inputs, outputs in channel_groups(x.shape[-1], dy.shape[-1], groups):
+        for rows, place in blocks(padded[..., inputs], windows, count):
+            dweight[:, outputs] += dot(rows.T, dy[*place, ..., outputs].reshape(len(rows), -1))
+    return dweight.reshape(*windows.kernel, features, dy.shape[-1])
+
+
+def channel_groups(inputs: int, outputs: int, groups: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the channels of x and of y that belong to each group."""
+    i, o = inputs // groups, outputs // groups
+    for group in range(groups):
+        yield slice(group * i, (group + 1) * i), slice(group * o, (group + 1) * o)
+
+
+def blocks(padded: Array, windows: Windows, count: Shape) -> Iterator[tuple[Array, tuple[slice, slice]]]:
+    """Yield the windows as rows of a matrix, some at a time, with their place: examples, and windows of the first spatial axis."""
+    every = view(padded, windows, count)
+    width = math.prod(windows.kernel) * padded.shape[-1]
+    line = math.prod(count[1:]) * width * padded.itemsize  # bytes of the windows with one index along the first spatial axis
+    lines = max(1, BLOCK_BYTES // max(1, line))
+    if lines >= count[0]:  # whole examples
+        examples = max(1, lines // max(1, count[0]))
+        for n in range(0, len(padded), examples):
+            place = slice(n, min(n + examples, len(padded))), slice(0, count[0])
+            yield every[place].reshape(-1, width), place
+    else:
+        for n in range(len(padded)):
+            for low in range(0, count[0], lines):
+                place = slice(n, n + 1), slice(low, min(low + lines, count[0]))
+                yield every[place].reshape(-1, width), place
+
+
+def _flipped(windows: Windows, pads: tuple[tuple[int, int], ...]) -> Windows | None:
+    """Return the geometry of the transposed correlation of stride 1, or None where it would need to crop."""
+    found = tuple([(reach - 1 - low, reach - 1 - high) for reach, (low, high) in zip(windows.reach, pads, strict=True)])
+    if any(low < 0 or high < 0 for low, high in found):
+        return None
+    return Windows(windows.kernel, windows.stride, windows.dilation, found)

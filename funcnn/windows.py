@@ -1,0 +1,170 @@
+"""Windows over the spatial axes of channels-last arrays (n, *space, c): what convolution, pooling and unfolding share.
+
+A window is a block of ``kernel`` points, ``dilation`` apart, that moves in steps of ``stride`` over an array padded by ``padding``.
+Along one axis of L points, padded by (a, b), with kernel k, stride s and dilation d, the windows are
+``1 + (L + a + b - d (k - 1) - 1) // s``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_count
+from funcnn.typing import Array, Shape
+
+Pair: TypeAlias = tuple[int, int]
+Sizes: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = Literal["same", "valid"] | int | Sequence[int | Pair]
+
+
+@frozen
+class Windows:
+    """The geometry of windows: one entry for each spatial axis."""
+
+    kernel: Shape
+    stride: Shape
+    dilation: Shape
+    padding: Literal["same"] | tuple[Pair, ...]
+
+    @property
+    def ndim(self) -> int:
+        """The number of spatial axes."""
+        return len(self.kernel)
+
+    @property
+    def reach(self) -> Shape:
+        """How many points a window spans along each axis: d (k - 1) + 1."""
+        return tuple([d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
+
+    def pads(self, space: Shape) -> tuple[Pair, ...]:
+        """Return the points added before and after each axis.
+
+        "same" gives ceil(L / s) windows; where the padding is odd, the extra point comes last (the convention of TensorFlow and JAX).
+        """
+        if self.padding != "same":
+            return self.padding
+        found = []
+        for length, reach, stride in zip(space, self.reach, self.stride, strict=True):
+            total = max(0, (-(-length // stride) - 1) * stride + reach - length)
+            found.append((total // 2, total - total // 2))
+        return tuple(found)
+
+    def count(self, space: Shape) -> Shape:
+        """Return how many windows there are along each axis.
+
+        Raises
+        ------
+        ValueError
+            When the padded axis is shorter than a window.
+        """
+        found = []
+        for axis, (length, (low, high), reach, stride) in enumerate(
+            zip(space, self.pads(space), self.reach, self.stride, strict=True)
+        ):
+            room = length + low + high - reach
+            if room < 0:
+                raise ValueError(
+                    f"spatial axis {axis} has {length} points, {length + low + high} with padding; a window spans {reach}:"
+                    " use a smaller kernel or dilation, or more padding"
+                )
+            found.append(1 + room // stride)
+        return tuple(found)
+
+
+def make_windows(ndim: int, kernel: Sizes, stride: Sizes = 1, padding: Padding = "valid", dilation: Sizes = 1) -> Windows:
+    """Return the geometry that a factory's arguments describe: numbers stand for all axes, pairs of padding for (before, after).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an entry is not a positive integer (for padding, not a non-negative one), or there are not ``ndim`` of them.
+    """
+    return Windows(
+        spread(kernel, ndim, "kernel"),
+        spread(stride, ndim, "stride"),
+        spread(dilation, ndim, "dilation"),
+        spread_padding(padding, ndim),
+    )
+
+
+def spread(value: Sizes, ndim: int, what: str, least: int = 1) -> Shape:
+    """Return one integer for each spatial axis."""
+    values = (value,) * ndim if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(values) != ndim:
+        raise ValueError(f"{what} is {value!r}, expected an integer or one for each of {ndim} spatial axes")
+    for one in values:
+        check_count(one, what, least)
+    return values
+
+
+def spread_padding(value: Padding, ndim: int) -> Literal["same"] | tuple[Pair, ...]:
+    """Return "same", or a pair (before, after) for each spatial axis."""
+    if value == "same":
+        return "same"
+    if value == "valid":
+        return ((0, 0),) * ndim
+    if isinstance(value, str):
+        raise ValueError(f'padding is {value!r}, expected "same", "valid", an integer, or one entry for each spatial axis')
+    entries = (value,) * ndim if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(entries) != ndim:
+        raise ValueError(f"padding is {value!r}, expected an entry for each of {ndim} spatial axes")
+    pairs: list[Pair] = []
+    for entry in entries:
+        low, high = (entry, entry) if isinstance(entry, (int, np.integer)) else entry
+        check_count(low, "padding", 0)
+        check_count(high, "padding", 0)
+        pairs.append((low, high))
+    return tuple(pairs)
+
+
+def pad(x: Array, pads: tuple[Pair, ...], value: float = 0.0) -> Array:
+    """Return x with constant points added to its spatial axes; x itself where there are none to add."""
+    if not any(low or high for low, high in pads):
+        return x
+    space = x.shape[1:-1]
+    shape = (x.shape[0], *[n + low + high for n, (low, high) in zip(space, pads, strict=True)], x.shape[-1])
+    padded: Array = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
+    inner = tuple([slice(low, low + n) for n, (low, _) in zip(space, pads, strict=True)])
+    padded[:, *inner] = x
+    return padded
+
+
+def crop(x: Array, pads: tuple[Pair, ...]) -> Array:
+    """Return x without the points that :func:`pad` adds: its transpose."""
+    inner = tuple([slice(low, n - high) for n, (low, high) in zip(x.shape[1:-1], pads, strict=True)])
+    return x[:, *inner]
+
+
+def view(padded: Array, windows: Windows, count: Shape) -> Array:
+    """Return the windows of a padded array as a read-only view (n, *count, *kernel, c): no number is copied."""
+    batch, *space, channels = padded.strides
+    steps = [s * step for s, step in zip(windows.stride, space, strict=True)]
+    inner = [d * step for d, step in zip(windows.dilation, space, strict=True)]
+    return np.lib.stride_tricks.as_strided(
+        padded,
+        (len(padded), *count, *windows.kernel, padded.shape[-1]),
+        (batch, *steps, *inner, channels),
+        writeable=False,
+    )
+
+
+def scatter(values: Array, windows: Windows, padded_shape: Shape) -> Array:
+    """Return the sum of windows (n, *count, *kernel, c) at their places in the padded array: the transpose of :func:`view`."""
+    count = values.shape[1 : 1 + windows.ndim]
+    padded: Array = np.zeros(padded_shape, values.dtype)
+    for offset in np.ndindex(windows.kernel):
+        places = tuple(
+            [slice(d * k, d * k + s * n, s) for k, d, s, n in zip(offset, windows.dilation, windows.stride, count, strict=True)]
+        )
+        padded[:, *places] += values[(slice(None),) * (1 + windows.ndim) + offset]
+    return padded
+
+
+def points(windows: Windows) -> int:
+    """Return the number of points in a window."""
+    return math.prod(windows.kernel)
