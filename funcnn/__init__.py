@@ -12,14 +12,36 @@ from funcnn.combinators.recompute import recompute
 from funcnn.combinators.residual import residual
 from funcnn.combinators.serial import serial
 from funcnn.grad import LossAndGrad, apply, loss_and_grad
+from funcnn.instrument import map_layers
 from funcnn.key import Key
 from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
 from funcnn.layers.activations import relu, tanh
 from funcnn.layers.dense import dense
+from funcnn.losses.absolute_error import mean_absolute_error
+from funcnn.losses.huber import huber, smooth_l1
 from funcnn.losses.loss import Loss, LossForward, define_loss
+from funcnn.losses.sigmoid_cross_entropy import sigmoid_cross_entropy
+from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
+from funcnn.losses.squared_error import half_squared_error, mean_squared_error
+from funcnn.losses.weighted import Weighted
+from funcnn.optim import schedules
 from funcnn.optim.adam import adam, adamw
+from funcnn.optim.adaptive import adadelta, adagrad, rmsprop
+from funcnn.optim.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
+from funcnn.optim.decay import weight_decay
 from funcnn.optim.optimizer import Optimizer, OptState, Updated
 from funcnn.optim.sgd import momentum, nesterov, sgd
+from funcnn.optim.transform import Transformation, Transformed, chain
+from funcnn.optim.where import is_matrix
+from funcnn.train.checkpoint import Checkpoint
+from funcnn.train.divergence import DivergenceError
+from funcnn.train.evaluate import evaluate, predict
+from funcnn.train.files import FileError, load, load_note, save
+from funcnn.train.history import History, Row
+from funcnn.train.loop import fit
+from funcnn.train.record import Epoch, Fit
+from funcnn.train.stopping import EarlyStopping
+from funcnn.train.summary import Summary, summary
 
 __all__ = [
     # core
@@ -55,6 +77,14 @@ __all__ = [
     "Loss",
     "LossForward",
     "define_loss",
+    "Weighted",
+    "mean_squared_error",
+    "half_squared_error",
+    "mean_absolute_error",
+    "huber",
+    "smooth_l1",
+    "softmax_cross_entropy",
+    "sigmoid_cross_entropy",
     # optimizers
     "Optimizer",
     "OptState",
@@ -62,8 +92,41 @@ __all__ = [
     "sgd",
     "momentum",
     "nesterov",
+    "adagrad",
+    "rmsprop",
+    "adadelta",
     "adam",
     "adamw",
+    # transformations of gradients
+    "Transformation",
+    "Transformed",
+    "chain",
+    "clip_by_value",
+    "clip_by_norm",
+    "clip_by_global_norm",
+    "clip_adaptive",
+    "global_norm",
+    "weight_decay",
+    "is_matrix",
+    "schedules",
+    # training
+    "fit",
+    "Fit",
+    "History",
+    "Row",
+    "Epoch",
+    "EarlyStopping",
+    "Checkpoint",
+    "DivergenceError",
+    "predict",
+    "evaluate",
+    "save",
+    "load",
+    "load_note",
+    "FileError",
+    "summary",
+    "Summary",
+    "map_layers",
     # data
     "data",
     # verification

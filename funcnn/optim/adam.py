@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -28,7 +28,8 @@ from funcnn.errors import check_range
 from funcnn.optim.flat import Coefficients, Elementwise
 from funcnn.optim.optimizer import OptState
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.typing import Array
+from funcnn.optim.where import Where, check_where, everywhere, selects
+from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
 
@@ -42,8 +43,7 @@ class Adam(Elementwise):
     beta2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
-
-    slots: ClassVar[tuple[str, ...]] = ("mean", "square")  # kept as M and V of the module's docstring
+    where: Where = everywhere
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)
@@ -51,12 +51,25 @@ class Adam(Elementwise):
         check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
         check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
         check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
+        check_where(self.where)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what is remembered: M and V of the module's docstring."""
+        return ("mean", "square")
+
+    @property
+    def _labelled(self) -> bool:
+        return self.weight_decay > 0 and self.where is not everywhere
+
+    def _label(self, path: str, shape: Shape) -> Hashable:
+        return selects(self.where, path, shape)  # whether this leaf is decayed
 
     def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         s = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
         a = rate * s * (1 - self.beta1) / (1 - self.beta1**t)
-        if self.weight_decay:
+        if self.weight_decay and label is not False:
             return self.beta1, self.beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
         return self.beta1, self.beta2, a, self.epsilon * s
 
@@ -134,6 +147,7 @@ def adamw(
     learning_rate: Rate = 1e-3,
     *,
     weight_decay: float = 0.01,
+    where: Where = everywhere,
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
@@ -149,6 +163,9 @@ def adamw(
         The step size $\alpha$.
     weight_decay : float, optional
         $\lambda$, at least 0.
+    where : str or callable, optional
+        Which leaves are decayed: a regular expression that is searched in the leaf's path, or a pure function of path and shape
+        such as :func:`funcnn.is_matrix`.  All by default.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
     epsilon : float, optional
@@ -177,4 +194,4 @@ def adamw(
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.95]),)
     """
-    return Adam(learning_rate, beta1, beta2, epsilon, weight_decay)
+    return Adam(learning_rate, beta1, beta2, epsilon, weight_decay, where)

@@ -16,14 +16,14 @@ import math
 import threading
 from collections.abc import Callable, Hashable
 from functools import lru_cache
-from itertools import accumulate
-from typing import ClassVar, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
 from funcnn.optim.optimizer import OptState, Updated, counter
+from funcnn.structure import Structure, take_apart
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
@@ -32,7 +32,8 @@ LARGE = 1 << 15  # numbers from which on a leaf is not gathered
 BLOCK = 1 << 16  # numbers that one pass of the rule takes of a large leaf
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
 
-Coefficients = tuple[Array, ...]
+Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
+Coefficients: TypeAlias = tuple[Array, ...]
 """The numbers in a rule that are the same for all parameters, as arrays without axes: NumPy takes those faster than floats."""
 
 
@@ -46,10 +47,12 @@ class Elementwise:
 
     __slots__ = ()
 
-    slots: ClassVar[tuple[str, ...]] = ()
-    """The names of what the optimizer remembers for each parameter."""
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what the optimizer remembers for each parameter."""
+        return ()
 
-    def _label(self, path: str, leaf: Array) -> Hashable:
+    def _label(self, path: str, shape: Shape) -> Hashable:
         """Return what sets this leaf apart from others, such as whether it is decayed; leaves of one label go together."""
         return None
 
@@ -83,10 +86,10 @@ class Elementwise:
         TypeError
             When a leaf does not hold floating-point numbers.
         """
-        leaves = tree.leaves(params)
+        structure, leaves = take_apart(params)
         slots: list[Array] = []
-        for group in self._layout(params, leaves).groups:
-            slots.extend(tree.freeze(self._start(group.gather(leaves))))
+        for group in self._layout(structure, leaves).groups:
+            slots.extend(tree.freeze(self._start(gather(leaves, group.order, group.dtype))))
         return OptState(counter(0), tuple(slots))
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
@@ -95,38 +98,34 @@ class Elementwise:
         Raises
         ------
         ValueError
-            When the gradients differ from the parameters in structure, shape or dtype, with the path of the leaf, or when the
-            state
-            is not one of these parameters.
+            When the gradients differ from the parameters in structure, shape or dtype, with the path of the leaf; when the
+            state is not one of these parameters.
         """
-        old, slopes = tree.leaves(params), tree.leaves(grads)
-        if [leaf.shape for leaf in old] != [leaf.shape for leaf in slopes] or [leaf.dtype for leaf in old] != [
-            leaf.dtype for leaf in slopes
-        ]:
+        structure, old = take_apart(params)
+        layout = self._layout(structure, old)
+        slopes = structure.leaves(grads)
+        if slopes is None or tuple([(leaf.shape, leaf.dtype) for leaf in slopes]) != layout.kinds:
             tree.check_like(params, grads, "the gradients")
-        layout = self._layout(params, old)
-        count = int(state.count)
-        new: list[Array] = list(old)
-        slots: list[Array] = []
-        width, first = len(self.slots), 0
+            slopes = tree.leaves(grads)
+        count, width = int(state.count), len(self.slots)
         if len(state.slots) != width * len(layout.groups):
             raise ValueError(_foreign_state(self, params))
+        new: list[Array] = list(old)
+        slots: list[Array] = []
         for group in layout.groups:
-            c = tuple([np.array(value, group.dtype) for value in self._coefficients(count, group.label)])
-            kept = state.slots[first : first + width]
+            dtype, size = group.dtype, group.size
+            kept = state.slots[len(slots) : len(slots) + width]
             for slot in kept:
-                if slot.shape != group.shape or slot.dtype != group.dtype:
+                if slot.size != size or slot.dtype != dtype:
                     raise ValueError(_foreign_state(self, params))
-            out = tuple([np.empty(group.size, group.dtype) for _ in range(width + 1)])
+            c = tuple([np.array(value, dtype) for value in self._coefficients(count, group.label)])
+            out = tuple([np.empty(size, dtype) for _ in range(width + 1)])
             run(self._kernel, group, c, old, slopes, kept, out)
             for array in out:
-                array.setflags(write=False)
-            vector = out[0]
-            for index, begin, end, shape in group.places:
-                new[index] = vector[begin:end].reshape(shape)
+                array.flags.writeable = False  # half the time of setflags
+            group.scatter(out[0], new)
             slots += out[1:]
-            first += width
-        return Updated(tree.rebuild(params, iter(new)), OptState(counter(count + 1), tuple(slots)))
+        return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
         """Return one of the slots as a tree like the parameters.
@@ -138,25 +137,15 @@ class Elementwise:
         """
         if name not in self.slots:
             raise ValueError(f"{self!r} has no slot {name!r}, only {self.slots}")
-        leaves = tree.leaves(params)
+        structure, leaves = take_apart(params)
         new = list(leaves)
-        for number, group in enumerate(self._layout(params, leaves).groups):
-            vector = state.slots[number * len(self.slots) + self.slots.index(name)]
-            for index, begin, end, shape in group.places:
-                new[index] = vector[begin:end].reshape(shape)
-        return tree.rebuild(params, iter(new))
+        for number, group in enumerate(self._layout(structure, leaves).groups):
+            group.scatter(state.slots[number * len(self.slots) + self.slots.index(name)], new)
+        return structure.rebuild(new)
 
-    def _layout(self, params: object, leaves: tuple[Array, ...]) -> Layout:
-        labels: tuple[Hashable, ...] | None = None
-        if self._labelled:
-            labels = tuple([self._label(path, leaf) for path, leaf in tree.walk(params)])
-        for index, leaf in enumerate(leaves):
-            if leaf.dtype.kind != "f":
-                raise TypeError(
-                    f"parameter {tree.paths(params)[index]} has dtype {leaf.dtype}: an optimizer updates floating-point leaves;"
-                    " keep integers in the layer's state"
-                )
-        return lay_out(tuple([leaf.shape for leaf in leaves]), tuple([leaf.dtype for leaf in leaves]), labels)
+    def _layout(self, structure: Structure[P], leaves: tuple[Array, ...]) -> Layout:
+        kinds = tuple([(leaf.shape, leaf.dtype) for leaf in leaves])
+        return lay_out(structure.paths, kinds, self._label if self._labelled else None)
 
 
 def _foreign_state(optimizer: object, params: object) -> str:
@@ -173,53 +162,73 @@ class Group:
     dtype: np.dtype[np.floating]
     label: Hashable
     size: int
-    shape: Shape  # (size,)
-    places: tuple[tuple[int, int, int, Shape], ...]  # (leaf, begin, end, shape) of every leaf
-    blocks: tuple[
-        tuple[int, int, int, int], ...
-    ]  # (leaf, begin in the leaf, end in the leaf, begin in the vector) of large leaves
-    small: tuple[int, ...]  # the leaves that are gathered: the end of the vector
-    small_begin: int
+    order: tuple[int, ...]  # its leaves, large ones first
+    places: tuple[tuple[int, slice, Shape], ...]  # (leaf, place in the vector, shape unless it has one axis)
+    blocks: tuple[Block, ...]  # the large leaves, cut up
+    small: tuple[int, ...]  # the leaves that are gathered: they fill the end of the vector
+    large_size: int
 
-    def gather(self, leaves: tuple[Array, ...]) -> Array:
-        """Return the group's numbers as one new vector."""
-        return np.concatenate([leaves[index] for index, _, _, _ in self.places], axis=None, dtype=self.dtype)
+    def scatter(self, vector: Array, leaves: list[Array]) -> None:
+        """Put views of the vector, in the shapes of the leaves, into a list of all leaves."""
+        for index, place, shape in self.places:
+            leaves[index] = vector[place] if len(shape) == 1 else vector[place].reshape(shape)
+
+
+@frozen(eq=False)
+class Block:
+    """A stretch of a large leaf."""
+
+    leaf: int
+    place: slice  # in the leaf
+    target: slice  # in the vector
 
 
 @frozen(eq=False)
 class Layout:
     """How the leaves of a tree are arranged in vectors."""
 
+    kinds: tuple[Kind, ...]
     groups: tuple[Group, ...]
 
 
 @lru_cache(maxsize=256)
-def lay_out(shapes: tuple[Shape, ...], dtypes: tuple[np.dtype[np.floating], ...], labels: tuple[Hashable, ...] | None) -> Layout:
-    """Arrange leaves in groups; within one, large leaves come first, so that what is gathered is contiguous."""
-    members: dict[tuple[object, ...], list[int]] = {}
-    for index, dtype in enumerate(dtypes):
-        members.setdefault((dtype, None if labels is None else labels[index]), []).append(index)
-    return Layout(
-        tuple(
-            [_group(shapes, dtypes[found[0]], None if labels is None else labels[found[0]], found) for found in members.values()]
-        )
-    )
+def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], label: Callable[[str, Shape], Hashable] | None) -> Layout:
+    """Arrange leaves in groups."""
+    members: dict[tuple[np.dtype[np.floating], Hashable], list[int]] = {}
+    for index, (path, (shape, dtype)) in enumerate(zip(paths, kinds, strict=True)):
+        if dtype.kind != "f":
+            raise TypeError(
+                f"parameter {path} has dtype {dtype}: an optimizer updates floating-point leaves; what is not trained belongs to"
+                " the layer's state"
+            )
+        members.setdefault((dtype, label(path, shape) if label else None), []).append(index)
+    shapes = [shape for shape, _ in kinds]
+    return Layout(kinds, tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()]))
 
 
-def _group(shapes: tuple[Shape, ...], dtype: np.dtype[np.floating], label: Hashable, members: list[int]) -> Group:
+def _group(dtype: np.dtype[np.floating], label: Hashable, members: list[int], shapes: list[Shape]) -> Group:
     sizes = {index: math.prod(shapes[index]) for index in members}
-    large = [index for index in members if sizes[index] >= LARGE]
-    small = [index for index in members if sizes[index] < LARGE]
-    order = large + small
-    ends = list(accumulate([sizes[index] for index in order]))
-    places = tuple([(index, end - sizes[index], end, shapes[index]) for index, end in zip(order, ends, strict=True)])
-    blocks = [
-        (index, low, min(low + BLOCK, sizes[index]), begin + low)
-        for index, begin, _, _ in places[: len(large)]
-        for low in range(0, sizes[index], BLOCK)
-    ]
-    size = ends[-1] if ends else 0
-    return Group(dtype, label, size, (size,), places, tuple(blocks), tuple(small), sum(sizes[index] for index in large))
+    small = tuple([index for index in members if sizes[index] < LARGE])
+    large = tuple([index for index in members if sizes[index] >= LARGE])
+    places, blocks, begin = [], [], 0
+    for index in large + small:
+        size = sizes[index]
+        places.append((index, slice(begin, begin + size), shapes[index]))
+        if index in large:
+            for low in range(0, size, BLOCK):
+                high = min(low + BLOCK, size)
+                blocks.append(Block(index, slice(low, high), slice(begin + low, begin + high)))
+        begin += size
+    return Group(dtype, label, begin, large + small, tuple(places), tuple(blocks), small, sum([sizes[index] for index in large]))
+
+
+def gather(leaves: tuple[Array, ...], which: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
+    """Return some leaves as one vector, a read-only copy: ``np.concatenate`` in a quarter of its time."""
+    chosen = [leaves[index] for index in which]
+    try:
+        return np.frombuffer(b"".join(cast("list[bytes]", chosen)), dtype)
+    except ValueError:  # an array that is not contiguous has no plain buffer
+        return np.concatenate([leaf.ravel() for leaf in chosen])
 
 
 Kernel = Callable[[Coefficients, Array, Array, tuple[Array, ...], tuple[Array, ...]], None]
@@ -235,27 +244,27 @@ def run(
     out: tuple[Array, ...],
 ) -> None:
     """Apply a kernel to a group: once to the small leaves together, and block by block to each large one."""
-    if group.small:
-        p = np.concatenate([params[index] for index in group.small], axis=None)
-        g = np.concatenate([grads[index] for index in group.small], axis=None)
-        if not group.blocks:
+    blocks, small = group.blocks, group.small
+    if small:
+        p, g = gather(params, small, group.dtype), gather(grads, small, group.dtype)
+        if not blocks:
             kernel(c, p, g, slots, out)
             return
-        begin = group.small_begin
+        begin = group.large_size
         kernel(c, p, g, tuple([slot[begin:] for slot in slots]), tuple([place[begin:] for place in out]))
-    flat = {index: (params[index].reshape(-1), grads[index].reshape(-1)) for index in {block[0] for block in group.blocks}}
+    flat = {index: (params[index].reshape(-1), grads[index].reshape(-1)) for index in {block.leaf for block in blocks}}
 
-    def work(blocks: tuple[tuple[int, int, int, int], ...]) -> None:
-        for index, low, high, begin in blocks:
-            p, g = flat[index]
-            here = slice(begin, begin + high - low)
-            kernel(c, p[low:high], g[low:high], tuple([slot[here] for slot in slots]), tuple([place[here] for place in out]))
+    def work(blocks: tuple[Block, ...]) -> None:
+        for block in blocks:
+            p, g = flat[block.leaf]
+            place, target = block.place, block.target
+            kernel(c, p[place], g[place], tuple([slot[target] for slot in slots]), tuple([array[target] for array in out]))
 
-    if group.small_begin < THREADED:
-        work(group.blocks)
+    if group.large_size < THREADED:
+        work(blocks)
     else:
-        half = len(group.blocks) // 2
-        both(lambda: work(group.blocks[:half]), lambda: work(group.blocks[half:]))
+        half = len(blocks) // 2
+        both(lambda: work(blocks[:half]), lambda: work(blocks[half:]))
 
 
 def both(first: Callable[[], None], second: Callable[[], None]) -> None:

@@ -61,5 +61,5 @@ class Optimizer(Protocol):
 def counter(updates: int) -> IntArray:
     """Return the ``count`` of a state: a read-only array of no axes."""
     count = np.array(updates)
-    count.setflags(write=False)
+    count.flags.writeable = False
     return count

@@ -17,7 +17,6 @@ $$ v_{t+1} = \mu\, v_t + g_t, \qquad p_{t+1} = p_t - \alpha\,(g_t + \mu\, v_{t+1
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar
 
 import numpy as np
 from attrs import frozen
@@ -58,11 +57,14 @@ class Momentum(Elementwise):
     momentum: float = 0.9
     nesterov: bool = False
 
-    slots: ClassVar[tuple[str, ...]] = ("velocity",)
-
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)
         check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what is remembered."""
+        return ("velocity",)
 
     def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.momentum

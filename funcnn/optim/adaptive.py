@@ -1,0 +1,252 @@
+r"""Step sizes from past squared gradients: Adagrad, RMSprop and Adadelta.
+
+Adagrad (Duchi, Hazan & Singer 2011, figure 1, the diagonal form) divides by the root of their sum
+$$ s_{t} = s_{t-1} + g_t^2, \qquad p_{t} = p_{t-1} - \alpha \frac{g_t}{\sqrt{s_t} + \epsilon} . $$
+
+RMSprop (Hinton, lecture 6.5 of his 2012 course) divides by the root of their moving mean; centred (Graves 2013,
+arXiv:1308.0850, eq. 38-45) it takes the square of the moving mean gradient off, which leaves the variance; and the quotient may
+pass through a momentum $\mu$:
+$$ s_t = \rho s_{t-1} + (1-\rho) g_t^2, \quad m_t = \rho m_{t-1} + (1-\rho) g_t, \quad
+   d_t = \frac{g_t}{\sqrt{s_t - m_t^2} + \epsilon}, \quad
+   v_t = \mu v_{t-1} + d_t, \quad p_t = p_{t-1} - \alpha v_t . $$
+
+Adadelta (Zeiler 2012, arXiv:1212.5701, algorithm 1) also keeps the moving mean of the squared steps, so that a step has the
+unit of the parameters:
+$$ s_t = \rho s_{t-1} + (1-\rho) g_t^2, \quad
+   d_t = \frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{s_t + \epsilon}}\, g_t, \quad
+   u_t = \rho u_{t-1} + (1-\rho) d_t^2, \quad p_t = p_{t-1} - \alpha d_t . $$
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_range
+from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.typing import Array
+
+
+@frozen
+class Adagrad(Elementwise):
+    """Made by :func:`funcnn.adagrad`."""
+
+    learning_rate: Rate
+    initial: float = 0.0
+    epsilon: float = 1e-10
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.initial, "initial", 0.0, math.inf, open_high=True)
+        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what is remembered."""
+        return ("sum",)
+
+    def _start(self, p: Array) -> tuple[Array, ...]:
+        return (np.full_like(p, self.initial),)
+
+    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+        return rate_at(self.learning_rate, count), self.epsilon
+
+    def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
+        rate, epsilon = c
+        s = slots[0] + g * g
+        return p - rate * g / (np.sqrt(s) + epsilon), s
+
+
+@frozen
+class RMSprop(Elementwise):
+    """Made by :func:`funcnn.rmsprop`."""
+
+    learning_rate: Rate
+    decay: float = 0.9
+    epsilon: float = 1e-8
+    momentum: float = 0.0
+    centered: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.decay, "decay", 0.0, 1.0, open_high=True)
+        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
+        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what is remembered."""
+        return ("square", *(("mean",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
+
+    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+        return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon, self.momentum
+
+    def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
+        rate, rho, rest, epsilon, mu = c
+        s = rho * slots[0] + rest * (g * g)
+        new, spread = [s], s
+        if self.centered:
+            m = rho * slots[1] + rest * g
+            spread = np.maximum(s - m * m, 0)  # rounding may take it below
+            new.append(m)
+        d = g / (np.sqrt(spread) + epsilon)
+        if self.momentum:
+            d += mu * slots[-1]
+            new.append(d)
+        return p - rate * d, *new
+
+
+@frozen
+class Adadelta(Elementwise):
+    """Made by :func:`funcnn.adadelta`."""
+
+    learning_rate: Rate = 1.0
+    decay: float = 0.95
+    epsilon: float = 1e-6
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.decay, "decay", 0.0, 1.0, open_high=True)
+        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_low=True, open_high=True)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what is remembered."""
+        return ("square", "step")
+
+    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+        return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon
+
+    def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
+        rate, rho, rest, epsilon = c
+        s = rho * slots[0] + rest * (g * g)
+        d = np.sqrt((slots[1] + epsilon) / (s + epsilon)) * g
+        return p - rate * d, s, rho * slots[1] + rest * (d * d)
+
+
+def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, epsilon: float = 1e-10) -> Adagrad:
+    r"""Adagrad, $s \leftarrow s + g^2$, $p \leftarrow p - \alpha\, g / (\sqrt{s} + \epsilon)$.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$.
+    initial : float, optional
+        What $s$ starts from, at least 0.
+    epsilon : float, optional
+        Added to the square root, at least 0.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Duchi, Hazan & Singer (2011), Adaptive subgradient methods for online learning and stochastic optimization, JMLR 12, figure 1.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.adagrad(0.5, epsilon=0.0)
+    >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
+    >>> opt.update(params, grads, opt.init(params)).params
+    (array([0.5]),)
+    """
+    return Adagrad(learning_rate, initial, epsilon)
+
+
+def rmsprop(
+    learning_rate: Rate = 1e-2,
+    *,
+    decay: float = 0.9,
+    epsilon: float = 1e-8,
+    momentum: float = 0.0,
+    centered: bool = False,
+) -> RMSprop:
+    r"""RMSprop, $s \leftarrow \rho s + (1-\rho) g^2$, $p \leftarrow p - \alpha\, g / (\sqrt{s} + \epsilon)$.
+
+    The variant: $s$ starts from zero without a correction, $\epsilon$ stands outside of the root, and the learning rate outside
+    of the momentum.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$.
+    decay : float, optional
+        $\rho$ in [0, 1).
+    epsilon : float, optional
+        Added to the square root, at least 0.
+    momentum : float, optional
+        $\mu$ in [0, 1): the quotient $d = g/(\sqrt s + \epsilon)$ becomes $v \leftarrow \mu v + d$.
+    centered : bool, optional
+        Divide by the root of the gradient's variance, $s - m^2$ with its moving mean $m$.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Hinton (2012), Neural networks for machine learning, lecture 6.5; centred: Graves (2013), arXiv:1308.0850, eq. 38-45.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.rmsprop(0.5, decay=0.75, epsilon=0.0)
+    >>> params, grads = (np.array([2.0]),), (np.array([10.0]),)
+    >>> opt.update(params, grads, opt.init(params)).params
+    (array([1.]),)
+    """
+    return RMSprop(learning_rate, decay, epsilon, momentum, centered)
+
+
+def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float = 1e-6) -> Adadelta:
+    r"""Adadelta, $p \leftarrow p - \alpha\, g \sqrt{u + \epsilon} / \sqrt{s + \epsilon}$.
+
+    $s$ and $u$ are the moving means of the squared gradients and of the squared steps.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        $\alpha$; 1 in the paper.
+    decay : float, optional
+        $\rho$ in [0, 1).
+    epsilon : float, optional
+        Added inside of both roots, above 0: the first step is about $\sqrt{\epsilon}$.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Zeiler (2012), ADADELTA: an adaptive learning rate method, arXiv:1212.5701, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.adadelta(decay=0.75, epsilon=1.0)
+    >>> params, grads = (np.array([2.0]),), (np.array([0.0]),)
+    >>> opt.update(params, grads, opt.init(params)).params
+    (array([2.]),)
+    """
+    return Adadelta(learning_rate, decay, epsilon)
