@@ -15,8 +15,17 @@ from funcnn.grad import LossAndGrad, apply, loss_and_grad
 from funcnn.instrument import map_layers
 from funcnn.key import Key
 from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
-from funcnn.layers.activations import relu, tanh
+from funcnn.layers.batch_norm import batch_norm
 from funcnn.layers.dense import dense
+from funcnn.layers.dropout import dropout
+from funcnn.layers.gelu import gelu
+from funcnn.layers.identity import identity
+from funcnn.layers.layer_norm import layer_norm
+from funcnn.layers.linear import linear
+from funcnn.layers.rectifiers import elu, leaky_relu, relu
+from funcnn.layers.reshape import flatten, reshape
+from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
+from funcnn.layers.softmax import log_softmax, softmax
 from funcnn.losses.absolute_error import mean_absolute_error
 from funcnn.losses.huber import huber, smooth_l1
 from funcnn.losses.loss import Loss, LossForward, define_loss
@@ -62,9 +71,24 @@ __all__ = [
     "LossAndGrad",
     # layers
     "dense",
+    "linear",
+    "flatten",
+    "reshape",
+    "dropout",
+    "layer_norm",
+    "batch_norm",
+    "identity",
     # activations
     "relu",
+    "leaky_relu",
+    "elu",
     "tanh",
+    "sigmoid",
+    "softplus",
+    "silu",
+    "gelu",
+    "softmax",
+    "log_softmax",
     # combinators
     "serial",
     "residual",

@@ -1,0 +1,126 @@
+"""Prediction and scores on more rows than fit in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from funcnn import tree
+from funcnn.data.dataset import count
+from funcnn.errors import check_count
+from funcnn.grad import apply
+from funcnn.layer import Layer
+from funcnn.losses.loss import Loss
+from funcnn.train.scores import loss_and_metrics
+from funcnn.typing import Array
+
+P = TypeVar("P")
+S = TypeVar("S")
+X = TypeVar("X")
+Y = TypeVar("Y")
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: int = 256) -> Y:
+    """Return the outputs of a network in evaluation mode, computed some rows at a time.
+
+    Parameters
+    ----------
+    model : Layer
+    params, state : tree
+        As ``model.init`` or training gave them.
+    x : array or tree of arrays
+        The inputs, the batch axis first; they may be memory-mapped.
+    batch_size : int, optional
+        Rows computed at a time.
+
+    Returns
+    -------
+    array or tree of arrays
+        The outputs of all rows.
+
+    Raises
+    ------
+    ValueError
+        When the batch size is not positive or there is no row.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> model = fn.dense(2)
+    >>> start = model.init(fn.Key(0), (3,))
+    >>> fn.predict(model, start.params, start.state, np.ones((1000, 3))).shape
+    (1000, 2)
+    """
+    check_count(batch_size, "batch_size")
+    rows = count(x)
+    if rows == 0:
+        raise ValueError("there is no row to predict: expected at least one")
+    return join([apply(model, params, state, part(x, first, first + batch_size)) for first in range(0, rows, batch_size)])
+
+
+def evaluate(
+    model: Layer[P, S, X, Y],
+    params: P,
+    state: S,
+    x: X,
+    y: T,
+    loss: Loss[Y, T],
+    *,
+    metrics: Mapping[str, Callable[[Y, M], float]] | None = None,
+    batch_size: int = 256,
+) -> dict[str, float]:
+    """Return the loss and the metrics of a network on a set of examples, in evaluation mode.
+
+    The predictions are made some rows at a time; the loss and each metric are then computed once, of all rows, so that they do
+    not depend on the batch size.
+
+    Parameters
+    ----------
+    model : Layer
+    params, state : tree
+    x, y : array or tree of arrays
+        Inputs and targets, the batch axis first.
+    loss : Loss
+    metrics : dict, optional
+        Functions ``(prediction, target) -> float`` by name; of a :class:`Weighted` target they see what has a positive weight.
+    batch_size : int, optional
+        Rows predicted at a time.
+
+    Returns
+    -------
+    dict
+        ``{"loss": ..., name: ...}``.
+
+    Raises
+    ------
+    ValueError
+        When x and y differ in their number of rows, or there is none.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> model = fn.dense(1)
+    >>> start = model.init(fn.Key(0), (3,))
+    >>> fn.evaluate(model, start.params, start.state, np.zeros((5, 3)), np.ones((5, 1)), fn.mean_squared_error())
+    {'loss': 1.0}
+    """
+    count((x, y))
+    prediction = predict(model, params, state, x, batch_size=batch_size)
+    return loss_and_metrics(loss, metrics or {}, prediction, y)
+
+
+def part(data: X, first: int, stop: int) -> X:
+    """Return consecutive rows of a tree of arrays, as views."""
+    return tree.map(lambda leaf: leaf[first:stop], data)
+
+
+def join(parts: list[Y]) -> Y:
+    """Return batches of outputs as one, in the order given."""
+    if len(parts) == 1:
+        return parts[0]
+    columns: Iterator[tuple[Array, ...]] = zip(*[tree.leaves(one) for one in parts], strict=True)
+    return tree.rebuild(parts[0], iter([np.concatenate(leaves) for leaves in columns]))

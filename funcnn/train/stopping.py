@@ -1,0 +1,74 @@
+"""Early stopping (Prechelt 1998): end training when the figure that matters has stopped improving."""
+
+from __future__ import annotations
+
+import math
+
+from attrs import field, frozen
+
+from funcnn.errors import check_count, check_range
+from funcnn.train.history import Direction, History, direction
+
+
+@frozen
+class EarlyStopping:
+    """When to stop, as a function of the history alone.
+
+    An epoch is an improvement when its figure is better than that of the last improvement by more than ``min_delta``.  Training
+    stops after ``patience`` epochs without one.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement, at least 1.
+    min_delta : float, optional
+        The least change that counts, at least 0.
+    monitor : str, optional
+        A column of the history.
+    mode : "min" or "max", optional
+        Whether lower or higher is better; only a loss need not say it.
+    restore_best : bool, optional
+        Whether ``fit`` gives the parameters of the last improvement (however training ends), or those of the last epoch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a number is out of range, or the mode is missing for a column other than a loss.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> rule = fn.EarlyStopping(patience=2)
+    >>> losses = (3.0, 2.0, 2.5, 2.1)
+    >>> history = fn.History(tuple(fn.Row(i + 1, (("val_loss", loss),)) for i, loss in enumerate(losses)))
+    >>> rule.best_epoch(history), rule.is_over(history)
+    (2, True)
+    """
+
+    patience: int
+    min_delta: float = 0.0
+    monitor: str = "val_loss"
+    mode: Direction | None = None
+    restore_best: bool = field(default=True, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_count(self.patience, "patience")
+        check_range(self.min_delta, "min_delta", 0.0, math.inf, open_high=True)
+        direction(self.monitor, self.mode)
+
+    def best_epoch(self, history: History) -> int:
+        """Return the number of the epoch with the last improvement, 0 when there was none."""
+        sign = -1.0 if direction(self.monitor, self.mode) == "max" else 1.0
+        best, epoch = math.inf, 0
+        for row in history.rows:
+            if sign * row[self.monitor] < best - self.min_delta:  # false for NaN
+                best, epoch = sign * row[self.monitor], row.epoch
+        return epoch
+
+    def is_over(self, history: History) -> bool:
+        """Tell whether training should stop."""
+        return len(history) > 0 and history.last.epoch - self.best_epoch(history) >= self.patience
+
+    def keeps(self, history: History) -> bool:
+        """Tell whether the last epoch's parameters are those to give in the end."""
+        return self.restore_best and self.best_epoch(history) == history.last.epoch
