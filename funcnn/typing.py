@@ -14,6 +14,9 @@ Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 IntArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
 """An integer array: labels, indices, tokens."""
 
+BoolArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+"""A boolean array: masks."""
+
 Scalar: TypeAlias = np.floating
 """One real number of any precision, such as the value of a loss."""
 

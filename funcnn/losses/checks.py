@@ -1,0 +1,113 @@
+"""What every loss demands of its arguments, before any arithmetic.
+
+On the way to a right answer each check is a comparison or two; the search for the row that is wrong begins when one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from funcnn import tree
+from funcnn.errors import describe
+from funcnn.typing import Array, BoolArray, IntArray
+
+
+def is_array(value: object, kinds: str) -> bool:
+    """Tell whether a value is an array of one of these kinds of dtype."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in kinds
+
+
+def check_prediction(prediction: Array, min_ndim: int = 1, what: str = "the prediction") -> None:
+    """Raise unless a prediction is a floating array with a batch axis (and a class axis, where two are asked for)."""
+    if not isinstance(prediction, np.ndarray):
+        raise TypeError(f"{what} is {describe(prediction)}, expected a floating array")
+    if prediction.dtype.kind not in "fc":
+        raise TypeError(f"{what} is {describe(prediction)}, expected a floating array: use .astype(float)")
+    if prediction.ndim < min_ndim:
+        axes = "a batch axis" if min_ndim == 1 else f"at least {min_ndim} axes, the batch first"
+        raise ValueError(f"{what} has shape {prediction.shape}, expected {axes}")
+
+
+def check_pair(prediction: Array, target: Array, min_ndim: int = 1) -> Array:
+    """Return the target in the prediction's precision; raise unless both are floating arrays of the very same shape."""
+    if type(prediction) is np.ndarray and prediction.dtype.kind == "f" and prediction.ndim >= min_ndim:
+        if type(target) is np.ndarray and target.dtype is prediction.dtype and target.shape == prediction.shape:
+            return target
+    else:
+        check_prediction(prediction, min_ndim)
+    if not is_array(target, "f"):
+        raise TypeError(f"target is {describe(target)}, expected a real floating array like the prediction: use .astype(float)")
+    if target.shape != prediction.shape:
+        raise ValueError(
+            f"target has shape {target.shape} and the prediction {prediction.shape}: a loss never broadcasts, reshape one of them"
+        )
+    return target.astype(prediction.real.dtype)
+
+
+def check_label_array(labels: IntArray, prediction: Array) -> None:
+    """Raise unless labels are integers, one for each row of a prediction (..., C)."""
+    check_prediction(prediction, 2)
+    if not is_array(labels, "iu"):
+        raise TypeError(f"labels are {describe(labels)}, expected an integer array: use .astype(int)")
+    if labels.shape != prediction.shape[:-1]:
+        raise ValueError(
+            f"labels have shape {labels.shape}, expected {prediction.shape[:-1]}: one label for each row of a prediction of"
+            f" shape {prediction.shape}, the last axis being the classes"
+        )
+
+
+def check_labels(labels: IntArray, prediction: Array) -> IntArray:
+    """Return labels as signed integers; raise unless they are 0 to C - 1, one for each row of a prediction (..., C)."""
+    check_label_array(labels, prediction)
+    classes = prediction.shape[-1]
+    if labels.size and not (labels.item(labels.argmin()) >= 0 and labels.item(labels.argmax()) < classes):
+        row = first((labels < 0) | (labels >= classes))
+        raise ValueError(f"label {labels[row]} at row {show(row)}, expected 0 to {classes - 1} ({classes} classes)")
+    return labels if labels.dtype.kind == "i" else labels.astype(np.intp)
+
+
+def check_between(target: Array, low: float, high: float, what: str) -> None:
+    """Raise unless every number of a real array is in [low, high]; NaN is not."""
+    if target.size and not (target.item(target.argmin()) >= low and target.item(target.argmax()) <= high):
+        row = first(~((target >= low) & (target <= high)))
+        raise ValueError(f"{what} {target[row]} at row {show(row)}, expected {low:g} to {high:g}")
+
+
+def check_probabilities(target: Array) -> None:
+    """Raise unless every row of a real array (..., C) is non-negative and sums to 1, to the square root of its precision."""
+    check_between(target, 0, np.inf, "probability")
+    sums = target.sum(-1)
+    wrong = ~(np.abs(sums - 1) <= np.sqrt(np.finfo(target.dtype).eps))
+    if wrong.any():
+        row = first(wrong)
+        raise ValueError(f"the probabilities at row {show(row)} sum to {sums[row]}, expected 1")
+
+
+def check_finite(target: object) -> None:
+    """Raise a ValueError with the first row of a target that holds NaN or infinity; called when a loss is not finite."""
+    for path, leaf in tree.walk(target):
+        if leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
+            row = first(~np.isfinite(leaf))
+            raise ValueError(f"target{path} holds {leaf[row]} at row {show(row)}")
+
+
+def first(wrong: BoolArray) -> tuple[int, ...]:
+    """Return the index of the first True."""
+    return tuple(int(axis) for axis in np.argwhere(wrong)[0])
+
+
+def show(row: tuple[int, ...]) -> str:
+    """Write an index the short way when it has one axis."""
+    return str(row[0]) if len(row) == 1 else str(list(row))
+
+
+def positive_numbers(value: float | Sequence[float] | Array, what: str, *, zero: bool = False) -> float | tuple[float, ...]:
+    """Return one number as a float, or several as a tuple (which compare and pickle); raise unless they are positive."""
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "iuf" or numbers.ndim > 1:
+        raise TypeError(f"{what} is {value!r}, expected a number or a sequence of numbers")
+    if not numbers.size or not np.isfinite(numbers).all() or not ((numbers > 0) | (zero & (numbers == 0))).all():
+        raise ValueError(f"{what} is {value!r}, expected {'non-negative' if zero else 'positive'} finite numbers")
+    return float(numbers) if numbers.ndim == 0 else tuple(float(number) for number in numbers)
