@@ -327,4 +327,10 @@ def same(first: object, second: object) -> bool:
         check_like(first, second)
     except ValueError:
         return False
-    return all(a.tobytes() == b.tobytes() for a, b in zip(leaves(first), leaves(second), strict=True))
+    return all(_same_bits(a, b) for a, b in zip(leaves(first), leaves(second), strict=True))
+
+
+def _same_bits(one: Array, other: Array) -> bool:
+    if one.dtype.char in "gG":  # the padding of a long double is not part of the number
+        return np.array_equal(one, other, equal_nan=True) and np.array_equal(np.signbit(one.real), np.signbit(other.real))
+    return one.tobytes() == other.tobytes()
