@@ -15,7 +15,7 @@ from attrs import frozen
 
 import funcnn as fn
 from funcnn.layer import AnyLayer
-from funcnn.typing import Array, Shape
+from funcnn.typing import Array, IntArray, Shape
 
 
 def normal(generator: np.random.Generator, shape: Shape) -> Array:
@@ -71,9 +71,30 @@ def activation(make: Callable[[], AnyLayer], label: str = "") -> LayerCase:
 LAYERS: dict[str, tuple[LayerCase, ...]] = {
     # layers
     "dense": (LayerCase(lambda: fn.dense(3), (4,)), LayerCase(lambda: fn.dense(2), (3, 5), label="sequence")),
+    "linear": (LayerCase(lambda: fn.linear(3), (4,)), LayerCase(lambda: fn.linear(2), (3, 5), label="sequence")),
+    "flatten": (LayerCase(lambda: fn.flatten(), (2, 3)),),
+    "reshape": (LayerCase(lambda: fn.reshape((3, -1)), (2, 6)), LayerCase(lambda: fn.reshape((6,)), (2, 3), label="flat")),
+    "dropout": (LayerCase(lambda: fn.dropout(0.4), (6,)), LayerCase(lambda: fn.dropout(0.0), (6,), label="none")),
+    "layer_norm": (
+        LayerCase(lambda: fn.layer_norm(), (5,)),
+        LayerCase(lambda: fn.layer_norm(eps=0.5), (2, 4), label="sequence, large eps"),
+    ),
+    "batch_norm": (
+        LayerCase(lambda: fn.batch_norm(), (3,), batch=5, independent=False),
+        LayerCase(lambda: fn.batch_norm(momentum=None, eps=0.5), (2, 3), independent=False, label="sequence, large eps"),
+    ),
+    "identity": (LayerCase(lambda: fn.identity(), (3,)),),
     # activations
     "relu": (activation(lambda: fn.relu()),),
+    "leaky_relu": (activation(lambda: fn.leaky_relu()), activation(lambda: fn.leaky_relu(0.3), "0.3")),
+    "elu": (activation(lambda: fn.elu()), activation(lambda: fn.elu(0.7), "0.7")),
     "tanh": (activation(lambda: fn.tanh()),),
+    "sigmoid": (activation(lambda: fn.sigmoid()),),
+    "softplus": (activation(lambda: fn.softplus()),),
+    "silu": (activation(lambda: fn.silu()),),
+    "gelu": (activation(lambda: fn.gelu()), activation(lambda: fn.gelu(approximate=True), "approximate")),
+    "softmax": (activation(lambda: fn.softmax()), LayerCase(lambda: fn.softmax(1), (4, 3), label="axis 1")),
+    "log_softmax": (activation(lambda: fn.log_softmax()), LayerCase(lambda: fn.log_softmax(-2), (4, 3), label="axis -2")),
     # combinators
     "serial": (
         LayerCase(lambda: fn.serial(fn.dense(3), fn.tanh(), fn.dense(2)), (4,)),
@@ -98,4 +119,75 @@ def pair(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, Array
     return draw
 
 
-LOSSES: dict[str, tuple[LossCase, ...]] = {}
+def logits(*shape: int, scale: float = 2.0) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (logits, targets in [0, 1], of which some are exactly 0 or 1)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        target = generator.uniform(-0.5, 1.5, size=(batch, *shape)).clip(0, 1)
+        return generator.normal(scale=scale, size=(batch, *shape)), target
+
+    return draw
+
+
+def labelled(*shape: int, scale: float = 2.0) -> Callable[[np.random.Generator, int], tuple[Array, IntArray]]:
+    """Return a drawer of (logits, labels) for an example of a shape (..., classes)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, IntArray]:
+        return generator.normal(scale=scale, size=(batch, *shape)), generator.integers(0, shape[-1], size=(batch, *shape[:-1]))
+
+    return draw
+
+
+def distributed(*shape: int, scale: float = 2.0) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (logits, probabilities) for an example of a shape (..., classes)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        target = generator.dirichlet(np.ones(shape[-1]), size=(batch, *shape[:-1]))
+        return generator.normal(scale=scale, size=(batch, *shape)), target
+
+    return draw
+
+
+def weighted(
+    draw: Callable[[np.random.Generator, int], tuple[Any, Any]],
+) -> Callable[[np.random.Generator, int], tuple[Any, Any]]:
+    """Return a drawer of the same with a weight for each example, of which the first is 0."""
+
+    def draw_weighted(generator: np.random.Generator, batch: int) -> tuple[Any, Any]:
+        prediction, target = draw(generator, batch)
+        return prediction, fn.Weighted(target, np.arange(batch) / 2)
+
+    return draw_weighted
+
+
+LOSSES: dict[str, tuple[LossCase, ...]] = {
+    "mean_squared_error": (
+        LossCase(lambda: fn.mean_squared_error(), pair(2)),
+        LossCase(lambda: fn.mean_squared_error(reduction="sum"), pair(2, 3), label="sum"),
+        LossCase(lambda: fn.mean_squared_error(), weighted(pair(2, 3)), label="weighted"),
+    ),
+    "half_squared_error": (
+        LossCase(lambda: fn.half_squared_error(), pair(2, 3)),
+        LossCase(lambda: fn.half_squared_error(reduction="sum"), weighted(pair(2, 3)), label="weighted sum"),
+    ),
+    "mean_absolute_error": (LossCase(lambda: fn.mean_absolute_error(), pair(3)),),
+    "huber": (LossCase(lambda: fn.huber(0.8), pair(3), batch=5),),
+    "smooth_l1": (LossCase(lambda: fn.smooth_l1(0.8), pair(3), batch=5),),
+    "softmax_cross_entropy": (
+        LossCase(lambda: fn.softmax_cross_entropy(), labelled(4)),
+        LossCase(lambda: fn.softmax_cross_entropy(), labelled(4, scale=500.0), label="large"),
+        LossCase(lambda: fn.softmax_cross_entropy(), weighted(labelled(2, 3)), label="weighted sequence"),
+        LossCase(lambda: fn.softmax_cross_entropy(), distributed(4), label="probabilities"),
+        LossCase(lambda: fn.softmax_cross_entropy(label_smoothing=0.1), labelled(4), label="smoothed"),
+        LossCase(
+            lambda: fn.softmax_cross_entropy(class_weight=(0.5, 2.0, 1.0), label_smoothing=0.1), distributed(2, 3), label="all"
+        ),
+        LossCase(lambda: fn.softmax_cross_entropy(class_weight=(0.5, 2.0, 1.0)), labelled(3), label="class weights"),
+        LossCase(lambda: fn.softmax_cross_entropy(ignore_index=1), labelled(3), batch=6, label="ignored label"),
+    ),
+    "sigmoid_cross_entropy": (
+        LossCase(lambda: fn.sigmoid_cross_entropy(), logits(3)),
+        LossCase(lambda: fn.sigmoid_cross_entropy(pos_weight=3.0), logits(3), label="pos_weight"),
+        LossCase(lambda: fn.sigmoid_cross_entropy(pos_weight=(3.0, 0.5)), weighted(logits(2)), label="pos_weights"),
+    ),
+}

@@ -39,8 +39,8 @@ def loss_cases() -> Iterator[Any]:
             yield pytest.param(case, id=f"{name}-{case.label or index}")
 
 
-each_layer = pytest.mark.parametrize("case", layer_cases())
-each_loss = pytest.mark.parametrize("case", loss_cases())
+each_layer = pytest.mark.parametrize("case", list(layer_cases()))
+each_loss = pytest.mark.parametrize("case", list(loss_cases()))
 each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 
 
