@@ -16,6 +16,7 @@ from funcnn.instrument import map_layers
 from funcnn.key import Key
 from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
 from funcnn.layers.batch_norm import batch_norm
+from funcnn.layers.convolution import conv1d, conv2d, conv3d
 from funcnn.layers.dense import dense
 from funcnn.layers.dropout import dropout
 from funcnn.layers.gelu import gelu
@@ -26,6 +27,7 @@ from funcnn.layers.rectifiers import elu, leaky_relu, relu
 from funcnn.layers.reshape import flatten, reshape
 from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
 from funcnn.layers.softmax import log_softmax, softmax
+from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from funcnn.losses.absolute_error import mean_absolute_error
 from funcnn.losses.huber import huber, smooth_l1
 from funcnn.losses.loss import Loss, LossForward, define_loss
@@ -35,11 +37,13 @@ from funcnn.losses.squared_error import half_squared_error, mean_squared_error
 from funcnn.losses.weighted import Weighted
 from funcnn.optim import schedules
 from funcnn.optim.adam import adam, adamw
+from funcnn.optim.adam_variants import adabelief, adamax, amsgrad, nadam, radam, yogi
 from funcnn.optim.adaptive import adadelta, adagrad, rmsprop
 from funcnn.optim.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from funcnn.optim.decay import weight_decay
 from funcnn.optim.optimizer import Optimizer, OptState, Updated
 from funcnn.optim.sgd import momentum, nesterov, sgd
+from funcnn.optim.sign import lion, rprop, sign_sgd
 from funcnn.optim.transform import Transformation, Transformed, chain
 from funcnn.optim.where import is_matrix
 from funcnn.train.checkpoint import Checkpoint
@@ -78,6 +82,13 @@ __all__ = [
     "layer_norm",
     "batch_norm",
     "identity",
+    # convolution
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     # activations
     "relu",
     "leaky_relu",
@@ -121,6 +132,15 @@ __all__ = [
     "adadelta",
     "adam",
     "adamw",
+    "amsgrad",
+    "adamax",
+    "nadam",
+    "radam",
+    "adabelief",
+    "yogi",
+    "sign_sgd",
+    "lion",
+    "rprop",
     # transformations of gradients
     "Transformation",
     "Transformed",

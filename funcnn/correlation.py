@@ -1,14 +1,15 @@
 r"""Correlation of channels-last arrays with a kernel, and its two transposes: the three sums behind every convolution.
 
-Indices: $n$ example, $p$ window, $k$ point of a window, $i$ input channel, $o$ output channel; $s, d, a$ stride, dilation and padding, so that
-point $k$ of window $p$ lies at $sp + dk - a$.  The map is bilinear,
+Indices: $n$ example, $p$ window, $k$ point of a window, $i$ input channel, $o$ output channel; $s, d, a$ stride, dilation and
+padding, so that point $k$ of window $p$ lies at $sp + dk - a$.  The map is bilinear,
 $$ y_{npo} = \sum_{k,i} x_{n,\,sp+dk-a,\,i}\, w_{kio}, $$
 and each factor's cotangent is the sum over the other indices,
 $$ \bar x_{nqi} = \sum_{p,k:\; sp+dk-a=q}\; \sum_o \bar y_{npo}\, w_{kio}, \qquad
    \bar w_{kio} = \sum_{n,p} x_{n,\,sp+dk-a,\,i}\, \bar y_{npo}. $$
 
-The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix stays in the
-processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do not mix.
+The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix
+stays in the processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do
+not mix.
 """
 
 from __future__ import annotations

@@ -108,3 +108,21 @@ def check_finite(x: Array, what: str) -> None:
     raise ValueError(
         f"{what} is {x[index]} at {place}, expected finite numbers ({len(wrong)} of {x.size} are not): mend or drop such rows"
     )
+
+
+def check_spatial(in_shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """Return the shape of one example (*space, channels) with so many spatial axes, or raise a ValueError."""
+    if len(in_shape) != ndim + 1:
+        axes = ("length", "height, width", "depth, height, width")[ndim - 1] if ndim <= 3 else f"{ndim} spatial axes"
+        raise ValueError(f"an example has shape {in_shape}, expected ({axes}, channels): channels come last")
+    return in_shape
+
+
+def check_channels(x: Array, ndim: int, channels: int, weight: Array) -> None:
+    """Raise unless x is a floating array (n, *space, channels) of no more precision than the weight."""
+    check_array(x, min_ndim=ndim + 2)
+    if x.ndim != ndim + 2:
+        raise ValueError(f"the input is {describe(x)}, expected {ndim + 2} axes: batch, {ndim} spatial, channels")
+    if x.shape[-1] != channels:
+        raise ValueError(f"the input is {describe(x)} with {x.shape[-1]} channels in its last axis, expected {channels}")
+    check_precision(x, weight)

@@ -1,7 +1,7 @@
 """Windows over the spatial axes of channels-last arrays (n, *space, c): what convolution, pooling and unfolding share.
 
-A window is a block of ``kernel`` points, ``dilation`` apart, that moves in steps of ``stride`` over an array padded by ``padding``.
-Along one axis of L points, padded by (a, b), with kernel k, stride s and dilation d, the windows are
+A window is a block of ``kernel`` points, ``dilation`` apart, that moves in steps of ``stride`` over an array padded by
+``padding``. Along one axis of L points, padded by (a, b), with kernel k, stride s and dilation d, the windows are
 ``1 + (L + a + b - d (k - 1) - 1) // s``.
 """
 
@@ -44,7 +44,8 @@ class Windows:
     def pads(self, space: Shape) -> tuple[Pair, ...]:
         """Return the points added before and after each axis.
 
-        "same" gives ceil(L / s) windows; where the padding is odd, the extra point comes last (the convention of TensorFlow and JAX).
+        "same" gives ceil(L / s) windows; where the padding is odd, the extra point comes last (the convention of TensorFlow and
+        JAX).
         """
         if self.padding != "same":
             return self.padding
