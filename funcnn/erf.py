@@ -1,0 +1,151 @@
+r"""The error function and the normal distribution, which NumPy does not have: no tables, one formula for every precision.
+
+For $\operatorname{Re} z > 0$
+$$ \operatorname{erfc} z = \frac{2z}{\pi}\, e^{-z^2} \int_0^\infty \frac{e^{-t^2}}{z^2 + t^2}\,\mathrm{d}t . $$
+The midpoint rule with step $h$, $t_n = (n + \tfrac12)h$, is exponentially accurate for such an integrand.  Its error is the
+residue at the poles $t = \pm iz$, known in closed form, and a remainder of relative size $e^{-(\pi/h)^2}$:
+$$ \operatorname{erfc} z \approx e^{-z^2}\, z \sum_{n=0}^{N-1} \frac{w_n}{z^2 + t_n^2}
+   + \frac{2\,[\operatorname{Re} z < \pi/h]}{1 + e^{2\pi z/h}}, \qquad w_n = \frac{2h}{\pi}\, e^{-t_n^2} $$
+(Chiarella and Reichel 1968, Math. Comp. 22, 137; Matta and Reichel 1971, Math. Comp. 25, 339; with the midpoints of Hunter
+and Regan 1972, Math. Comp. 26, 539, nothing becomes singular at $z = 0$).  For real z all terms are positive: no digits
+cancel, neither near 0 nor in the tail.  With $r = \sqrt{-\ln(\epsilon/100)}$ for the precision $\epsilon$, the step
+$h = \pi/r$ makes the remainder $\epsilon/100$, and the terms beyond $t_n = r$, that is beyond $N = \lceil r^2/\pi \rceil$,
+are as small: 7 terms for float32, 13 for float64, 16 for the 80-bit long double.  Every step is an analytic function of z, so
+complex numbers near the real axis pass through as well.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.typing import Array
+
+_BLOCK = 8192  # terms of so many numbers are summed at a time: they fit the cache
+_FAR = 160  # erfc of this over the square root of 2, and more, is 0 in every precision
+
+
+@frozen(eq=False)
+class _Rule:
+    """The midpoint rule in one precision, and the constants that a Python float holds too coarsely for a long double."""
+
+    reach: Array  # (), pi / h
+    squares: Array  # (N, 1), t_n**2
+    weights: Array  # (N,), w_n
+    sqrt_half: Array  # ()
+    density: Array  # (), 1 / sqrt(2 pi)
+    series: tuple[Array, ...]  # Taylor coefficients of erf, the highest first
+
+
+@lru_cache(maxsize=16)
+def _rule(dtype: np.dtype[np.floating]) -> _Rule:
+    real = np.empty(0, dtype).real.dtype
+    eps = float(np.finfo(real).eps)
+    pi = 4 * np.arctan(np.longdouble(1))
+    reach = np.sqrt(np.longdouble(-math.log(eps / 100)))
+    step = pi / reach
+    t = (np.arange(math.ceil(reach * reach / pi), dtype=np.longdouble) + 0.5) * step
+    series = [2 / np.sqrt(pi)]  # of (-1)^n x^(2n+1) / (n! (2n+1)), n = 0, 1, ..., without the 2n+1
+    while abs(series[-1]) > eps / 100:
+        series.append(-series[-1] / len(series))
+    return _Rule(
+        reach=reach.astype(real),
+        squares=(t * t).astype(real)[:, np.newaxis],
+        weights=(2 * step / pi * np.exp(-t * t)).astype(real),
+        sqrt_half=np.sqrt(np.longdouble(0.5)).astype(real),
+        density=(1 / np.sqrt(2 * pi)).astype(real),
+        series=tuple((term / (2 * n + 1)).astype(real) for n, term in reversed(list(enumerate(series)))),
+    )
+
+
+def erf(x: Array) -> Array:
+    """Return the error function of every entry, to a few units in the last place.
+
+    Up to |x| = 1 by its Taylor series, beyond as 1 - erfc.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from funcnn.erf import erf
+    >>> erf(np.array([-1e4, 0.0, 1.0]))
+    array([-1.        ,  0.        ,  0.84270079])
+    """
+    rule = _rule(x.dtype)
+    size = np.maximum(x, -x)  # |x|, and for complex x the one of x and -x with the positive real part
+    near = np.where(size < 1, x, 0)
+    square = near * near
+    small = np.zeros_like(x)
+    for coefficient in rule.series:
+        small = small * square + coefficient
+    tail = 1 - _erfc(np.minimum(size, _FAR), rule)
+    return np.where(size < 1, near * small, np.where(x > 0, tail, -tail))
+
+
+def erfc(x: Array) -> Array:
+    """Return 1 - erf(x) of every entry without cancellation: relative error about 2 + x**2 units in the last place in the tail.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from funcnn.erf import erfc
+    >>> erfc(np.array([-1.0, 0.0, 10.0]))
+    array([1.84270079e+00, 1.00000000e+00, 2.08848758e-45])
+    """
+    tail = _erfc(np.minimum(np.maximum(x, -x), _FAR), _rule(x.dtype))
+    return np.where(x >= 0, tail, 2 - tail)
+
+
+def normal(x: Array) -> tuple[Array, Array]:
+    """Return the distribution function and the density of the standard normal distribution at every entry.
+
+    The distribution function is erfc(-x / sqrt(2)) / 2; both share the exponential.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from funcnn.erf import normal
+    >>> normal(np.array([0.0, -10.0]))
+    (array([5.00000000e-01, 7.61985302e-24]), array([3.98942280e-01, 7.69459863e-23]))
+    """
+    rule = _rule(x.dtype)
+    z: Array = np.minimum(np.maximum(x, -x), _FAR)
+    square = z * z
+    square *= 0.5
+    z *= rule.sqrt_half
+    density = np.exp(-square)
+    lower = _erfc_from(z, square, density, rule)
+    lower *= 0.5  # the probability of the side where x is not
+    density *= rule.density
+    if x.dtype.kind == "c":
+        return np.where(x >= 0, 1 - lower, lower), density
+    np.subtract(x >= 0, lower, out=lower)
+    return np.abs(lower, out=lower), density
+
+
+def _erfc(z: Array, rule: _Rule) -> Array:
+    square = z * z
+    return _erfc_from(z, square, np.exp(-square), rule)
+
+
+def _erfc_from(z: Array, square: Array, gauss: Array, rule: _Rule) -> Array:
+    """Return erfc of 0 <= Re z <= _FAR, from z, z**2 and exp(-z**2)."""
+    total = _sum_of_poles(square.reshape(-1), rule).reshape(z.shape)
+    total *= z
+    total *= gauss
+    pole: Array = np.exp(z * (-2 * rule.reach))
+    pole /= pole + 1
+    pole *= z < rule.reach
+    pole += pole
+    total += pole
+    return total
+
+
+def _sum_of_poles(square: Array, rule: _Rule) -> Array:
+    """Return the sum over n of w_n / (square + t_n**2), by blocks: the terms are a matrix, their sum a product."""
+    sums = np.empty_like(square)
+    for start in range(0, len(square), _BLOCK):
+        terms = square[start : start + _BLOCK] + rule.squares
+        np.reciprocal(terms, out=terms)
+        sums[start : start + _BLOCK] = rule.weights.dot(terms)
+    return sums
