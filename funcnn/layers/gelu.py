@@ -1,0 +1,93 @@
+r"""Gaussian error linear unit (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+
+With the distribution function $\Phi$ and the density $\varphi$ of the standard normal distribution,
+$$ y = x\,\Phi(x), \qquad f'(x) = \Phi(x) + x\,\varphi(x), $$
+by the product rule and $\Phi' = \varphi$.
+
+The approximation of the paper, $\tfrac12 x\,(1 + \tanh u)$, is written with $\tfrac12(1 + \tanh u) = \sigma(2u)$, since the
+sum cancels where x is negative:
+$$ y = x\,\sigma(v), \qquad v = 2\sqrt{2/\pi}\,(x + 0.044715\,x^3), $$
+$$ f'(x) = \sigma(v) + x\,\sigma'(v)\,v', \qquad v' = 2\sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2). $$
+"""
+
+import math
+
+from funcnn.erf import normal
+from funcnn.layer import Layer
+from funcnn.layers.elementwise import from_slope
+from funcnn.layers.sigmoids import sigmoid_and_slope, sigmoid_value
+from funcnn.typing import Array, Empty
+
+LINEAR = 2 * math.sqrt(2 / math.pi)
+CUBIC = LINEAR * 0.044715
+
+
+def gelu_value(x: Array) -> Array:
+    y, _ = normal(x)
+    y *= x
+    return y
+
+
+def gelu_and_slope(x: Array) -> tuple[Array, Array]:
+    y, slope = normal(x)
+    slope *= x
+    slope += y
+    y *= x
+    return y, slope
+
+
+def approximate_value(x: Array) -> Array:
+    v = x * x  # x**3 takes many times longer
+    v *= CUBIC
+    v += LINEAR
+    v *= x
+    y = sigmoid_value(v)
+    y *= x
+    return y
+
+
+def approximate_and_slope(x: Array) -> tuple[Array, Array]:
+    square = x * x
+    square *= CUBIC
+    v = square + LINEAR
+    v *= x
+    y, slope = sigmoid_and_slope(v)
+    square *= 3
+    square += LINEAR  # v'
+    slope *= x
+    slope *= square
+    slope += y
+    y *= x
+    return y, slope
+
+
+def gelu(*, approximate: bool = False) -> Layer[Empty, Empty, Array, Array]:
+    """Gaussian error linear unit: x times the probability that a standard normal number is less than x.
+
+    Parameters
+    ----------
+    approximate : bool, optional
+        Whether to use the approximation by tanh, which GPT-2 was trained with: off by up to 5e-4, and several times faster.
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> x = np.array([[-1e4, 0.0, 1.0]])
+    >>> fn.apply(fn.gelu(), (), (), x)
+    array([[-0.        ,  0.        ,  0.84134475]])
+    >>> fn.apply(fn.gelu(approximate=True), (), (), x)
+    array([[-0.        ,  0.        ,  0.84119199]])
+    """
+    if approximate:
+        return from_slope("gelu(approximate)", approximate_value, approximate_and_slope)
+    return from_slope("gelu", gelu_value, gelu_and_slope)
