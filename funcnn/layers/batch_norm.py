@@ -1,0 +1,169 @@
+r"""Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1).
+
+Indices: $n$ row of $N$ (the batch axis and all others but the last, merged), $i$ feature of $D$.  Means run over $n$.
+
+Forward, in training with the statistics of the batch
+$$ \mu_i = \tfrac1N \sum_n x_{ni}, \quad v_i = \tfrac1N \sum_n (x_{ni} - \mu_i)^2, \quad
+   r_i = \frac1{\sqrt{v_i + \epsilon}}, \quad \hat x_{ni} = (x_{ni} - \mu_i)\, r_i, \quad y_{ni} = s_i \hat x_{ni} + b_i $$
+and in evaluation with the running statistics in place of $\mu$ and $v$.  These move in training with the momentum $\beta$:
+$$ \mu' = (1 - \beta)\,\mu_\text{running} + \beta\,\mu, \qquad v' = (1 - \beta)\,v_\text{running} + \beta\,\tfrac{N}{N-1}\,v. $$
+The batch is normalised with its own, biased variance; the running one estimates the population's, so it is made of unbiased
+ones (as in the paper and in PyTorch; Keras and JAX use the biased one).
+
+Derivation, training.  As for layer normalisation, with rows and columns exchanged:
+$\mathrm{d}v_i = \tfrac2N \sum_m (x_{mi} - \mu_i)\,\mathrm{d}x_{mi}$, $\mathrm{d}r_i = -\tfrac12 r_i^3\,\mathrm{d}v_i$, hence
+$$ \mathrm{d}\hat x_{ni} = r_i \Big(\mathrm{d}x_{ni} - \tfrac1N\sum_m \mathrm{d}x_{mi}
+   - \hat x_{ni}\,\tfrac1N\sum_m \hat x_{mi}\,\mathrm{d}x_{mi}\Big), $$
+a symmetric map.  Applied to $s_i \bar y_{ni}$, where $\bar s_i = \sum_n \bar y_{ni} \hat x_{ni}$ and
+$\bar b_i = \sum_n \bar y_{ni}$ appear by themselves,
+$$ \bar x_{ni} = s_i r_i \big(\bar y_{ni} - \tfrac1N \bar b_i - \tfrac1N \hat x_{ni}\,\bar s_i\big). $$
+
+Derivation, evaluation.  $\mu$ and $r$ do not depend on x: $\bar x_{ni} = s_i r_i\,\bar y_{ni}$, with the same $\bar s$ and
+$\bar b$.
+
+The running statistics are state, not parameters: nothing is differentiated with respect to them.
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_features, check_range
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
+from funcnn.numerics import rows, sum_rows
+from funcnn.typing import Array, IntArray, Shape
+
+
+@frozen(eq=False)
+class BatchNormParams:
+    """Parameters of a batch normalisation."""
+
+    scale: Array  # (D,)
+    shift: Array  # (D,)
+
+
+@frozen(eq=False)
+class RunningStatistics:
+    """State of a batch normalisation: what evaluation normalises with."""
+
+    mean: Array  # (D,)
+    var: Array  # (D,), unbiased
+    count: IntArray  # (), batches seen
+
+
+@frozen(eq=False)
+class BatchNormResiduals:
+    """The input minus the mean, as a matrix, the reciprocal standard deviation, and whether both were the batch's own."""
+
+    centred: Array  # (N, D)
+    rstd: Array  # (D,)
+    from_batch: bool
+
+
+def init(key: Key, in_shape: Shape) -> Init[BatchNormParams, RunningStatistics]:
+    if not in_shape:
+        raise ValueError("batch_norm takes examples with a features axis, got in_shape ()")
+    features = in_shape[-1]
+    state = RunningStatistics(np.zeros(features), np.ones(features), np.zeros((), np.int64))
+    return Init(BatchNormParams(np.ones(features), np.zeros(features)), state, in_shape)
+
+
+def forward(
+    momentum: float | None, eps: float, params: BatchNormParams, state: RunningStatistics, x: Array, mode: Mode
+) -> Forward[Array, RunningStatistics, BatchNormResiduals]:
+    check_features(x, params.scale)
+    flat = rows(x)
+    from_batch = isinstance(mode, Train)
+    if from_batch:
+        count = max(1, len(flat))
+        mean: Array = sum_rows(flat) / count
+        centred = flat - mean
+        rest = sum_rows(centred) / count  # what rounding left of the mean
+        centred -= rest
+        var: Array = sum_rows(centred * centred) / count
+        state = update(momentum, state, mean + rest, var, len(flat))
+    else:
+        centred = flat - state.mean
+        var = state.var
+    rstd = 1 / np.sqrt(var + eps)
+    y = centred * (params.scale * rstd)
+    y += params.shift
+    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, from_batch))
+
+
+def update(momentum: float | None, state: RunningStatistics, mean: Array, var: Array, rows: int) -> RunningStatistics:
+    """Return the running statistics after one more batch; a single row has no variance and leaves them as they are."""
+    if rows < 2:
+        return state
+    rate = 1 / (int(state.count) + 1) if momentum is None else momentum
+    return RunningStatistics(
+        mean=state.mean + rate * (mean.real - state.mean),
+        var=state.var + rate * (var.real * (rows / (rows - 1)) - state.var),
+        count=np.asarray(state.count + 1),
+    )
+
+
+def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) -> Backward[BatchNormParams, Array]:
+    centred, rstd, dy_rows = residuals.centred, residuals.rstd, rows(dy)
+    product = dy_rows * centred
+    grads = BatchNormParams(scale=sum_rows(product) * rstd, shift=sum_rows(dy_rows))
+    if residuals.from_batch:
+        count = max(1, len(dy_rows))
+        np.multiply(centred, rstd * grads.scale / count, out=product)
+        dx = dy_rows - product
+        dx -= grads.shift / count
+        dx *= params.scale * rstd
+    else:
+        dx = dy_rows * (params.scale * rstd)
+    return Backward(grads, dx.reshape(dy.shape))
+
+
+def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[BatchNormParams, RunningStatistics, Array, Array]:
+    """Normalise each feature over the batch to mean 0 and variance 1, then scale and shift it.
+
+    The statistics run over all axes but the last: over the examples of (batch, D), over examples and time steps of (batch,
+    time, D), over examples and pixels of (batch, height, width, D).
+
+    Parameters
+    ----------
+    momentum : float or None, optional
+        Weight of the newest batch in the running statistics, in (0, 1] (as in PyTorch; Keras calls one minus this the momentum).
+        With None all batches count the same.
+    eps : float, optional
+        Added to the variance, more than 0.
+
+    Returns
+    -------
+    Layer
+        From (..., D) to the same; parameters :class:`BatchNormParams`: scale (D,), ones at first, and shift (D,), zeros;
+        state :class:`RunningStatistics`: mean (D,), zeros at first, var (D,), ones, and count ().  In training it uses the
+        statistics of the batch and updates the running ones (not from a single row, which has no variance); in evaluation it
+        uses the running ones.
+
+    Raises
+    ------
+    ValueError
+        When ``momentum`` or ``eps`` is out of range; in ``forward``, when the last axis of x is not D long, or x has no batch
+        axis.
+    TypeError
+        When ``momentum`` or ``eps`` is not a number; in ``forward``, when x is not a floating array, or of higher precision than
+        the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.batch_norm()
+    >>> start = layer.init(fn.Key(0), (1,))
+    >>> step = layer.forward(start.params, start.state, np.array([[1.0], [3.0]]), fn.Train(fn.Key(1)))
+    >>> step.output
+    array([[-0.999995],
+           [ 0.999995]])
+    >>> step.state.mean, step.state.var, step.state.count
+    (array([0.2]), array([1.1]), array(1))
+    """
+    if momentum is not None:
+        check_range(momentum, "momentum", 0, 1, open_low=True)
+    check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    return define_layer("batch_norm", init, partial(forward, momentum, eps), backward, random=False)
