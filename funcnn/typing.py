@@ -26,5 +26,5 @@ Shape: TypeAlias = tuple[int, ...]
 Empty: TypeAlias = tuple[()]
 """The parameters or the state of a layer that has none: the empty tuple."""
 
-Shapes: TypeAlias = "Shape | tuple[Shapes, ...]"
+Shapes: TypeAlias = Shape | tuple[Shape, ...]
 """The shape of one example, or, where a layer takes or gives several arrays, the tuple of their shapes."""
