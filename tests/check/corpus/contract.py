@@ -209,7 +209,7 @@ tanh_warms_up = wrong(tanh, X, "nondeterministic", "[0]", right=tanh_vjp)(counte
 
 
 def by_shape() -> Callable[[Array, Array], object]:
-    masks: dict[tuple[int, ...], Array] = {}
+    masks: dict[tuple[int, ...], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]] = {}
 
     def relu_mask_by_shape(x: Array, dy: Array) -> object:
         """The mask is remembered by the input's shape: right at the first point, stale at the second."""
