@@ -15,14 +15,18 @@ from funcnn.grad import LossAndGrad, apply, loss_and_grad
 from funcnn.instrument import map_layers
 from funcnn.key import Key
 from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
+from funcnn.layers.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
 from funcnn.layers.batch_norm import batch_norm
 from funcnn.layers.convolution import conv1d, conv2d, conv3d
 from funcnn.layers.dense import dense
 from funcnn.layers.dropout import dropout
 from funcnn.layers.gelu import gelu
+from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
 from funcnn.layers.identity import identity
 from funcnn.layers.layer_norm import layer_norm
 from funcnn.layers.linear import linear
+from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
+from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
 from funcnn.layers.rectifiers import elu, leaky_relu, relu
 from funcnn.layers.reshape import flatten, reshape
 from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
@@ -36,12 +40,16 @@ from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
 from funcnn.losses.squared_error import half_squared_error, mean_squared_error
 from funcnn.losses.weighted import Weighted
 from funcnn.optim import schedules
+from funcnn.optim.adafactor import adafactor
 from funcnn.optim.adam import adam, adamw
 from funcnn.optim.adam_variants import adabelief, adamax, amsgrad, nadam, radam, yogi
 from funcnn.optim.adaptive import adadelta, adagrad, rmsprop
 from funcnn.optim.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from funcnn.optim.decay import weight_decay
+from funcnn.optim.layerwise import lamb, lars
+from funcnn.optim.muon import muon
 from funcnn.optim.optimizer import Optimizer, OptState, Updated
+from funcnn.optim.partition import freeze, partition
 from funcnn.optim.sgd import momentum, nesterov, sgd
 from funcnn.optim.sign import lion, rprop, sign_sgd
 from funcnn.optim.transform import Transformation, Transformed, chain
@@ -89,6 +97,18 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    # pooling
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "global_avg_pool",
+    "global_max_pool",
     # activations
     "relu",
     "leaky_relu",
@@ -140,6 +160,10 @@ __all__ = [
     "yogi",
     "sign_sgd",
     "lion",
+    "lars",
+    "lamb",
+    "adafactor",
+    "muon",
     "rprop",
     # transformations of gradients
     "Transformation",
@@ -151,6 +175,8 @@ __all__ = [
     "clip_adaptive",
     "global_norm",
     "weight_decay",
+    "partition",
+    "freeze",
     "is_matrix",
     "schedules",
     # training

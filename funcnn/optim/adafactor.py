@@ -1,0 +1,139 @@
+r"""Adafactor: Adam's second moment in the memory of its rows and columns.
+
+After Shazeer & Stern (2018), arXiv:1804.04235, algorithms 4 and 5.
+
+For a matrix, and for each matrix of the last two axes of a leaf with more, with $\hat\beta_t = 1 - t^{-c}$
+$$ R_i \leftarrow \hat\beta_t R_i + (1-\hat\beta_t) \operatorname{mean}_j(g_{ij}^2 + \epsilon_1), \qquad
+   C_j \leftarrow \hat\beta_t C_j + (1-\hat\beta_t) \operatorname{mean}_i(g_{ij}^2 + \epsilon_1), \qquad
+   v_{ij} = \frac{R_i C_j}{\operatorname{mean}_i R_i} ; $$
+a leaf of one axis keeps all of $v$.  With the root mean square $\operatorname{rms}(x) = \sqrt{\operatorname{mean}(x^2)}$ the
+step is
+$$ u = \frac{g}{\sqrt v}, \qquad \hat u = \frac{u}{\max(1, \operatorname{rms}(u)/d)}, \qquad
+   p \leftarrow p - \max(\epsilon_2, \operatorname{rms}(p))\, \rho_t\, \hat u . $$
+The paper writes sums for our means: the quotient is the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_range
+from funcnn.optim.leafwise import Leafwise
+from funcnn.optim.schedules import Rate, Schedule, check_rate, rate_at
+from funcnn.optim.where import Where, everywhere
+from funcnn.typing import Array, Shape
+
+
+def relative_step(count: int) -> float:
+    r"""Return the paper's step size relative to the parameters, $\rho_t = \min(10^{-2}, 1/\sqrt t)$ with $t = c + 1$."""
+    return min(1e-2, 1 / math.sqrt(count + 1))
+
+
+RELATIVE_STEP = Schedule("min(0.01, 1/sqrt(t))", relative_step)
+
+
+@frozen
+class Adafactor(Leafwise):
+    """Made by :func:`funcnn.adafactor`."""
+
+    learning_rate: Rate = RELATIVE_STEP
+    relative: bool = True
+    decay_power: float = 0.8
+    clipping: float = 1.0
+    epsilon1: float = 1e-30
+    epsilon2: float = 1e-3
+    where: Where = everywhere
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.decay_power, "decay_power", 0.0, 1.0, open_low=True)
+        check_range(self.clipping, "clipping", 0.0, math.inf, open_low=True)
+        check_range(self.epsilon1, "epsilon1", 0.0, math.inf, open_low=True, open_high=True)
+        check_range(self.epsilon2, "epsilon2", 0.0, math.inf, open_high=True)
+
+    def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
+        if len(shape) < 2 or not chosen:
+            return (shape,)  # v
+        return shape[:-1], (*shape[:-2], shape[-1])  # R, C
+
+    def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+        rest = (count + 1) ** -self.decay_power
+        keep = 1 - rest
+        square = g * g + self.epsilon1
+        memory: tuple[Array, ...]
+        if len(kept) == 1:
+            v = keep * kept[0] + rest * square
+            u, memory = g / np.sqrt(v), (v,)
+        else:
+            rows = keep * kept[0] + rest * square.mean(-1)
+            columns = keep * kept[1] + rest * square.mean(-2)
+            scale = np.sqrt(rows / rows.mean(-1, keepdims=True))  # two roots: a product of two small numbers may vanish
+            u, memory = g / (scale[..., None] * np.sqrt(columns)[..., None, :]), (rows, columns)
+        u /= max(1.0, _rms(u) / self.clipping)
+        rate = rate_at(self.learning_rate, count)
+        if self.relative:
+            rate *= max(self.epsilon2, _rms(p))
+        return p - rate * u, memory
+
+
+def _rms(leaf: Array) -> float:
+    return float(np.sqrt(np.mean(leaf * leaf))) if leaf.size else 0.0
+
+
+def adafactor(
+    learning_rate: Rate = RELATIVE_STEP,
+    *,
+    relative: bool = True,
+    decay_power: float = 0.8,
+    clipping: float = 1.0,
+    epsilon1: float = 1e-30,
+    epsilon2: float = 1e-3,
+    where: Where = everywhere,
+) -> Adafactor:
+    r"""Adafactor: adaptive steps with a factored second moment, in memory of the rows and columns of each matrix.
+
+    There is no momentum, as in the paper's recommended settings.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        $\rho_t$; by default the paper's $\min(10^{-2}, 1/\sqrt t)$.
+    relative : bool, optional
+        Whether the learning rate is multiplied by the root mean square of each leaf.
+    decay_power : float, optional
+        $c$ in (0, 1].
+    clipping : float, optional
+        $d$, above 0: the largest root mean square of a step.
+    epsilon1, epsilon2 : float, optional
+        Added to squared gradients; the least root mean square that a leaf is taken to have.
+    where : str or callable, optional
+        Which leaves of two axes and more are factored; all by default.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Shazeer & Stern (2018), Adafactor: adaptive learning rates with sublinear memory cost, arXiv:1804.04235, algorithms 4 and 5.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.adafactor(0.5)
+    >>> params, grads = (np.ones((100, 200)),), (np.full((100, 200), 7.0),)
+    >>> state = opt.init(params)
+    >>> [slot.shape for slot in state.slots]
+    [(100,), (200,)]
+    >>> opt.update(params, grads, state).params[0][0, :2]
+    array([0.5, 0.5])
+    """
+    return Adafactor(learning_rate, relative, decay_power, clipping, epsilon1, epsilon2, where)

@@ -1,0 +1,191 @@
+r"""Step sizes for whole leaves, in proportion to the norm of their parameters: LARS and LAMB, made for large batches.
+
+LARS (You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1), with decay $\lambda$, momentum $\mu$ and trust $\eta$
+$$ r = \eta \frac{\lVert p \rVert}{\lVert g \rVert + \lambda \lVert p \rVert}, \qquad
+   v \leftarrow \mu v + \alpha\, r\,(g + \lambda p), \qquad p \leftarrow p - v . $$
+
+LAMB (You et al. 2020, arXiv:1904.00962, algorithm 2, with $\phi$ the identity), with Adam's corrected moments
+$$ u = \frac{\hat m}{\sqrt{\hat v} + \epsilon} + \lambda p, \qquad p \leftarrow p - \alpha \frac{\lVert p \rVert}{\lVert u
+\rVert}\, u . $$
+
+Where a norm is zero the ratio is taken as 1, as the authors' code does: a leaf that starts at zero can move.  Leaves that are
+not chosen, by default the vectors (biases and scales), are neither decayed nor rescaled: the ratio is 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_range
+from funcnn.optim.leafwise import Leafwise
+from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.where import Where, check_where, is_matrix
+from funcnn.typing import Array, Shape
+
+
+def _norm(leaf: Array) -> float:
+    return float(np.sqrt(np.sum(leaf * leaf)))
+
+
+@frozen
+class LARS(Leafwise):
+    """Made by :func:`funcnn.lars`."""
+
+    learning_rate: Rate
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    trust: float = 1e-3
+    where: Where = is_matrix
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
+        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
+        check_range(self.trust, "trust", 0.0, math.inf, open_low=True, open_high=True)
+        check_where(self.where)
+
+    def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
+        return (shape,)  # v
+
+    def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+        rate = rate_at(self.learning_rate, count)
+        if chosen:
+            size, slope = _norm(p), _norm(g)
+            if size > 0 and slope > 0:
+                rate *= self.trust * size / (slope + self.weight_decay * size)
+            g = g + self.weight_decay * p
+        v = self.momentum * kept[0] + rate * g
+        return p - v, (v,)
+
+
+@frozen
+class LAMB(Leafwise):
+    """Made by :func:`funcnn.lamb`."""
+
+    learning_rate: Rate
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-6
+    weight_decay: float = 0.0
+    where: Where = is_matrix
+
+    def __attrs_post_init__(self) -> None:
+        check_rate(self.learning_rate)
+        check_range(self.beta1, "beta1", 0.0, 1.0, open_high=True)
+        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
+        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
+        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
+        check_where(self.where)
+
+    def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
+        return (shape, shape)  # m, v
+
+    def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+        rate, t = rate_at(self.learning_rate, count), count + 1
+        m = self.beta1 * kept[0] + (1 - self.beta1) * g
+        v = self.beta2 * kept[1] + (1 - self.beta2) * (g * g)
+        u = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
+        if chosen:
+            u += self.weight_decay * p
+            size, length = _norm(p), _norm(u)
+            if size > 0 and length > 0:
+                rate *= size / length
+        return p - rate * u, (m, v)
+
+
+def lars(
+    learning_rate: Rate = 1.0,
+    *,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    trust: float = 1e-3,
+    where: Where = is_matrix,
+) -> LARS:
+    r"""LARS: momentum with a step for each leaf in proportion to the ratio of the norms of its parameters and gradients.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The global step size $\alpha$; it stands inside of the velocity, as in the paper.
+    momentum : float, optional
+        $\mu$ in [0, 1).
+    weight_decay : float, optional
+        $\lambda$, at least 0, added to the gradient.
+    trust : float, optional
+        $\eta$, above 0: how large a step may be, relative to the leaf.
+    where : str or callable, optional
+        Which leaves are treated so; the others take plain steps of momentum.  The matrices by default.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    You, Gitman & Ginsburg (2017), Large batch training of convolutional networks, arXiv:1708.03888, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.lars(1.0, trust=0.5)
+    >>> params, grads = (np.array([[3.0, 4.0]]),), (np.array([[0.0, 100.0]]),)
+    >>> opt.update(params, grads, opt.init(params)).params
+    (array([[3. , 1.5]]),)
+    """
+    return LARS(learning_rate, momentum, weight_decay, trust, where)
+
+
+def lamb(
+    learning_rate: Rate = 1e-3,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-6,
+    weight_decay: float = 0.0,
+    where: Where = is_matrix,
+) -> LAMB:
+    r"""LAMB: Adam whose step in each leaf is rescaled to the norm of the leaf's parameters.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$, relative to the norm of each leaf.
+    beta1, beta2 : float, optional
+        Decay rates of the two moments, in [0, 1).
+    epsilon : float, optional
+        Added to the root of the corrected second moment, at least 0.
+    weight_decay : float, optional
+        $\lambda$, at least 0, added to the step before it is rescaled.
+    where : str or callable, optional
+        Which leaves are treated so; the others take plain steps of Adam.  The matrices by default.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    You et al. (2020), Large batch optimization for deep learning: training BERT in 76 minutes, arXiv:1904.00962, algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.lamb(0.5)
+    >>> params, grads = (np.array([[3.0, 4.0]]),), (np.array([[0.0, 100.0]]),)
+    >>> opt.update(params, grads, opt.init(params)).params[0].round(6)
+    array([[3. , 1.5]])
+    """
+    return LAMB(learning_rate, beta1, beta2, epsilon, weight_decay, where)
