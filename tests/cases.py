@@ -34,11 +34,17 @@ def wide(generator: np.random.Generator, shape: Shape) -> Array:
     return generator.normal(scale=3.0, size=shape)
 
 
+def tied(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw small integers: many entries are equal."""
+    return generator.integers(0, 3, size=shape).astype(float)
+
+
 @frozen
 class LayerCase:
     """How one setting of a layer is tested.
 
-    ``independent`` says that each example of a batch is treated alone (not so for batch statistics); ``inputs`` draws x.
+    ``independent`` says that each example of a batch is treated alone (not so for batch statistics); ``inputs`` draws
+    x; ``smooth`` says that they are not at a kink, where a complex step takes one side.
     """
 
     make: Callable[[], AnyLayer]
@@ -46,6 +52,7 @@ class LayerCase:
     batch: int = 3
     inputs: Callable[[np.random.Generator, Shape], Any] = normal
     independent: bool = True
+    smooth: bool = True
     label: str = ""
 
     def x(self, batch: int | None = None, seed: int = 0) -> Any:
@@ -121,6 +128,40 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.conv_transpose2d(2, 2, stride=(1, 3), dilation=(2, 1)), (2, 3, 2), label="all"),
     ),
     "conv_transpose3d": (LayerCase(lambda: fn.conv_transpose3d(2, 2, stride=(1, 2, 1)), (2, 1, 2, 2), batch=2),),
+    # pooling
+    "max_pool1d": (LayerCase(lambda: fn.max_pool1d(2), (5, 2)), LayerCase(lambda: fn.max_pool1d(3, stride=2, padding=1), (6, 2))),
+    "max_pool2d": (
+        LayerCase(lambda: fn.max_pool2d(2), (4, 5, 2)),
+        LayerCase(lambda: fn.max_pool2d((2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
+        LayerCase(lambda: fn.max_pool2d(3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
+        LayerCase(lambda: fn.max_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
+        LayerCase(lambda: fn.max_pool2d(2, stride=1, dilation=2), (4, 5, 2), label="dilated"),
+        LayerCase(lambda: fn.max_pool2d(2), (4, 4, 1), inputs=tied, smooth=False, label="ties"),
+    ),
+    "max_pool3d": (LayerCase(lambda: fn.max_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
+    "avg_pool1d": (LayerCase(lambda: fn.avg_pool1d(2), (5, 2)), LayerCase(lambda: fn.avg_pool1d(3, stride=2, padding=1), (6, 2))),
+    "avg_pool2d": (
+        LayerCase(lambda: fn.avg_pool2d(2), (4, 5, 2)),
+        LayerCase(lambda: fn.avg_pool2d((2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding=1, count_include_pad=True), (4, 5, 2), label="padding counts"),
+    ),
+    "avg_pool3d": (LayerCase(lambda: fn.avg_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
+    "lp_pool1d": (
+        LayerCase(lambda: fn.lp_pool1d(3.0, 2), (5, 2)),
+        LayerCase(lambda: fn.lp_pool1d(3.0, 3, stride=2, padding=1), (6, 2)),
+    ),
+    "lp_pool2d": (
+        LayerCase(lambda: fn.lp_pool2d(3.0, 2), (4, 5, 2)),
+        LayerCase(lambda: fn.lp_pool2d(3.0, (2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
+        LayerCase(lambda: fn.lp_pool2d(3.0, 3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
+        LayerCase(lambda: fn.lp_pool2d(3.0, 3, stride=2, padding="same"), (4, 5, 1), label="same"),
+        LayerCase(lambda: fn.lp_pool2d(2.5, 2), (4, 4, 1), label="odd power"),
+    ),
+    "lp_pool3d": (LayerCase(lambda: fn.lp_pool3d(3.0, 2, stride=1), (2, 3, 3, 1), batch=2),),
+    "global_avg_pool": (LayerCase(lambda: fn.global_avg_pool(), (3, 2, 2)),),
+    "global_max_pool": (LayerCase(lambda: fn.global_max_pool(), (3, 2, 2)),),
     # combinators
     "serial": (
         LayerCase(lambda: fn.serial(fn.dense(3), fn.tanh(), fn.dense(2)), (4,)),

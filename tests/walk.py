@@ -12,7 +12,19 @@ from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
 
 # Functions that make layers of functions or of an activation's formula: tools for writing factories, not factories.
-BUILDERS = {"define_layer", "define_loss", "reduced", "chain", "from_output", "from_slope", "map_layers"}
+BUILDERS = {
+    "define_layer",
+    "define_loss",
+    "chain",
+    "from_input",
+    "from_output",
+    "map_layers",
+    "convolution",
+    "transposed_convolution",
+    "max_pool",
+    "avg_pool",
+    "lp_pool",
+}
 
 
 def modules(*packages: str) -> Iterator[ModuleType]:

@@ -1,0 +1,141 @@
+r"""Maximum pooling over windows of one to three spatial axes.
+
+Indices: $n$ example, $p$ window, $k$ point of a window, $c$ channel; $x_{npkc}$ is the input at point $k$ of window $p$.
+
+Forward
+$$ y_{npc} = \max_k x_{npkc} $$
+
+Derivation.  In a window the differential of the maximum is that of the entry $k^*$ which attains it.  Of equal entries the
+first one counts: a choice from the subdifferential.  Hence $\bar x_{npkc} = [k = k^*]\,\bar y_{npc}$, and an input in several
+windows collects the cotangents of all that it is the maximum of.
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
+from funcnn.layers.pooling import check_input, fitted, geometry, init, name, offsets
+from funcnn.typing import Array, Empty
+from funcnn.windows import Padding, Sizes, Windows, crop, pad
+
+
+@frozen(eq=False)
+class PoolResiduals:
+    """The input and the output."""
+
+    x: Array  # (n, *space, c)
+    y: Array  # (n, *count, c)
+
+
+def max_forward(
+    windows: Windows, ceil: bool, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, PoolResiduals]:
+    check_input(x, windows.ndim)
+    own = fitted(windows, ceil, x.shape[1:-1])
+    count = own.count(x.shape[1:-1])
+    padded = pad(x, own.pads(x.shape[1:-1]), -np.inf)
+    first, *rest = offsets(own, count)
+    y: Array = padded[:, *first].copy()
+    for place in rest:
+        np.maximum(y, padded[:, *place], out=y)
+    return Forward(y, state, PoolResiduals(x, y))
+
+
+def max_backward(windows: Windows, ceil: bool, params: Empty, residuals: PoolResiduals, dy: Array) -> Backward[Empty, Array]:
+    x, y = residuals.x, residuals.y
+    own = fitted(windows, ceil, x.shape[1:-1])
+    pads = own.pads(x.shape[1:-1])
+    padded = pad(x, pads, -np.inf)
+    dpadded: Array = np.zeros(padded.shape, dy.dtype)
+    free = np.ones(y.shape, bool)  # windows whose maximum was not found yet
+    for place in offsets(own, y.shape[1:-1]):
+        chosen = padded[:, *place] == y
+        chosen &= free
+        free ^= chosen
+        dpadded[:, *place] += dy * chosen
+    return Backward(params, crop(dpadded, pads))
+
+
+def max_pool(
+    ndim: int, kernel: Sizes, stride: Sizes | None, padding: Padding, dilation: Sizes, ceil_mode: bool
+) -> Layer[Empty, Empty, Array, Array]:
+    """Make maximum pooling over any number of spatial axes."""
+    windows = geometry(ndim, kernel, stride, padding, dilation)
+    return define_layer(
+        name("max_pool", windows),
+        partial(init, windows, ceil_mode),
+        partial(max_forward, windows, ceil_mode),
+        partial(max_backward, windows, ceil_mode),
+        random=False,
+    )
+
+
+def max_pool1d(
+    kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", dilation: Sizes = 1, ceil_mode: bool = False
+) -> Layer[Empty, Empty, Array, Array]:
+    """Maximum pooling of sequences (n, length, channels); see :func:`max_pool2d`.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.max_pool1d(2).init(fn.Key(0), (6, 2)).out_shape
+    (3, 2)
+    """
+    return max_pool(1, kernel, stride, padding, dilation, ceil_mode)
+
+
+def max_pool2d(
+    kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", dilation: Sizes = 1, ceil_mode: bool = False
+) -> Layer[Empty, Empty, Array, Array]:
+    """Take the maximum over windows of images (n, height, width, channels).
+
+    Of equal entries in a window the first one gets the gradient.
+
+    Parameters
+    ----------
+    kernel : int or sequence of int
+        Points of a window along each spatial axis.
+    stride : int or sequence of int, optional
+        Steps between windows; the kernel unless given.
+    padding : "valid", "same", int, or sequence, optional
+        As for :func:`funcnn.conv2d`, less than a window.
+        The points added never are the maximum.
+    dilation : int or sequence of int, optional
+        Distance between the points of a window.
+    ceil_mode : bool, optional
+        Keep a last window that the input does not fill.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of range; in ``init``, when the example is smaller than a window.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> fn.apply(fn.max_pool2d(2), (), (), x)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
+    return max_pool(2, kernel, stride, padding, dilation, ceil_mode)
+
+
+def max_pool3d(
+    kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", dilation: Sizes = 1, ceil_mode: bool = False
+) -> Layer[Empty, Empty, Array, Array]:
+    """Maximum pooling of volumes (n, depth, height, width, channels); see :func:`max_pool2d`.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.max_pool3d(2).init(fn.Key(0), (4, 4, 2, 1)).out_shape
+    (2, 2, 1, 1)
+    """
+    return max_pool(3, kernel, stride, padding, dilation, ceil_mode)

@@ -1,0 +1,99 @@
+"""Pooling against loops over every window."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn.typing import Array
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"stride": 1},
+    {"stride": 3},
+    {"padding": 1, "stride": 2},
+    {"padding": ((1, 0), (0, 1)), "stride": (1, 2)},
+    {"ceil_mode": True, "stride": 2},
+    {"ceil_mode": True, "stride": 3, "padding": 1},
+    {"padding": "same", "stride": 2},
+]
+
+
+def slow(x: Array, kernel: tuple[int, int], reduce: Callable[[list[Array], int], Array], **options: Any) -> Array:
+    """Pool by the definition: ``reduce`` gets the true points of a window and how many points it has in all."""
+    stride = options.get("stride", kernel)
+    stride = (stride, stride) if isinstance(stride, int) else stride
+    padding = options.get("padding", 0)
+    if padding == "same":
+        totals = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in zip(x.shape[1:3], kernel, stride, strict=True)]
+        padding = tuple((total // 2, total - total // 2) for total in totals)
+    pads = ((padding, padding),) * 2 if isinstance(padding, int) else padding
+    count = []
+    for n, k, s, (low, high) in zip(x.shape[1:3], kernel, stride, pads, strict=True):
+        steps = (n + low + high - k) / s
+        c = 1 + int(np.ceil(steps) if options.get("ceil_mode") else np.floor(steps))
+        if (c - 1) * s >= n + low:
+            c -= 1
+        count.append(c)
+    y = np.empty((len(x), *count, x.shape[-1]))
+    for n, p, q in np.ndindex(len(x), *count):
+        found, size = [], 0
+        for i, j in np.ndindex(*kernel):
+            a, b = p * stride[0] + i - pads[0][0], q * stride[1] + j - pads[1][0]
+            size += 0 <= a + pads[0][0] < x.shape[1] + sum(pads[0]) and 0 <= b + pads[1][0] < x.shape[2] + sum(pads[1])
+            if 0 <= a < x.shape[1] and 0 <= b < x.shape[2]:
+                found.append(x[n, a, b])
+        y[n, p, q] = reduce(found, size)
+    return y
+
+
+def check(layer: Any, expected: Array, x: Array) -> None:
+    np.testing.assert_allclose(fn.apply(layer, (), (), x), expected, rtol=1e-12, atol=1e-13)
+    assert layer.init(fn.Key(0), x.shape[1:]).out_shape == expected.shape[1:]
+
+
+@pytest.mark.parametrize("options", SETTINGS, ids=str)
+def test_pooling_is_its_definition(options: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 7, 8, 3))
+    kernel = (2, 3)
+    check(fn.max_pool2d(kernel, **options), slow(x, kernel, lambda found, size: np.max(found, axis=0), **options), x)
+    check(fn.avg_pool2d(kernel, **options), slow(x, kernel, lambda found, size: np.mean(found, axis=0), **options), x)
+    power = slow(x, kernel, lambda found, size: np.sum(np.abs(found) ** 2.5, axis=0) ** 0.4, **options)
+    check(fn.lp_pool2d(2.5, kernel, **options), power, x)
+    if not options.get("ceil_mode"):
+        padded = slow(x, kernel, lambda found, size: np.sum(found, axis=0) / 6, **options)
+        check(fn.avg_pool2d(kernel, count_include_pad=True, **options), padded, x)
+
+
+def test_dilated_maximum() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 1))
+    expected = np.maximum(np.maximum(x[:, :3, :3], x[:, 2:, :3]), np.maximum(x[:, :3, 2:], x[:, 2:, 2:]))
+    check(fn.max_pool2d(2, stride=1, dilation=2), expected, x)
+
+
+def test_of_equal_entries_the_first_gets_the_gradient() -> None:
+    layer = fn.max_pool2d(2)
+    made = layer.forward((), (), np.ones((1, 2, 2, 1)), fn.Eval())
+    assert layer.backward((), made.residuals, np.full((1, 1, 1, 1), 5.0)).input.ravel().tolist() == [5, 0, 0, 0]
+
+
+def test_global_pooling() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    check(fn.global_avg_pool(), x.mean((1, 2)), x)
+    check(fn.global_max_pool(), x.max((1, 2)), x)
+
+
+def test_power_pooling_does_not_overflow() -> None:
+    x = np.full((1, 2, 2, 1), 1e300)
+    assert fn.apply(fn.lp_pool2d(2.0, 2), (), (), x).item() == pytest.approx(2e300)
+    tiny = fn.lp_pool2d(2.0, 2).forward((), (), np.zeros((1, 2, 2, 1)), fn.Eval())
+    assert not fn.lp_pool2d(2.0, 2).backward((), tiny.residuals, np.ones((1, 1, 1, 1))).input.any()
+
+
+def test_padding_as_large_as_a_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="less than the 2 points"):
+        fn.max_pool2d(2, padding=2)
+    with pytest.raises(ValueError, match="channels come last"):
+        fn.max_pool2d(2).init(fn.Key(0), (8, 8))
