@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from funcnn import tree
 from funcnn.errors import check_finite, describe
+from funcnn.structure import take_apart
 from funcnn.typing import Array, IntArray
 
 D = TypeVar("D")  # data: a Dataset or a tree of arrays
@@ -161,10 +162,13 @@ def take(data: D, rows: IntArray) -> D:
     >>> fn.data.take((np.arange(4), np.eye(4)), np.array([3, 0]))[0]
     array([3, 0])
     """
-    taken = [leaf.take(rows, axis=0) for leaf in arrays(data)]
     if isinstance(data, Dataset):
-        return evolve(data, x=taken[0], y=taken[1])
-    return tree.freeze(tree.rebuild(data, iter(taken)))
+        return evolve(data, x=data.x.take(rows, axis=0), y=data.y.take(rows, axis=0))
+    structure, leaves = take_apart(data)  # and not tree.map: this is done for every batch
+    taken = [leaf.take(rows, axis=0) for leaf in leaves]
+    for leaf in taken:
+        leaf.setflags(write=False)
+    return structure.rebuild(taken)
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
