@@ -1,0 +1,52 @@
+"""The command line's entry: find the command, and turn what goes wrong into a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import cast
+
+from funcnn.cli.failure import INTERRUPTED, WRONG_REQUEST, RequestError
+from funcnn.cli.terminal import complain
+
+_COMMANDS = {"train": "funcnn.cli.train", "predict": "funcnn.cli.predict", "check": "funcnn.check.command"}
+"""The module of each command: imported when it is called, since each needs only its own."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows ``python -m funcnn``; by default that of the process.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(given)
+    except RequestError as error:
+        complain(str(error))
+        return WRONG_REQUEST
+    except SystemExit as end:  # argparse has printed its message, or its help
+        return end.code if isinstance(end.code, int) else WRONG_REQUEST
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # a disk that is full, a file that vanished
+        complain(f"{error.filename or 'file'}: {error.strerror or error}")
+        return WRONG_REQUEST
+
+
+def _run(given: list[str]) -> int:
+    command, rest = (given[0], given[1:]) if given and not given[0].startswith("-") else ("train", given)
+    if command not in _COMMANDS:
+        raise RequestError(
+            f"there is no command {command!r}: choose from {', '.join(_COMMANDS)} (without one: train); --help says more"
+        )
+    run = cast("Callable[[Sequence[str]], int]", import_module(_COMMANDS[command]).main)
+    return run(rest)
