@@ -27,6 +27,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CHUNK = 1 << 20
+_LARGEST_LABEL = 65_535  # there are as many classes as the largest label says: a wrong one must not ask for billions
 _ROLES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
 
@@ -185,9 +186,9 @@ def _labels(path: Path) -> IntArray:
     labels = load_idx(path)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(f"{path} holds {describe(labels)}, expected labels: integers along one axis")
-    wrong = np.flatnonzero(labels < 0)
+    wrong = np.flatnonzero((labels < 0) | (labels > _LARGEST_LABEL))
     if wrong.size:
-        raise ValueError(f"{path}: label {wrong[0]} is {labels[wrong[0]]}, expected at least 0")
+        raise ValueError(f"{path}: label {wrong[0]} is {labels[wrong[0]]}, expected 0 to {_LARGEST_LABEL}")
     return cast(IntArray, labels.astype(np.int64))
 
 
