@@ -18,14 +18,14 @@ from attrs import field, frozen
 from funcnn.layer import Residuals, comparable
 from funcnn.typing import Scalar
 
-Y = TypeVar("Y")
-T = TypeVar("T")
-R = TypeVar("R")
+Y = TypeVar("Y")  # prediction: an array, or a tree of arrays
+T = TypeVar("T")  # target
+R = TypeVar("R")  # residuals
 
 
 @frozen(eq=False)
 class LossForward(Generic[R]):
-    """What a loss's ``forward`` gives: its value, a number of the prediction's precision, and the residuals for ``backward``."""
+    """What ``forward`` gives: the value, a NumPy number of the prediction's precision, and the residuals for ``backward``."""
 
     value: Scalar
     residuals: R
@@ -33,7 +33,18 @@ class LossForward(Generic[R]):
 
 @frozen
 class Loss(Generic[Y, T]):
-    """A loss: a name and two pure functions.  Make one with :func:`define_loss`."""
+    """A loss: a name and two pure functions.  Make one with :func:`define_loss`.
+
+    Two losses made alike are equal, and a loss pickles.  Every loss of the library also takes its target with a weight for each
+    example: see :class:`funcnn.Weighted`.
+
+    Parameters
+    ----------
+    name : str
+        What messages and tables call it.
+    forward, backward : callable
+        See the module's docstring.
+    """
 
     name: str
     forward: Callable[[Y, T], LossForward[Residuals]] = field(eq=comparable, repr=False)
@@ -41,5 +52,44 @@ class Loss(Generic[Y, T]):
 
 
 def define_loss(name: str, forward: Callable[[Y, T], LossForward[R]], backward: Callable[[R], Y]) -> Loss[Y, T]:
+    """Make a loss of its two functions; that they agree on the residuals is checked statically.
+
+    Parameters
+    ----------
+    name : str
+        What messages and tables call the loss.
+    forward : callable
+        ``forward(prediction, target) -> LossForward(value, residuals)``; the value is a NumPy number.
+    backward : callable
+        ``backward(residuals) -> dprediction``, the gradient of the value: like the prediction, and a new array each time.
+
+    Returns
+    -------
+    Loss
+
+    See Also
+    --------
+    funcnn.check.check_loss : proves the gradient by finite differences.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> def forward(prediction, target):
+    ...     ratio = prediction / target
+    ...     return fn.LossForward((ratio - np.log(ratio) - 1).mean(), (ratio, target))
+    >>> def backward(residuals):
+    ...     ratio, target = residuals
+    ...     return (1 - 1 / ratio) / target / ratio.size
+    >>> itakura_saito = fn.define_loss("itakura_saito", forward, backward)
+    >>> prediction, target = np.array([[1.0], [4.0]]), np.array([[2.0], [2.0]])
+    >>> made = itakura_saito.forward(prediction, target)
+    >>> made.value
+    np.float64(0.25)
+    >>> itakura_saito.backward(made.residuals)
+    array([[-0.25 ],
+           [ 0.125]])
+    >>> fn.check.check_loss(itakura_saito, prediction, target).ok
+    True
+    """
     hidden = cast("Callable[[Y, T], LossForward[Residuals]]", forward)
     return Loss(name, hidden, cast("Callable[[Residuals], Y]", backward))
