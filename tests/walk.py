@@ -15,6 +15,7 @@ from funcnn.losses.loss import Loss
 BUILDERS = {
     "define_layer",
     "define_loss",
+    "reduced",
     "chain",
     "from_input",
     "from_output",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -168,7 +168,7 @@ def check_weight(weight: Array | IntArray | BoolArray, prediction: object, featu
                 f"weight has shape {weight.shape} and the losses {leaf.shape[:most]} (prediction {describe(leaf)}):"
                 " expected the batch axis, or more of the leading axes"
             )
-    numbers = cast(Array, weight if weight.dtype.kind == "f" else weight.astype(float))
+    numbers: Array = weight.astype(np.result_type(weight.dtype, np.float64))
     wrong = ~((numbers >= 0) & np.isfinite(numbers))
     if wrong.any():
         row = first(wrong)

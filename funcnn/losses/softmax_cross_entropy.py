@@ -32,11 +32,11 @@ from typing import TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range
+from funcnn.errors import check_range, describe
 from funcnn.losses.checks import (
-    check_label_array,
     check_labels,
     check_pair,
+    check_prediction,
     check_probabilities,
     is_array,
     positive_numbers,
@@ -169,7 +169,7 @@ def soft_pullback(residuals: SoftResiduals, dlosses: Array) -> Array:
 def soften(smoothing: float, class_weight: tuple[float, ...] | None, prediction: Array, target: Labels) -> Array:
     """Return the target of the rule: probabilities made of labels, smoothed, times the weights of the classes."""
     classes, dtype = prediction.shape[-1], prediction.real.dtype
-    if is_array(target, "iu"):
+    if has_labels(prediction, target):
         soft = np.zeros(prediction.shape, dtype)
         soft.ravel()[starts(target.size, classes) + check_labels(cast(IntArray, target), prediction).ravel()] = 1 - smoothing
     else:
@@ -188,13 +188,25 @@ def soften(smoothing: float, class_weight: tuple[float, ...] | None, prediction:
 # ----------------------------------------------------------------------------------------------------------- both together
 
 
+def has_labels(prediction: Array, target: Labels) -> bool:
+    """Tell labels from probabilities; raise when the target is neither."""
+    if is_array(target, "iu"):
+        return True
+    check_prediction(prediction, 2)
+    if not is_array(target, "f") or target.shape != prediction.shape:
+        mistyped = not is_array(target, "f") or target.ndim < prediction.ndim
+        raise (TypeError if mistyped else ValueError)(
+            f"target is {describe(target)}, expected integer labels of shape {prediction.shape[:-1]} (use .astype(int))"
+            f" or floating probabilities of shape {prediction.shape}"
+        )
+    return False
+
+
 def losses(
     smoothing: float, class_weight: tuple[float, ...] | None, prediction: Array, target: Labels
 ) -> tuple[Array, LabelResiduals | SoftResiduals]:
-    if not (is_array(target, "f") and target.ndim == np.ndim(prediction)):
-        check_label_array(cast(IntArray, target), prediction)
-        if smoothing == 0 and class_weight is None:
-            return label_losses(prediction, cast(IntArray, target))
+    if smoothing == 0 and class_weight is None and has_labels(prediction, target):
+        return label_losses(prediction, cast(IntArray, target))
     return soft_losses(prediction, soften(smoothing, class_weight, prediction, target))
 
 
@@ -213,10 +225,7 @@ def class_mass(class_weight: tuple[float, ...], target: Labels) -> Array:
 
 def class_mask(ignore_index: int, prediction: Array, target: Labels) -> BoolArray:
     """Return which labels are not the one to ignore."""
-    if is_array(target, "f") and target.ndim == np.ndim(prediction):
-        return np.ones(prediction.shape[:-1], bool)
-    check_label_array(cast(IntArray, target), prediction)
-    kept: BoolArray = target != ignore_index
+    kept: BoolArray = target != ignore_index if has_labels(prediction, target) else np.ones(prediction.shape[:-1], bool)
     return kept
 
 

@@ -1,0 +1,414 @@
+"""The values of the losses against slow loops, and what every loss promises: weights, masks, precision, messages."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn import tree
+from tests.cases import LOSSES, LossCase
+from tests.walk import loss_factories
+
+untyped: Any = fn  # for calls that a type checker would refuse
+
+
+def mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def entries(function: Callable[[float, float], float]) -> Callable[[Any, Any], float]:
+    """Return the mean over all entries of a function of one prediction and one target."""
+
+    def value(prediction: Any, target: Any) -> float:
+        return mean([function(p, t) for p, t in zip(prediction.ravel().tolist(), target.ravel().tolist(), strict=True)])
+
+    return value
+
+
+def log_softmax(row: list[float]) -> list[float]:
+    largest = max(row)
+    norm = largest + math.log(math.fsum(math.exp(z - largest) for z in row))
+    return [z - norm for z in row]
+
+
+def rows(x: Any) -> list[list[float]]:
+    found: list[list[float]] = x.reshape(-1, x.shape[-1]).tolist()
+    return found
+
+
+def sigmoid_ce(z: float, t: float, pos_weight: float = 1.0) -> float:
+    return pos_weight * t * math.log1p(math.exp(-z)) + (1 - t) * math.log1p(math.exp(z))
+
+
+def softmax_ce(prediction: Any, target: Any, smoothing: float = 0.0, weights: Any = None, ignored: int | None = None) -> float:
+    """Return the textbook sum, class by class."""
+    classes = prediction.shape[-1]
+    weights = [1.0] * classes if weights is None else weights
+    losses, masses = [], []
+    targets = target.ravel().tolist() if target.dtype.kind == "i" else rows(target)
+    for row, wanted in zip(rows(prediction), targets, strict=True):
+        if wanted == ignored:
+            continue
+        onehot = [float(c == wanted) for c in range(classes)] if isinstance(wanted, int) else wanted
+        soft = [(1 - smoothing) * q + smoothing / classes for q in onehot]
+        losses.append(-math.fsum(w * q * log_p for w, q, log_p in zip(weights, soft, log_softmax(row), strict=True)))
+        masses.append(weights[wanted] if isinstance(wanted, int) else 1.0)
+    return math.fsum(losses) / math.fsum(masses)
+
+
+def half_squares(prediction: Any, target: Any) -> float:
+    return mean(
+        [
+            sum((p - t) ** 2 for p, t in zip(a.ravel(), b.ravel(), strict=True)) / 2
+            for a, b in zip(prediction, target, strict=True)
+        ]
+    )
+
+
+def huber(delta: float) -> Callable[[float, float], float]:
+    return lambda p, t: (p - t) ** 2 / 2 if abs(p - t) <= delta else delta * (abs(p - t) - delta / 2)
+
+
+# The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
+REFERENCES: dict[str, Callable[[Any, Any], float]] = {
+    "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
+    "mean_squared_error-sum": lambda p, t: math.fsum(((p - t) ** 2).ravel()),
+    "half_squared_error-0": half_squares,
+    "mean_absolute_error-0": entries(lambda p, t: abs(p - t)),
+    "huber-0": entries(huber(0.8)),
+    "smooth_l1-0": entries(lambda p, t: huber(0.8)(p, t) / 0.8),
+    "softmax_cross_entropy-0": softmax_ce,
+    "softmax_cross_entropy-large": softmax_ce,
+    "softmax_cross_entropy-probabilities": softmax_ce,
+    "softmax_cross_entropy-smoothed": lambda p, t: softmax_ce(p, t, 0.1),
+    "softmax_cross_entropy-all": lambda p, t: softmax_ce(p, t, 0.1, (0.5, 2.0, 1.0)),
+    "softmax_cross_entropy-class weights": lambda p, t: softmax_ce(p, t, 0.0, (0.5, 2.0, 1.0)),
+    "softmax_cross_entropy-ignored label": lambda p, t: softmax_ce(p, t, ignored=1),
+    "sigmoid_cross_entropy-0": entries(sigmoid_ce),
+    "sigmoid_cross_entropy-pos_weight": entries(lambda z, t: sigmoid_ce(z, t, 3.0)),
+}
+
+
+def plain_cases() -> dict[str, LossCase]:
+    """Return the cases whose target carries no weights yet."""
+    found = {}
+    for name, cases in LOSSES.items():
+        for index, case in enumerate(cases):
+            if not isinstance(draw(case, 3)[1], fn.Weighted):
+                found[f"{name}-{case.label or index}"] = case
+    return found
+
+
+def draw(case: LossCase, batch: int, seed: int = 7) -> tuple[Any, Any]:
+    return case.draw(np.random.default_rng(seed), batch)
+
+
+PLAIN = plain_cases()
+each_plain = pytest.mark.parametrize("case", PLAIN.values(), ids=PLAIN.keys())
+
+
+def take(values: Any, index: Any) -> Any:
+    return tree.map(lambda leaf: leaf[index], values)
+
+
+def test_every_loss_has_a_reference() -> None:
+    assert sorted(REFERENCES) == sorted(PLAIN)
+    assert {name.split("-")[0] for name in PLAIN} == set(loss_factories())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_value_is_the_textbook_formula(name: str) -> None:
+    case = PLAIN[name]
+    for batch in (1, 2, 6):
+        prediction, target = draw(case, batch)
+        value = case.make().forward(prediction, target).value
+        np.testing.assert_allclose(value, REFERENCES[name](prediction, target), rtol=1e-12)
+
+
+@each_plain
+def test_weight_two_is_a_duplicate_and_weight_zero_a_removed_row(case: LossCase) -> None:
+    loss = case.make()
+    counts = np.array([2, 0, 1, 3, 0, 1])
+    index = np.repeat(np.arange(6), counts)
+    prediction, target = draw(case, 6)
+    repeated = loss.forward(take(prediction, index), take(target, index))
+    gradients = loss.backward(repeated.residuals)
+    for weight in (counts, counts.astype(float), counts.astype(np.float32)):
+        made = loss.forward(prediction, fn.Weighted(target, weight))
+        np.testing.assert_allclose(made.value, repeated.value, rtol=1e-12)
+        for whole, copies in zip(tree.leaves(loss.backward(made.residuals)), tree.leaves(gradients), strict=True):
+            summed = np.zeros_like(whole)
+            np.add.at(summed, index, copies)
+            np.testing.assert_allclose(whole, summed, rtol=1e-12, atol=1e-15)
+            assert not whole[counts == 0].any()
+
+
+@each_plain
+def test_what_stands_in_a_masked_row_is_never_looked_at(case: LossCase) -> None:
+    loss = case.make()
+    mask = np.array([True, False, True, True, False])
+    prediction, target = draw(case, 5)
+
+    def garbage(leaf: Any) -> Any:
+        spoiled = leaf.copy()
+        spoiled[~mask] = np.nan if leaf.dtype.kind == "f" else -12345
+        return spoiled
+
+    clean = loss.forward(prediction, fn.Weighted(target, mask))
+    made = loss.forward(tree.map(garbage, prediction), fn.Weighted(tree.map(garbage, target), mask))
+    assert made.value == clean.value
+    assert tree.same(loss.backward(made.residuals), loss.backward(clean.residuals))
+    alone = loss.forward(take(prediction, mask), take(target, mask))
+    np.testing.assert_allclose(made.value, alone.value, rtol=1e-13)
+
+
+@each_plain
+def test_weights_keep_the_precision(case: LossCase) -> None:
+    loss = case.make()
+    prediction, target = draw(case, 4)
+    for dtype in (np.float32, np.float64, np.longdouble):
+        given = tree.astype(prediction, dtype)
+        for weight in (np.array([0.5, 0.0, 1.0, 2.0]), np.array([1, 2, 3, 4], dtype=np.int8)):
+            made = loss.forward(given, fn.Weighted(target, weight))
+            assert made.value.dtype == dtype
+            tree.check_like(given, loss.backward(made.residuals), "gradient")
+
+
+@each_plain
+def test_all_weights_scaled_change_nothing_in_a_mean(case: LossCase) -> None:
+    loss = case.make()
+    if case.label == "sum":
+        return
+    prediction, target = draw(case, 4)
+    weight = np.array([0.5, 0.25, 1.0, 2.0])
+    one, other = (loss.forward(prediction, fn.Weighted(target, scale * weight)) for scale in (1.0, 1e6))
+    np.testing.assert_allclose(one.value, other.value, rtol=1e-13)
+
+
+@each_plain
+def test_memory_layout_does_not_matter(case: LossCase) -> None:
+    loss = case.make()
+    prediction, target = draw(case, 4)
+    plain = loss.forward(prediction, target)
+    gradient = tree.leaves(loss.backward(plain.residuals))
+    for change in (np.asfortranarray, lambda leaf: np.repeat(leaf, 2, axis=0)[::2], lambda leaf: leaf[::-1].copy()[::-1]):
+        made = loss.forward(tree.map(change, prediction), tree.map(change, target))
+        np.testing.assert_allclose(made.value, plain.value, rtol=1e-14)
+        for one, other in zip(tree.leaves(loss.backward(made.residuals)), gradient, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-16)
+
+
+@each_plain
+@pytest.mark.parametrize("weighted", [False, True])
+def test_complex_steps_give_the_derivatives_of_value_and_gradient(case: LossCase, weighted: bool) -> None:
+    """Both formulas are analytic: the gradient is the value's derivative, and the gradient's own derivative is symmetric."""
+    loss = case.make()
+    prediction, target = draw(case, 4)
+    if weighted:
+        target = fn.Weighted(target, np.array([0.5, 0.0, 1.0, 2.0]))
+    generator = np.random.default_rng(3)
+    u, v = (tree.map(lambda leaf: generator.normal(size=leaf.shape), prediction) for _ in range(2))
+
+    def dot(one: Any, other: Any) -> float:
+        return sum(float((a * b).sum()) for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True))
+
+    def moved(direction: Any, step: complex) -> Any:
+        return loss.forward(tree.map(lambda leaf, along: leaf + step * along, prediction, direction), target)
+
+    def gradient(direction: Any, step: complex) -> Any:
+        return loss.backward(moved(direction, step).residuals)
+
+    slope = moved(u, 1e-30j).value.imag / 1e-30
+    np.testing.assert_allclose(slope, dot(gradient(u, 0.0), u), rtol=1e-11, atol=1e-14)
+    curve, other = (tree.map(lambda leaf: leaf.imag / 1e-30, gradient(along, 1e-30j)) for along in (u, v))
+    np.testing.assert_allclose(dot(curve, v), dot(other, u), rtol=1e-10, atol=1e-12)
+    numeric = tree.map(lambda plus, minus: (plus - minus) / 2e-6, gradient(u, 1e-6), gradient(u, -1e-6))
+    np.testing.assert_allclose(dot(curve, v), dot(numeric, v), rtol=1e-5, atol=1e-7)
+
+
+@each_plain
+def test_a_mean_over_nothing_is_an_error(case: LossCase) -> None:
+    loss = case.make()
+    if case.label == "sum":
+        assert loss.forward(*draw(case, 0)).value == 0
+        return
+    with pytest.raises(ValueError, match=r"empty batch|sum to 0"):
+        loss.forward(*draw(case, 0))
+    prediction, target = draw(case, 3)
+    with pytest.raises(ValueError, match="the weights sum to 0"):
+        loss.forward(prediction, fn.Weighted(target, np.zeros(3)))
+
+
+@each_plain
+@pytest.mark.parametrize(
+    ("weight", "error", "message"),
+    [
+        (np.array([1.0, -1.0, 1.0]), ValueError, "weight -1.0 at row 1"),
+        (np.array([1.0, 1.0, np.nan]), ValueError, "weight nan at row 2"),
+        (np.ones(4), ValueError, r"weight has shape \(4,\)"),
+        (np.ones((3, 17)), ValueError, r"weight has shape \(3, 17\)"),
+        (np.ones(()), ValueError, r"weight has shape \(\)"),
+        ([1.0, 1.0, 1.0], TypeError, "expected an array"),
+        (np.array(["a", "b", "c"]), TypeError, "expected an array of non-negative numbers"),
+    ],
+)
+def test_wrong_weights_are_named(case: LossCase, weight: Any, error: type[Exception], message: str) -> None:
+    prediction, target = draw(case, 3)
+    with pytest.raises(error, match=message):
+        case.make().forward(prediction, fn.Weighted(target, weight))
+
+
+@each_plain
+def test_not_a_number_in_the_target_is_named(case: LossCase) -> None:
+    prediction, target = draw(case, 3)
+    if not any(leaf.dtype.kind == "f" for leaf in tree.leaves(target)):
+        return
+
+    def spoiled(leaf: Any) -> Any:
+        changed = leaf.copy()
+        changed[1] = np.nan
+        return changed
+
+    with pytest.raises(ValueError, match=r"nan at row (1|\[1, 0)"):
+        case.make().forward(prediction, tree.map(spoiled, target))
+    with pytest.raises(ValueError, match=r"nan at row (0|\[0, 0)") as caught:
+        case.make().forward(prediction, fn.Weighted(tree.map(spoiled, target), np.array([0, 1, 1])))
+    assert "rows are counted among those of positive weight" in caught.value.__notes__
+
+
+@each_plain
+def test_another_shape_of_the_target_is_an_error(case: LossCase) -> None:
+    """Nothing broadcasts: not (n,) against (n, 1), and not one row against many."""
+    prediction, target = draw(case, 3)
+    if not tree.leaves(target):
+        return
+    for change in (lambda leaf: leaf[:1], lambda leaf: leaf[..., None], lambda leaf: leaf.reshape(-1)[:2], lambda leaf: leaf[0]):
+        with pytest.raises((ValueError, TypeError), match=r"shape|axes|one label"):
+            case.make().forward(prediction, tree.map(change, target))
+
+
+@each_plain
+def test_another_dtype_is_an_error(case: LossCase) -> None:
+    prediction, target = draw(case, 3)
+    loss = case.make()
+    with pytest.raises(TypeError, match="expected a floating array"):
+        loss.forward(tree.map(lambda leaf: np.round(leaf).astype(int), prediction), target)
+    with pytest.raises(TypeError, match="expected a floating array"):
+        loss.forward(tree.map(lambda leaf: leaf.astype(object), prediction), target)
+    if tree.leaves(target):
+        with pytest.raises(TypeError, match=r"expected|labels"):
+            loss.forward(prediction, tree.map(lambda leaf: leaf.astype(complex), target))
+        with pytest.raises((TypeError, ValueError), match=r"expected|labels"):
+            loss.forward(prediction, None)
+
+
+# ------------------------------------------------------------------------------------------------------------ single losses
+
+
+def test_weights_may_be_given_to_single_entries() -> None:
+    prediction, target = draw(PLAIN["mean_squared_error-0"], 3)
+    weight = np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 3.0]])
+    made = fn.mean_squared_error().forward(prediction, fn.Weighted(target, weight))
+    np.testing.assert_allclose(made.value, (weight * (prediction - target) ** 2).sum() / weight.sum(), rtol=1e-15)
+    expected = 2 * weight * (prediction - target) / weight.sum()
+    np.testing.assert_allclose(fn.mean_squared_error().backward(made.residuals), expected, rtol=1e-14)
+
+
+def test_weights_of_a_sequence_may_mask_its_padding() -> None:
+    loss = fn.softmax_cross_entropy()
+    prediction, labels = np.random.default_rng(0).normal(size=(2, 3, 4)), np.array([[0, 3, -1], [2, -1, -1]])
+    mask = labels >= 0
+    made = loss.forward(prediction, fn.Weighted(labels, mask))
+    np.testing.assert_allclose(made.value, softmax_ce(prediction[mask], labels[mask]), rtol=1e-14)
+    ignoring = fn.softmax_cross_entropy(ignore_index=-1)
+    ignored = ignoring.forward(prediction, labels)
+    assert ignored.value == made.value
+    assert tree.same(ignoring.backward(ignored.residuals), loss.backward(made.residuals))
+    both = ignoring.forward(prediction, fn.Weighted(labels, np.array([1.0, 0.0])))
+    np.testing.assert_allclose(both.value, softmax_ce(prediction[0, :2], labels[0, :2]), rtol=1e-14)
+
+
+def test_class_weights_and_sample_weights_multiply() -> None:
+    loss = fn.softmax_cross_entropy(class_weight=(0.5, 2.0, 1.0))
+    prediction, labels = draw(PLAIN["softmax_cross_entropy-class weights"], 4)
+    weight, each = np.array([1.0, 0.0, 2.0, 0.5]), np.array([0.5, 2.0, 1.0])[labels]
+    losses = np.array([softmax_ce(prediction[n : n + 1], labels[n : n + 1]) for n in range(4)])
+    expected = (weight * each * losses).sum() / (weight * each).sum()
+    np.testing.assert_allclose(loss.forward(prediction, fn.Weighted(labels, weight)).value, expected, rtol=1e-13)
+
+
+def test_labels_are_the_probabilities_that_they_stand_for() -> None:
+    loss = fn.softmax_cross_entropy()
+    for scale in (1.0, 1e4):
+        prediction, labels = LOSSES["softmax_cross_entropy"][0].draw(np.random.default_rng(0), 6)
+        by_label = loss.forward(prediction * scale, labels)
+        by_row = loss.forward(prediction * scale, np.eye(4)[labels])
+        np.testing.assert_allclose(by_label.value, by_row.value, rtol=1e-14)
+        np.testing.assert_allclose(loss.backward(by_label.residuals), loss.backward(by_row.residuals), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "error", "message"),
+    [
+        (np.zeros((3, 4)), np.array([0, 4, 1]), ValueError, r"label 4 at row 1, expected 0 to 3 \(4 classes\)"),
+        (np.zeros((3, 4)), np.array([0, 1, -2]), ValueError, "label -2 at row 2, expected 0 to 3"),
+        (np.zeros((3, 4)), np.array([0, 2**63], dtype=np.uint64)[[0, 1, 0]], ValueError, "at row 1, expected 0 to 3"),
+        (np.zeros((1, 2, 4)), np.array([[0, 9]]), ValueError, r"label 9 at row \[0, 1\]"),
+        (
+            np.zeros((3, 4)),
+            np.array([0.0, 1.0, 2.0]),
+            TypeError,
+            r"target is float64\[3\], expected integer labels of shape \(3,\)",
+        ),
+        (np.zeros((3, 4)), np.array([True, False, True]), TypeError, "target is bool"),
+        (np.zeros((3, 4)), np.array([[0], [1], [2]]), ValueError, r"labels have shape \(3, 1\), expected \(3,\)"),
+        (np.zeros((2, 2)), np.array([[0.5, 0.5], [0.7, 0.7]]), ValueError, "the probabilities at row 1 sum to 1.4"),
+        (np.zeros((2, 2)), np.array([[0.5, 0.5], [-0.5, 1.5]]), ValueError, r"probability -0.5 at row \[1, 0\]"),
+        (np.zeros(3), np.array([0, 1, 1]), ValueError, "at least 2 axes"),
+    ],
+)
+def test_wrong_classes_are_named(prediction: Any, target: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fn.softmax_cross_entropy().forward(prediction, target)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64])
+def test_labels_of_any_integer_type(dtype: Any) -> None:
+    prediction, labels = LOSSES["softmax_cross_entropy"][0].draw(np.random.default_rng(0), 300)
+    loss = fn.softmax_cross_entropy()
+    assert loss.forward(prediction, labels.astype(dtype)).value == loss.forward(prediction, labels).value
+
+
+def test_targets_of_a_sigmoid_are_probabilities() -> None:
+    with pytest.raises(ValueError, match=r"target 2.0 at row \[1, 0\], expected 0 to 1"):
+        fn.sigmoid_cross_entropy().forward(np.zeros((2, 1)), np.array([[1.0], [2.0]]))
+    with pytest.raises(ValueError, match=r"target -1.0 at row \[0, 0\], expected 0 to 1"):
+        fn.sigmoid_cross_entropy().forward(np.zeros((2, 1)), np.array([[-1.0], [1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: untyped.mean_squared_error(reduction="none"), ValueError, "reduction is 'none', expected 'mean' or 'sum'"),
+        (lambda: fn.huber(0.0), ValueError, "delta is 0.0"),
+        (lambda: fn.smooth_l1(-1.0), ValueError, "beta is -1.0"),
+        (lambda: fn.softmax_cross_entropy(label_smoothing=1.0), ValueError, "label_smoothing is 1.0"),
+        (lambda: fn.softmax_cross_entropy(class_weight=(1.0, -1.0)), ValueError, "class_weight is"),
+        (lambda: untyped.softmax_cross_entropy(class_weight=2.0), TypeError, "one number for each class"),
+        (lambda: untyped.softmax_cross_entropy(ignore_index=0.5), TypeError, "ignore_index is 0.5, expected an integer"),
+        (lambda: fn.sigmoid_cross_entropy(pos_weight=0.0), ValueError, "pos_weight is 0.0"),
+        (lambda: untyped.sigmoid_cross_entropy(pos_weight="much"), TypeError, "pos_weight is 'much'"),
+    ],
+)
+def test_wrong_options_are_named(make: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_class_weights_of_another_number_of_classes() -> None:
+    loss = fn.softmax_cross_entropy(class_weight=(1.0, 2.0))
+    with pytest.raises(ValueError, match="class_weight has 2 entries and the prediction 3 classes"):
+        loss.forward(np.zeros((1, 3)), np.array([1]))
