@@ -99,8 +99,8 @@ def update(momentum: float | None, state: RunningStatistics, mean: Array, var: A
         return state
     rate = 1 / (int(state.count) + 1) if momentum is None else momentum
     return RunningStatistics(
-        mean=state.mean + rate * (mean.real - state.mean),
-        var=state.var + rate * (var.real * (rows / (rows - 1)) - state.var),
+        mean=(1 - rate) * state.mean + rate * mean.real,
+        var=(1 - rate) * state.var + rate * (var.real * rows / (rows - 1)),
         count=np.asarray(state.count + 1),
     )
 
