@@ -4,12 +4,15 @@ Every public name, in reading order: the core, layers, combinators, losses, opti
 """
 
 from funcnn import check, data, initializers, tree
+from funcnn.allocator import keep_memory
 from funcnn.combinators.add import add
 from funcnn.combinators.branch import branch
 from funcnn.combinators.concatenate import concatenate
+from funcnn.combinators.masked_steps import masked_steps, unmask
 from funcnn.combinators.parallel import parallel
 from funcnn.combinators.recompute import recompute
 from funcnn.combinators.residual import residual
+from funcnn.combinators.reverse_time import reverse_time
 from funcnn.combinators.serial import serial
 from funcnn.grad import LossAndGrad, apply, loss_and_grad
 from funcnn.instrument import map_layers
@@ -22,14 +25,18 @@ from funcnn.layers.dense import dense
 from funcnn.layers.dropout import dropout
 from funcnn.layers.gelu import gelu
 from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
+from funcnn.layers.gru import gru
 from funcnn.layers.identity import identity
+from funcnn.layers.last_step import last_step
 from funcnn.layers.layer_norm import layer_norm
 from funcnn.layers.linear import linear
+from funcnn.layers.lstm import lstm
 from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
 from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
 from funcnn.layers.rectifiers import elu, leaky_relu, relu
 from funcnn.layers.reshape import flatten, reshape
 from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
+from funcnn.layers.simple_rnn import rnn
 from funcnn.layers.softmax import log_softmax, softmax
 from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from funcnn.losses.absolute_error import mean_absolute_error
@@ -39,18 +46,26 @@ from funcnn.losses.sigmoid_cross_entropy import sigmoid_cross_entropy
 from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
 from funcnn.losses.squared_error import half_squared_error, mean_squared_error
 from funcnn.losses.weighted import Weighted
+from funcnn.masked import Masked
 from funcnn.optim import schedules
+from funcnn.optim.accumulation import accumulated, skip_nonfinite
 from funcnn.optim.adafactor import adafactor
 from funcnn.optim.adam import adam, adamw
 from funcnn.optim.adam_variants import adabelief, adamax, amsgrad, nadam, radam, yogi
 from funcnn.optim.adaptive import adadelta, adagrad, rmsprop
+from funcnn.optim.averaging import ema, lookahead, polyak
 from funcnn.optim.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from funcnn.optim.decay import weight_decay
+from funcnn.optim.gradients import centralize, gradient_noise
 from funcnn.optim.layerwise import lamb, lars
+from funcnn.optim.lbfgs import lbfgs, minimize
 from funcnn.optim.muon import muon
 from funcnn.optim.optimizer import Optimizer, OptState, Updated
 from funcnn.optim.partition import freeze, partition
+from funcnn.optim.plateau import reduce_on_plateau
+from funcnn.optim.schedule_free import schedule_free, schedule_free_adamw
 from funcnn.optim.sgd import momentum, nesterov, sgd
+from funcnn.optim.sharpness import sharpness_aware
 from funcnn.optim.sign import lion, rprop, sign_sgd
 from funcnn.optim.transform import Transformation, Transformed, chain
 from funcnn.optim.where import is_matrix
@@ -109,6 +124,15 @@ __all__ = [
     "lp_pool3d",
     "global_avg_pool",
     "global_max_pool",
+    # sequences
+    "Masked",
+    "rnn",
+    "lstm",
+    "gru",
+    "last_step",
+    "reverse_time",
+    "masked_steps",
+    "unmask",
     # activations
     "relu",
     "leaky_relu",
@@ -164,6 +188,8 @@ __all__ = [
     "lamb",
     "adafactor",
     "muon",
+    "schedule_free",
+    "schedule_free_adamw",
     "rprop",
     # transformations of gradients
     "Transformation",
@@ -175,8 +201,19 @@ __all__ = [
     "clip_adaptive",
     "global_norm",
     "weight_decay",
+    "gradient_noise",
+    "centralize",
     "partition",
     "freeze",
+    "ema",
+    "polyak",
+    "lookahead",
+    "accumulated",
+    "skip_nonfinite",
+    "reduce_on_plateau",
+    "sharpness_aware",
+    "lbfgs",
+    "minimize",
     "is_matrix",
     "schedules",
     # training
@@ -197,6 +234,7 @@ __all__ = [
     "summary",
     "Summary",
     "map_layers",
+    "keep_memory",
     # data
     "data",
     # verification

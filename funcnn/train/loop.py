@@ -10,14 +10,16 @@ from typing import TypeVar
 
 import numpy as np
 
+from funcnn.allocator import keep_memory
 from funcnn.data.batching import batches
-from funcnn.grad import loss_and_grad
+from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.key import Key
 from funcnn.layer import Layer, Train
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.train.divergence import diverged, is_finite
 from funcnn.train.history import History
+from funcnn.train.listening import told
 from funcnn.train.prepare import prepare
 from funcnn.train.progress import reporter
 from funcnn.train.record import Callback, Epoch, Fit, Point, Stopped
@@ -47,6 +49,8 @@ def fit(
     params: P | None = None,
     state: S | None = None,
     opt_state: OptState[P] | None = None,
+    wrap: Callable[[LossAndGradFunction[P, S, X, Y, T]], LossAndGradFunction[P, S, X, Y, T]] | None = None,
+    evaluate_at: Callable[[P, OptState[P]], P] | None = None,
     drop_last: bool = False,
     early_stopping: EarlyStopping | None = None,
     callbacks: Sequence[Callback[P, S]] = (),
@@ -67,7 +71,8 @@ def fit(
     model : Layer
     loss : Loss
     optimizer : Optimizer
-        Learning-rate schedules and clipping are part of it.
+        Learning-rate schedules and clipping are part of it.  :func:`reduce_on_plateau` is told the loss after every epoch (that
+        of the validation set, if there is one), or, if it wants a measure that rises, the first of the metrics.
     x, y : array or tree of arrays
         Inputs and targets, one example per row.  For sample weights or masks, y is a :class:`Weighted` target; rows whose
         weights are all 0 are left out.
@@ -86,6 +91,11 @@ def fit(
     params, state, opt_state : tree, optional
         Where to begin; by default ``model.init`` gives the parameters, in the precision of the data (that of x, or of y when x
         holds integers, or else float64), and ``optimizer.init`` its state.
+    wrap : callable, optional
+        Takes the function of :func:`loss_and_grad` and returns one of the same type, such as :func:`sharpness_aware`.
+    evaluate_at : callable, optional
+        ``(params, opt_state) -> params``: the parameters to validate with, where they are not those that are trained, such as
+        ``optimizer.average`` of :func:`ema`.  ``Fit.params`` are always those that are trained.
     drop_last : bool, optional
         Whether the last batch of an epoch is left out when it is smaller than the others; by default it is used.
     early_stopping : EarlyStopping, optional
@@ -132,21 +142,23 @@ def fit(
     """
     job = prepare(
         model, loss, optimizer, x, y, key, epochs, batch_size, validation, metrics, params, state, opt_state, drop_last,
-        early_stopping, callbacks, progress, resume,
+        early_stopping, callbacks, progress, resume, wrap, evaluate_at,
     )  # fmt: skip
-    step = loss_and_grad(model, loss)
-    now, history, best = job.start, job.history, job.best
+    keep_memory()
+    step = loss_and_grad(model, loss) if wrap is None else wrap(loss_and_grad(model, loss))
+    now, history, best, peak = job.start, job.history, job.best, job.peak  # peak: the epoch of the last improvement
     before = None  # the point and the batch of the last step with a finite loss
     stopped: Stopped = "finished"
     try:
         with np.errstate(all="ignore"), reporter(progress, epochs, job.steps, len(history)) as show:  # NaN is reported below
             for epoch in range(len(history), epochs):
-                if early_stopping is not None and early_stopping.is_over(history):
+                if early_stopping is not None and early_stopping.is_over(history, peak):
                     stopped = "early"
                     break
                 started, losses, outputs = perf_counter(), [], []
                 shuffle, keys = key.child(2).child(epoch).split(2)
-                passing = batches(shuffle, (job.x, job.y), batch_size, drop_last=drop_last)
+                data = job.x, job.y
+                passing = [data] if batch_size == job.rows else batches(shuffle, data, batch_size, drop_last=drop_last)
                 for number, (x_batch, y_batch) in enumerate(show.steps(passing, epoch + 1)):
                     batch = x_batch, y_batch, Train(keys.child(number))
                     result = step(now.params, now.state, *batch)
@@ -159,12 +171,12 @@ def fit(
                     if metrics:
                         outputs.append((result.output, y_batch))
 
-                row = epoch_row(job, epoch + 1, now, losses, outputs, perf_counter() - started)
+                row = epoch_row(job, epoch + 1, now, losses, outputs, evaluate_at, started)
                 if not is_finite(now.params) or not all(isfinite(row[name]) for name in job.loss_columns):
                     raise diverged(model, loss, now, job.validation_batch, before, job.steps - 1, history, best)
-                history = History((*history.rows, row))
-                if early_stopping is not None and early_stopping.keeps(history):
-                    best = now
+                history, now = History((*history.rows, row)), told(optimizer, now, row, job.told)
+                if early_stopping is not None and early_stopping.improves(history, peak):
+                    peak, best = epoch + 1, now if early_stopping.restore_best else None
                 show.row(row)
                 ending = Epoch(now.params, now.state, now.opt_state, history, best, job.setting)
                 if [callback for callback in callbacks if callback(ending)]:  # all are called

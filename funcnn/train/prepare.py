@@ -15,7 +15,6 @@ from funcnn.data.batching import batch_count
 from funcnn.data.dataset import take
 from funcnn.data.splitting import split
 from funcnn.errors import check_count, check_finite, describe
-from funcnn.grad import apply
 from funcnn.key import Key
 from funcnn.layer import Eval, Init, Layer, Mode
 from funcnn.losses.loss import Loss
@@ -23,8 +22,9 @@ from funcnn.losses.weighted import Weighted
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.train.checkpoint import resumed
 from funcnn.train.divergence import first_not_finite
-from funcnn.train.evaluate import part
+from funcnn.train.evaluate import part, predict
 from funcnn.train.history import History
+from funcnn.train.listening import told_column
 from funcnn.train.record import Callback, Point, Setting
 from funcnn.train.scores import Metrics, metric_values
 from funcnn.train.stopping import EarlyStopping
@@ -58,6 +58,11 @@ class Job(Generic[P, S, X, Y, T, M]):
     start: Point[P, S]
     history: History
     best: Point[P, S] | None
+    """The point of the last improvement, where early stopping gives it in the end."""
+    peak: int
+    """The epoch of the last improvement, 0 when there was none."""
+    told: str
+    """The column that an optimizer is told which listens."""
     setting: Setting
 
     @property
@@ -90,10 +95,11 @@ def prepare(
     callbacks: Sequence[Callback[P, S]],
     progress: bool | None,
     resume: str | os.PathLike[str] | None,
+    *options: object,
 ) -> Job[P, S, X, Y, T, M]:
     """Check the arguments of ``fit`` and return what there is to do."""
     metrics = {} if metrics is None else metrics
-    check_kinds(model, loss, optimizer, key, metrics, callbacks, early_stopping, drop_last, progress)
+    check_kinds(model, loss, optimizer, key, metrics, callbacks, early_stopping, drop_last, progress, options)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
     x, y = check_data(x, y, "")
@@ -112,6 +118,7 @@ def prepare(
         raise ValueError(f"batch_size is {batch_size} and there are {rows} rows to train on: a batch is at most all of them")
     columns = tuple([prefix + name for prefix in ("", "val_")[: 1 if held_out is None else 2] for name in ("loss", *metrics)])
     check_monitor(early_stopping, columns)
+    told = told_column(optimizer, columns)
     start = starting_point(model, optimizer, x, y, key, params, state, opt_state, resume is not None)
     for part_x, part_y, what in [(x, y, "")] + ([] if held_out is None else [(*held_out, "validation ")]):
         rehearse(model, loss, metrics, start, part_x, part_y, batch_size, what)
@@ -119,8 +126,9 @@ def prepare(
     history, best = History(), None
     if resume is not None:
         start, history, best = resumed(resume, start, setting)
+    peak = 0 if early_stopping is None else early_stopping.best_epoch(history)
     steps = batch_count(rows, batch_size, drop_last=drop_last)
-    return Job(model, loss, metrics, x, y, held_out, rows, steps, start, history, best, setting)
+    return Job(model, loss, metrics, x, y, held_out, rows, steps, start, history, best, peak, told, setting)
 
 
 def check_kinds(
@@ -133,6 +141,7 @@ def check_kinds(
     early_stopping: object,
     drop_last: object,
     progress: object,
+    options: tuple[object, ...],
 ) -> None:
     """Raise a TypeError when an argument is of the wrong kind, such as a factory that was not called."""
     for what, value, kind, example in (
@@ -149,6 +158,8 @@ def check_kinds(
         raise TypeError(f"drop_last is {drop_last!r} and progress {progress!r}, expected True or False (progress may be None)")
     if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
         raise TypeError(f"callbacks is {describe(callbacks)}, expected a sequence of functions of an fn.Epoch")
+    if not all(option is None or callable(option) for option in options):
+        raise TypeError(f"wrap and evaluate_at are {describe(options)}, expected functions")
     if not isinstance(metrics, Mapping):
         raise TypeError(f"metrics is {describe(metrics)}, expected a dict such as {{'accuracy': fn.accuracy}}")
     for name, metric in metrics.items():
@@ -286,9 +297,9 @@ def in_shapes(x: object) -> Shapes:
     """Return the shape of one input, without the batch axis."""
     if isinstance(x, np.ndarray):
         return cast(Shapes, x.shape[1:])
-    if type(x) is tuple:
-        return tuple([in_shapes(one) for one in x])
-    raise TypeError(f"x is {type(x).__name__}, expected an array or a tuple of arrays")
+    if type(x) is tuple and all(isinstance(one, np.ndarray) for one in x):
+        return tuple([one.shape[1:] for one in x])
+    raise TypeError(f"x is {type(x).__name__}, expected an array or a tuple of arrays: the inputs of a network")
 
 
 def data_dtype(x: object, y: object) -> np.dtype[Any]:
@@ -320,7 +331,7 @@ def rehearse(
     rows = row_count(x)
     sample = min(rows, max(batch_size, _SAMPLE))
     with np.errstate(all="ignore"):
-        prediction = apply(model, start.params, start.state, part(x, 0, sample))
+        prediction = predict(model, start.params, start.state, part(x, 0, sample), batch_size=batch_size)
         leaves: tuple[Array, ...] = tree.leaves(prediction)
         if any(len(leaf) != sample for leaf in leaves):
             raise ValueError(f"the model gives {describe(prediction)} for {sample} rows: expected as many rows")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
+from time import perf_counter
 from typing import TypeVar
 
+from funcnn.optim.optimizer import OptState
 from funcnn.train.evaluate import join, predict
 from funcnn.train.history import Row
 from funcnn.train.prepare import Job
@@ -21,7 +24,13 @@ M = TypeVar("M")
 
 
 def epoch_row(
-    job: Job[P, S, X, Y, T, M], epoch: int, now: Point[P, S], losses: list[float], outputs: list[tuple[Y, T]], seconds: float
+    job: Job[P, S, X, Y, T, M],
+    epoch: int,
+    now: Point[P, S],
+    losses: list[float],
+    outputs: list[tuple[Y, T]],
+    evaluate_at: Callable[[P, OptState[P]], P] | None,
+    started: float,
 ) -> Row:
     """Return the row of an epoch: its mean loss over the rows, the metrics of its own predictions, and those of validation.
 
@@ -31,6 +40,8 @@ def epoch_row(
         Of each batch: all but the last have as many rows as a batch has.
     outputs : list of (prediction, target)
         Of each batch, when there are metrics.
+    started : float
+        When the epoch began, by ``perf_counter``.
     """
     size = job.setting.batch_size
     last = min(size, job.rows - size * (len(losses) - 1))
@@ -39,11 +50,12 @@ def epoch_row(
         values |= metric_values(job.metrics, *join(outputs))
     if job.validation is not None:
         x, y = job.validation
-        prediction = predict(job.model, now.params, now.state, x, batch_size=max(size, 128))
+        params = now.params if evaluate_at is None else evaluate_at(now.params, now.opt_state)
+        prediction = predict(job.model, params, now.state, x, batch_size=size)
         values |= {f"val_{name}": value for name, value in loss_and_metrics(job.loss, job.metrics, prediction, y).items()}
     for name, value in values.items():
         if math.isnan(value) and not name.endswith("loss"):
             warnings.warn(
                 f"metric {name!r} is NaN in epoch {epoch}: it is not defined for its predictions", RuntimeWarning, stacklevel=3
             )
-    return Row(epoch, tuple(values.items()), seconds)
+    return Row(epoch, tuple(values.items()), perf_counter() - started)

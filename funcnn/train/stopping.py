@@ -58,17 +58,18 @@ class EarlyStopping:
 
     def best_epoch(self, history: History) -> int:
         """Return the number of the epoch with the last improvement, 0 when there was none."""
+        peak = 0
+        for epoch in range(1, len(history) + 1):
+            if self.improves(History(history.rows[:epoch]), peak):
+                peak = epoch
+        return peak
+
+    def improves(self, history: History, peak: int) -> bool:
+        """Tell whether the last epoch improves on that of number ``peak``, or on nothing, if that is 0; NaN never does."""
         sign = -1.0 if direction(self.monitor, self.mode) == "max" else 1.0
-        best, epoch = math.inf, 0
-        for row in history.rows:
-            if sign * row[self.monitor] < best - self.min_delta:  # false for NaN
-                best, epoch = sign * row[self.monitor], row.epoch
-        return epoch
+        least = sign * history.rows[peak - 1][self.monitor] if peak else math.inf
+        return sign * history.last[self.monitor] < least - self.min_delta
 
-    def is_over(self, history: History) -> bool:
-        """Tell whether training should stop."""
-        return len(history) > 0 and history.last.epoch - self.best_epoch(history) >= self.patience
-
-    def keeps(self, history: History) -> bool:
-        """Tell whether the last epoch's parameters are those to give in the end."""
-        return self.restore_best and self.best_epoch(history) == history.last.epoch
+    def is_over(self, history: History, peak: int | None = None) -> bool:
+        """Tell whether training should stop; ``peak`` is what :meth:`best_epoch` gives, where that is known already."""
+        return len(history) - (self.best_epoch(history) if peak is None else peak) >= self.patience
