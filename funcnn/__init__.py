@@ -69,6 +69,7 @@ from funcnn.optim.sharpness import sharpness_aware
 from funcnn.optim.sign import lion, rprop, sign_sgd
 from funcnn.optim.transform import Transformation, Transformed, chain
 from funcnn.optim.where import is_matrix
+from funcnn.train import plots
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.divergence import DivergenceError
 from funcnn.train.evaluate import evaluate, predict
@@ -233,6 +234,7 @@ __all__ = [
     "FileError",
     "summary",
     "Summary",
+    "plots",
     "map_layers",
     "keep_memory",
     # data

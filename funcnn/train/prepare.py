@@ -19,6 +19,7 @@ from funcnn.key import Key
 from funcnn.layer import Eval, Init, Layer, Mode
 from funcnn.losses.loss import Loss
 from funcnn.losses.weighted import Weighted
+from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.train.checkpoint import resumed
 from funcnn.train.divergence import first_not_finite
@@ -198,11 +199,20 @@ def check_data(x: X, y: T, which: str) -> tuple[X, T]:
             raise ValueError(f"all weights of {which}y are 0: there is nothing to learn from")
         if not counted.all():
             x, y = take(x, np.flatnonzero(counted)), take(y, np.flatnonzero(counted))
-    for name, data in (("x", x), ("y", () if isinstance(y, Weighted) else y)):  # a masked entry may be NaN: the loss looks
-        for path, leaf in tree.walk(data):
+    for name, data in (("x", x), ("y", y)):
+        for path, leaf in tree.walk(looked_at(data)):
             if leaf.dtype.kind == "f":
                 check_finite(leaf, f"{which}{name}{path}")
     return x, y
+
+
+def looked_at(data: object) -> object:
+    """Return what must be finite: not the padding of sequences, nor a weighted target, of which the loss says what is seen."""
+    if isinstance(data, Masked):
+        return data.values[data.mask]
+    if type(data) is tuple:
+        return tuple([looked_at(one) for one in data])
+    return () if isinstance(data, Weighted) else data
 
 
 def plain(data: D, what: str) -> D:
@@ -297,6 +307,8 @@ def in_shapes(x: object) -> Shapes:
     """Return the shape of one input, without the batch axis."""
     if isinstance(x, np.ndarray):
         return cast(Shapes, x.shape[1:])
+    if isinstance(x, Masked):
+        return x.values.shape[1:]
     if type(x) is tuple and all(isinstance(one, np.ndarray) for one in x):
         return tuple([one.shape[1:] for one in x])
     raise TypeError(f"x is {type(x).__name__}, expected an array or a tuple of arrays: the inputs of a network")
