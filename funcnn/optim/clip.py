@@ -45,10 +45,10 @@ def global_norm(values: object) -> float:
     >>> fn.global_norm((np.array([3.0]), {"b": np.array([[4.0]])}))
     5.0
     """
-    return _norm(tree.leaves(values))
+    return norm_of(tree.leaves(values))
 
 
-def _norm(leaves: Sequence[Array]) -> float:
+def norm_of(leaves: Sequence[Array]) -> float:
     total = 0.0
     with np.errstate(over="ignore", under="ignore"):
         for leaf in leaves:
@@ -91,7 +91,7 @@ class ClipByNorm(Stateless):
     max_norm: float
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
-        return [_scale_to(self.max_norm, _norm((leaf,)), (leaf,))[0] for leaf in grads]
+        return [_scale_to(self.max_norm, norm_of((leaf,)), (leaf,))[0] for leaf in grads]
 
 
 @frozen
@@ -101,7 +101,7 @@ class ClipByGlobalNorm(Stateless):
     max_norm: float
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
-        return _scale_to(self.max_norm, _norm(grads), grads)
+        return _scale_to(self.max_norm, norm_of(grads), grads)
 
 
 def _scale_to(limit: float, norm: float, leaves: Sequence[Array]) -> Sequence[Array]:

@@ -227,7 +227,7 @@ def gather(leaves: tuple[Array, ...], which: tuple[int, ...], dtype: np.dtype[np
     chosen = [leaves[index] for index in which]
     try:
         return np.frombuffer(b"".join(cast("list[bytes]", chosen)), dtype)
-    except ValueError:  # an array that is not contiguous has no plain buffer
+    except TypeError:  # an array that is not contiguous has no plain buffer
         return np.concatenate([leaf.ravel() for leaf in chosen])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from funcnn import tree
 from funcnn.optim.optimizer import OptState, Updated, counter
-from funcnn.optim.transform import matched
+from funcnn.optim.transform import as_arrays, matched
 from funcnn.optim.where import Where, selects
 from funcnn.structure import take_apart
 from funcnn.typing import Array, Shape
@@ -81,6 +81,7 @@ class Leafwise:
             first += len(expected)
         if first != len(state.slots):
             raise ValueError(_foreign_state(self))
+        new, slots = as_arrays(new), as_arrays(slots)
         for array in (*new, *slots):
             array.flags.writeable = False
         return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))

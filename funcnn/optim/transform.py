@@ -7,9 +7,10 @@ A transformation maps gradients to gradients; an optimizer takes the step::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 
+import numpy as np
 from attrs import frozen
 
 from funcnn import tree
@@ -54,7 +55,7 @@ class Stateless:
         """Return the transformed gradients and the same state."""
         structure, slopes, old = matched(params, grads)
         new = self._grads(structure.paths, slopes, old)
-        return Transformed(grads if new is slopes else structure.rebuild(new), state)
+        return Transformed(grads if new is slopes else structure.rebuild(as_arrays(new)), state)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         """Return the new leaves of the gradients (the very tuple that was given, when nothing changes)."""
@@ -69,6 +70,11 @@ def matched(params: P, grads: P) -> tuple[Structure[P], tuple[Array, ...], tuple
         tree.check_like(params, grads, "the gradients")
         slopes = tree.leaves(grads)
     return structure, slopes, old
+
+
+def as_arrays(leaves: Iterable[Array]) -> list[Array]:
+    """Return leaves that are arrays: NumPy makes a number of the result where an array has no axes."""
+    return [np.asarray(leaf) for leaf in leaves]
 
 
 @frozen

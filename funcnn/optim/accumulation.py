@@ -1,0 +1,183 @@
+r"""Fewer updates than gradients: one for the mean of several gradients, or none when a gradient is not finite."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_count
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
+from funcnn.optim.partition import check_optimizer
+from funcnn.optim.transform import as_arrays, matched
+from funcnn.structure import take_apart
+from funcnn.typing import Array
+
+P = TypeVar("P")
+
+
+@frozen
+class Accumulated:
+    """Made by :func:`funcnn.accumulated`."""
+
+    optimizer: Optimizer
+    steps: int
+
+    def __attrs_post_init__(self) -> None:
+        check_optimizer(self.optimizer)
+        check_count(self.steps, "steps")
+
+    def init(self, params: P) -> OptState[P]:
+        """Return the state before the first update."""
+        _, leaves = take_apart(params)
+        return OptState(counter(0), _zeros(leaves), (self.optimizer.init(params),))
+
+    def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
+        """Return the same parameters, and every so many calls the optimizer's next ones."""
+        structure, slopes, leaves = matched(params, grads)
+        if len(state.inner) != 1 or [slot.shape for slot in state.slots] != [leaf.shape for leaf in leaves]:
+            raise ValueError("the state is not one of this optimizer with these parameters")
+        done = int(state.count) + 1
+        total = as_arrays([kept + g for kept, g in zip(state.slots, slopes, strict=True)])
+        if done % self.steps:
+            for array in total:
+                array.flags.writeable = False
+            return Updated(params, OptState(counter(done), tuple(total), state.inner))
+        mean = structure.rebuild(as_arrays([array / self.steps for array in total]))
+        updated = self.optimizer.update(params, mean, state.inner[0])
+        return Updated(updated.params, OptState(counter(done), _zeros(leaves), (updated.state,)))
+
+
+@frozen
+class SkipNonFinite:
+    """Made by :func:`funcnn.skip_nonfinite`."""
+
+    optimizer: Optimizer
+    limit: int = 10
+
+    def __attrs_post_init__(self) -> None:
+        check_optimizer(self.optimizer)
+        check_count(self.limit, "limit")
+
+    def init(self, params: P) -> OptState[P]:
+        """Return the state before the first update."""
+        return OptState(counter(0), (_number(0), _number(0)), (self.optimizer.init(params),))
+
+    def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
+        """Return the optimizer's next parameters, or the same ones when a gradient is not finite.
+
+        Raises
+        ------
+        FloatingPointError
+            When more gradients in a row than the limit are not finite, with the path of the leaf.
+        """
+        structure, slopes, _ = matched(params, grads)
+        if len(state.inner) != 1 or len(state.slots) != 2:
+            raise ValueError("the state is not one of this optimizer")
+        count = counter(int(state.count) + 1)
+        bad = next((path for path, g in zip(structure.paths, slopes, strict=True) if not _finite(g)), None)
+        if bad is None:
+            updated = self.optimizer.update(params, grads, state.inner[0])
+            return Updated(updated.params, OptState(count, (_number(0), state.slots[1]), (updated.state,)))
+        in_a_row, skipped = int(state.slots[0]) + 1, int(state.slots[1]) + 1
+        if in_a_row > self.limit:
+            raise FloatingPointError(
+                f"the gradients{bad} are not finite, for the {in_a_row}th time in a row: lower the learning rate or clip"
+            )
+        return Updated(params, OptState(count, (_number(in_a_row), _number(skipped)), state.inner))
+
+    def skipped(self, state: OptState[P]) -> int:
+        """Return how many updates were skipped so far."""
+        return int(state.slots[1])
+
+
+def _zeros(leaves: tuple[Array, ...]) -> tuple[Array, ...]:
+    made = tuple([np.zeros_like(leaf) for leaf in leaves])
+    for array in made:
+        array.flags.writeable = False
+    return made
+
+
+def _number(value: int) -> Array:
+    number: Array = np.array(float(value))
+    number.flags.writeable = False
+    return number
+
+
+def _finite(leaf: Array) -> bool:
+    flat = leaf.reshape(-1)
+    with np.errstate(all="ignore"):  # the square of a large number overflows: then, and only then, each number is looked at
+        return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
+
+
+def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
+    """Update once with the mean of so many gradients: a larger batch in the memory of a smaller one.
+
+    Schedules of the optimizer count its own updates.
+
+    Parameters
+    ----------
+    optimizer : optimizer
+        What takes the step.
+    steps : int
+        Gradients for one update, at least 1; equal batches make the mean that of the large batch.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When ``steps`` is below 1.
+    TypeError
+        When ``optimizer`` is not one.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.accumulated(fn.sgd(1.0), steps=2)
+    >>> params = (np.array([1.0]),)
+    >>> once = opt.update(params, (np.array([1.0]),), opt.init(params))
+    >>> once.params, opt.update(once.params, (np.array([2.0]),), once.state).params
+    ((array([1.]),), (array([-0.5]),))
+    """
+    return Accumulated(optimizer, steps)
+
+
+def skip_nonfinite(optimizer: Optimizer, *, limit: int = 10) -> SkipNonFinite:
+    """Leave parameters and the optimizer's state as they are where a gradient has a NaN or an infinity.
+
+    Parameters
+    ----------
+    optimizer : optimizer
+        What takes the other steps.
+    limit : int, optional
+        How many updates in a row may be skipped before that is an error; at least 1.
+
+    Returns
+    -------
+    Optimizer
+        With a method ``skipped(state)`` that gives how many updates were skipped so far.
+
+    Raises
+    ------
+    ValueError
+        When the limit is below 1.
+    TypeError
+        When ``optimizer`` is not one.
+    FloatingPointError
+        In ``update``, when more gradients in a row are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.skip_nonfinite(fn.sgd(1.0))
+    >>> params = (np.array([1.0]),)
+    >>> new = opt.update(params, (np.array([np.nan]),), opt.init(params))
+    >>> new.params, opt.skipped(new.state)
+    ((array([1.]),), 1)
+    """
+    return SkipNonFinite(optimizer, limit)
