@@ -30,6 +30,13 @@ def project(x: Array, weight: Array) -> Array:
     return dot(rows(x), weight).reshape(*x.shape[:-1], weight.shape[1])
 
 
+def row(bias: Array, y: Array) -> Array:
+    """Return a bias (O,) as it is added to y (..., O): where y is one row, or has one column, in a shape that spares NumPy to broadcast."""
+    if bias.size == y.size:
+        return bias.reshape(y.shape)
+    return bias.reshape(()) if bias.size == 1 else bias
+
+
 def sum_rows(x: Array) -> Array:
     """Return ``x.sum(0)`` of a matrix, as the product with a row of ones: two to three times faster."""
     return dot(ones(len(x), x.dtype), x)
@@ -58,6 +65,35 @@ def absolute(x: Array) -> Array:
     """Return |x|; of a complex x its analytic continuation, x or -x by the sign of the real part."""
     size: Array = np.abs(x) if x.dtype.kind == "f" else x * np.sign(x.real)
     return size
+
+
+def positive_part(x: Array) -> Array:
+    """Return ``np.maximum(x, 0)``."""
+    return _beside_zero(np.maximum, x)
+
+
+def negative_part(x: Array) -> Array:
+    """Return ``np.minimum(x, 0)``."""
+    return _beside_zero(np.minimum, x)
+
+
+def _beside_zero(choose: np.ufunc, x: Array) -> Array:
+    """Return ``choose(x, 0)``: where rows are long, against a row of zeros, three times faster than against a number."""
+    if x.size >= 2048:
+        flat = examples(x)
+        if flat.shape[1] >= 32:
+            chosen: Array = choose(flat, zeros(flat.shape[1], x.dtype))
+            return chosen.reshape(x.shape)
+    small: Array = choose(x, constant(0, x.dtype))
+    return small
+
+
+@lru_cache(maxsize=16)
+def zeros(count: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return a read-only vector of zeros: the same one every time."""
+    vector = np.zeros(count, dtype)
+    vector.setflags(write=False)
+    return vector
 
 
 @lru_cache(maxsize=64)

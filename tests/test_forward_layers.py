@@ -289,8 +289,18 @@ def test_fast_sums_equal_the_plain_ones(dtype: type[np.floating], rows: int) -> 
     np.testing.assert_allclose(numerics.sum_rows(x), x.sum(0), rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(numerics.row_sums(x), x.sum(-1), rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(numerics.row_dots(x, y), (x * y).sum(-1), rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(numerics.positive_part(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(numerics.negative_part(x), np.minimum(x, 0))
     for fast in (numerics.sum_rows(x), numerics.row_sums(x), numerics.row_dots(x, y)):
         assert fast.dtype == dtype
+
+
+@pytest.mark.parametrize("shape", [(3000,), (1, 3000), (100, 50), (7, 20, 30), (400, 6), (10, 8, 8, 4)])
+def test_parts_of_many_numbers(shape: tuple[int, ...]) -> None:
+    x = numbers(*shape)
+    for view in (x, x[::-1], np.asfortranarray(x)):
+        np.testing.assert_array_equal(numerics.positive_part(view), np.maximum(view, 0))
+        np.testing.assert_array_equal(numerics.negative_part(view), np.minimum(view, 0))
 
 
 # --------------------------------------------------------------------------------------------------------------- errors

@@ -19,12 +19,8 @@ import numpy as np
 from funcnn.errors import check_range
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_output, from_slope
-from funcnn.numerics import constant
+from funcnn.numerics import constant, negative_part, positive_part
 from funcnn.typing import Array, Empty
-
-
-def relu_value(x: Array) -> Array:
-    return np.maximum(x, constant(0, x.dtype))
 
 
 def relu_pullback(y: Array, dy: Array) -> Array:
@@ -50,7 +46,7 @@ def relu() -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.relu(), (), (), np.array([[-1.0, 0.0, 2.0]]))
     array([[0., 0., 2.]])
     """
-    return from_output("relu", relu_value, relu_pullback)
+    return from_output("relu", positive_part, relu_pullback)
 
 
 def leaky_relu_value(slope: float, x: Array) -> Array:
@@ -98,19 +94,22 @@ def leaky_relu(negative_slope: float = 0.01) -> Layer[Empty, Empty, Array, Array
 
 
 def elu_value(alpha: float, x: Array) -> Array:
-    y = np.minimum(x, 0)
+    y = negative_part(x)
     np.expm1(y, out=y)
     y *= alpha
-    y += np.maximum(x, 0)
+    y += positive_part(x)
     return y
 
 
 def elu_and_slope(alpha: float, x: Array) -> tuple[Array, Array]:
-    slope = np.minimum(x, 0)
-    np.exp(slope, out=slope)  # 1 where x > 0
+    y = negative_part(x)
+    slope = np.exp(y)  # 1 where x > 0
     if alpha != 1:
         slope *= np.where(x > 0, x.dtype.type(1), x.dtype.type(alpha))
-    return elu_value(alpha, x), slope
+    np.expm1(y, out=y)
+    y *= alpha
+    y += positive_part(x)
+    return y, slope
 
 
 def elu(alpha: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
