@@ -1,0 +1,157 @@
+"""Values and gradients of the losses at extreme arguments, against mpmath.
+
+A result may be wrong by 8 units in the last place, and by twice what a relative error of one unit in each argument would do to
+the true result: no formula can do better than its condition number.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import funcnn as fn
+
+Real = Any  # mpmath has no types
+Function = Callable[[Sequence[Real], Any], Real]
+
+DIGITS = 420  # e^-745 beside 1 takes 324 of them
+
+
+def condition(function: Callable[[Sequence[Real]], Real], x: Sequence[Real]) -> Real:
+    """Return the sum over the arguments of |x_i df/dx_i|, by steps far below any rounding of the tests."""
+    step, here = mp.mpf(10) ** -40, function(x)
+    moved = ([*x[:i], x[i] * (1 + step), *x[i + 1 :]] for i in range(len(x)))
+    return mp.fsum(abs(function(one) - here) for one in moved) / step
+
+
+def slope(function: Callable[[Sequence[Real]], Real], x: Sequence[Real], i: int) -> Real:
+    """Return df/dx_i by a central difference, right to 40 digits and more."""
+    step = mp.mpf(10) ** -30
+    up, down = ([*x[:i], x[i] + sign * step, *x[i + 1 :]] for sign in (1, -1))
+    return (function(up) - function(down)) / (2 * step)
+
+
+def check(loss: Any, function: Function, prediction: Any, target: Any, dtype: Any) -> None:
+    given = np.asarray(prediction, dtype)[None]
+    wanted = np.asarray(target)[None] if np.asarray(target).dtype.kind == "i" else np.asarray(target, dtype)[None]
+    made = loss.forward(given, wanted)
+    gradient = loss.backward(made.residuals)[0]
+    with mp.workdps(DIGITS):
+        x = [mp.mpf(float(p)) for p in given[0]]
+        t = [mp.mpf(float(q)) for q in wanted[0]] if np.ndim(target) else int(target)
+        unit, least = float(np.finfo(dtype).eps), 4 * float(np.finfo(dtype).smallest_subnormal)
+
+        def judge(got: Any, of: Callable[[Sequence[Real]], Real], what: str) -> None:
+            true = of(x)
+            allowed = unit * (8 * abs(true) + 2 * condition(of, x)) + least
+            assert abs(mp.mpf(float(got)) - true) <= allowed, (
+                f"{what} at {given[0]}, target {wanted[0]}: {got}, not {mp.nstr(true, 20)}"
+            )
+
+        judge(made.value, lambda z: function(z, t), "value")
+        for i in range(len(x)):
+            judge(gradient[i], lambda z, i=i: slope(lambda y: function(y, t), z, i), f"gradient {i}")
+
+
+# ------------------------------------------------------------------------------------------------------------ the true values
+
+
+def mean(terms: Sequence[Real]) -> Real:
+    return mp.fsum(terms) / len(terms)
+
+
+def squared(p: Sequence[Real], t: Any) -> Real:
+    return mean([(a - b) ** 2 for a, b in zip(p, t, strict=True)])
+
+
+def huber(delta: float) -> Function:
+    d = mp.mpf(delta)
+    return lambda p, t: mean(
+        [(a - b) ** 2 / 2 if abs(a - b) <= d else d * (abs(a - b) - d / 2) for a, b in zip(p, t, strict=True)]
+    )
+
+
+def sigmoid_ce(weight: float) -> Function:
+    return lambda z, t: mean(
+        [weight * b * mp.log1p(mp.exp(-a)) + (1 - b) * mp.log1p(mp.exp(a)) for a, b in zip(z, t, strict=True)]
+    )
+
+
+def softmax_ce(smoothing: float = 0.0) -> Function:
+    def value(z: Sequence[Real], t: Any) -> Real:
+        largest = max(z)
+        norm = largest + mp.log(mp.fsum(mp.exp(a - largest) for a in z))
+        onehot = [mp.mpf(c == t) for c in range(len(z))] if isinstance(t, int) else t
+        soft = [(1 - mp.mpf(smoothing)) * q + mp.mpf(smoothing) / len(z) for q in onehot]
+        return mp.fsum(q * (norm - a) for q, a in zip(soft, z, strict=True))
+
+    return value
+
+
+# ------------------------------------------------------------------------------------------------------------------- the tests
+
+LOGITS = (
+    -1e4,
+    -700.0,
+    -104.0,
+    -50.0,
+    -20.0,
+    -5.0,
+    -1.0,
+    -1e-5,
+    -1e-30,
+    0.0,
+    1e-30,
+    1e-5,
+    0.3,
+    1.0,
+    5.0,
+    17.0,
+    50.0,
+    90.0,
+    745.0,
+    1e4,
+)
+ROWS = (
+    (1e4, -1e4, 0.0),
+    (-1e4, -1e4, -1e4 + 1),
+    (1e4, 1e4 - 3, 1e4 - 20),
+    (0.0, -17.0, -40.0),
+    (0.0, 20.0, 40.0),
+    (30.0, -30.0, 1.0),
+    (90.0, 0.0, 10.0),
+    (0.0, -100.0, -700.0),
+    (1e-5, 0.0, -1e-5),
+    (3.0, 3.0, 3.0),
+    (0.25, -1.5, 0.75),
+)
+ENTRIES = ((0.0, 1.0), (1e-20, -1e-20), (1e4, 1e-4), (-3.0, 2.9999), (1e8, 1.0), (0.1, 0.2), (0.7, 0.7))
+
+
+def cases() -> Iterator[Any]:
+    for z in LOGITS:
+        for t in (0.0, 1.0, 0.3):
+            yield pytest.param(fn.sigmoid_cross_entropy(), sigmoid_ce(1.0), (z,), (t,), id=f"sigmoid-{z:g}-{t:g}")
+            yield pytest.param(
+                fn.sigmoid_cross_entropy(pos_weight=4.0), sigmoid_ce(4.0), (z,), (t,), id=f"pos_weight-{z:g}-{t:g}"
+            )
+    for row in ROWS:
+        for label in range(3):
+            yield pytest.param(fn.softmax_cross_entropy(), softmax_ce(), row, label, id=f"labels-{row}-{label}")
+            smoothed = fn.softmax_cross_entropy(label_smoothing=0.125)
+            yield pytest.param(smoothed, softmax_ce(0.125), row, label, id=f"smoothed-{row}-{label}")
+        for probabilities in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.25, 0.5, 0.25)):
+            yield pytest.param(fn.softmax_cross_entropy(), softmax_ce(), row, probabilities, id=f"softmax-{row}-{probabilities}")
+    for p, t in ENTRIES:
+        yield pytest.param(fn.mean_squared_error(), squared, (p,), (t,), id=f"squared-{p}-{t}")
+        yield pytest.param(fn.half_squared_error(), lambda p, t: squared(p, t) / 2, (p,), (t,), id=f"half-{p}-{t}")
+        yield pytest.param(fn.huber(0.5), huber(0.5), (p,), (t,), id=f"huber-{p}-{t}")
+        yield pytest.param(fn.smooth_l1(0.5), lambda p, t: huber(0.5)(p, t) * 2, (p,), (t,), id=f"smooth_l1-{p}-{t}")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("loss", "function", "prediction", "target"), list(cases()))
+def test_value_and_gradient_keep_their_digits(loss: Any, function: Function, prediction: Any, target: Any, dtype: Any) -> None:
+    check(loss, function, prediction, target, dtype)
