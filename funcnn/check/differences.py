@@ -2,15 +2,16 @@ r"""Central differences along lines, with the two errors that they have.
 
 Along a line $x + t u$ with outputs $y(t)$ and the cotangent $v$,
 $$ D(h) = \frac{\langle v, y(h)\rangle - \langle v, y(-h)\rangle}{2h} = D + C_2 h^2 + C_4 h^4 + \dots $$
-Outputs are subtracted first and contracted with $v$ after, so that a small output among huge ones stays visible.  Rounding adds at most
+Outputs are subtracted first and contracted with $v$ after, so that a small output among huge ones stays visible.  Rounding
+adds at most
 $$ \rho(h) = \frac{1}{h} \sum_{j\ \text{moved}} |v_j|\, e_j, \qquad e_j = \max(\varepsilon |y_j|, \text{measured noise}), $$
-with absolute values before the sum, for the contracted sum may cancel.  Truncation is removed by Richardson's extrapolation in $h^2$, and what is left of
-it is estimated from the difference of neighbouring extrapolations.
+with absolute values before the sum, for the contracted sum may cancel.  Truncation is removed by Richardson's
+extrapolation in $h^2$; what is left of it is estimated from the difference of neighbouring extrapolations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from attrs import frozen
@@ -26,7 +27,6 @@ class Slopes:
     forward: Array  # one-sided: (y(h) - y(0)) / h
     backward: Array  # (y(0) - y(-h)) / h
     roundoff: Array  # error bar of central by rounding; the one-sided ones have twice that
-    motion: Array  # sum over outputs of |v_j| |y_j(h) - y_j(-h)| / 2h: the slope before cancellation
 
 
 @frozen(eq=False)
@@ -50,7 +50,6 @@ class Contraction:
             ((above - self.y) @ self.cotangent) / up,
             ((self.y - below) @ self.cotangent) / down,
             2 * rounding / span,
-            (np.abs(change) @ self.weight) / span,
         )
 
 
@@ -62,23 +61,16 @@ def richardson(values: Array, steps: Sequence[float]) -> tuple[Array, Array]:
     value, spread : array
         The extrapolation from all steps, and its distance from the one without the coarsest step.
     """
-    squares = [step * step for step in steps]
-    row = [values[..., index] for index in range(len(steps))]
-    spread = np.full(values.shape[:-1], np.inf, values.dtype)
+    squares = np.asarray(steps, values.dtype) ** 2
+    row, spread = values, np.full(values.shape[:-1], np.inf, values.dtype)
     for order in range(1, len(steps)):
-        ratio = [squares[index + order] / squares[index] for index in range(len(row) - 1)]
-        row_next = [
-            row[index] + (row[index] - row[index + 1]) / (values.dtype.type(ratio[index]) - 1) for index in range(len(row) - 1)
-        ]
-        spread = np.abs(row_next[0] - row[0])
-        row = row_next
-    return row[0], spread
+        ratio = squares[order:] / squares[: len(steps) - order]
+        better = row[..., :-1] + (row[..., :-1] - row[..., 1:]) / (ratio - 1)
+        spread = np.abs(better[..., 0] - row[..., 0])
+        row = better
+    return row[..., 0], spread
 
 
 def power_of_two(scale: float) -> float:
     """Return the power of two at or below a positive number: steps by it are exact."""
     return float(2.0 ** np.floor(np.log2(scale)))
-
-
-Line = Callable[[float], Array]
-"""Outputs (a vector) at t along a line; the vector may be overwritten by the next call."""

@@ -65,7 +65,7 @@ class Evidence:
     """Numbers of the case by name, such as hyper-parameters, for naming a factor."""
     kind: str = "value"
     """The kind of the finding: ``value`` or ``precision``."""
-    _jacobian: Callable[[int], Jacobian | None] = field(default=lambda leaf: None, repr=False)
+    _jacobian: Callable[[int], Jacobian | None] = field(default=lambda leaf: None, repr=False, alias="jacobian")
 
     @property
     def wrong(self) -> LeafEvidence:

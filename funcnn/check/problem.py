@@ -1,20 +1,18 @@
 """The question: a function, the gradient under test and a point, taken apart into named leaves.
 
-What comes in from a user is made safe here: every array is copied, everything that cannot be differentiated is refused with its path, and
-what the gradient under test returns is compared with what it should look like.
+What comes in from a user is made safe here: every array is copied, and what cannot be differentiated is refused with its path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.check.report import Diagnosis, Finding
 from funcnn.errors import describe
-from funcnn.typing import Array, Shape
+from funcnn.typing import Array
 
 
 @frozen(eq=False)
@@ -42,6 +40,10 @@ class Problem:
     differentiated: tuple[int, ...]
     prefixes: tuple[str, ...]  # the path of each argument
     leaves: tuple[Leaf, ...]
+    views: bool = False  # whether a gradient may be a view of dy: a layer's may, since nobody in the library writes into an array
+    again: Callable[..., object] | None = None  # a pullback that asks twice with the same residuals, and gives the second answer
+    constants: Mapping[str, float] = {}  # hyper-parameters by name, for naming a factor
+    reproduce: str = ""  # a line that runs the check again
 
     def active(self) -> tuple[Leaf, ...]:
         """Return the leaves that are differentiated: those that have a gradient."""
@@ -56,6 +58,10 @@ def pose(
     names: tuple[str, ...],
     prefixes: tuple[str, ...] | None = None,
     differentiated: tuple[int, ...] | None = None,
+    views: bool = False,
+    again: Callable[..., object] | None = None,
+    constants: Mapping[str, float] | None = None,
+    reproduce: str = "",
 ) -> Problem:
     """Return the problem, with its arguments validated and copied.
 
@@ -84,7 +90,7 @@ def pose(
     _check_apart(leaves, given)
     copies = iter([leaf.array for leaf in leaves])
     owned = tuple(tree.rebuild(arg, copies) for arg in args)
-    return Problem(name, function, pullback, owned, wanted, prefix, tuple(leaves))
+    return Problem(name, function, pullback, owned, wanted, prefix, tuple(leaves), views, again, constants or {}, reproduce)
 
 
 def _check_leaf(path: str, array: Array) -> None:
@@ -103,7 +109,7 @@ def _check_apart(leaves: list[Leaf], given: list[Array]) -> None:
         for other, earlier in active[:index]:
             if np.may_share_memory(array, earlier) and np.shares_memory(array, earlier):
                 raise ValueError(
-                    f"{other.name} and {leaf.name} share memory: they are one variable, and neither derivative is that of the other;"
+                    f"{other.name} and {leaf.name} share memory: they are one variable, and cannot be moved one without the other;"
                     f" pass a copy ({leaf.name}.copy()) to check them as two"
                 )
 
@@ -142,127 +148,3 @@ def ravel_output(leaves: tuple[Array, ...], dtype: np.dtype[np.floating]) -> Arr
         return parts[0].astype(dtype, copy=False)
     vector: Array = np.concatenate(parts).astype(dtype, copy=False) if parts else np.zeros(0, dtype)
     return vector
-
-
-# ----------------------------------------------------------------------------------------------------- what the gradient returned
-
-
-@frozen(eq=False)
-class Cotangents:
-    """What the gradient under test returned, leaf by leaf of ``problem.active()`` (None where it is unusable), with the complaints."""
-
-    leaves: tuple[Array | None, ...]
-    findings: tuple[Finding, ...]
-
-
-def read_cotangents(problem: Problem, result: object, *, strict_dtype: bool) -> Cotangents:
-    """Compare the structure, shapes and dtypes of a result with those of the arguments."""
-    count = len(problem.differentiated)
-    if type(result) is not tuple and not hasattr(result, "_fields"):
-        got = describe(result) if isinstance(result, np.ndarray) else f"a {type(result).__name__}"
-        text = f"the gradient is {got}, expected a tuple of {count} (one cotangent for each argument): return (dx,)"
-        where = problem.prefixes[problem.differentiated[0]] if count == 1 else ""
-        return Cotangents((None,) * len(problem.active()), (finding("structure", where, text),))
-    results: tuple[object, ...] = tuple(result)  # type: ignore[arg-type]
-    findings: list[Finding] = []
-    found: list[Array | None] = []
-    if len(results) != count:
-        last = problem.prefixes[problem.differentiated[min(len(results), count - 1)]]
-        text = f"the gradient has {len(results)} parts, expected {count}, one for each argument"
-        findings.append(finding("structure", last, text))
-    for position, argument in enumerate(problem.differentiated):
-        path, arg = problem.prefixes[argument], problem.args[argument]
-        if position < len(results):
-            found.extend(_read(arg, results[position], path, findings, strict_dtype))
-        else:
-            found.extend(None for leaf in tree.leaves(arg) if is_floating(leaf))
-    return Cotangents(tuple(found), tuple(findings))
-
-
-def _read(arg: object, got: object, path: str, findings: list[Finding], strict_dtype: bool) -> Iterator[Array | None]:
-    """Yield the cotangent of each floating leaf of one (part of an) argument."""
-    if isinstance(arg, np.ndarray):
-        if is_floating(arg):
-            yield _read_leaf(arg, got, path, findings, strict_dtype)
-        elif got is not None:
-            text = f"the cotangent of {describe(arg)} is {_show(got)}, expected None: integers have no derivative"
-            findings.append(finding("structure", path, text))
-        return
-    inside = tree.leaves(arg)
-    if got is None and not any(is_floating(leaf) for leaf in inside):
-        return
-    problem = _node_mismatch(arg, got)
-    if problem:
-        findings.append(finding("structure", path, problem))
-        if not _alike(arg, got):
-            yield from (None for leaf in inside if is_floating(leaf))
-            return
-    theirs = dict(_children(got))
-    for step, child in tree.children(arg):
-        if step in theirs:
-            yield from _read(child, theirs[step], path + step, findings, strict_dtype)
-        else:
-            yield from (None for leaf in tree.leaves(child) if is_floating(leaf))
-
-
-def _node_mismatch(arg: object, got: object) -> str:
-    """Say how a node differs from what it should be, or return the empty string."""
-    if type(arg) is not type(got):
-        return f"the cotangent is {_show(got)}, expected a {type(arg).__name__} like the argument"
-    ours, theirs = [step for step, _ in tree.children(arg)], [step for step, _ in _children(got)]
-    missing, extra = [step for step in ours if step not in theirs], [step for step in theirs if step not in ours]
-    if missing or extra:
-        said = [f"lacks {', '.join(missing)}"] if missing else []
-        said += [f"has {', '.join(extra)} in addition"] if extra else []
-        return f"the cotangent {' and '.join(said)}, expected {', '.join(ours)}"
-    return ""
-
-
-def _alike(arg: object, got: object) -> bool:
-    """Tell whether children can be matched in spite of a mismatch: a list for a tuple, a dict with other keys."""
-    return isinstance(got, (tuple, list)) if isinstance(arg, tuple) else type(arg) is type(got)
-
-
-def _children(node: object) -> list[tuple[str, object]]:
-    """Return the children of a returned node, which may be anything, without raising."""
-    if isinstance(node, dict):
-        return [(f"[{key!r}]", child) for key, child in node.items()]
-    if type(node) in (tuple, list):
-        return [(f"[{index}]", child) for index, child in enumerate(node)]  # type: ignore[arg-type]
-    try:
-        return tree.children(node)
-    except TypeError:
-        return []
-
-
-def _read_leaf(arg: Array, got: object, path: str, findings: list[Finding], strict_dtype: bool) -> Array | None:
-    if isinstance(got, np.generic) and arg.shape == ():
-        got = np.asarray(got)
-    if not isinstance(got, np.ndarray):
-        findings.append(finding("structure", path, f"the cotangent is {_show(got)}, expected an array of shape {arg.shape}"))
-        return None
-    if got.dtype.kind != "f":
-        findings.append(finding("dtype", path, f"the cotangent is {describe(got)}, expected {describe(arg)}"))
-        if got.dtype.kind not in "iub":
-            return None
-    elif strict_dtype and got.dtype != arg.dtype:
-        findings.append(finding("dtype", path, f"the cotangent is {got.dtype}, expected the argument's {arg.dtype}"))
-    if got.shape != arg.shape:
-        findings.append(finding("shape", path, f"the cotangent has shape {got.shape}, expected {arg.shape}"))
-        return None
-    return got
-
-
-def finding(kind: str, path: str, text: str) -> Finding:
-    """Return a finding whose kind is its own diagnosis."""
-    return Finding(kind, path, text, diagnosis=Diagnosis(kind, text, 1.0))
-
-
-def _show(got: object) -> str:
-    if isinstance(got, np.ndarray):
-        return describe(got)
-    return "None" if got is None else f"a {type(got).__name__}"
-
-
-def shape_of(shape: Shape) -> str:
-    return "a number" if shape == () else f"shape {shape}"

@@ -69,8 +69,8 @@ class Finding:
     """One thing that is wrong, or could not be judged."""
 
     kind: str
-    """What was violated: ``value``, ``linearity``, ``mutation``, ``aliasing``, ``determinism``, ``state``, ``layout``, ``structure``,
-    ``shape``, ``dtype``, ``precision``, ``nonfinite`` or ``inconclusive``."""
+    """What was violated: ``value``, ``linearity``, ``mutation``, ``aliasing``, ``determinism``, ``state``, ``layout``,
+    ``structure``, ``shape``, ``dtype``, ``precision``, ``nonfinite`` or ``inconclusive``."""
     path: str
     """The leaf: ``[1]`` or ``[1].weight`` of the arguments of a function, ``params[0].weight`` or ``input`` of a layer."""
     text: str = ""

@@ -1,7 +1,7 @@
 """The function as a map from its raveled floating leaves to its raveled floating outputs, in one precision.
 
-The leaves are buffers that the caller moves; the function itself sees read-only views of them (or, for a function that is known to write into its
-arguments, fresh copies each time).
+The leaves are buffers that the caller moves; the function itself sees read-only views of them (or, for a function that is known
+to write into its arguments, fresh copies each time).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Sampler:
 
     def _buffer(self, leaf: Leaf) -> Array:
         dtype = self.dtype if self.dtype is not None and leaf.array.dtype.kind == "f" else leaf.array.dtype
-        own: Array = np.array(leaf.array, dtype=dtype, order="C")
-        self.flat.append(own.reshape(-1))
-        self.start.append(own.reshape(-1).copy())
-        view = own.view()
+        flat: Array = np.array(leaf.array.reshape(-1), dtype=dtype)
+        self.flat.append(flat)
+        self.start.append(flat.copy())
+        view = flat.reshape(leaf.array.shape)
         view.setflags(write=False)
         return view
 

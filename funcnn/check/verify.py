@@ -1,139 +1,126 @@
-"""The course of a check: contract, comparison entry by entry, report."""
+"""The course of a check: the contract, then every leaf against differences, then the report."""
 
 from __future__ import annotations
 
 import time
 import warnings
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from funcnn import tree
-from funcnn.check.differences import Contraction, richardson
-from funcnn.check.entries import entry_scales, entry_slopes
-from funcnn.check.evidence import Evidence, LeafEvidence
-from funcnn.check.problem import Problem, as_tree, output_leaves, read_cotangents
-from funcnn.check.report import UNKNOWN, Diagnosis, Finding, LeafReport, Report
+from funcnn.check.calls import Calls
+from funcnn.check.case import Case
+from funcnn.check.compare import compare_entries
+from funcnn.check.contract import Contract, honour
+from funcnn.check.cotangents import draw, finding, flatten
+from funcnn.check.findings import gather
+from funcnn.check.leaf import Comparison
+from funcnn.check.linearity import Linearity, check_linearity
+from funcnn.check.problem import Problem, as_tree, is_floating, output_leaves
+from funcnn.check.report import Finding, LeafReport, Report, Verdict
 from funcnn.check.sampler import Sampler, sampler
+from funcnn.check.screen import screen
 from funcnn.typing import Array
 
-CONFIDENCE = 10.0
-"""A difference of up to so many error bars passes."""
-_STEPS = {"fine": (2.0**-16, 2.0**-12), "middle": (2.0**-9, 2.0**-7, 2.0**-5), "coarse": (2.0**-5, 2.0**-4, 2.0**-3)}
+Method: TypeAlias = Literal["auto", "full", "screen"]
+"""``full``: every entry; ``screen``: random directions, and bisection to a wrong entry; ``auto``: every entry of leaves of up
+to a few thousand, directions for larger ones."""
+
+_LARGEST = 4000  # entries of a leaf that are all looked at
+_WORK = 4e8  # entries of all leaves times evaluations: what a thorough check may take
+_HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
 
 
-def verify(problem: Problem, *, cotangent: object | None, seed: int, reference: str = "auto") -> Report:
+def verify(
+    problem: Problem, *, cotangent: object | None = None, seed: int = 0, method: Method = "auto", reference: str = "auto"
+) -> Report:
     """Check the gradient of a problem and return the report."""
     started = time.perf_counter()
+    base = Sampler(problem, None, fresh=True)
+    outputs = output_leaves(base.output, "the output")
+    size = sum(leaf.size for leaf in outputs if is_floating(leaf))
+    if not any(is_floating(leaf) for leaf in outputs):
+        raise TypeError(f"{problem.name} gives no floating numbers: there is nothing to differentiate")
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(1,))))
+    vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent)
+    if not np.isfinite(base.y).all():
+        return _without_numbers(problem, outputs, seed, started)
+    calls = Calls(problem, as_tree(base.output), vector)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _verify(problem, cotangent, seed, reference, started)
+        contract = honour(problem, calls, seed)
+        if contract.random:
+            return _finish(problem, contract, None, [], [], seed, started)
+        total = sum(leaf.array.size for leaf in problem.active())
+        wanted = "float64" if reference == "auto" and total > _HUGE else reference
+        case = Case(problem, sampler(problem, wanted, fresh=contract.writes), vector, seed)
+        made, linear = _compare(case, contract, method)
+        return _finish(problem, contract, case, made, linear, seed, started)
 
 
-def draw_cotangent(output: object, seed: int) -> object:
-    """Return a random cotangent: both signs, no entry small, None for integers."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(1,))))
+def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Comparison | None], list[Linearity]]:
+    """Compare every leaf with differences, small leaves first entry by entry."""
+    gradient = contract.gradient.leaves
+    if case.wide is not None:
+        gradient = tuple(one if one is not None else other for one, other in zip(case.wide.leaves, gradient, strict=True))
+    linear = list(check_linearity(case, gradient))
+    full = _thorough([leaf.array.size for leaf in case.problem.active()], method)
+    made: list[Comparison | None] = []
+    for position, leaf in enumerate(gradient):
+        if leaf is None:
+            made.append(None)
+        else:
+            made.append(compare_entries(case, position, leaf) if full[position] else screen(case, position, leaf))
+    return made, linear
 
-    def draw(leaf: Array) -> Array:
-        signs = generator.integers(0, 2, leaf.shape) * 2 - 1
-        return np.asarray(signs * generator.uniform(0.5, 1.5, leaf.shape)).astype(leaf.dtype if leaf.dtype.kind == "f" else float)
 
-    return tree.map(draw, as_tree(output))
+def _thorough(sizes: list[int], method: Method) -> list[bool]:
+    """Choose the leaves of which every entry is looked at."""
+    if method != "auto":
+        return [method == "full" or size <= 16 for size in sizes]
+    budget = min(max(_WORK / max(1, sum(sizes)), 16), 2 * _LARGEST)
+    chosen = [False] * len(sizes)
+    for position in sorted(range(len(sizes)), key=lambda at: sizes[at]):
+        budget -= sizes[position]
+        chosen[position] = sizes[position] <= _LARGEST and budget >= 0
+    return chosen
 
 
-def _verify(problem: Problem, cotangent: object | None, seed: int, reference: str, started: float) -> Report:
-    given = Sampler(problem, None)
-    dy = draw_cotangent(given.output, seed) if cotangent is None else as_tree(cotangent)
-    sample = sampler(problem, reference)
-    wide_dy = tree.map(lambda leaf: leaf.astype(sample.result), dy)
-    read = read_cotangents(problem, problem.pullback(*given.args, dy), strict_dtype=True)
-    wide = read_cotangents(problem, problem.pullback(*sample.args, wide_dy), strict_dtype=False)
-    findings = list(read.findings)
-    v = np.concatenate([leaf.reshape(-1) for leaf in output_leaves(wide_dy)])
-    contraction = Contraction(v, np.abs(v), sample.y, sample.eps, np.zeros(len(v), sample.y.dtype))
-    steps = _STEPS["fine" if sample.eps < 1e-17 else "middle" if sample.eps < 1e-12 else "coarse"]
-    leaves, evidence = [], []
+def _finish(
+    problem: Problem,
+    contract: Contract,
+    case: Case | None,
+    made: list[Comparison | None],
+    linear: list[Linearity],
+    seed: int,
+    started: float,
+) -> Report:
+    findings = gather(problem, contract, case, made, linear)
+    leaves = []
     for position, leaf in enumerate(problem.active()):
-        analytic = wide.leaves[position]
-        if analytic is None:
-            leaves.append(LeafReport(leaf.path, leaf.array.shape, str(leaf.array.dtype), "fail", method="not compared"))
-            continue
-        values = sample.origin[position]
-        numeric, bars = np.zeros(values.shape, values.dtype), np.zeros(values.shape, values.dtype)
-        kinks = np.zeros(values.shape, bool)
-        flat = analytic.reshape(-1).astype(values.dtype)
-        indices = np.arange(values.size)
-        before = sample.count
-        for chunk in entry_slopes(sample, contraction, position, indices, entry_scales(values), steps):
-            value, spread = richardson(chunk.slopes.central, steps)
-            numeric[chunk.indices], bars[chunk.indices] = value, spread + chunk.slopes.roundoff[:, 0]
-            low = np.minimum(chunk.slopes.forward[:, 0], chunk.slopes.backward[:, 0]) - spread - chunk.slopes.roundoff[:, 0]
-            high = np.maximum(chunk.slopes.forward[:, 0], chunk.slopes.backward[:, 0]) + spread + chunk.slopes.roundoff[:, 0]
-            kinks[chunk.indices] = (low <= flat[chunk.indices]) & (flat[chunk.indices] <= high)
-        off = np.abs(flat - numeric)
-        scale = np.max(np.abs(numeric), initial=0)
-        wrong = ~((off <= CONFIDENCE * bars + 16 * sample.eps * scale) | kinks)
-        if values.size:
-            ratio = off / np.maximum(bars, sample.eps * scale + np.finfo(values.dtype).tiny)
-            worst = float(np.max(np.where(wrong, ratio, 0)))
-        shape = leaf.array.shape
-        evidence.append(
-            LeafEvidence(
-                leaf.path,
-                values.reshape(shape),
-                flat.reshape(shape),
-                numeric.reshape(shape),
-                bars.reshape(shape),
-                wrong.reshape(shape),
-                (kinks & ~wrong).reshape(shape),
-            )
-        )
-        leaves.append(
-            LeafReport(
-                leaf.path,
-                shape,
-                str(leaf.array.dtype),
-                "fail" if wrong.any() else "pass",
-                worst_ratio=worst if values.size else 0.0,
-                method="every entry",
-                evaluations=sample.count - before,
-            )
-        )
-    for position, found in enumerate(evidence):
-        if found.wrong.any():
-            findings.append(_finding(position, tuple(evidence), problem, sample, wide_dy, seed))
+        shape, dtype = leaf.array.shape, str(leaf.array.dtype)
+        done = made[position] if made else None
+        if done is None:
+            verdict: Verdict = "fail" if contract.gradient.leaves[position] is None else "inconclusive"
+            leaves.append(LeafReport(leaf.path, shape, dtype, verdict, method="not compared"))
+        else:
+            leaves.append(done.report(leaf.path, shape, dtype))
+    evaluations = contract.evaluations + (case.sample.count if case else 0) + 1
+    pullbacks = contract.pullbacks + (case.pullbacks if case else 0)
+    seconds = time.perf_counter() - started
+    reference = str(case.sample.result) if case else ""
     return Report(
-        problem.name, tuple(leaves), tuple(findings), sample.count + given.count, 2, seed, time.perf_counter() - started
+        problem.name, tuple(leaves), tuple(findings), evaluations, pullbacks, seed, seconds, problem.reproduce, reference
     )
 
 
-def _finding(
-    position: int, leaves: tuple[LeafEvidence, ...], problem: Problem, sample: Sampler, dy: object, seed: int
-) -> Finding:
-    found = leaves[position]
-    assert found.analytic is not None
-    off = np.where(found.wrong, np.abs(found.analytic - found.numeric), -1)
-    worst = np.unravel_index(int(np.argmax(off)), off.shape)
-    evidence = Evidence(
-        position, leaves, problem.function, problem.pullback, sample.args, problem.differentiated, dy, sample.output, seed
+def _without_numbers(problem: Problem, outputs: tuple[Array, ...], seed: int, started: float) -> Report:
+    """Return the report on a function that gives NaN or infinity at the very point."""
+    bad = sum(int((~np.isfinite(leaf)).sum()) for leaf in outputs if is_floating(leaf))
+    text = f"the function gives {bad} numbers that are not finite at this point: it has no derivative there"
+    leaves = tuple(
+        LeafReport(leaf.path, leaf.array.shape, str(leaf.array.dtype), "inconclusive", method="not compared")
+        for leaf in problem.active()
     )
-    said = explain(evidence)
-    return Finding(
-        "value",
-        found.path,
-        "",
-        tuple(int(axis) for axis in worst),
-        float(found.analytic[worst]),
-        float(found.numeric[worst]),
-        float(found.bar[worst]),
-        int(found.wrong.sum()),
-        found.wrong.size,
-        said[0] if said else UNKNOWN,
-        said[1:],
-    )
-
-
-def explain(evidence: Evidence) -> tuple[Diagnosis, ...]:
-    """Return the explanations of a wrong leaf, best first."""
-    from funcnn.check.diagnose import diagnose
-
-    return diagnose(evidence)
+    found: tuple[Finding, ...] = (finding("nonfinite", "", text),)
+    return Report(problem.name, leaves, found, 1, 0, seed, time.perf_counter() - started, problem.reproduce, "")

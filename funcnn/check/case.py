@@ -1,0 +1,88 @@
+"""A problem at one precision, with its cotangent: what every comparison works on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from funcnn import tree
+from funcnn.check.cotangents import Cotangents, build, read_cotangents
+from funcnn.check.differences import Contraction
+from funcnn.check.noise import measure_noise
+from funcnn.check.problem import Problem
+from funcnn.check.sampler import Sampler
+from funcnn.typing import Array
+
+VISIBLE = 1e-7
+"""The widest error bar, relative to the leaf's largest gradient, with which a verdict is given."""
+SLACK = 16
+"""How many roundings a gradient may be off, relative to the largest entry of its leaf, beside the error bar."""
+_DOUBLE = float(np.finfo(np.float64).eps)
+
+
+class Case:
+    """A problem in the reference precision: samples of the function, and the gradient under test at the same point."""
+
+    def __init__(self, problem: Problem, sample: Sampler, cotangent: Array, seed: int) -> None:
+        self.problem = problem
+        self.sample = sample
+        self.seed = seed
+        self.cotangent: Array = cotangent.astype(sample.result)
+        self.dy = build(sample.output, self.cotangent, sample.result)
+        self.noise, self.stairs = measure_noise(sample, self.generator(2))
+        self.contraction = Contraction(self.cotangent, np.abs(self.cotangent), sample.y, sample.eps, self.noise)
+        self.pullbacks = 0
+
+    def generator(self, stream: int) -> np.random.Generator:
+        """Return the random numbers for one purpose: always the same for a seed."""
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(stream,))))
+
+    @cached_property
+    def resolution(self) -> float:
+        """The relative precision of the function's arithmetic: coarser than its dtype where it moves in stairs."""
+        sizes = np.abs(self.sample.y)
+        stairs = self.stairs & (sizes > 0)
+        measured = float(np.median(self.noise[stairs] / sizes[stairs])) if stairs.any() else 0.0
+        return max(self.sample.eps, measured)
+
+    @property
+    def visible(self) -> float:
+        """The widest relative error bar that gives a verdict: wider for a function that has only seven digits itself."""
+        return max(VISIBLE, 2e4 * self.resolution)
+
+    def pull(self, args: tuple[object, ...], dy: object, *, strict_dtype: bool = False) -> Cotangents:
+        """Return the gradient under test, read leaf by leaf."""
+        self.pullbacks += 1
+        fresh = tuple(tree.map(np.array, arg) for arg in args)
+        found = read_cotangents(self.problem, self.problem.pullback(*fresh, dy), strict_dtype=strict_dtype)
+        return Cotangents(tuple(None if leaf is None else leaf.copy() for leaf in found.leaves), found.findings)
+
+    @cached_property
+    def wide(self) -> Cotangents | None:
+        """The gradient in the reference precision, or None when it refuses that."""
+        try:
+            return self.pull(self.sample.args, self.dy)
+        except Exception:  # whatever it has against the precision: the working one is judged instead
+            return None
+
+    def slack(self, gradient: Array) -> float:
+        """Return the rounding errors that a gradient may have, relative to its leaf's scale."""
+        return SLACK * max(_DOUBLE, float(np.finfo(gradient.dtype).eps) if gradient.dtype.kind == "f" else _DOUBLE)
+
+    def mere_rounding(self, leaf: int, gradient: Array) -> bool:
+        """Tell whether a gradient is nothing but rounding errors: it changes erratically with the last digits of everything."""
+        if not gradient.any():
+            return True
+        generator = self.generator(3)
+
+        def bend(array: Array) -> Array:
+            bent: Array = array * (1 + 2.0**-30 * generator.uniform(0.5, 1, array.shape).astype(array.dtype))
+            return bent if array.dtype.kind == "f" else array
+
+        args = tuple(tree.map(bend, arg) for arg in self.sample.args)
+        try:
+            other = self.pull(args, build(self.sample.output, bend(self.cotangent), self.sample.result)).leaves[leaf]
+        except Exception:  # a neighbour may lie outside the domain
+            return False
+        return other is not None and bool(np.max(np.abs(other.reshape(-1) - gradient)) > 0.03 * np.max(np.abs(gradient)))

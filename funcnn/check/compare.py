@@ -1,0 +1,180 @@
+r"""Every entry of a leaf against differences: a few samples settle most of them, the rest is looked at closely.
+
+A first pass takes two or three steps for each entry.  An entry is settled when the gradient agrees with the extrapolation to
+within its tight bar.  What is left has, most often, a wrong gradient: clear errors are confirmed on the worst of them.  Everything
+else (a kink, high curvature, a function that does not move visibly, samples outside its domain) goes to
+:mod:`funcnn.check.refine`, entry by entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from funcnn.check.case import Case
+from funcnn.check.differences import richardson
+from funcnn.check.entries import entry_line, entry_scales, entry_slopes
+from funcnn.check.kinks import row_by_row, settle_kinks
+from funcnn.check.leaf import Comparison
+from funcnn.check.refine import CONFIDENCE, Profile, falling_steps, profile
+from funcnn.typing import Array, BoolArray, IntArray
+
+_CLOSE_LOOKS = 256  # entries at most
+_CONFIRM = 3
+
+
+def first_steps(eps: float) -> tuple[float, ...]:
+    """Return the steps of the first pass, in units of the entries, finest first: two ranges at least ten times apart."""
+    if eps < 1e-17:
+        return (2.0**-16, 2.0**-12)
+    return (2.0**-9, 2.0**-7, 2.0**-5) if eps < 1e-12 else (2.0**-6, 2.0**-4, 2.0**-2)
+
+
+def compare_entries(case: Case, leaf: int, gradient: Array, indices: IntArray | None = None) -> Comparison:
+    """Compare entries of one leaf (all of them unless said) with differences."""
+    sample = case.sample
+    before = sample.count
+    made = Comparison(gradient.reshape(-1).astype(sample.result), case.slack(gradient), case.visible)
+    chosen = np.arange(gradient.size) if indices is None else indices
+    if indices is not None:
+        made.method = f"{len(indices)} entries"
+    scales = entry_scales(sample.origin[leaf])
+    if chosen.size:
+        suspect = _pass(case, leaf, made, chosen, scales, first_steps(case.resolution))
+        _second_look(case, leaf, made, chosen, scales, suspect)
+    made.evaluations = sample.count - before
+    return made
+
+
+def _pass(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, steps: Sequence[float]) -> BoolArray:
+    """Sample entries at a few steps and record the extrapolations; return which look like kinks."""
+    slopes = entry_slopes(case.sample, case.contraction, leaf, chosen, scales, steps)
+    value, spread = richardson(slopes.central, steps)
+    rounding = 1.5 * slopes.roundoff[:, 0]
+    found = np.max(np.abs(value[np.isfinite(value)]), initial=0)
+    made.scale = max(made.scale, found)
+    # The next term of the error is as much smaller than the spread as the spread is smaller than the slope.
+    gain = value.dtype.type((steps[-1] / steps[0]) ** 2 / (1 if len(steps) == 2 else 16))
+    next_term = gain * spread * (spread / made.scale) if made.scale > 0 else spread
+    made.set(chosen, value, value, rounding + np.minimum(spread, next_term), rounding + spread)
+    fine, coarse = (np.abs(slopes.forward[:, at] - slopes.backward[:, at]) for at in (0, -1))
+    suspect: BoolArray = (fine > 4 * CONFIDENCE * slopes.roundoff[:, 0]) & (fine > 0.5 * coarse)
+    return suspect | ~np.isfinite(value)
+
+
+def _second_look(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, suspect: BoolArray) -> None:
+    look = Closer(case, leaf, made, scales)
+    kinks = chosen[suspect]
+    if kinks.size:
+        look.closely(settle_kinks(case, leaf, made, kinks, scales))
+    left = chosen[~suspect & ~made.right[chosen]]
+    if left.size and made.visible_at_all():
+        look.settle(left)
+    if not made.visible_at_all():
+        look.faint(chosen)
+
+
+class Closer:
+    """Close looks at entries of one leaf."""
+
+    def __init__(self, case: Case, leaf: int, made: Comparison, scales: Array) -> None:
+        self.case, self.leaf, self.made, self.scales = case, leaf, made, scales
+        self.profiles: dict[int, Profile] = {}
+
+    def profile(self, index: int) -> Profile:
+        """Return the profile of one entry."""
+        if index not in self.profiles:
+            scale = float(self.scales[index])
+            size = abs(float(self.case.sample.origin[self.leaf][index]))
+            steps = falling_steps(scale, self.case.sample.eps, size)
+            line = entry_line(self.case.sample, self.leaf, index)
+            self.profiles[index] = profile(line, self.case.contraction, steps)
+        return self.profiles[index]
+
+    def closely(self, indices: IntArray) -> None:
+        """Replace the recorded differences of entries by those of their profiles."""
+        for index in indices[:_CLOSE_LOOKS].tolist():
+            self._record(index, self.profile(index))
+        if indices.size > _CLOSE_LOOKS:
+            self.made.note = f"{indices.size - _CLOSE_LOOKS} entries would have needed a closer look"
+
+    def _record(self, index: int, seen: Profile) -> None:
+        made, at = self.made, np.array([index])
+        made.kink[index] = seen.kink
+        if seen.kink:
+            low, high = sorted((seen.left.value, seen.right.value))
+            bar = seen.left.bar + seen.right.bar
+        else:
+            low = high = seen.best.value
+            bar = seen.best.bar
+        self._set(at, low, high, bar)
+        if np.isfinite(low):
+            made.scale = max(made.scale, abs(low), abs(high))
+        if made.wrong[index]:
+            self._set(at, low, high, bar + self._hidden(index, seen.moved))
+        if seen.kink and made.wrong[index] and row_by_row(self.case, self.leaf, index, seen):
+            made.forgiven[index] = True
+
+    def _set(self, at: IntArray, *numbers: float) -> None:
+        self.made.set(at, *(np.array([number], self.made.low.dtype) for number in numbers))
+
+    def _hidden(self, index: int, moved: BoolArray) -> Array:
+        """Return the slope that rounding may hide in outputs that do not move but depend on an entry: they become NaN with it."""
+        sample, contraction = self.case.sample, self.case.contraction
+        with_nan, _ = entry_line(sample, self.leaf, index)(np.nan)
+        depends = ~np.isfinite(with_nan) & ~moved
+        hidden = contraction.weight @ np.where(depends, np.abs(contraction.y) * contraction.eps, 0)
+        return hidden / sample.result.type(self.scales[index])
+
+    def settle(self, left: IntArray) -> None:
+        """Settle what the first pass has left: confirm clear errors on the worst of them, find better steps for many entries."""
+        made = self.made
+        clear = left[made.clearly_wrong[left]]
+        if clear.size:
+            worst = clear[np.argsort(-made.off[clear])][:_CONFIRM]
+            self.closely(worst)
+            if made.wrong[worst].all():
+                left = left[~made.clearly_wrong[left]]
+            left = left[~made.right[left]]
+        if left.size > 16:
+            steps = self.better_steps(left)
+            if steps is not None:
+                _pass(self.case, self.leaf, made, left, self.scales, steps)
+                left = left[~made.right[left]]
+        self.closely(left)
+
+    def better_steps(self, indices: IntArray) -> Sequence[float] | None:
+        """Return steps that suit a sample of entries better, in units of the entries, or None."""
+        sample = indices[np.linspace(0, indices.size - 1, 5).astype(int)]
+        seen = [self.profile(index).step / float(self.scales[index]) for index in sample.tolist()]
+        usual = [step for step in seen if np.isfinite(step)]
+        if not usual:
+            return None
+        step = 2.0 ** round(float(np.log2(np.median(usual))))
+        return (step, 4 * step, 16 * step)
+
+    def faint(self, chosen: IntArray) -> None:
+        """Judge a leaf without any visible slope by the slopes that larger steps see, if they see any."""
+        made, case = self.made, self.case
+        order = chosen[np.argsort(-np.abs(made.analytic[chosen]), kind="stable")]
+        sample = np.unique(np.concatenate([order[:8], order[:: max(1, order.size // 8)][:8]]))
+        self.closely(sample)
+        if made.visible_at_all():
+            self.closely(np.setdiff1d(chosen, sample)[:_CLOSE_LOOKS])
+            return
+        made.scale = max(self.profiles[index].motion for index in sample.tolist())
+        if made.scale > 0:
+            made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
+            return
+        # The function is flat, as far as its arithmetic goes.
+        made.note = "the function does not change with this leaf"
+        nothing = np.zeros(case.contraction.y.shape, bool)
+        bars = max(self._hidden(index, nothing) for index in sample.tolist())
+        bars = np.maximum(np.where(made.examined[chosen], made.bar[chosen], 0), bars)
+        made.set(chosen, np.zeros_like(bars), np.zeros_like(bars), bars)
+        made.forgiven[chosen] = made.analytic[chosen] == 0
+        if case.mere_rounding(self.leaf, made.analytic):
+            made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= CONFIDENCE * bars
+        size = np.abs(case.contraction.y) @ case.contraction.weight
+        made.natural = float(size / np.min(self.scales[chosen]))

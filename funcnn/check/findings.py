@@ -1,0 +1,137 @@
+"""From comparisons to findings: the worst entry, the cause where the contract tells it, the diagnosis where it does not."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from funcnn.check.case import Case
+from funcnn.check.contract import Contract
+from funcnn.check.cotangents import build
+from funcnn.check.evidence import Evidence, Jacobian, LeafEvidence
+from funcnn.check.jacobian import jacobian
+from funcnn.check.leaf import Comparison
+from funcnn.check.linearity import Linearity
+from funcnn.check.picture import heat_map
+from funcnn.check.precision import absolve, check_precision, lost_digits
+from funcnn.check.problem import Problem
+from funcnn.check.report import UNKNOWN, Diagnosis, Finding
+from funcnn.check.stale import is_stale
+from funcnn.typing import Array
+
+_CAUSES = ("structure", "shape", "dtype", "determinism", "state", "mutation", "linearity", "precision")
+"""Kinds of findings that explain a wrong value of the same leaf, the deepest first."""
+
+
+def gather(
+    problem: Problem, contract: Contract, case: Case | None, made: list[Comparison | None], linear: list[Linearity]
+) -> list[Finding]:
+    """Return all findings, those about the contract first."""
+    findings = list(contract.findings)
+    if case is None:
+        return findings
+    findings += [one.finding for one in linear if one.finding is not None]
+    findings += lost_digits(case, linear)
+    for position, done in enumerate(made):
+        if done is None:
+            continue
+        leaf = problem.active()[position]
+        absolve(case, position, done)
+        if done.wrong.any():
+            if all(np.isfinite(done.analytic)) or any(one.kind != "nonfinite" for one in findings if one.path == leaf.path):
+                findings.append(_wrong(case, contract, position, done, made, findings))
+        elif done.unsure.any() or done.unresolved:
+            findings.append(_unsure(leaf.path, done))
+    findings += check_precision(case, contract.gradient, made, {one.path for one in findings})
+    return findings
+
+
+def _wrong(
+    case: Case,
+    contract: Contract,
+    position: int,
+    done: Comparison,
+    made: list[Comparison | None],
+    findings: list[Finding],
+) -> Finding:
+    leaf = case.problem.active()[position]
+    shape = leaf.array.shape
+    wrong, off = done.wrong, np.where(np.isfinite(done.off), done.off, np.inf)
+    worst = int(np.argmax(np.where(wrong, off, -1)))
+    causes = sorted(
+        (one for one in findings if one.path == leaf.path and one.kind in _CAUSES), key=lambda one: _CAUSES.index(one.kind)
+    )
+    said: tuple[Diagnosis, ...]
+    if causes:
+        said = (causes[0].diagnosis,)
+    elif is_stale(case, contract, position):
+        said = (
+            Diagnosis("stale_state", "the gradient is that of the point at which it was first called: it is remembered", 1.0),
+        )
+    else:
+        said = explain(case, position, _evidence(case, made))
+    kind = "value"
+    return Finding(
+        kind,
+        leaf.path,
+        done.note,
+        tuple(int(axis) for axis in np.unravel_index(worst, shape)),
+        float(done.analytic[worst]),
+        float(done.numeric[worst]),
+        float(done.bar[worst]),
+        int(wrong.sum()),
+        int(done.examined.sum()),
+        said[0] if said else UNKNOWN,
+        said[1:],
+        heat_map(np.where(done.examined, off, np.nan).reshape(shape).astype(float)),
+    )
+
+
+def _unsure(path: str, done: Comparison) -> Finding:
+    unsure = done.unsure
+    if unsure.any():
+        worst = int(np.argmax(np.where(unsure, np.where(np.isfinite(done.bar), done.bar, np.inf), -1)))
+        text = done.note or "the error bar is too wide to judge"
+        numbers = (float(done.analytic[worst]), float(done.low[worst]), float(done.bar[worst]))
+    else:
+        worst, text, numbers = 0, done.note or "directions disagree, and no entry was found that does", (np.nan, np.nan, np.nan)
+    return Finding("inconclusive", path, text, (worst,), *numbers, int(unsure.sum()), int(done.examined.sum()))
+
+
+def _evidence(case: Case, made: list[Comparison | None]) -> tuple[LeafEvidence, ...]:
+    found = []
+    for leaf, values, done in zip(case.problem.active(), case.sample.origin, made, strict=True):
+        shape = leaf.array.shape
+        if done is None:
+            nothing = np.full(shape, np.nan, case.sample.result)
+            never = np.zeros(shape, bool)
+            found.append(LeafEvidence(leaf.path, values.reshape(shape), None, nothing, nothing, never, never))
+            continue
+        parts: tuple[Array, ...] = (done.analytic, np.where(done.examined, done.numeric, np.nan), done.bar)
+        analytic, numeric, bar = (part.reshape(shape) for part in parts)
+        wrong, kink = done.wrong.reshape(shape), done.kink.reshape(shape)
+        found.append(LeafEvidence(leaf.path, values.reshape(shape), analytic, numeric, bar, wrong, kink))
+    return tuple(found)
+
+
+def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...]) -> tuple[Diagnosis, ...]:
+    """Return the explanations of a wrong leaf, best first."""
+    from funcnn.check.diagnose import diagnose
+
+    sample = case.sample
+    reached: partial[Jacobian | None] = partial(jacobian, case)
+    evidence = Evidence(
+        position,
+        leaves,
+        case.problem.function,
+        case.problem.pullback,
+        sample.args,
+        case.problem.differentiated,
+        build(sample.output, case.cotangent, sample.result),
+        sample.output,
+        case.seed,
+        case.problem.constants,
+        jacobian=reached,
+    )
+    return diagnose(evidence)

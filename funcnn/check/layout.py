@@ -1,0 +1,77 @@
+"""The order of numbers in memory must not matter: Fortran order, strides, negative strides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcnn.check.calls import ROUNDINGS, Calls, differing, eps_of, roughly_equal, tagged
+from funcnn.check.cotangents import Cotangents
+from funcnn.check.problem import output_leaves
+from funcnn.check.report import Finding
+from funcnn.typing import Array
+
+
+def layouts(calls: Calls, kept: tuple[Array | None, ...]) -> list[Finding]:
+    """Return the leaves whose gradient depends on the layout of the arguments or of dy."""
+    problem = calls.problem
+    for name, change in (("Fortran-ordered", fortran), ("strided", strided), ("negatively strided", backwards)):
+        try:
+            got = calls.pull(calls.copies(change), calls.cotangent(change))
+            values = output_leaves(calls.function(calls.copies(change)))
+        except Exception as error:
+            text = f"fails with {name} arguments: {type(error).__name__}: {error}"
+            return [tagged("layout", problem.active()[0].path, text, "permuted")]
+        text = f"depends on the order in memory: it is another with {name} arguments"
+        found = differing(problem, kept, got, "layout", "permuted", text)
+        found = [one for one in found if not _rounded_otherwise(calls, kept, got, one.path)]
+        outputs = zip(output_leaves(calls.output), values, strict=True)
+        if not found and not all(roughly_equal(one, other, 1e4) for one, other in outputs):
+            found.append(tagged("layout", problem.active()[0].path, f"the function's output {text}", "permuted"))
+        if found:
+            return found
+    return []
+
+
+def fortran(array: Array) -> Array:
+    """Return a copy in Fortran order."""
+    return np.array(array, order="F")
+
+
+def strided(array: Array) -> Array:
+    """Return a copy with a gap after each number."""
+    if not array.ndim:
+        return np.array(array)
+    wide: Array = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+    wide[..., ::2] = array
+    return wide[..., ::2]
+
+
+def backwards(array: Array) -> Array:
+    """Return a copy with a negative stride."""
+    return np.array(array[::-1])[::-1] if array.ndim else np.array(array)
+
+
+def _rounded_otherwise(calls: Calls, kept: tuple[Array | None, ...], got: Cotangents, path: str) -> bool:
+    """Tell whether a difference is no larger than what the last digits of the arguments make: sums in another order round otherwise."""
+    position = [leaf.path for leaf in calls.problem.active()].index(path)
+    one, other = kept[position], got.leaves[position]
+    if one is None or other is None or one.shape != other.shape:
+        return False
+    return bool(np.all(np.abs(one - other) <= ROUNDINGS * _sensitivity(calls, position, one)))
+
+
+def _sensitivity(calls: Calls, position: int, gradient: Array) -> Array:
+    """Return by how much a gradient changes with the last digits of the arguments and of dy."""
+    generator = np.random.default_rng(5)
+
+    def bend(array: Array) -> Array:
+        if array.dtype.kind != "f":
+            return np.array(array)
+        return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
+
+    largest = np.full_like(gradient, eps_of(gradient) * np.max(np.abs(gradient), initial=0))
+    for _ in range(2):
+        bent = calls.pull(calls.copies(bend), calls.cotangent(bend)).leaves[position]
+        if bent is not None and bent.shape == gradient.shape:
+            largest = np.maximum(largest, np.abs(bent - gradient))
+    return largest

@@ -1,0 +1,52 @@
+r"""How noisy each output is: rounding errors measured from the function itself.
+
+Outputs at equally spaced points very close together differ from a line by rounding alone: smooth parts vanish from fourth
+differences, and what is left has $\sqrt{70}$ times the standard deviation of one evaluation (Hamming 1962, ch. 6; Moré and
+Wild 2011, "Estimating computational noise").  This sees what ``eps |y|`` cannot: cancellation inside the function, and arithmetic in fewer digits than its result
+pretends to have.
+
+The points lie $2^{-40}$ apart, in units of the entries, where no curvature is left.  A function that computes in float32 inside
+stands still there and moves in stairs; its noise is then taken $2^{-20}$ apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from funcnn.check.entries import own_scales
+from funcnn.check.sampler import Sampler
+from funcnn.typing import Array, BoolArray
+
+_POINTS = 7
+_WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
+
+
+def measure_noise(sample: Sampler, generator: np.random.Generator) -> tuple[Array, BoolArray]:
+    """Return the standard deviation of the rounding error of each output, and which outputs move in stairs."""
+    directions = []
+    for leaf, values in enumerate(sample.origin):
+        quarters = generator.integers(2, 6, values.shape) * generator.choice((-0.25, 0.25), values.shape)
+        directions.append((leaf, (own_scales(values) * quarters).astype(values.dtype)))
+    at = sample.along(directions)
+    fine, moved = _differences(at, sample.y, 2.0**-40)
+    coarse, moved_later = _differences(at, sample.y, 2.0**-20)
+    noise: Array = np.where(moved, fine, coarse)
+    return np.where(np.isfinite(noise), noise, 0), ~moved & moved_later
+
+
+def _differences(at: Callable[[float], Array], y: Array, spacing: float) -> tuple[Array, BoolArray]:
+    """Return the fourth differences at one spacing, and which outputs moved."""
+    rows = np.empty((_POINTS, len(y)), y.dtype)
+    rows[0] = y
+    for index in range(1, _POINTS):
+        rows[index] = at(index * spacing)
+    return fourth_differences(rows), (rows != y).any(0)
+
+
+def fourth_differences(rows: Array) -> Array:
+    """Return the root mean square of the fourth differences down each column, scaled to the error of one number."""
+    fourth = np.diff(rows, 4, axis=0) * _WEIGHT
+    size: Array = np.sqrt((fourth * fourth).mean(0))
+    return size

@@ -1,0 +1,139 @@
+"""Lost digits: a right formula whose result in the precision that was given is worse than that precision allows.
+
+The formula is judged in the reference precision.  The working result is then held against the reference one, with a bound from
+the condition of the problem: by how much the gradient changes when the last digits of the arguments and of dy change.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcnn.check.calls import ROUNDINGS, eps_of
+from funcnn.check.case import Case
+from funcnn.check.cotangents import Cotangents, build
+from funcnn.check.entries import own_scales
+from funcnn.check.leaf import Comparison
+from funcnn.check.linearity import Linearity
+from funcnn.check.noise import fourth_differences
+from funcnn.check.problem import Leaf, cast_args
+from funcnn.check.refine import CONFIDENCE
+from funcnn.check.report import Diagnosis, Finding
+from funcnn.typing import Array
+
+_DRAWS = 4
+
+
+def lost_digits(case: Case, linear: list[Linearity]) -> list[Finding]:
+    """Return the leaves whose gradient is computed in clearly fewer digits than it is given."""
+    found = []
+    for leaf, one in zip(case.problem.active(), linear, strict=True):
+        eps = eps_of(leaf.array)
+        if one.rounding > ROUNDINGS * eps:
+            digits = -np.log10(one.rounding)
+            text = f"the gradient is computed with about {digits:.0f} digits, its argument has {-np.log10(eps):.0f}"
+            found.append(Finding("precision", leaf.path, text, diagnosis=Diagnosis("precision_loss", text, 1.0)))
+    return found
+
+
+def absolve(case: Case, position: int, done: Comparison) -> None:
+    """Accept entries that are off by no more than the gradient's own rounding in the reference precision.
+
+    The formula is then right; whether its result is precise enough in the working precision is another question.
+    """
+    wrong = done.wrong
+    off = done.off[wrong]
+    if not wrong.any() or case.wide is None or not np.isfinite(off).all() or np.max(off) > 1e-3 * done.scale:
+        return
+    noise = _own_rounding(case, position)
+    if noise is not None:
+        done.forgiven |= wrong & (done.off <= CONFIDENCE * (done.spread + noise) + done.slack * done.scale)
+
+
+def _own_rounding(case: Case, position: int) -> Array | None:
+    """Return the rounding error of the gradient in the reference precision, from fourth differences of neighbours."""
+    generator = case.generator(12)
+    sample = case.sample
+    ways = [(own_scales(start) * generator.choice((-1.0, 1.0), start.shape)).astype(start.dtype) for start in sample.origin]
+    rows = []
+    for number in range(7):
+        moves = iter([start + way * start.dtype.type(number * 2.0**-40) for start, way in zip(sample.origin, ways, strict=True)])
+        args = cast_args(
+            case.problem, lambda leaf: next(moves).reshape(leaf.array.shape) if leaf.active else np.array(leaf.array)
+        )
+        try:
+            got = case.pull(args, case.dy).leaves[position]
+        except Exception:
+            return None
+        if got is None:
+            return None
+        rows.append(got.reshape(-1))
+    return fourth_differences(np.stack(rows))
+
+
+def check_precision(case: Case, working: Cotangents, made: list[Comparison | None], reported: set[str]) -> list[Finding]:
+    """Return the leaves whose working result is worse than the condition of the problem explains."""
+    if case.wide is None or case.sample.dtype is None:
+        return []
+    found = []
+    for position, leaf in enumerate(case.problem.active()):
+        got, exact = working.leaves[position], case.wide.leaves[position]
+        usable = got is not None and exact is not None and got.size and np.isfinite(got).all() and np.isfinite(exact).all()
+        done = made[position]
+        if leaf.path in reported or not usable or exact is None or got is None or done is None:
+            continue
+        eps = eps_of(leaf.array)
+        off = np.abs(got.astype(exact.dtype) - exact)
+        size = max(np.max(np.abs(exact)), done.scale, done.natural)
+        least = np.finfo(leaf.array.dtype).tiny
+        if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
+            continue
+        allowed = ROUNDINGS * (eps * size + _condition(case, position, exact)) + least
+        bad = off > allowed
+        if bad.any():
+            found.append(_finding(leaf, got, exact, off, allowed))
+    return found
+
+
+def _finding(leaf: Leaf, got: Array, exact: Array, off: Array, allowed: Array) -> Finding:
+    worst = tuple(int(axis) for axis in np.unravel_index(int(np.argmax(off / allowed)), off.shape))
+    bad = off > allowed
+    text = f"the formula is right, but in {leaf.array.dtype} the result is off by {float(off[worst]):.1g},"
+    text += f" {float(off[worst] / allowed[worst]) * ROUNDINGS:.0f} times what the last digits of the arguments explain"
+    return Finding(
+        "precision",
+        leaf.path,
+        text,
+        worst,
+        float(got[worst]),
+        float(exact[worst]),
+        float(allowed[worst]),
+        int(bad.sum()),
+        bad.size,
+        Diagnosis("precision_loss", text, 1.0),
+    )
+
+
+def _condition(case: Case, position: int, exact: Array) -> Array:
+    """Return by how much the gradient changes, entry by entry, with the last digits of the arguments and of dy."""
+    generator = case.generator(8)
+    wide = case.sample.result
+
+    def bend(array: Array, eps: float) -> Array:
+        return array * (1 + eps * generator.choice((-1.0, 1.0), array.shape))
+
+    def moved(leaf: Leaf) -> Array:
+        if leaf.array.dtype.kind != "f":
+            return np.array(leaf.array)
+        return np.asarray(bend(leaf.array.astype(wide), eps_of(leaf.array)))
+
+    eps = max(eps_of(leaf.array) for leaf in case.problem.active())
+    largest = np.zeros(exact.shape, exact.dtype)
+    for _ in range(_DRAWS):
+        dy = build(case.sample.output, bend(case.cotangent, eps), wide)
+        try:
+            other = case.pull(cast_args(case.problem, moved), dy).leaves[position]
+        except Exception:  # a neighbour may lie outside the domain
+            continue
+        if other is not None:
+            largest = np.fmax(largest, np.abs(other - exact))
+    return largest

@@ -1,0 +1,162 @@
+r"""One line at many steps: the slope, the one-sided slopes, and an honest bar for each.
+
+Steps fall from the size of the variable itself by factors of 4.  Each run of three neighbouring steps gives one extrapolation with
+its own bar.  Going from the finest steps, where rounding rules, to coarser ones, bars shrink as long as the function is smooth at that
+scale; the first run that contradicts what the finer ones said (a kink, a period that the steps skip) ends the walk.  The best run
+before it is taken, and only if another run, with steps at least ten times apart, says the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.check.differences import Contraction
+from funcnn.typing import Array, BoolArray
+
+CONFIDENCE = 10.0
+"""How many error bars a difference may have."""
+
+
+@frozen(eq=False)
+class Slope:
+    """A slope with its error bar, and the position of the finest step that it rests on (-1 when there is none)."""
+
+    value: float
+    bar: float
+    at: int = -1
+
+
+@frozen(eq=False)
+class Profile:
+    """What the differences along one line say."""
+
+    slope: Slope
+    right: Slope
+    left: Slope
+    right_outputs: Array  # one-sided derivative of each output, NaN where there is none
+    left_outputs: Array
+    motion: float  # the largest slope, before cancellation over outputs, that any step saw clearly above the noise
+    step: float  # the finest step of the slope
+    moved: BoolArray  # which outputs moved at any step
+
+    @property
+    def kink(self) -> bool:
+        """Whether the one-sided slopes differ."""
+        gap = abs(self.right.value - self.left.value)
+        return bool(gap > CONFIDENCE * (self.right.bar + self.left.bar))
+
+    @property
+    def best(self) -> Slope:
+        """The two-sided slope, or the only one that exists at the edge of the domain."""
+        if np.isfinite(self.slope.bar):
+            return self.slope
+        return self.right if self.right.bar <= self.left.bar else self.left
+
+
+def profile(at: Callable[[float], tuple[Array, float]], contraction: Contraction, steps: Sequence[float]) -> Profile:
+    """Sample a line at falling steps; ``at(t)`` gives the outputs and the t that was really reached."""
+    count, outputs, dtype = len(steps), len(contraction.y), contraction.y.dtype
+    above, below = np.empty((count, outputs), dtype), np.empty((count, outputs), dtype)
+    up, down = np.empty(count, dtype), np.empty(count, dtype)
+    for row, step in enumerate(steps):
+        above[row], reached = at(step)
+        up[row] = reached
+        below[row], reached = at(-step)
+        down[row] = -reached
+    return analyse(above, below, up, down, contraction)
+
+
+def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Contraction) -> Profile:
+    """Return the profile of sampled outputs (steps, outputs) at +up and -down, steps falling."""
+    y, v, weight = contraction.y, contraction.cotangent, contraction.weight
+    good_up, good_down = np.isfinite(above).all(1) & (up > 0), np.isfinite(below).all(1) & (down > 0)
+    above, below = np.where(good_up[:, None], above, y), np.where(good_down[:, None], below, y)
+    moved = (above != y).any(0) | (below != y).any(0)
+    level = np.maximum(np.maximum(np.maximum(np.abs(above), np.abs(below)), np.abs(y)) * contraction.eps, contraction.noise)
+    error = np.where(moved, level, 0) @ weight  # of one contracted evaluation at each step
+    both, span, change = good_up & good_down, up + down, above - below
+    slope = _settle(np.where(both, (change @ v) / span, np.nan), error, span / 2, 2)
+    right = _settle(np.where(good_up, ((above - y) @ v) / up, np.nan), 2 * error, up, 1)
+    left = _settle(np.where(good_down, ((y - below) @ v) / down, np.nan), 2 * error, down, 1)
+    rise, fall = np.abs(above - y), np.abs(y - below)
+    seen = np.maximum(np.where(rise > 100 * level, rise, 0) @ weight / up, np.where(fall > 100 * level, fall, 0) @ weight / down)
+    return Profile(
+        slope,
+        right,
+        left,
+        _extrapolated(above - y, up, right.at),
+        _extrapolated(y - below, down, left.at),
+        float(np.max(np.where(both, seen, 0), initial=0)),
+        float(up[slope.at]) if slope.at >= 0 else np.nan,
+        moved,
+    )
+
+
+def _settle(values: Array, error: Array, steps: Array, power: int) -> Slope:
+    """Return the best extrapolation (in the given power of the step) that no finer one contradicts."""
+    error = np.maximum(error, _scatter(values, steps))
+    once = values[1:] + (values[1:] - values[:-1]) / ((steps[:-1] / steps[1:]) ** power - 1)
+    twice = once[1:] + (once[1:] - once[:-1]) / ((steps[:-2] / steps[2:]) ** power - 1)
+    rounding = 2 * error[2:] / steps[2:]
+    bars = _truncation(np.abs(np.diff(once)), np.abs(twice - once[1:]), rounding) + rounding
+    best, kept = -1, []
+    for index in range(len(twice) - 1, -1, -1):
+        if not np.isfinite(bars[index]):
+            continue
+        if best >= 0 and abs(twice[index] - twice[best]) > CONFIDENCE * (bars[index] + bars[best]):
+            break
+        kept.append(index)
+        if best < 0 or bars[index] < bars[best]:
+            best = index
+    if best < 0 or not _confirmed(best, kept, twice, bars):
+        return Slope(float("nan"), float("inf"))
+    return Slope(twice[best], bars[best], best + 2)
+
+
+def _truncation(jumps: Array, spread: Array, rounding: Array) -> Array:
+    """Return what is left of the truncation error: the spread or, where neighbours converge slowly, the rest of the series."""
+    before = np.concatenate([[np.inf], jumps[:-1]]).astype(jumps.dtype)
+    rate = np.where(jumps > CONFIDENCE * rounding, jumps / before, 0)
+    slow = np.where(rate < 0.9, jumps * rate / (1 - np.minimum(rate, 0.9)), np.inf)
+    left: Array = np.maximum(spread, slow)
+    return left
+
+
+def _scatter(values: Array, steps: Array) -> Array:
+    """Return the rounding error of one contraction as the finest steps show it: the median of jump times step."""
+    jumps = np.abs(np.diff(values)) * steps[1:]
+    jumps = jumps[np.isfinite(jumps)][-3:]
+    scatter: Array = np.median(jumps) if jumps.size else values.dtype.type(0)
+    return scatter
+
+
+def _confirmed(best: int, kept: list[int], values: Array, bars: Array) -> bool:
+    """Tell whether steps at least ten times apart agree: one range of steps alone may skip whole periods of the function."""
+    visible = abs(values[best]) > CONFIDENCE * bars[best]
+    others = [index for index in kept if abs(index - best) >= 2]
+    return any(not visible or bars[index] <= 0.1 * abs(values[best]) for index in others)
+
+
+def _extrapolated(change: Array, reached: Array, at: int) -> Array:
+    """Return the one-sided derivative of each output from the run of steps ending at a position."""
+    if at < 2:
+        return np.full(change.shape[1], np.nan, change.dtype)
+    fine, middle, coarse = (change[at - back] / reached[at - back] for back in range(3))
+    one, other = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
+    vector: Array = one + (one - other) / 15
+    return vector
+
+
+def falling_steps(scale: float, eps: float, size: float = 0.0) -> list[float]:
+    """Return the steps for an entry: from beyond its scale down by factors of 4, to where rounding drowns every slope.
+
+    An entry far smaller than its neighbours has a kink, or the edge of the domain, perhaps as near as its own size: then they go below that.
+    """
+    count = (26 if eps < 1e-17 else 14) if eps < 1e-12 else 6
+    if 0 < size < scale:
+        count = max(count, math.ceil(math.log(scale / size, 4)) + (10 if eps < 1e-17 else 6))
+    return [scale * 4.0**-power for power in range(-1, count + 1)]

@@ -1,0 +1,65 @@
+"""Results that share memory with arguments, with the cotangent, with one another or with a later result."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcnn import tree
+from funcnn.check.calls import Calls, tagged
+from funcnn.check.cotangents import Cotangents, arrays, build
+from funcnn.check.problem import Problem
+from funcnn.check.report import Finding
+from funcnn.typing import Array
+
+
+def overlap(one: Array, other: Array) -> bool:
+    """Tell whether two arrays overlap in memory."""
+    if not one.size or not other.size or not np.may_share_memory(one, other):
+        return False
+    try:
+        return bool(np.shares_memory(one, other, max_work=100_000))  # type: ignore[arg-type]  # the stubs allow 0 and -1 only
+    except np.exceptions.TooHardError:
+        return True
+
+
+def shared(problem: Problem, gradient: Cotangents, given: tuple[object, ...], dy: object) -> list[Finding]:
+    """Return what the results of one call share memory with.
+
+    Where ``problem.views`` says so, a view of dy is no offence: nothing in this library writes into an array that it was given, so that
+    an identity may hand on what it gets.
+    """
+    inputs = [array for arg in given for array in tree.leaves(arg)]
+    named = [(leaf.name, array) for leaf, array in zip(problem.leaves, inputs, strict=True)]
+    cotangents = arrays(dy)
+    found: list[Finding] = []
+    earlier: list[tuple[str, Array]] = []
+    for leaf, got in zip(problem.active(), gradient.leaves, strict=True):
+        if got is None:
+            continue
+        of_dy = any(overlap(got, array) for array in cotangents)
+        names = [name for name, array in named if overlap(got, array)]
+        if of_dy and not problem.views:
+            names.append("dy")
+        if not (of_dy and problem.views):
+            names += [f"the gradient of {name}" for name, array in earlier if overlap(got, array)]
+        if names:
+            text = f"the gradient shares memory with {' and '.join(names)}: whoever changes one in place changes the other"
+            found.append(tagged("aliasing", leaf.path, text, "aliasing"))
+        earlier.append((leaf.name, got))
+    return found
+
+
+def shared_at_one(calls: Calls, known: set[str]) -> list[Finding]:
+    """Return what is shared when every cotangent is 1, which tempts to return an argument itself."""
+    given, dy = calls.copies(), build(calls.output, np.ones_like(calls.vector))
+    return [one for one in shared(calls.problem, calls.pull(given, dy), given, dy) if one.path not in known]
+
+
+def overwritten(problem: Problem, first: Cotangents, kept: tuple[Array | None, ...]) -> list[Finding]:
+    """Return the leaves of an earlier result that later calls have changed."""
+    found = []
+    for leaf, now, then in zip(problem.active(), first.leaves, kept, strict=True):
+        if now is not None and then is not None and not np.array_equal(now, then, equal_nan=True):
+            text = "a later call overwrites the gradient that an earlier one returned: they share a buffer"
+            found.append(tagged("aliasing", leaf.path, text, "aliasing"))
+    return found

@@ -1,0 +1,43 @@
+"""Memory of an earlier point: a gradient that is right where it was first called, and wrong everywhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcnn import tree
+from funcnn.check.calls import other_point
+from funcnn.check.case import Case
+from funcnn.check.compare import compare_entries
+from funcnn.check.contract import Contract
+from funcnn.check.problem import pose
+from funcnn.check.sampler import sampler
+
+_ENTRIES = 8
+
+
+def is_stale(case: Case, contract: Contract, leaf: int) -> bool:
+    """Tell whether a leaf that is wrong here is right at the point of the first call, and wrong at a third point too."""
+    if case.wide is None:
+        return False
+    first = _error_at(case, contract.elsewhere, leaf)
+    third = _error_at(case, other_point(case.problem, case.generator(9)), leaf)
+    return first < 1e-4 and third > 100 * first and third > 1e-4
+
+
+def _error_at(case: Case, args: tuple[object, ...], leaf: int) -> float:
+    """Return the relative error of a leaf's gradient at another point: of a few entries (infinite where it is not defined)."""
+    problem = case.problem
+    names = tuple(f"argument {index}" for index in range(len(args)))
+    copies = tuple(tree.map(np.array, arg) for arg in args)
+    moved = pose(problem.name, problem.function, problem.pullback, copies, names, differentiated=problem.differentiated)
+    try:
+        there = Case(moved, sampler(moved), case.cotangent, case.seed)
+        gradient = None if there.wide is None else there.wide.leaves[leaf]
+        if gradient is None:
+            return np.inf
+        entries = case.generator(6).permutation(gradient.size)[:_ENTRIES]
+        made = compare_entries(there, leaf, gradient, entries)
+    except Exception:  # the other point may lie outside the domain
+        return np.inf
+    off = made.off[entries]
+    return float(np.max(off) / made.scale) if made.scale > 0 and np.isfinite(off).all() else np.inf
