@@ -23,7 +23,7 @@ from attrs import frozen
 from funcnn.errors import check_range
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.schedules import Rate, Schedule, check_rate, rate_at
-from funcnn.optim.where import Where, everywhere
+from funcnn.optim.where import Where, check_where, everywhere
 from funcnn.typing import Array, Shape
 
 
@@ -53,6 +53,7 @@ class Adafactor(Leafwise):
         check_range(self.clipping, "clipping", 0.0, math.inf, open_low=True)
         check_range(self.epsilon1, "epsilon1", 0.0, math.inf, open_low=True, open_high=True)
         check_range(self.epsilon2, "epsilon2", 0.0, math.inf, open_high=True)
+        check_where(self.where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         if len(shape) < 2 or not chosen:

@@ -94,7 +94,7 @@ class Adam(Elementwise):
         """Return m ("mean") or v ("square") of the paper as a tree like the parameters."""
         kept = super().slot(name, params, state)
         scale = 1 - (self.beta1 if name == "mean" else self.beta2)
-        return tree.map(lambda leaf: tree.freeze(scale * leaf), kept)
+        return tree.freeze(tree.map(lambda leaf: np.asarray(scale * leaf), kept))
 
 
 def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:

@@ -2,9 +2,7 @@ r"""A line search for the strong Wolfe conditions (Nocedal & Wright 2006, algori
 
 Along a direction of descent, $\phi(a) = f(p + a d)$, a step $a$ is accepted when it has fallen enough and is flat enough,
 $$ \phi(a) \le \phi(0) + c_1 a\, \phi'(0), \qquad |\phi'(a)| \le c_2 |\phi'(0)| , $$
-or, close to a minimum, where differences of values are rounding errors and only slopes can be trusted, when
-$\phi(a) \le \phi(0) + \epsilon|\phi(0)|$ and $(2 c_1 - 1)\phi'(0) \ge \phi'(a) \ge c_2 \phi'(0)$ (Hager & Zhang 2005, eq. 1.7
-and 4.1).
+or, when the two values differ by no more than their rounding errors, so that only slopes can be trusted, when it is flat enough.
 """
 
 from __future__ import annotations
@@ -53,34 +51,48 @@ def line_search(
     limit : int
         Evaluations at most.
     """
+    left = limit
+
+    def at(step: float) -> Point[T]:
+        nonlocal left
+        left -= 1
+        return evaluate(step)
 
     def fallen(point: Point[T]) -> bool:
         return point.finite and point.value <= start.value + c1 * point.step * start.slope
 
     def accepted(point: Point[T]) -> bool:
-        if fallen(point) and abs(point.slope) <= -c2 * start.slope:
-            return True
-        close = point.finite and point.value <= start.value + precision * abs(start.value)
-        return close and (2 * c1 - 1) * start.slope >= point.slope >= c2 * start.slope
+        level = point.finite and abs(point.value - start.value) <= precision * abs(start.value)
+        return (fallen(point) or level) and abs(point.slope) <= -c2 * start.slope
 
-    low, high, step = start, None, first  # algorithm 3.5: low has the smallest value so far among those that have fallen enough
-    for _ in range(limit):
-        point = evaluate(step)
-        if accepted(point):
-            return point
-        if not fallen(point) or point.value >= low.value:
-            high = point
-        else:
-            if point.slope * (point.step - low.step) >= 0 or (high and point.slope * (high.step - low.step) >= 0):
-                high = low
-            low = point
-        if high is None:
-            step = 2.0 * low.step if low.step > 0 else 2.0 * step
-        else:  # algorithm 3.6: the minimum of a cubic between, kept away from the ends
+    def zoom(low: Point[T], high: Point[T]) -> Point[T] | None:
+        """Close in on a point between; low has the smallest value so far among those that have fallen enough (algorithm 3.6)."""
+        while left > 0:
             step = _between(low, high)
             if step in (low.step, high.step):
                 break
-    return low if low is not start else None
+            point = at(step)
+            if accepted(point):
+                return point
+            if not fallen(point) or point.value >= low.value:
+                high = point
+            else:
+                if point.slope * (high.step - low.step) >= 0:
+                    high = low
+                low = point
+        return low if low is not start else None
+
+    before, step = start, first  # longer and longer steps until there must be a point between (algorithm 3.5)
+    while left > 0:
+        point = at(step)
+        if accepted(point):
+            return point
+        if not fallen(point) or (before is not start and point.value >= before.value):
+            return zoom(before, point)
+        if point.slope >= 0:
+            return zoom(point, before)
+        before, step = point, 4.0 * step
+    return before if before is not start else None
 
 
 def _between(low: Point[T], high: Point[T]) -> float:
