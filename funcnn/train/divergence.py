@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from funcnn import tree
 from funcnn.grad import loss_and_grad
 from funcnn.instrument import Seen, watch
-from funcnn.layer import Backward, Forward, Layer, Mode
+from funcnn.layer import Init, Layer, Mode
 from funcnn.losses.loss import Loss
 from funcnn.train.history import History
 from funcnn.train.record import Fit, Point
@@ -55,6 +56,7 @@ def diverged(
     step: int,
     history: History,
     best: Point[P, S] | None,
+    begin: Callable[[], tuple[Point[P, S], History, Point[P, S] | None, int]],
 ) -> DivergenceError[P, S]:
     """Return the error to raise.
 
@@ -68,12 +70,20 @@ def diverged(
         The last step with a finite loss.
     step : int
         From 0 on, within the epoch that follows the history.
+    begin : callable
+        Makes where training began.
     """
     path, story = find(model, loss, now, batch, before)
-    good = best or (now if before is None else before[0])
+    good, kept = now, "before it"
+    if best is not None:
+        good, kept = best, "of the best epoch"
+    elif before is not None:
+        good = before[0]
+    if not is_finite((good.params, good.state)):  # a loss that is finite of parameters that are not: broken unnoticed
+        good, kept = begin()[0], "of the beginning, since those before it were broken as well,"
     epoch = len(history) + 1
     message = (
-        f"training diverged in epoch {epoch}, step {step + 1}: {story}.  The parameters before it are kept in this error's"
+        f"training diverged in epoch {epoch}, step {step + 1}: {story}.  The parameters {kept} are kept in this error's"
         " fit.params (try a lower learning rate, fn.clip_by_global_norm, or scaled inputs)"
     )
     fit = Fit(good.params, good.state, good.opt_state, history, "diverged")
@@ -89,16 +99,17 @@ def find(
 ) -> tuple[str, str]:
     """Return the path and the description of the first value that is not finite."""
     broken = first_not_finite(now.params)
+    if broken is not None and before is not None and not is_finite(before[0].params):
+        return broken, f"the parameter {broken} holds {worst(now.params)} since an earlier step, which the loss did not show"
     if broken is not None and before is not None:  # the last update brought it in: was it given a gradient that is not finite?
-        point, (x, target, mode) = before
-        culprit = replay(model, loss, point, x, target, mode)
+        culprit = replay(model, loss, *before, backward=True)
         if culprit is not None:
             return culprit[0], f"{culprit[1]}, in the step before"
         return broken, f"the optimizer's update made the parameter {broken} {worst(now.params)} from finite gradients"
     if broken is not None:
         return broken, f"the parameter {broken} holds {worst(now.params)}"
     if batch is not None:
-        culprit = replay(model, loss, now, *batch)
+        culprit = replay(model, loss, now, batch, backward=False)
         if culprit is not None:
             return culprit
     return "loss", f"{loss.name} is not finite, though the network's output is"
@@ -108,28 +119,35 @@ class Found(Exception):  # noqa: N818  # not an error: the end of a search
     """Ends a replay at the layer that was looked for."""
 
 
-def replay(model: Layer[P, S, X, Y], loss: Loss[Y, T], point: Point[P, S], x: X, target: T, mode: Mode) -> tuple[str, str] | None:
+def replay(
+    model: Layer[P, S, X, Y], loss: Loss[Y, T], point: Point[P, S], batch: tuple[X, T, Mode], *, backward: bool
+) -> tuple[str, str] | None:
     """Run a step again and return (path, description) of the first layer whose result is not finite, or None."""
 
     def look(seen: Seen) -> None:
-        values: Any = seen.result
-        if isinstance(values, Forward):
-            checked, what = values.output, "output"
-        elif isinstance(values, Backward):
-            checked, what = (values.params, values._input), "gradient"
-        else:
+        if isinstance(seen.result, Init):
             return
+        if seen.phase == "backward" and not is_finite(seen.given):
+            raise Found("loss", f"{worst(seen.given)} first appeared in the gradient of {loss.name}")
+        values: Any = seen.result  # Any: results of layers of any types
+        checked = values.output if seen.phase == "forward" else (values.params, values._input)
         if not is_finite(checked):
             largest = max([float(np.abs(leaf).max()) for leaf in floats(seen.given) if leaf.size], default=0.0)
             raise Found(
                 seen.path,
-                f"{worst(checked)} first appeared in the {what} of {f'layer {seen.path} ' if seen.path else ''}{seen.layer.name}"
-                f" ({seen.phase} pass; what it was given is at most {largest:.3g} in size)",
+                f"{worst(checked)} first appeared in the {'output' if seen.phase == 'forward' else 'gradient'} of"
+                f" {f'layer {seen.path} ' if seen.path else ''}{seen.layer.name} ({seen.phase} pass; what it was given is at most"
+                f" {largest:.3g} in size)",
             )
 
+    x, target, mode = batch
+    watched = watch(look, model)
     try:
         with np.errstate(all="ignore"):
-            loss_and_grad(watch(look, model), loss)(point.params, point.state, x, target, mode)
+            if backward:
+                loss_and_grad(watched, loss)(point.params, point.state, x, target, mode)
+            else:
+                watched.forward(point.params, point.state, x, mode)
     except Found as found:
         path, story = found.args
         return path, story

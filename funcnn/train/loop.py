@@ -140,13 +140,12 @@ def fit(
     >>> bool(result.history.last["loss"] < 0.001), result.stopped
     (True, 'finished')
     """
-    job = prepare(
+    job, (now, history, best, peak) = prepare(
         model, loss, optimizer, x, y, key, epochs, batch_size, validation, metrics, params, state, opt_state, drop_last,
         early_stopping, callbacks, progress, resume, wrap, evaluate_at,
     )  # fmt: skip
     keep_memory()
     step = loss_and_grad(model, loss) if wrap is None else wrap(loss_and_grad(model, loss))
-    now, history, best, peak = job.start, job.history, job.best, job.peak  # peak: the epoch of the last improvement
     before = None  # the point and the batch of the last step with a finite loss
     stopped: Stopped = "finished"
     try:
@@ -163,17 +162,18 @@ def fit(
                     batch = x_batch, y_batch, Train(keys.child(number))
                     result = step(now.params, now.state, *batch)
                     if not isfinite(result.loss):
-                        raise diverged(model, loss, now, batch, before, number, history, best)
-                    updated = optimizer.update(now.params, result.grads, now.opt_state)
-                    before = now, batch
-                    now = Point(updated.params, result.state, updated.state)
+                        raise diverged(model, loss, now, batch, before, number, history, best, job.begin)
                     losses.append(float(result.loss))
                     if metrics:
                         outputs.append((result.output, y_batch))
+                    before = now, batch
+                    updated = optimizer.update(now.params, result.grads, now.opt_state)
+                    now = Point(updated.params, result.state, updated.state)
+                    del result, updated  # the gradients' memory is free for the next step
 
                 row = epoch_row(job, epoch + 1, now, losses, outputs, evaluate_at, started)
                 if not is_finite(now.params) or not all(isfinite(row[name]) for name in job.loss_columns):
-                    raise diverged(model, loss, now, job.validation_batch, before, job.steps - 1, history, best)
+                    raise diverged(model, loss, now, job.validation_batch, before, job.steps - 1, history, best, job.begin)
                 history, now = History((*history.rows, row)), told(optimizer, now, row, job.told)
                 if early_stopping is not None and early_stopping.improves(history, peak):
                     peak, best = epoch + 1, now if early_stopping.restore_best else None

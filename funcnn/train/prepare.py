@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 from attrs import frozen
@@ -43,6 +43,17 @@ _CHUNK = 2**20  # numbers of predictions for which targets are checked at a time
 _SAMPLE = 64  # rows that are predicted, at least, to try the loss and the metrics
 
 
+class Begin(NamedTuple, Generic[P, S]):
+    """Where training begins, or goes on."""
+
+    point: Point[P, S]
+    history: History
+    best: Point[P, S] | None
+    """The point of the last improvement, where early stopping gives it in the end."""
+    peak: int
+    """The epoch of the last improvement, 0 when there was none."""
+
+
 @frozen(eq=False)
 class Job(Generic[P, S, X, Y, T, M]):
     """What there is to do, all arguments being right."""
@@ -56,12 +67,8 @@ class Job(Generic[P, S, X, Y, T, M]):
     rows: int
     steps: int
     """Steps of an epoch."""
-    start: Point[P, S]
-    history: History
-    best: Point[P, S] | None
-    """The point of the last improvement, where early stopping gives it in the end."""
-    peak: int
-    """The epoch of the last improvement, 0 when there was none."""
+    begin: Callable[[], Begin[P, S]]
+    """Makes the beginning: made again when needed, so that nobody keeps parameters of the past."""
     told: str
     """The column that an optimizer is told which listens."""
     setting: Setting
@@ -74,7 +81,7 @@ class Job(Generic[P, S, X, Y, T, M]):
     @property
     def validation_batch(self) -> tuple[X, T, Mode] | None:
         """The validation set as one batch."""
-        return None if self.validation is None else (*self.validation, Eval())
+        return None if self.validation is None else (*self.validation, Eval(residuals=False))
 
 
 def prepare(
@@ -97,8 +104,8 @@ def prepare(
     progress: bool | None,
     resume: str | os.PathLike[str] | None,
     *options: object,
-) -> Job[P, S, X, Y, T, M]:
-    """Check the arguments of ``fit`` and return what there is to do."""
+) -> tuple[Job[P, S, X, Y, T, M], Begin[P, S]]:
+    """Check the arguments of ``fit`` and return what there is to do, and where to begin."""
     metrics = {} if metrics is None else metrics
     check_kinds(model, loss, optimizer, key, metrics, callbacks, early_stopping, drop_last, progress, options)
     check_count(epochs, "epochs")
@@ -120,16 +127,18 @@ def prepare(
     columns = tuple([prefix + name for prefix in ("", "val_")[: 1 if held_out is None else 2] for name in ("loss", *metrics)])
     check_monitor(early_stopping, columns)
     told = told_column(optimizer, columns)
-    start = starting_point(model, optimizer, x, y, key, params, state, opt_state, resume is not None)
-    for part_x, part_y, what in [(x, y, "")] + ([] if held_out is None else [(*held_out, "validation ")]):
-        rehearse(model, loss, metrics, start, part_x, part_y, batch_size, what)
     setting = Setting(key, batch_size, rows, drop_last, columns)
-    history, best = History(), None
-    if resume is not None:
-        start, history, best = resumed(resume, start, setting)
-    peak = 0 if early_stopping is None else early_stopping.best_epoch(history)
+
+    def begin() -> Begin[P, S]:
+        start = starting_point(model, optimizer, x, y, key, params, state, opt_state, resume is not None)
+        point, history, best = (start, History(), None) if resume is None else resumed(resume, start, setting)
+        return Begin(point, history, best, 0 if early_stopping is None else early_stopping.best_epoch(history))
+
+    beginning = begin()
+    for part_x, part_y, what in [(x, y, "")] + ([] if held_out is None else [(*held_out, "validation ")]):
+        rehearse(model, loss, metrics, beginning.point, part_x, part_y, batch_size, what)
     steps = batch_count(rows, batch_size, drop_last=drop_last)
-    return Job(model, loss, metrics, x, y, held_out, rows, steps, start, history, best, peak, told, setting)
+    return Job(model, loss, metrics, x, y, held_out, rows, steps, begin, told, setting), beginning
 
 
 def check_kinds(
