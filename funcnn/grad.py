@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
-from funcnn.layer import Eval, Layer, Mode, params_only
+from funcnn.layer import Eval, Layer, Memo, Mode, params_only
 from funcnn.losses.loss import Loss
+from funcnn.program.network import predictor, trainer
 from funcnn.typing import Scalar
 
 P = TypeVar("P")
@@ -22,6 +25,9 @@ T_in = TypeVar("T_in", contravariant=True)
 
 
 _PREDICT = Eval(residuals=False)
+
+OFTEN = 100
+"""How many calls it takes for a flat function to be written (:mod:`funcnn.program`), which costs some milliseconds a layer."""
 
 
 def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
@@ -48,6 +54,13 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     >>> fn.apply(model, start.params, start.state, np.zeros((1, 3)))
     array([[0., 0.]])
     """
+    memo = model.memo
+    if memo.function is not None:
+        output: Y = memo.function(params, state, x)
+        return output
+    memo.calls += 1
+    if memo.calls == OFTEN:
+        memo.function = _written(partial(predictor, model, _PREDICT))
     return model.forward(params, state, x, _PREDICT).output
 
 
@@ -101,7 +114,39 @@ def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunc
     >>> result.grads.bias.shape
     (1,)
     """
-    return partial(_loss_and_grad, model, loss)
+    return _LossAndGradOf(model, loss)
+
+
+@frozen
+class _LossAndGradOf(Generic[P, S, X, Y, T]):
+    """What :func:`loss_and_grad` returns: the rule below, and once it is called often, the flat function that does the same."""
+
+    model: Layer[P, S, X, Y]
+    loss: Loss[Y, T]
+    memo: Memo = field(init=False, eq=False, repr=False, factory=Memo)
+
+    def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> LossAndGrad[P, S, Y]:
+        memo = self.memo
+        if memo.function is not None:
+            result: LossAndGrad[P, S, Y] = memo.function(params, state, x, target, mode)
+            return result
+        memo.calls += 1
+        result = _loss_and_grad(self.model, self.loss, params, state, x, target, mode)
+        if memo.calls == OFTEN:  # after the call: it has shown that the arguments fit
+            plain = partial(_loss_and_grad, self.model, self.loss)
+            memo.function = _written(partial(trainer, self.model, self.loss, LossAndGrad, plain, params, target))
+        return result
+
+
+def _written(write: Callable[[], Callable[..., Any]]) -> Callable[..., Any] | None:
+    """Return the function that is written; None, and a warning, if that fails: then nothing is lost but speed."""
+    try:
+        return write()
+    except Exception as error:
+        warnings.warn(
+            f"no flat function could be written, the layers are called instead: {error!r}", RuntimeWarning, stacklevel=3
+        )
+        return None
 
 
 def _loss_and_grad(

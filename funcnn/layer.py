@@ -129,6 +129,19 @@ def _takes_input_grad(layer: AnyLayer) -> bool:
     return "input_grad" in inspect.signature(layer.backward).parameters
 
 
+class Memo:
+    """A place for a function that is worked out once: copies and pickles of it are empty."""
+
+    __slots__ = ("calls", "function")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.function: Callable[..., Any] | None = None  # Any: of the types of its layer
+
+    def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
+        return Memo, ()
+
+
 @frozen
 class Layer(Generic[P, S, X, Y]):
     """A layer: a name and pure functions.  Make one with :func:`layer`, compose them with ``>>``.
@@ -162,6 +175,8 @@ class Layer(Generic[P, S, X, Y]):
 
     selective: bool = field(init=False, eq=False, repr=False, default=Factory(_takes_input_grad, takes_self=True))
     """Whether backward takes ``input_grad=False``: worked out from its signature."""
+    memo: Memo = field(init=False, eq=False, repr=False, factory=Memo)
+    """What :func:`funcnn.apply` runs in place of forward, once it is worked out."""
 
     def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
         """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""
@@ -275,6 +290,16 @@ def chain(layers: tuple[AnyLayer, ...], kind: type[AnyLayer] = Layer) -> AnyLaye
     )
 
 
+def chain_parts(layer: AnyLayer) -> tuple[AnyLayer, ...]:
+    """Return the layers of a chain; of any other layer, or a chain of which a function was replaced, nothing."""
+    made = [
+        function.args[0]
+        for function, own in ((layer.forward, _chain_forward), (layer.backward, _chain_backward))
+        if isinstance(function, partial) and function.func is own and len(function.args) == 1 and not function.keywords
+    ]
+    return made[0] if len(made) == 2 and made[0] is made[1] else ()
+
+
 def params_only(layer: Layer[P, S, X, Y], params: P, residuals: Residuals, doutput: Y) -> Backward[P, X]:
     """Call a layer's backward without the cotangent of the input, where it can leave that out."""
     if layer.selective:
@@ -299,9 +324,8 @@ def _chain_init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Ini
 def _chain_forward(
     layers: tuple[AnyLayer, ...], params: tuple[object, ...], state: tuple[object, ...], x: object, mode: Mode
 ) -> Forward[object, tuple[object, ...], tuple[Residuals, ...]]:
-    for what, got in (("parameters", params), ("states", state)):
-        if type(got) is not tuple or len(got) != len(layers):
-            raise ValueError(f"a chain of {len(layers)} layers takes a tuple of as many {what}, got {describe(got)}")
+    if type(params) is not tuple or len(params) != len(layers) or type(state) is not tuple or len(state) != len(layers):
+        refuse_parts(len(layers), params, state)
     keep = isinstance(mode, Train) or mode.residuals
     states, residuals, index = [], [], 0
     try:
@@ -316,6 +340,12 @@ def _chain_forward(
         add_step(error, index, layers[index].name, x)
         raise
     return Forward(x, tuple(states), tuple(residuals))
+
+
+def refuse_parts(count: int, params: object, state: object) -> None:
+    """Raise because the parameters or the state are not a tuple with one entry for each layer of a chain."""
+    what, got = ("states", state) if type(params) is tuple and len(params) == count else ("parameters", params)
+    raise ValueError(f"a chain of {count} layers takes a tuple of as many {what}, got {describe(got)}")
 
 
 def _chain_backward(

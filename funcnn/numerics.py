@@ -31,7 +31,7 @@ def project(x: Array, weight: Array) -> Array:
 
 
 def row(bias: Array, y: Array) -> Array:
-    """Return a bias (O,) as it is added to y (..., O): where y is one row, or has one column, in a shape that spares NumPy to broadcast."""
+    """Return a bias (O,) to be added to y (..., O), in a shape that needs no broadcasting if y has one row or one column."""
     if bias.size == y.size:
         return bias.reshape(y.shape)
     return bias.reshape(()) if bias.size == 1 else bias
@@ -69,29 +69,34 @@ def absolute(x: Array) -> Array:
 
 def positive_part(x: Array) -> Array:
     """Return ``np.maximum(x, 0)``."""
-    return _beside_zero(np.maximum, x)
+    return _beside(0, np.maximum, x)
 
 
 def negative_part(x: Array) -> Array:
     """Return ``np.minimum(x, 0)``."""
-    return _beside_zero(np.minimum, x)
+    return _beside(0, np.minimum, x)
 
 
-def _beside_zero(choose: np.ufunc, x: Array) -> Array:
-    """Return ``choose(x, 0)``: where rows are long, against a row of zeros, three times faster than against a number."""
+def at_most(limit: float, x: Array) -> Array:
+    """Return ``np.minimum(x, limit)``."""
+    return _beside(limit, np.minimum, x)
+
+
+def _beside(limit: float, choose: np.ufunc, x: Array) -> Array:
+    """Return ``choose(x, limit)``: where rows are long, against a row of limits, three times faster than against a number."""
     if x.size >= 2048:
         flat = examples(x)
         if flat.shape[1] >= 32:
-            chosen: Array = choose(flat, zeros(flat.shape[1], x.dtype))
+            chosen: Array = choose(flat, filled(flat.shape[1], limit, x.dtype))
             return chosen.reshape(x.shape)
-    small: Array = choose(x, constant(0, x.dtype))
+    small: Array = choose(x, constant(limit, x.dtype))
     return small
 
 
 @lru_cache(maxsize=16)
-def zeros(count: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return a read-only vector of zeros: the same one every time."""
-    vector = np.zeros(count, dtype)
+def filled(count: int, value: float, dtype: np.dtype[np.floating]) -> Array:
+    """Return a read-only vector of one value: the same one every time."""
+    vector = np.full(count, value, dtype)
     vector.setflags(write=False)
     return vector
 

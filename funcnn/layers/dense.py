@@ -22,7 +22,7 @@ from funcnn.errors import check_count, check_features
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
-from funcnn.numerics import project, rows, sum_rows
+from funcnn.numerics import project, row, rows, sum_rows
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -42,6 +42,8 @@ class DenseResiduals:
 
 
 def init(features: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape) -> Init[DenseParams, Empty]:
+    if not in_shape:
+        raise ValueError("dense takes examples with a features axis, got in_shape ()")
     weight = weight_init(key.child(0), (in_shape[-1], features))
     bias = bias_init(key.child(1), (features,))
     return Init(DenseParams(weight, bias), (), (*in_shape[:-1], features))
@@ -50,7 +52,7 @@ def init(features: int, weight_init: Initializer, bias_init: Initializer, key: K
 def forward(params: DenseParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, DenseResiduals]:
     check_features(x, params.weight)
     y = project(x, params.weight)
-    y += params.bias
+    y += row(params.bias, y)
     return Forward(y, state, DenseResiduals(x))
 
 

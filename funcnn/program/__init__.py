@@ -1,0 +1,12 @@
+"""The form in which a network runs when it is called often: one flat function, made of the layers' own source.
+
+On small networks most of the time goes into calling layers, and into the records that they return.  These modules write, from a
+network, the function that a person would write who had no layers: the statements of each ``forward``, then those of each
+``backward``, with local names made unique, hyper-parameters bound, and records left out that only carry values from one function
+to the next.  It is the same source, hence the same operations in the same order: results are equal to the last bit, and errors
+carry the same notes.
+
+- ``source`` finds the syntax of a function that exists;
+- ``writer`` writes the bodies of functions into one another;
+- ``network`` knows what is to be written for chains, losses and gradients.
+"""

@@ -1,0 +1,277 @@
+"""What is written for a network: its prediction, and its loss with the gradient.
+
+The rules are those of :func:`funcnn.layer.chain` and of :func:`funcnn.loss_and_grad`, and that is where to read them.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import add_step
+from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, chain_parts, refuse_parts
+from funcnn.losses.loss import Loss, LossForward
+from funcnn.program.writer import CallInstead, Place, Record, Writer, expression, load
+
+Steps: TypeAlias = tuple[tuple[int, str], ...]
+Function: TypeAlias = Callable[..., Any]  # Any: networks of all types are written
+
+_NUMBERS = count()  # for the names of the functions in tracebacks, nothing else
+
+
+@frozen(eq=False)
+class Passed:
+    """A layer whose forward is written: where its parameters, output, state and residuals are."""
+
+    params: ast.expr
+    output: ast.Name
+    state: ast.expr
+    residuals: ast.expr | tuple[Passed, ...]  # one for each layer of a chain
+
+
+def predictor(model: AnyLayer, mode: Mode) -> Function:
+    """Return ``(params, state, x) -> output`` of a network, in a mode that is known."""
+    writer = Writer()
+    passed = forward(writer, model, load("params"), load("state"), load("x"), writer.constant(mode, "mode"), ())
+    writer.emit(ast.Return(passed.output))
+    return finish(writer, f"apply {model.name}", ("params", "state", "x"))
+
+
+def trainer(model: AnyLayer, loss: Loss[Any, Any], result: type, plain: Function, params: object, target: object) -> Function:
+    """Return ``(params, state, x, target, mode) -> result(loss, grads, state, output)``, in training.
+
+    Written for parameters and targets such as these.  In another mode, and for other arguments, the function calls ``plain``.
+    """
+    writer = Writer()
+    arguments = ("params", "state", "x", "target", "mode")
+    otherwise = ast.Return(ast.Call(writer.constant(plain, "plain"), [load(name) for name in arguments], []))
+    tests = [f"type(mode) is not {named(writer, Train)}", f"type(target) is not {named(writer, type(target))}"]
+    writer.types.update(mode=Train, target=type(target))
+    if type(target) is np.ndarray:
+        tests.append(f"target.dtype is not {named(writer, target.dtype)}")
+        writer.facts["target.dtype"] = target.dtype
+    writer.emit(ast.If(expression(" or ".join(tests)), [otherwise], []))
+    passed = forward(writer, model, load("params"), load("state"), load("x"), load("mode"), ())
+    value, doutput = scored(writer, loss, passed.output, load("target"))
+    grads = params_only(writer, model, passed, doutput, params, otherwise, ())
+    writer.emit(ast.Return(ast.Call(writer.constant(result), [value, grads, passed.state, passed.output], [])))
+    return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments)
+
+
+def named(writer: Writer, value: object) -> str:
+    """Return the name of a value that is known."""
+    return ast.unparse(writer.constant(value))
+
+
+def record(writer: Writer, function: object, args: list[ast.expr], kind: type) -> Record:
+    """Write the body of a function that returns a record of this kind, and return that; or raise CallInstead."""
+    made = writer.made(writer.inline(function, args, {}))
+    if not isinstance(made, Record) or made.kind is not kind:
+        raise CallInstead
+    return made
+
+
+def called(writer: Writer, function: object, hint: str, args: list[ast.expr], parts: tuple[str, ...]) -> list[ast.Name]:
+    """Write the call of a function that returns a record, and return variables of its parts."""
+    step = writer.local("step", ast.Call(writer.constant(function, hint), args, []))
+    return [writer.local(part, ast.Attribute(step, part, ast.Load())) for part in parts]
+
+
+# ----------------------------------------------------------------------------------------------------------------- forward
+
+
+def forward(
+    writer: Writer, layer: AnyLayer, params: ast.expr, state: ast.expr, x: ast.expr, mode: ast.expr, steps: Steps
+) -> Passed:
+    """Write a layer's forward."""
+    layers = chain_parts(layer)
+    if layers:
+        return chain_forward(writer, layers, params, state, x, mode, steps)
+    args = [params, state, x, mode]
+    made = writer.attempt(lambda: record(writer, layer.forward, args, Forward))
+    if made is not None:
+        return Passed(params, writer.local("y", made.parts["output"]), made.parts["state"], made.parts["residuals"])
+    return Passed(params, *called(writer, layer.forward, "forward", args, ("output", "state", "residuals")))
+
+
+def chain_forward(
+    writer: Writer,
+    layers: tuple[AnyLayer, ...],
+    params: ast.expr,
+    state: ast.expr,
+    x: ast.expr,
+    mode: ast.expr,
+    steps: Steps,
+) -> Passed:
+    """Write the forward of layers, first to last."""
+    size, p, s = len(layers), ast.unparse(params), ast.unparse(state)
+    test = f"type({p}) is not tuple or len({p}) != {size} or type({s}) is not tuple or len({s}) != {size}"
+    refuse = f"{named(writer, refuse_parts)}({size}, {p}, {s})"
+    writer.emit(ast.If(expression(test), [ast.Expr(expression(refuse))], []))
+    own_params, own_states = ([writer.fresh(hint) for _ in layers] for hint in "ps")
+    for names, whole in ((own_params, params), (own_states, state)):
+        writer.emit(ast.Assign([ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())], whole))
+    passed: list[Passed] = []
+    for index, layer in enumerate(layers):
+        inner = ((index, layer.name), *steps)
+        given = writer.local("x", x)
+        writer.enter(Place(inner, given.id))
+        own_mode = mode
+        if layer.random and writer.types.get(ast.unparse(mode)) is Train:
+            child = expression(f"{named(writer, Train)}({ast.unparse(mode)}.key.child({index}))")
+            own_mode = writer.assign(writer.fresh("mode"), child)
+            writer.types[own_mode.id] = Train
+        passed.append(forward(writer, layer, load(own_params[index]), load(own_states[index]), given, own_mode, inner))
+        writer.leave()
+        x = passed[-1].output
+    states = ast.Tuple([one.state for one in passed], ast.Load())
+    return Passed(params, passed[-1].output, states, tuple(passed))
+
+
+# -------------------------------------------------------------------------------------------------------------------- loss
+
+
+def scored(writer: Writer, loss: Loss[Any, Any], prediction: ast.expr, target: ast.expr) -> tuple[ast.expr, ast.Name]:
+    """Write a loss's forward and backward, and return its value and the cotangent of the prediction."""
+    args = [prediction, target]
+    made = writer.attempt(lambda: record(writer, loss.forward, args, LossForward))
+    value: ast.expr
+    residuals: ast.expr
+    if made is not None:
+        value, residuals = made.parts["value"], made.parts["residuals"]
+    else:
+        value, residuals = called(writer, loss.forward, "loss_forward", args, ("value", "residuals"))
+    pulled = writer.attempt(lambda: writer.inline(loss.backward, [residuals], {}))
+    return value, writer.local("dy", pulled or ast.Call(writer.constant(loss.backward, "loss_backward"), [residuals], []))
+
+
+# ---------------------------------------------------------------------------------------------------------------- backward
+
+
+def backward(
+    writer: Writer, layer: AnyLayer, passed: Passed, doutput: ast.expr, steps: Steps, *, input_grad: bool = True
+) -> tuple[ast.expr, ast.expr]:
+    """Write a layer's backward, and return the gradient of its parameters and the cotangent of its input."""
+    residuals = passed.residuals
+    if isinstance(residuals, tuple):
+        grads: list[ast.expr] = []
+        for index, (part, own) in reversed(list(enumerate(zip(chain_parts(layer), residuals, strict=True)))):
+            inner = ((index, part.name), *steps)
+            given = writer.local("dy", doutput)
+            writer.enter(Place(inner, given.id))
+            gradient, doutput = backward(writer, part, own, given, inner)
+            writer.leave()
+            grads.insert(0, gradient)
+        return ast.Tuple(grads, ast.Load()), doutput
+    function = layer.backward if input_grad or not layer.selective else partial(cast(Function, layer.backward), input_grad=False)
+    args = [passed.params, residuals, doutput]
+    made = writer.attempt(lambda: record(writer, function, args, Backward))
+    if made is not None:
+        return made.parts["params"], writer.local("dx", made.parts["_input"]) if input_grad else doutput
+    gradient, dx = called(writer, function, "backward", args, ("params", "_input"))
+    return gradient, dx
+
+
+def params_only(
+    writer: Writer, layer: AnyLayer, passed: Passed, doutput: ast.expr, params: object, otherwise: ast.stmt, steps: Steps
+) -> ast.expr:
+    """Write a layer's backward without the cotangent of its input, and return the gradient of its parameters."""
+    residuals = passed.residuals
+    if not isinstance(residuals, tuple) or not isinstance(params, tuple):
+        return backward(writer, layer, passed, doutput, steps, input_grad=False)[0]
+    first = 0  # the first layer whose backward is needed: those before it have no parameters
+    while first < len(params) and type(params[first]) is tuple and not params[first]:
+        first += 1
+    if first:
+        names = [ast.unparse(part.params) for part in residuals[:first]]
+        writer.emit(ast.If(expression(" or ".join(f"type({p}) is not tuple or {p}" for p in names)), [otherwise], []))
+    grads = [part.params for part in residuals]
+    layers = chain_parts(layer)
+    for index in range(len(layers) - 1, first - 1, -1):
+        inner = ((index, layers[index].name), *steps)
+        given = writer.local("dy", doutput)
+        writer.enter(Place(inner, given.id))
+        if index > first:
+            grads[index], doutput = backward(writer, layers[index], residuals[index], given, inner)
+        else:
+            grads[index] = params_only(writer, layers[index], residuals[index], given, params[index], otherwise, inner)
+        writer.leave()
+    return ast.Tuple(grads, ast.Load())
+
+
+# ------------------------------------------------------------------------------------------------------------ the function
+
+
+def finish(writer: Writer, title: str, arguments: tuple[str, ...]) -> Function:
+    """Return the function of what was written."""
+    filename = f"<{title} {next(_NUMBERS)}>"
+    places: dict[int, Place] = {}
+    lines: list[ast.stmt] = []
+    statements = forgetting(writer.statements)
+    for statement, place in statements:
+        for part in with_inner(statement):  # the outer ones first
+            lines.append(part)
+            for node in ast.walk(part):
+                if isinstance(node, (ast.stmt, ast.expr, ast.keyword)):  # what is compiled has a line
+                    node.lineno = node.end_lineno = len(lines)
+                    node.col_offset = node.end_col_offset = 0
+            if place is not None:
+                places[len(lines)] = place
+    module = ast.parse(f"def run({', '.join(arguments)}):\n try: pass\n except Exception as error: note(error); raise")
+    match module.body:
+        case [ast.FunctionDef(body=[ast.Try() as attempt])]:
+            attempt.body = [statement for statement, _ in statements]
+    namespace: dict[str, Any] = {**writer.values, "note": partial(note, places, filename, lines)}
+    exec(compile(module, filename, "exec"), namespace)
+    function: Function = namespace["run"]
+    return function
+
+
+def with_inner(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield a statement and those inside it."""
+    yield statement
+    if isinstance(statement, ast.If):
+        for inner in (*statement.body, *statement.orelse):
+            yield from with_inner(inner)
+
+
+def forgetting(statements: list[tuple[ast.stmt, Place | None]]) -> list[tuple[ast.stmt, Place | None]]:
+    """Return the statements with variables deleted after their last use: no array lives longer than in calls of layers."""
+    made: set[str] = set()
+    last: dict[str, int] = {}
+    for index, (statement, place) in enumerate(statements):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name):
+                last[node.id] = index
+                if isinstance(node.ctx, ast.Store) and isinstance(statement, ast.Assign):
+                    made.add(node.id)
+        if place is not None:
+            last[place.given] = index
+    ends: dict[int, list[str]] = {}
+    for name in sorted(made):
+        ends.setdefault(last[name], []).append(name)
+    result = []
+    for index, (statement, place) in enumerate(statements):
+        result.append((statement, place))
+        if index in ends and not isinstance(statement, ast.Return):
+            result.append((ast.Delete([ast.Name(name, ast.Del()) for name in ends[index]]), place))
+    return result
+
+
+def note(places: dict[int, Place], filename: str, lines: list[ast.stmt], error: Exception) -> None:
+    """Give an error the note of the layer where it happened, and its traceback the lines of the function."""
+    text = [ast.unparse(line).splitlines()[0] + "\n" for line in lines]
+    linecache.cache[filename] = (0, None, text, filename)
+    trace = error.__traceback__
+    if trace is not None and trace.tb_lineno in places:
+        place = places[trace.tb_lineno]
+        given = trace.tb_frame.f_locals.get(place.given)
+        for index, name in place.steps:
+            add_step(error, index, name, given)

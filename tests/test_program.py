@@ -1,0 +1,399 @@
+"""The flat functions that run in place of a network: equal to the plain rule to the last bit, errors and all."""
+
+import pickle
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn import grad
+from funcnn.grad import LossAndGrad, _loss_and_grad
+from funcnn.instrument import watch
+from funcnn.layer import AnyLayer
+from funcnn.program.network import predictor, trainer
+from funcnn.program.source import read
+from funcnn.program.writer import Writer
+from tests.cases import LAYERS, LOSSES, LayerCase, LossCase
+
+TRAIN = fn.Train(fn.Key(5))
+PREDICT = fn.Eval(residuals=False)
+
+
+def weighed(prediction: Any, target: Any) -> fn.LossForward[Any]:
+    """Return the sum of a prediction's products with a target of its structure: a loss for every output."""
+    leaves = zip(fn.tree.leaves(prediction), fn.tree.leaves(target), strict=True)
+    return fn.LossForward(np.float64(sum((p * t).sum() for p, t in leaves)), target)
+
+
+def weights(residuals: Any) -> Any:
+    return residuals
+
+
+WEIGHED: fn.Loss[Any, Any] = fn.define_loss("weighed", weighed, weights)
+
+
+def cosines(output: Any) -> Any:
+    """Return some target like an output."""
+    return fn.tree.map(lambda leaf: np.cos(leaf) if leaf.dtype.kind == "f" else leaf, output)
+
+
+def plain(model: AnyLayer, loss: fn.Loss[Any, Any]) -> Callable[..., LossAndGrad[Any, Any, Any]]:
+    return partial(_loss_and_grad, model, loss)
+
+
+def flat(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, target: Any) -> Callable[..., LossAndGrad[Any, Any, Any]]:
+    return trainer(model, loss, LossAndGrad, plain(model, loss), params, target)
+
+
+def assert_equal(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, state: Any, x: Any, target: Any) -> None:
+    """Raise unless plain and flat functions give the same bits."""
+    expected = plain(model, loss)(params, state, x, target, TRAIN)
+    got = flat(model, loss, params, target)(params, state, x, target, TRAIN)
+    assert np.asarray(got.loss).tobytes() == np.asarray(expected.loss).tobytes()
+    assert type(got.loss) is type(expected.loss)
+    for part in ("grads", "state", "output"):
+        assert fn.tree.same(getattr(expected, part), getattr(got, part)), part
+    output = predictor(model, PREDICT)(params, state, x)
+    assert fn.tree.same(model.forward(params, state, x, PREDICT).output, output)
+
+
+def called(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, target: Any) -> list[str]:
+    """Return the names of the forward, backward and loss functions that the flat function calls instead of containing them."""
+    names = flat(model, loss, params, target).__code__.co_names
+    return sorted({name.rpartition("_")[0] for name in names} & {"forward", "backward", "loss_forward", "loss_backward"})
+
+
+CASES = [pytest.param(case, id=f"{name} {case.label}".strip()) for name, cases in LAYERS.items() for case in cases]
+LOSS_CASES = [pytest.param(case, id=f"{name} {case.label}".strip()) for name, cases in LOSSES.items() for case in cases]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_layer(case: LayerCase) -> None:
+    layer, x = case.make(), case.x()
+    start = layer.init(fn.Key(1), case.shape)
+    target = cosines(layer.forward(start.params, start.state, x, TRAIN).output)
+    assert_equal(layer, WEIGHED, start.params, start.state, x, target)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_layer_in_chains(case: LayerCase) -> None:
+    x = case.x()
+    if not isinstance(x, np.ndarray):
+        return
+    inner = fn.serial(case.make())
+    model: AnyLayer = fn.serial(fn.serial(fn.identity(), fn.dropout(0.0)), inner)
+    start = model.init(fn.Key(1), case.shape)
+    target = cosines(model.forward(start.params, start.state, x, TRAIN).output)
+    assert_equal(model, WEIGHED, start.params, start.state, x, target)
+    if x.dtype.kind == "f":  # behind a layer with parameters the gradient goes through
+        model = fn.serial(fn.serial(fn.linear(case.shape[-1]), fn.identity()), inner)
+        start = model.init(fn.Key(1), case.shape)
+        target = cosines(model.forward(start.params, start.state, x, TRAIN).output)
+        assert_equal(model, WEIGHED, start.params, start.state, x, target)
+
+
+@pytest.mark.parametrize("case", LOSS_CASES)
+def test_loss(case: LossCase) -> None:
+    prediction, target = case.draw(np.random.default_rng(2), case.batch)
+    model: AnyLayer = fn.identity()
+    if isinstance(prediction, np.ndarray):
+        assert_equal(model, case.make(), (), (), prediction, target)
+
+
+# ------------------------------------------------------------------------------------------------------ what is in them
+
+
+def network() -> tuple[AnyLayer, Any, Any, Any, Any]:
+    """Return a network, its parameters and state, an input and labels."""
+    model = fn.dense(5) >> fn.relu() >> fn.dense(3)
+    start = model.init(fn.Key(0), (4,))
+    generator = np.random.default_rng(0)
+    return model, start.params, start.state, generator.normal(size=(6, 4)), generator.integers(0, 3, 6)
+
+
+def test_common_networks_are_written_out() -> None:
+    model, params, _, _, labels = network()
+    assert called(model, fn.softmax_cross_entropy(), params, labels) == []
+    for layer in (fn.tanh(), fn.sigmoid(), fn.gelu(), fn.identity(), fn.leaky_relu()):
+        other = fn.dense(5) >> layer >> fn.dense(3)
+        assert called(other, fn.mean_squared_error(), other.init(fn.Key(0), (4,)).params, np.zeros((6, 3))) == []
+
+
+def test_nothing_is_written_for_what_is_not_needed() -> None:
+    model = fn.flatten() >> fn.dense(2)
+    start = model.init(fn.Key(0), (2, 3))
+    run = flat(model, WEIGHED, start.params, np.ones((1, 2)))
+    names = run.__code__.co_names
+    assert sum(name.startswith("reshape") for name in names) == 1  # forward alone
+    other = (fn.linear(1).init(fn.Key(0), (3,)).params, start.params[1])
+    x = np.ones((1, 2, 3))
+    expected = plain(model, WEIGHED)(other, start.state, x, np.ones((1, 2)), TRAIN)
+    assert fn.tree.same(expected.grads, run(other, start.state, x, np.ones((1, 2)), TRAIN).grads)
+
+
+def test_other_modes_and_targets_take_the_plain_way() -> None:
+    model, params, state, x, labels = network()
+    loss = fn.softmax_cross_entropy()
+    run = flat(model, loss, params, labels)
+    probabilities = np.eye(3)[labels]
+    targets: tuple[Any, ...] = (labels.astype(np.int32), probabilities, fn.Weighted(labels, np.arange(6.0)), labels.tolist())
+    for mode in (fn.Eval(), TRAIN):
+        for target in targets[:3]:
+            expected = plain(model, loss)(params, state, x, target, mode)
+            assert fn.tree.same(expected.grads, run(params, state, x, target, mode).grads)
+    with pytest.raises(TypeError, match="expected integer labels"):
+        run(params, state, x, targets[3], TRAIN)
+
+
+def test_random_layers_draw_the_same() -> None:
+    model = fn.serial(fn.serial(fn.dropout(0.5), fn.dense(4), fn.dropout(0.5)), fn.dense(2), fn.dropout(0.3))
+    start = model.init(fn.Key(0), (3,))
+    assert_equal(model, WEIGHED, start.params, start.state, np.ones((5, 3)), np.ones((5, 2)))
+
+
+def test_no_array_lives_longer_than_it_is_needed() -> None:
+    alive: list[int] = []
+    made: list[Any] = []
+
+    def look(seen: Any) -> None:
+        import weakref
+
+        if seen.phase == "forward":
+            made.append(weakref.ref(seen.result.output))
+        alive.append(sum(one() is not None for one in made))
+
+    layers = [watch(look, fn.define_layer("free", free_init, free_forward, free_backward)) for _ in range(6)]
+    model: AnyLayer = fn.serial(*layers)
+    predictor(model, PREDICT)((((),) * 6), (((),) * 6), np.ones((1, 1)))
+    assert max(alive) <= 2
+
+
+def free_init(key: fn.Key, in_shape: Any) -> fn.Init[Any, Any]:
+    return fn.Init((), (), in_shape)
+
+
+def free_forward(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    return fn.Forward(x + 1, state, ())
+
+
+def free_backward(params: Any, residuals: Any, dy: Any) -> fn.Backward[Any, Any]:
+    return fn.Backward((), dy)
+
+
+# --------------------------------------------------------------------------------------------- shapes that functions have
+
+
+@attrs.frozen(eq=False)
+class Kept:
+    first: Any
+    second: Any
+
+
+def init(key: fn.Key, in_shape: Any) -> fn.Init[Any, Any]:
+    return fn.Init((), (), in_shape)
+
+
+def swapping(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    a, b = x, 2 * x
+    kept = Kept(a, b)  # holds what a and b are now
+    a, b = b, a
+    a = a + 1
+    x = a * b
+    return fn.Forward(x, state, kept)
+
+
+def swapped(params: Any, residuals: Kept, dy: Any) -> fn.Backward[Any, Any]:
+    return fn.Backward((), dy * (2 * residuals.second + 1) + 0 * residuals.first)
+
+
+def looping(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    for _ in range(3):
+        x = x * 2
+    return fn.Forward(x, state, Kept(second=1.0, first=x))
+
+
+def passing_on(params: Any, residuals: Kept, dy: Any) -> fn.Backward[Any, Any]:
+    return fn.Backward((), 8 * dy * both(residuals) / both(residuals))
+
+
+def both(kept: Kept) -> Any:
+    if kept.second > 5:
+        return None
+    return kept.first + kept.second
+
+
+def branching(params: Any, state: Any, x: Any, mode: fn.Mode, *, scale: float = 3.0) -> fn.Forward[Any, Any, Any]:
+    if x.sum() > 0:  # noqa: SIM108 - the shape of function that is tested
+        y = scale * x
+    else:
+        y = -scale * x
+    assert_nothing(y)
+    return fn.Forward(output=y, residuals=Kept(x, y), state=state)
+
+
+def branched(params: Any, residuals: Kept, dy: Any) -> fn.Backward[Any, Any]:
+    sign = np.sign(residuals.first.sum())
+    if sign > 0:
+        return fn.Backward((), 3 * dy)
+    return fn.Backward((), -3 * dy)
+
+
+def assert_nothing(y: Any) -> None:
+    if y is None:
+        raise ValueError
+    if y.ndim > 9:
+        raise ValueError("nine")
+
+
+def test_functions_of_all_shapes() -> None:
+    pairs: tuple[tuple[Any, Any], ...] = ((swapping, swapped), (looping, passing_on), (branching, branched))
+    closed = 2.0
+    pairs += ((lambda p, s, x, m: fn.Forward(closed * x, s, ()), lambda p, r, dy: fn.Backward((), closed * dy)),)
+    for x in (np.ones((2, 3)), -np.ones((2, 3))):
+        for forward, backward in pairs:
+            layer = fn.define_layer("odd", init, forward, backward, random=False)
+            model: AnyLayer = fn.serial(fn.dense(3), layer, layer)
+            start = model.init(fn.Key(3), (3,))
+            assert_equal(model, WEIGHED, start.params, start.state, x, np.full((2, 3), 0.7))
+
+
+def test_a_function_with_its_own_defaults_and_keywords() -> None:
+    layer: AnyLayer = fn.define_layer("odd", init, partial(branching, scale=5.0), partial(branched), random=False)
+    x = np.ones((2, 3))
+    assert (predictor(layer, PREDICT)((), (), x) == 5 * x).all()
+    assert_equal(layer, WEIGHED, (), (), x, x)
+
+
+def test_a_source_that_is_no_longer_that_of_the_function_is_not_used() -> None:
+    namespace: dict[str, Any] = {}
+    exec(compile("def f(x):\n    return x + 1\n", __file__, "exec"), namespace)  # says that it stands in this file
+    assert read(namespace["f"]) is None
+    assert read(swapping) is not None
+    assert read(len) is None
+
+
+def test_a_writer_takes_back_what_it_cannot_finish() -> None:
+    writer = Writer()
+    argument = writer.constant(np.ones(1))
+    assert writer.attempt(lambda: writer.inline(looping, [argument] * 4, {})) is None
+    assert writer.statements == []
+
+
+# ----------------------------------------------------------------------------------------------------------------- errors
+
+
+def failing(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    y = x[:, :2]
+    if y.ndim == 2:
+        raise ValueError("no reason")
+    return fn.Forward(y, state, ())
+
+
+def failing_backward(params: Any, residuals: Any, dy: Any) -> fn.Backward[Any, Any]:
+    dx = dy + dy
+    raise ValueError(f"{dx.shape} either")
+
+
+FAILING = fn.define_layer("failing", init, failing, failing_backward, random=False)
+FAILING_BACKWARD = fn.define_layer("failing", init, free_forward, failing_backward, random=False)
+
+
+def raised(function: Callable[[], Any]) -> tuple[type, str, list[str]]:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        function()
+    return caught.type, str(caught.value), getattr(caught.value, "__notes__", [])
+
+
+@pytest.mark.parametrize("failing_layer", [FAILING, FAILING_BACKWARD], ids=["forward", "backward"])
+def test_errors_carry_the_same_notes(failing_layer: AnyLayer) -> None:
+    model: AnyLayer = fn.serial(fn.dense(3), fn.serial(fn.relu(), fn.serial(failing_layer), fn.relu()))
+    start = model.init(fn.Key(0), (3,))
+    arguments = (start.params, start.state, np.ones((2, 3)), np.ones((2, 3)), TRAIN)
+    expected = raised(lambda: plain(model, WEIGHED)(*arguments))
+    assert raised(lambda: flat(model, WEIGHED, start.params, arguments[3])(*arguments)) == expected
+    assert "[1][1][0] failing" in expected[2][0]
+
+
+def test_wrong_inputs_give_the_same_errors() -> None:
+    model, params, state, x, labels = network()
+    loss = fn.softmax_cross_entropy()
+    run, predict = flat(model, loss, params, labels), predictor(model, PREDICT)
+    inputs: tuple[Any, ...] = (x[:, :3], x[0], x.astype(int), x.tolist(), x.astype(np.longdouble), x[:5])
+    for wrong in inputs:
+        expected = raised(lambda x=wrong: plain(model, loss)(params, state, x, labels, TRAIN))  # type: ignore[misc]
+        assert raised(lambda x=wrong: run(params, state, x, labels, TRAIN)) == expected  # type: ignore[misc]
+        if wrong is not inputs[-1]:
+            expected = raised(lambda x=wrong: model.forward(params, state, x, PREDICT))  # type: ignore[misc]
+            assert raised(lambda x=wrong: predict(params, state, x)) == expected  # type: ignore[misc]
+    parts: tuple[tuple[Any, Any], ...] = ((params[:2], state), (params, state[:2]), (list(params), state), (params[0], state))
+    for one, other in parts:
+        expected = raised(lambda p=one, s=other: plain(model, loss)(p, s, x, labels, TRAIN))  # type: ignore[misc]
+        assert raised(lambda p=one, s=other: run(p, s, x, labels, TRAIN)) == expected  # type: ignore[misc]
+
+
+def test_a_traceback_shows_the_line() -> None:
+    model: AnyLayer = fn.serial(fn.dense(3), FAILING)
+    start = model.init(fn.Key(0), (3,))
+    with pytest.raises(ValueError, match="no reason") as caught:
+        predictor(model, PREDICT)(start.params, start.state, np.ones((2, 3)))
+    assert "raise ValueError('no reason')" in "".join(traceback.format_exception(caught.value)).replace('"', "'")
+
+
+# ------------------------------------------------------------------------------------------- when they are written, and kept
+
+
+def test_a_function_that_is_called_often_gives_the_same_before_and_after() -> None:
+    model, params, state, x, labels = network()
+    step = fn.loss_and_grad(model, fn.softmax_cross_entropy())
+    first = step(params, state, x, labels, TRAIN)
+    output = fn.apply(model, params, state, x)
+    for _ in range(grad.OFTEN):
+        assert fn.tree.same(first.grads, step(params, state, x, labels, TRAIN).grads)
+        assert fn.tree.same(output, fn.apply(model, params, state, x))
+    assert model.memo.function is not None
+    again = pickle.loads(pickle.dumps(step))
+    assert again == step
+    assert fn.tree.same(first.grads, again(params, state, x, labels, TRAIN).grads)
+    copied = pickle.loads(pickle.dumps(model))
+    assert copied == model
+    assert copied.memo.function is None
+    assert fn.tree.same(output, fn.apply(copied, params, state, x))
+
+
+def test_another_gradient_is_another_function() -> None:
+    model, params, state, x, labels = network()
+    loss = fn.softmax_cross_entropy()
+    expected = plain(model, loss)(params, state, x, labels, TRAIN).grads
+    for _ in range(grad.OFTEN + 1):
+        fn.apply(model, params, state, x)
+    evolved = attrs.evolve(model.parts[1], backward=nothing_back)
+    other: AnyLayer = fn.serial(model.parts[0], evolved, model.parts[2])
+    got = flat(other, loss, params, labels)(params, state, x, labels, TRAIN).grads
+    assert fn.tree.same(expected[2], got[2])
+    assert not got[0].weight.any()
+    whole: AnyLayer = attrs.evolve(model, backward=nothing_back_of_three)
+    assert not flat(whole, loss, params, labels)(params, state, x, labels, TRAIN).grads[2].weight.any()
+
+
+def nothing_back(params: Any, residuals: Any, dy: Any) -> fn.Backward[Any, Any]:
+    return fn.Backward((), 0 * dy)
+
+
+def nothing_back_of_three(params: Any, residuals: Any, dy: Any) -> fn.Backward[Any, Any]:
+    return fn.Backward(fn.tree.map(lambda leaf: 0 * leaf, params), dy)
+
+
+def test_observed_networks_are_observed() -> None:
+    model, params, state, x, labels = network()
+    seen: list[tuple[str, str]] = []
+    watched = watch(lambda one: seen.append((one.phase, one.path)), model)
+    expected = plain(watched, fn.softmax_cross_entropy())(params, state, x, labels, TRAIN)
+    order, seen[:] = list(seen), []
+    got = flat(watched, fn.softmax_cross_entropy(), params, labels)(params, state, x, labels, TRAIN)
+    assert seen == order
+    assert fn.tree.same(expected.grads, got.grads)
