@@ -69,7 +69,7 @@ from funcnn.optim.sharpness import sharpness_aware
 from funcnn.optim.sign import lion, rprop, sign_sgd
 from funcnn.optim.transform import Transformation, Transformed, chain
 from funcnn.optim.where import is_matrix
-from funcnn.train import plots
+from funcnn.train import metrics, plots
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.divergence import DivergenceError
 from funcnn.train.evaluate import evaluate, predict
@@ -228,6 +228,7 @@ __all__ = [
     "DivergenceError",
     "predict",
     "evaluate",
+    "metrics",
     "save",
     "load",
     "load_note",

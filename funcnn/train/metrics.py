@@ -179,7 +179,7 @@ def roc_auc(prediction: Array, target: Array | IntArray | BoolArray) -> float:
 
 
 def average_precision(prediction: Array, target: Array | IntArray | BoolArray) -> float:
-    """Return the mean of the precision over the recall, as the threshold falls: the area under their curve, without interpolation.
+    """Return the mean of the precision over the recall as the threshold falls: the area under their curve in steps.
 
     Parameters
     ----------
@@ -271,9 +271,7 @@ def _truth(prediction: Array, target: Array | IntArray | BoolArray) -> BoolArray
 def _two_classes(prediction: Array, target: Array | IntArray | BoolArray) -> BoolArray:
     truth = _truth(prediction, target).ravel()
     if truth.all() or not truth.any():
-        raise ValueError(
-            f"a ranking is judged by positive and negative examples, got {int(truth.sum())} of {truth.size} positive"
-        )
+        raise ValueError(f"a ranking needs positive and negative examples, got {int(truth.sum())} of {truth.size} positive")
     if np.isnan(prediction).any():
         raise ValueError("the prediction holds nan: scores that cannot be ranked")
     return truth
