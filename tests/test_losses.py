@@ -215,10 +215,10 @@ def test_complex_steps_give_the_derivatives_of_value_and_gradient(case: LossCase
     def dot(one: Any, other: Any) -> float:
         return sum(float((a * b).sum()) for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True))
 
-    def moved(direction: Any, step: complex) -> Any:
+    def moved(direction: Any, step: Any) -> Any:
         return loss.forward(tree.map(lambda leaf, along: leaf + step * along, prediction, direction), target)
 
-    def gradient(direction: Any, step: complex) -> Any:
+    def gradient(direction: Any, step: Any) -> Any:
         return loss.backward(moved(direction, step).residuals)
 
     slope = moved(u, 1e-30j).value.imag / 1e-30

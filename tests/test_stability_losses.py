@@ -5,6 +5,7 @@ the true result: no formula can do better than its condition number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import mpmath as mp
@@ -26,7 +27,7 @@ def condition(function: Callable[[Sequence[Real]], Real], x: Sequence[Real]) -> 
     return mp.fsum(abs(function(one) - here) for one in moved) / step
 
 
-def slope(function: Callable[[Sequence[Real]], Real], x: Sequence[Real], i: int) -> Real:
+def slope(function: Callable[[Sequence[Real]], Real], i: int, x: Sequence[Real]) -> Real:
     """Return df/dx_i by a central difference, right to 40 digits and more."""
     step = mp.mpf(10) ** -30
     up, down = ([*x[:i], x[i] + sign * step, *x[i + 1 :]] for sign in (1, -1))
@@ -52,7 +53,7 @@ def check(loss: Any, function: Function, prediction: Any, target: Any, dtype: An
 
         judge(made.value, lambda z: function(z, t), "value")
         for i in range(len(x)):
-            judge(gradient[i], lambda z, i=i: slope(lambda y: function(y, t), z, i), f"gradient {i}")
+            judge(gradient[i], partial(slope, lambda z: function(z, t), i), f"gradient {i}")
 
 
 # ------------------------------------------------------------------------------------------------------------ the true values
