@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 from attrs import frozen
 
+from funcnn.numerics import at_most
 from funcnn.typing import Array
 
 _BLOCK = 8192  # terms of so many numbers are summed at a time: they fit the cache
@@ -32,7 +33,7 @@ class _Rule:
 
     reach: Array  # (), pi / h
     squares: Array  # (N, 1), t_n**2
-    weights: Array  # (N,), w_n
+    weights: Array  # (N,), w_n / 2
     sqrt_half: Array  # ()
     density: Array  # (), 1 / sqrt(2 pi)
     series: tuple[Array, ...]  # Taylor coefficients of erf, the highest first
@@ -52,7 +53,7 @@ def _rule(dtype: np.dtype[np.floating]) -> _Rule:
     return _Rule(
         reach=reach.astype(real),
         squares=(t * t).astype(real)[:, np.newaxis],
-        weights=(2 * step / pi * np.exp(-t * t)).astype(real),
+        weights=(step / pi * np.exp(-t * t)).astype(real),
         sqrt_half=np.sqrt(np.longdouble(0.5)).astype(real),
         density=(1 / np.sqrt(2 * pi)).astype(real),
         series=tuple((term / (2 * n + 1)).astype(real) for n, term in reversed(list(enumerate(series)))),
@@ -78,7 +79,7 @@ def erf(x: Array) -> Array:
     small = np.zeros_like(x)
     for coefficient in rule.series:
         small = small * square + coefficient
-    tail = 1 - _erfc(np.minimum(size, _FAR), rule)
+    tail = 1 - 2 * _half_erfc(at_most(_FAR, size), rule)
     return np.where(size < 1, near * small, np.where(x > 0, tail, -tail))
 
 
@@ -92,7 +93,7 @@ def erfc(x: Array) -> Array:
     >>> erfc(np.array([-1.0, 0.0, 10.0]))
     array([1.84270079e+00, 1.00000000e+00, 2.08848758e-45])
     """
-    tail = _erfc(np.minimum(np.maximum(x, -x), _FAR), _rule(x.dtype))
+    tail = 2 * _half_erfc(at_most(_FAR, np.maximum(x, -x)), _rule(x.dtype))
     return np.where(x >= 0, tail, 2 - tail)
 
 
@@ -109,13 +110,12 @@ def normal(x: Array) -> tuple[Array, Array]:
     (array([5.00000000e-01, 7.61985302e-24]), array([3.98942280e-01, 7.69459863e-23]))
     """
     rule = _rule(x.dtype)
-    z: Array = np.minimum(np.maximum(x, -x), _FAR)
+    z = at_most(_FAR, np.maximum(x, -x))
     square = z * z
     square *= 0.5
     z *= rule.sqrt_half
     density = np.exp(-square)
-    lower = _erfc_from(z, square, density, rule)
-    lower *= 0.5  # the probability of the side where x is not
+    lower = _half_erfc_from(z, square, density, rule)  # the probability of the side where x is not
     density *= rule.density
     if x.dtype.kind == "c":
         return np.where(x >= 0, 1 - lower, lower), density
@@ -123,26 +123,25 @@ def normal(x: Array) -> tuple[Array, Array]:
     return np.abs(lower, out=lower), density
 
 
-def _erfc(z: Array, rule: _Rule) -> Array:
+def _half_erfc(z: Array, rule: _Rule) -> Array:
     square = z * z
-    return _erfc_from(z, square, np.exp(-square), rule)
+    return _half_erfc_from(z, square, np.exp(-square), rule)
 
 
-def _erfc_from(z: Array, square: Array, gauss: Array, rule: _Rule) -> Array:
-    """Return erfc of 0 <= Re z <= _FAR, from z, z**2 and exp(-z**2)."""
+def _half_erfc_from(z: Array, square: Array, gauss: Array, rule: _Rule) -> Array:
+    """Return half of erfc of 0 <= Re z <= _FAR, from z, z**2 and exp(-z**2)."""
     total = _sum_of_poles(square.reshape(-1), rule).reshape(z.shape)
     total *= z
     total *= gauss
     pole: Array = np.exp(z * (-2 * rule.reach))
     pole /= pole + 1
     pole *= z < rule.reach
-    pole += pole
     total += pole
     return total
 
 
 def _sum_of_poles(square: Array, rule: _Rule) -> Array:
-    """Return the sum over n of w_n / (square + t_n**2), by blocks: the terms are a matrix, their sum a product."""
+    """Return half the sum over n of w_n / (square + t_n**2), by blocks: the terms are a matrix, their sum a product."""
     sums = np.empty_like(square)
     for start in range(0, len(square), _BLOCK):
         terms = square[start : start + _BLOCK] + rule.squares
