@@ -17,11 +17,12 @@ $$ \alpha \frac{\hat m_t}{\sqrt{\hat v_t}+\epsilon} = a_t \frac{M_t}{\sqrt{V_t} 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
 import numpy as np
 from attrs import frozen
+from numpy import add, divide, multiply, sqrt, subtract
 
 from funcnn import tree
 from funcnn.errors import check_range
@@ -73,22 +74,22 @@ class Adam(Elementwise):
             return self.beta1, self.beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
         return self.beta1, self.beta2, a, self.epsilon * s
 
-    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: tuple[Array, ...], out: tuple[Array, ...]) -> None:
+    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
         new, mean, square = out
-        np.multiply(slots[0], c[0], mean)
-        mean += g
-        np.multiply(slots[1], c[1], square)
-        work = g * g
-        square += work
-        np.sqrt(square, work)
-        work += c[3]
-        np.divide(mean, work, work)
-        work *= c[2]
+        multiply(slots[0], c[0], mean)
+        add(mean, g, mean)
+        work = multiply(g, g)
+        multiply(slots[1], c[1], square)
+        add(square, work, square)
+        sqrt(square, work)
+        add(work, c[3], work)
+        divide(mean, work, work)
+        multiply(work, c[2], work)
         if len(c) == 5:
-            np.multiply(p, c[4], new)
-            new -= work
+            multiply(p, c[4], new)
+            subtract(new, work, new)
         else:
-            np.subtract(p, work, new)
+            subtract(p, work, new)
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
         """Return m ("mean") or v ("square") of the paper as a tree like the parameters."""

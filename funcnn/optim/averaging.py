@@ -11,7 +11,7 @@ $w = \alpha$, and then sets the parameters back to the average.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ class Towards(Elementwise):
         (weight,) = c
         return (p + weight * (g - p),)
 
-    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: tuple[Array, ...], out: tuple[Array, ...]) -> None:
+    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
         (weight,), (new,) = c, out
         if weight == 1:
             new[...] = g

@@ -16,10 +16,10 @@ $$ v_{t+1} = \mu\, v_t + g_t, \qquad p_{t+1} = p_t - \alpha\,(g_t + \mu\, v_{t+1
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
-import numpy as np
 from attrs import frozen
+from numpy import add, multiply, subtract
 
 from funcnn.errors import check_range
 from funcnn.optim.flat import Coefficients, Elementwise
@@ -43,10 +43,10 @@ class SGD(Elementwise):
         (rate,) = c
         return (p - rate * g,)
 
-    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: tuple[Array, ...], out: tuple[Array, ...]) -> None:
+    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
         (rate,), (new,) = c, out
-        np.multiply(g, rate, new)
-        np.subtract(p, new, new)
+        multiply(g, rate, new)
+        subtract(p, new, new)
 
 
 @frozen
@@ -74,17 +74,17 @@ class Momentum(Elementwise):
         v = mu * slots[0] + g
         return p - rate * (g + mu * v if self.nesterov else v), v
 
-    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: tuple[Array, ...], out: tuple[Array, ...]) -> None:
+    def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
         (rate, mu), (new, v) = c, out
-        np.multiply(slots[0], mu, v)
-        v += g
+        multiply(slots[0], mu, v)
+        add(v, g, v)
         if self.nesterov:
-            np.multiply(v, mu, new)
-            new += g
-            new *= rate
+            multiply(v, mu, new)
+            add(new, g, new)
+            multiply(new, rate, new)
         else:
-            np.multiply(v, rate, new)
-        np.subtract(p, new, new)
+            multiply(v, rate, new)
+        subtract(p, new, new)
 
 
 def sgd(learning_rate: Rate = 0.01) -> SGD:
