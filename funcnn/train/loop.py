@@ -22,7 +22,7 @@ from funcnn.train.history import History
 from funcnn.train.listening import told
 from funcnn.train.prepare import prepare
 from funcnn.train.progress import reporter
-from funcnn.train.record import Callback, Epoch, Fit, Point, Stopped
+from funcnn.train.record import Callback, Epoch, Fit, Point, Stopped, wanted
 from funcnn.train.rows import epoch_row
 from funcnn.train.stopping import EarlyStopping
 
@@ -178,8 +178,7 @@ def fit(
                 if early_stopping is not None and early_stopping.improves(history, peak):
                     peak, best = epoch + 1, now if early_stopping.restore_best else None
                 show.row(row)
-                ending = Epoch(now.params, now.state, now.opt_state, history, best, job.setting)
-                if [callback for callback in callbacks if callback(ending)]:  # all are called
+                if wanted(callbacks, Epoch(now.params, now.state, now.opt_state, history, best, job.setting)):
                     stopped = "callback"
                     break
     except KeyboardInterrupt:

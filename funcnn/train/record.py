@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -76,3 +76,8 @@ class Epoch(Generic[P, S]):
 
 Callback: TypeAlias = Callable[[Epoch[P, S]], bool | None]
 """Called at the end of each epoch; training ends when it returns True."""
+
+
+def wanted(callbacks: Sequence[Callback[P, S]], epoch: Epoch[P, S]) -> bool:
+    """Call all callbacks, and tell whether one of them wants training to end."""
+    return any([bool(callback(epoch)) for callback in callbacks])  # noqa: C419  # a list: all are called
