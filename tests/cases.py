@@ -34,9 +34,50 @@ def wide(generator: np.random.Generator, shape: Shape) -> Array:
     return generator.normal(scale=3.0, size=shape)
 
 
+def masked(generator: np.random.Generator, shape: Shape) -> fn.Masked:
+    """Draw sequences, with masks that end early, start late, have a hole, and one that hides all."""
+    mask = generator.random(shape[:2]) < 0.7
+    mask[:1] = False
+    return fn.Masked(generator.normal(size=shape), mask)
+
+
+def with_state(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw sequences and the initial state of a recurrent layer."""
+    batch, sequence, state = shape
+    return generator.normal(size=(batch, *sequence)), drawn_state(generator, batch, state)
+
+
+def masked_with_state(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw masked sequences and the initial state of a recurrent layer."""
+    batch, sequence, state = shape
+    return masked(generator, (batch, *sequence)), drawn_state(generator, batch, state)
+
+
+def drawn_state(generator: np.random.Generator, batch: int, state: Any) -> Any:
+    """Draw an initial state of one part or several."""
+    if isinstance(state[0], tuple):
+        return tuple(generator.normal(size=(batch, *part)) for part in state)
+    return generator.normal(size=(batch, *state))
+
+
 def tied(generator: np.random.Generator, shape: Shape) -> Array:
     """Draw small integers: many entries are equal."""
     return generator.integers(0, 3, size=shape).astype(float)
+
+
+def kinked(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw small integers of both signs: a third are exactly 0."""
+    return generator.integers(-1, 2, size=shape).astype(float)
+
+
+def saturating(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw inputs of standard deviation 30: nearly all are far out in a tail."""
+    return generator.normal(scale=30.0, size=shape)
+
+
+def shifted(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw inputs with a mean of a thousand times their standard deviation."""
+    return generator.normal(100.0, 0.1, size=shape)
 
 
 @frozen
@@ -70,9 +111,11 @@ class LossCase:
     label: str = ""
 
 
-def activation(make: Callable[[], AnyLayer], label: str = "") -> LayerCase:
+def activation(
+    make: Callable[[], AnyLayer], label: str = "", inputs: Callable[[np.random.Generator, Shape], Array] = wide
+) -> LayerCase:
     """Make the case of an elementwise layer."""
-    return LayerCase(make, (5,), batch=4, inputs=wide, label=label)
+    return LayerCase(make, (5,), batch=4, inputs=inputs, smooth=inputs is not kinked, label=label)
 
 
 LAYERS: dict[str, tuple[LayerCase, ...]] = {
@@ -85,23 +128,50 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     "layer_norm": (
         LayerCase(lambda: fn.layer_norm(), (5,)),
         LayerCase(lambda: fn.layer_norm(eps=0.5), (2, 4), label="sequence, large eps"),
+        LayerCase(lambda: fn.layer_norm(), (6,), inputs=shifted, label="offset"),
     ),
     "batch_norm": (
         LayerCase(lambda: fn.batch_norm(), (3,), batch=5, independent=False),
         LayerCase(lambda: fn.batch_norm(momentum=None, eps=0.5), (2, 3), independent=False, label="sequence, large eps"),
+        LayerCase(lambda: fn.batch_norm(), (2, 2, 3), batch=2, independent=False, label="images"),
+        LayerCase(lambda: fn.batch_norm(), (3,), batch=5, inputs=shifted, independent=False, label="offset"),
     ),
     "identity": (LayerCase(lambda: fn.identity(), (3,)),),
     # activations
-    "relu": (activation(lambda: fn.relu()),),
-    "leaky_relu": (activation(lambda: fn.leaky_relu()), activation(lambda: fn.leaky_relu(0.3), "0.3")),
-    "elu": (activation(lambda: fn.elu()), activation(lambda: fn.elu(0.7), "0.7")),
-    "tanh": (activation(lambda: fn.tanh()),),
-    "sigmoid": (activation(lambda: fn.sigmoid()),),
-    "softplus": (activation(lambda: fn.softplus()),),
-    "silu": (activation(lambda: fn.silu()),),
-    "gelu": (activation(lambda: fn.gelu()), activation(lambda: fn.gelu(approximate=True), "approximate")),
-    "softmax": (activation(lambda: fn.softmax()), LayerCase(lambda: fn.softmax(1), (4, 3), label="axis 1")),
-    "log_softmax": (activation(lambda: fn.log_softmax()), LayerCase(lambda: fn.log_softmax(-2), (4, 3), label="axis -2")),
+    "relu": (activation(lambda: fn.relu()), activation(lambda: fn.relu(), "kink", kinked)),
+    "leaky_relu": (
+        activation(lambda: fn.leaky_relu()),
+        activation(lambda: fn.leaky_relu(0.3), "0.3"),
+        activation(lambda: fn.leaky_relu(0.3), "kink", kinked),
+    ),
+    "elu": (
+        activation(lambda: fn.elu()),
+        activation(lambda: fn.elu(0.7), "0.7"),
+        activation(lambda: fn.elu(0.7), "kink", kinked),
+        activation(lambda: fn.elu(), "saturated", saturating),
+    ),
+    "tanh": (activation(lambda: fn.tanh()), activation(lambda: fn.tanh(), "saturated", saturating)),
+    "sigmoid": (activation(lambda: fn.sigmoid()), activation(lambda: fn.sigmoid(), "saturated", saturating)),
+    "softplus": (activation(lambda: fn.softplus()), activation(lambda: fn.softplus(), "saturated", saturating)),
+    "silu": (activation(lambda: fn.silu()), activation(lambda: fn.silu(), "saturated", saturating)),
+    "gelu": (
+        activation(lambda: fn.gelu()),
+        activation(lambda: fn.gelu(approximate=True), "approximate"),
+        activation(lambda: fn.gelu(), "saturated", saturating),
+        activation(lambda: fn.gelu(approximate=True), "approximate, saturated", saturating),
+    ),
+    "softmax": (
+        activation(lambda: fn.softmax()),
+        LayerCase(lambda: fn.softmax(1), (4, 3), label="axis 1"),
+        activation(lambda: fn.softmax(), "saturated", saturating),
+        activation(lambda: fn.softmax(), "ties", tied),
+    ),
+    "log_softmax": (
+        activation(lambda: fn.log_softmax()),
+        LayerCase(lambda: fn.log_softmax(-2), (4, 3), label="axis -2"),
+        activation(lambda: fn.log_softmax(), "saturated", saturating),
+        activation(lambda: fn.log_softmax(), "ties", tied),
+    ),
     # convolution
     "conv1d": (
         LayerCase(lambda: fn.conv1d(3, 3), (6, 2)),
@@ -162,6 +232,47 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     "lp_pool3d": (LayerCase(lambda: fn.lp_pool3d(3.0, 2, stride=1), (2, 3, 3, 1), batch=2),),
     "global_avg_pool": (LayerCase(lambda: fn.global_avg_pool(), (3, 2, 2)),),
     "global_max_pool": (LayerCase(lambda: fn.global_max_pool(), (3, 2, 2)),),
+    # sequences
+    "rnn": (
+        LayerCase(lambda: fn.rnn(3), (4, 2)),
+        LayerCase(lambda: fn.rnn(2, masked=True), (4, 3), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.rnn(3, initial=True), ((4, 2), (3,)), inputs=with_state, label="initial"),
+        LayerCase(
+            lambda: fn.rnn(3, masked=True, initial=True), ((4, 2), (3,)), inputs=masked_with_state, label="masked and initial"
+        ),
+        LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
+    ),
+    "lstm": (
+        LayerCase(lambda: fn.lstm(3), (4, 2)),
+        LayerCase(lambda: fn.lstm(2, masked=True), (4, 3), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.lstm(3, initial=True), ((4, 2), ((3,), (3,))), inputs=with_state, label="initial"),
+        LayerCase(
+            lambda: fn.lstm(3, masked=True, initial=True),
+            ((4, 2), ((3,), (3,))),
+            inputs=masked_with_state,
+            label="masked and initial",
+        ),
+    ),
+    "gru": (
+        LayerCase(lambda: fn.gru(3), (4, 2)),
+        LayerCase(lambda: fn.gru(2, masked=True), (4, 3), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.gru(3, initial=True), ((4, 2), (3,)), inputs=with_state, label="initial"),
+        LayerCase(
+            lambda: fn.gru(3, masked=True, initial=True), ((4, 2), (3,)), inputs=masked_with_state, label="masked and initial"
+        ),
+        LayerCase(lambda: fn.gru(3, reset_after=False), (4, 2), label="reset before"),
+    ),
+    "last_step": (
+        LayerCase(lambda: fn.last_step(), (4, 2)),
+        LayerCase(lambda: fn.last_step(masked=True), (4, 2), inputs=masked, label="masked"),
+    ),
+    "reverse_time": (
+        LayerCase(lambda: fn.reverse_time(fn.gru(3)), (4, 2)),
+        LayerCase(lambda: fn.reverse_time(fn.lstm(3, masked=True)), (4, 2), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.concatenate(fn.rnn(3), fn.reverse_time(fn.rnn(2))), (4, 2), label="bidirectional"),
+    ),
+    "masked_steps": (LayerCase(lambda: fn.masked_steps(fn.dense(3) >> fn.tanh()), (4, 2), inputs=masked),),
+    "unmask": (LayerCase(lambda: fn.unmask(), (4, 2), inputs=masked),),
     # combinators
     "serial": (
         LayerCase(lambda: fn.serial(fn.dense(3), fn.tanh(), fn.dense(2)), (4,)),
