@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -302,7 +303,12 @@ def test_windows_and_what_comes_next(count: int, length: int, stride: int) -> No
 
 def test_windows_make_batches_without_a_copy_of_all() -> None:
     pair = fn.data.windows(np.arange(1_000_000), 64)
-    inputs, targets = next(fn.data.batches(KEY, pair, 12))
+    tracemalloc.start()
+    try:
+        inputs, targets = next(fn.data.batches(KEY, pair, 12))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000  # the order of the rows; all windows would be 512 MB
+    finally:
+        tracemalloc.stop()
     assert inputs.shape == (12, 64)
     assert np.array_equal(inputs + 1, targets)
 

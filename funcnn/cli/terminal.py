@@ -77,6 +77,10 @@ def pictures(images: Array, shape: Shape, captions: Sequence[str]) -> list[str]:
         blocks.append(["".join(ramp[level] for level in row) for row in levels])
     width = max([len(blocks[0][0]), *map(len, captions)])
     lines = ["  ".join(block[index].ljust(width) for block in blocks).rstrip() for index in range(len(blocks[0]))]
+    while lines and not lines[0]:  # margins that all images have
+        lines.pop(0)
+    while lines and not lines[-1]:
+        lines.pop()
     return [*lines, "  ".join(caption.center(width) for caption in captions).rstrip()]
 
 

@@ -29,7 +29,8 @@ from funcnn.losses.loss import Loss
 from funcnn.train.record import Epoch, Fit
 from funcnn.typing import Array, IntArray
 
-_CHECKED = 8  # examples in the batch on which the gradient is certified
+_CHECKED = 4  # examples in the batch on which the gradient is certified
+_PRECISE = np.finfo(np.longdouble).nmant > 60  # whether this machine has a long double: for large networks it is worth its time
 _MISTAKES = 5  # pictures of misread images that are shown
 
 
@@ -80,16 +81,29 @@ def _certify(job: Job) -> Report:
     rows = take(problem.train, np.arange(min(_CHECKED, len(problem.train))))
     mode = Train(fn.Key(settings.seed).child(2))
     report = fn.check.check_model(
-        job.model, job.loss, rows.x, rows.y, params=job.start.params, state=job.start.state, mode=mode, seed=settings.seed
+        job.model,
+        job.loss,
+        rows.x,
+        rows.y,
+        params=job.start.params,
+        state=job.start.state,
+        mode=mode,
+        seed=settings.seed,
+        reference="longdouble" if _PRECISE else "auto",
     )
     section("Gradient", f"of {job.loss.name} through this network, against finite differences in {report.reference}")
-    lines = [("leaf", "shape", "verdict", "compared", "error/bar", "would see")]
+    lines = [("leaf", "shape", "verdict", "compared", "error/bar", "detects")]
     lines += [
         (leaf.path, "x".join(map(str, leaf.shape)), leaf.verdict, leaf.method, f"{leaf.worst_ratio:.2g}", f"{leaf.power:.0e}")
         for leaf in report.leaves
     ]
     head, *body = table(lines, right=(4, 5))
     more(style(head, "dim"), *body)
+    more(
+        style("error/bar: largest difference over its error bar; detects: smallest relative error that would have failed", "dim")
+    )
+    if any(leaf.verdict == "kink-ok" for leaf in report.leaves):
+        more(style("kink-ok: at a kink, such as relu at 0, the gradient lies between the one-sided derivatives", "dim"))
     if report.ok:
         more(
             style(

@@ -163,12 +163,17 @@ def take(data: D, rows: IntArray) -> D:
     array([3, 0])
     """
     if isinstance(data, Dataset):
-        return evolve(data, x=data.x.take(rows, axis=0), y=data.y.take(rows, axis=0))
+        return evolve(data, x=_take(data.x, rows), y=_take(data.y, rows))
     structure, leaves = take_apart(data)  # and not tree.map: this is done for every batch
-    taken = [leaf.take(rows, axis=0) for leaf in leaves]
+    taken = [_take(leaf, rows) for leaf in leaves]
     for leaf in taken:
         leaf.setflags(write=False)
     return structure.rebuild(taken)
+
+
+def _take(leaf: A, rows: IntArray) -> A:
+    """Return ``leaf[rows]``; take is three times faster on small arrays, but it would copy all of a strided one first."""
+    return cast(A, leaf.take(rows, axis=0) if leaf.flags.c_contiguous else leaf[rows])
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
