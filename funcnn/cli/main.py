@@ -48,5 +48,10 @@ def _run(given: list[str]) -> int:
         raise RequestError(
             f"there is no command {command!r}: choose from {', '.join(_COMMANDS)} (without one: train); --help says more"
         )
-    run = cast("Callable[[Sequence[str]], int]", import_module(_COMMANDS[command]).main)
-    return run(rest)
+    try:
+        module = import_module(_COMMANDS[command])
+    except ModuleNotFoundError as error:
+        if error.name != _COMMANDS[command]:
+            raise
+        raise RequestError(f"this version does not have the command {command!r} yet") from None
+    return cast("Callable[[Sequence[str]], int]", module.main)(rest)
