@@ -1,7 +1,21 @@
 """Verification of gradients by finite differences."""
 
-from funcnn.check.functions import check_vjp
+from funcnn.check.functions import check_grad, check_hvp, check_vjp
 from funcnn.check.networks import check_layer, check_loss, check_model
+from funcnn.check.numeric import NumericGradient, numeric_grad
 from funcnn.check.report import Diagnosis, Finding, LeafReport, Report
 
-__all__ = ["Diagnosis", "Finding", "LeafReport", "Report", "check_layer", "check_loss", "check_model", "check_vjp"]
+__all__ = [
+    "Diagnosis",
+    "Finding",
+    "LeafReport",
+    "NumericGradient",
+    "Report",
+    "check_grad",
+    "check_hvp",
+    "check_layer",
+    "check_loss",
+    "check_model",
+    "check_vjp",
+    "numeric_grad",
+]

@@ -60,7 +60,7 @@ class Calls:
 
 
 def other_point(problem: Problem, generator: np.random.Generator) -> tuple[object, ...]:
-    """Return arguments elsewhere, in the domain if that can be guessed: the entries of each leaf shuffled and changed a little."""
+    """Return arguments elsewhere, in the domain as far as one can guess: each leaf shuffled and changed a little."""
 
     def move(leaf: Leaf) -> Array:
         if not leaf.active:

@@ -1,8 +1,8 @@
 r"""Every entry of a leaf against differences: a few samples settle most of them, the rest is looked at closely.
 
 A first pass takes two or three steps for each entry.  An entry is settled when the gradient agrees with the extrapolation to
-within its tight bar.  What is left has, most often, a wrong gradient: clear errors are confirmed on the worst of them.  Everything
-else (a kink, high curvature, a function that does not move visibly, samples outside its domain) goes to
+within its tight bar.  What is left has, most often, a wrong gradient: clear errors are confirmed on the worst of them.
+Everything else (a kink, high curvature, a function that does not move visibly, samples outside its domain) goes to
 :mod:`funcnn.check.refine`, entry by entry.
 """
 
@@ -18,7 +18,7 @@ from funcnn.check.entries import entry_line, entry_scales, entry_slopes
 from funcnn.check.kinks import row_by_row, settle_kinks
 from funcnn.check.leaf import Comparison
 from funcnn.check.refine import CONFIDENCE, Profile, falling_steps, profile
-from funcnn.typing import Array, BoolArray, IntArray
+from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 _CLOSE_LOOKS = 256  # entries at most
 _CONFIRM = 3
@@ -45,6 +45,19 @@ def compare_entries(case: Case, leaf: int, gradient: Array, indices: IntArray | 
         _second_look(case, leaf, made, chosen, scales, suspect)
     made.evaluations = sample.count - before
     return made
+
+
+def differences(case: Case, leaf: int) -> tuple[Array, Array]:
+    """Return one leaf's slopes by differences and their error bars, where there is no gradient to compare them with."""
+    origin = case.sample.origin[leaf]
+    made = Comparison(np.zeros_like(origin), case.slack(origin), 1e-9)
+    chosen, scales = np.arange(origin.size), entry_scales(origin)
+    if chosen.size:
+        first = first_steps(case.resolution)
+        suspect = _pass(case, leaf, made, chosen, scales, (first[0], float(np.sqrt(first[0] * first[-1])), first[-1]))
+        made.analytic, made.bar = made.low.copy(), made.spread.copy()
+        _second_look(case, leaf, made, chosen, scales, suspect)
+    return (made.low + made.high) / 2, made.spread + (made.high - made.low) / 2
 
 
 def _pass(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, steps: Sequence[float]) -> BoolArray:
@@ -116,15 +129,16 @@ class Closer:
         if seen.kink and made.wrong[index] and row_by_row(self.case, self.leaf, index, seen):
             made.forgiven[index] = True
 
-    def _set(self, at: IntArray, *numbers: float) -> None:
+    def _set(self, at: IntArray, *numbers: Scalar) -> None:
         self.made.set(at, *(np.array([number], self.made.low.dtype) for number in numbers))
 
-    def _hidden(self, index: int, moved: BoolArray) -> Array:
+    def _hidden(self, index: int, moved: BoolArray) -> Scalar:
         """Return the slope that rounding may hide in outputs that do not move but depend on an entry: they become NaN with it."""
         sample, contraction = self.case.sample, self.case.contraction
         with_nan, _ = entry_line(sample, self.leaf, index)(np.nan)
         depends = ~np.isfinite(with_nan) & ~moved
-        hidden = contraction.weight @ np.where(depends, np.abs(contraction.y) * contraction.eps, 0)
+        errors = contraction.weight * np.where(depends, np.abs(contraction.y) * contraction.eps, 0)
+        hidden: Scalar = np.sum(errors)
         return hidden / sample.result.type(self.scales[index])
 
     def settle(self, left: IntArray) -> None:
@@ -168,10 +182,13 @@ class Closer:
             made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
             return
         # The function is flat, as far as its arithmetic goes.
+        chosen = chosen[made.examined[chosen]]
+        if not chosen.size:
+            return
         made.note = "the function does not change with this leaf"
         nothing = np.zeros(case.contraction.y.shape, bool)
-        bars = max(self._hidden(index, nothing) for index in sample.tolist())
-        bars = np.maximum(np.where(made.examined[chosen], made.bar[chosen], 0), bars)
+        hidden = max(self._hidden(index, nothing) for index in sample.tolist())
+        bars = np.maximum(made.bar[chosen], hidden)
         made.set(chosen, np.zeros_like(bars), np.zeros_like(bars), bars)
         made.forgiven[chosen] = made.analytic[chosen] == 0
         if case.mere_rounding(self.leaf, made.analytic):

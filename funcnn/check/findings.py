@@ -25,7 +25,7 @@ _CAUSES = ("structure", "shape", "dtype", "determinism", "state", "mutation", "l
 
 
 def gather(
-    problem: Problem, contract: Contract, case: Case | None, made: list[Comparison | None], linear: list[Linearity]
+    problem: Problem, contract: Contract, case: Case | None, made: list[Comparison | None], linear: list[Linearity], explain: bool
 ) -> list[Finding]:
     """Return all findings, those about the contract first."""
     findings = list(contract.findings)
@@ -40,9 +40,9 @@ def gather(
         absolve(case, position, done)
         if done.wrong.any():
             if all(np.isfinite(done.analytic)) or any(one.kind != "nonfinite" for one in findings if one.path == leaf.path):
-                findings.append(_wrong(case, contract, position, done, made, findings))
+                findings.append(_wrong(case, contract, position, done, made, findings, explain))
         elif done.unsure.any() or done.unresolved:
-            findings.append(_unsure(leaf.path, done))
+            findings.append(_unsure(leaf.path, leaf.array.shape, done))
     findings += check_precision(case, contract.gradient, made, {one.path for one in findings})
     return findings
 
@@ -54,6 +54,7 @@ def _wrong(
     done: Comparison,
     made: list[Comparison | None],
     findings: list[Finding],
+    diagnosed: bool,
 ) -> Finding:
     leaf = case.problem.active()[position]
     shape = leaf.array.shape
@@ -65,15 +66,15 @@ def _wrong(
     said: tuple[Diagnosis, ...]
     if causes:
         said = (causes[0].diagnosis,)
-    elif is_stale(case, contract, position):
-        said = (
-            Diagnosis("stale_state", "the gradient is that of the point at which it was first called: it is remembered", 1.0),
-        )
+    elif not diagnosed:
+        said = ()
     else:
         said = explain(case, position, _evidence(case, made))
-    kind = "value"
+        if not (said and said[0].tag == "region") and is_stale(case, contract, position):
+            text = "the gradient is that of the point at which it was first called: it is remembered"
+            said = (Diagnosis("stale_state", text, 1.0), *said)
     return Finding(
-        kind,
+        "value",
         leaf.path,
         done.note,
         tuple(int(axis) for axis in np.unravel_index(worst, shape)),
@@ -88,15 +89,17 @@ def _wrong(
     )
 
 
-def _unsure(path: str, done: Comparison) -> Finding:
+def _unsure(path: str, shape: tuple[int, ...], done: Comparison) -> Finding:
     unsure = done.unsure
+    index: tuple[int, ...] | None = None
     if unsure.any():
         worst = int(np.argmax(np.where(unsure, np.where(np.isfinite(done.bar), done.bar, np.inf), -1)))
         text = done.note or "the error bar is too wide to judge"
+        index = tuple(int(axis) for axis in np.unravel_index(worst, shape))
         numbers = (float(done.analytic[worst]), float(done.low[worst]), float(done.bar[worst]))
-    else:
-        worst, text, numbers = 0, done.note or "directions disagree, and no entry was found that does", (np.nan, np.nan, np.nan)
-    return Finding("inconclusive", path, text, (worst,), *numbers, int(unsure.sum()), int(done.examined.sum()))
+        return Finding("inconclusive", path, text, index, *numbers, int(unsure.sum()), int(done.examined.sum()))
+    text = done.note or "random directions disagree with the gradient, but no entry was found that does"
+    return Finding("inconclusive", path, text, n=int(done.examined.sum()))
 
 
 def _evidence(case: Case, made: list[Comparison | None]) -> tuple[LeafEvidence, ...]:

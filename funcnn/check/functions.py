@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
+import numpy as np
+
+from funcnn.check.cotangents import convert_leaves
 from funcnn.check.problem import pose
 from funcnn.check.report import Report
-from funcnn.check.verify import verify
+from funcnn.check.verify import Method, verify
+
+P = TypeVar("P")
 
 
 def check_vjp(
@@ -16,22 +23,192 @@ def check_vjp(
     *args: object,
     cotangent: object | None = None,
     seed: int = 0,
+    method: Method = "auto",
     reference: str = "auto",
+    explain: bool = True,
 ) -> Report:
-    """Check ``vjp(*args, dy)``, the gradient of ``f(*args)`` pulled back, against finite differences.
+    """Check a vector-Jacobian product written by hand against finite differences.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*args)`` gives an array, a number or a tree of arrays.  A plain function in NumPy is all that is asked.
+    vjp : callable
+        ``vjp(*args, dy)`` gives a tuple with one cotangent tree for each argument: of the argument's structure, shapes and
+        dtypes, with None for integer leaves and for arguments without floating leaves.
+    *args : tree
+        The point: arrays, or trees of tuples, dicts and attrs classes of arrays.  Integer and boolean leaves stay as they are.
+    cotangent : tree, optional
+        dy, a tree like the output.  By default random: both signs, no entry small.
+    seed : int, optional
+        Of everything that is random here.
+    method : {"auto", "full", "screen"}, optional
+        By size; every entry; random directions and bisection to a wrong entry.  By size, every entry is looked at in leaves of
+        up to a few thousand.
+    reference : {"auto", "longdouble", "float64"}, optional
+        The precision of the differences.  "auto" is long double where that has more digits than float64 and the function takes it.
+    explain : bool, optional
+        Whether wrong leaves are diagnosed; False saves time where only ``report.ok`` is asked.
+
+    Returns
+    -------
+    Report
+        ``report.ok``, ``report.findings``, ``report.leaves``; ``str(report)`` is the page to read.  The path of a leaf is the
+        expression for it in ``args``: ``[1]`` or ``[1]['weight']``.
+
+    Raises
+    ------
+    TypeError
+        When an argument is not a tree of arrays (a list, a float), or a leaf is complex or holds objects; with its name.
+    ValueError
+        When no leaf is floating, or two leaves share memory.
+    Exception
+        What ``f`` or ``vjp`` raise at the point itself, with a note that says where.
 
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> fn.check.check_vjp(np.sin, lambda x, dy: (dy * np.cos(x),), np.ones(3)).ok
+    >>> x = np.array([0.3, -1.2, 2.0])
+    >>> fn.check.check_vjp(np.sin, lambda x, dy: (dy * np.cos(x),), x).ok
     True
+    >>> report = fn.check.check_vjp(np.sin, lambda x, dy: (dy * np.cos(x) * [1, 1, 1.001],), x)
+    >>> report.findings[0].path, report.findings[0].index
+    ('[0]', (2,))
     """
     names = argument_names(f, len(args))
-    return verify(pose(name_of(f), f, vjp, args, names), cotangent=cotangent, seed=seed, reference=reference)
+    call = ", ".join([name_of(f), name_of(vjp), *names, f"seed={seed}"])
+    problem = pose(name_of(f), f, vjp, args, names, reproduce=f"fn.check.check_vjp({call})")
+    return verify(problem, cotangent=cotangent, seed=seed, method=method, reference=reference, explain=explain)
+
+
+def check_grad(
+    loss: Callable[..., object],
+    grad: Callable[..., P],
+    params: P,
+    *args: object,
+    seed: int = 0,
+    method: Method = "auto",
+    reference: str = "auto",
+    explain: bool = True,
+) -> Report:
+    """Check the gradient of a scalar function of its first argument.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(params, *args)`` gives one number.
+    grad : callable
+        ``grad(params, *args)`` gives a tree like ``params``.
+    params : tree
+        The point: what is differentiated.
+    *args : tree
+        Whatever else the function takes: data, not differentiated.
+    seed, method, reference, explain
+        As in :func:`check_vjp`.
+
+    Returns
+    -------
+    Report
+        Leaves are named ``params`` and the path below, such as ``params['weight']``.
+
+    Raises
+    ------
+    ValueError
+        When ``loss`` does not give a single number, and as in :func:`check_vjp`.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> def loss(w, x):
+    ...     return np.sum(np.tanh(x @ w) ** 2)
+    >>> def grad(w, x):
+    ...     y = np.tanh(x @ w)
+    ...     return x.T @ (2 * y * (1 - y**2))
+    >>> fn.check.check_grad(loss, grad, np.ones(2), np.array([[0.1, 0.2], [-0.3, 0.5]])).ok
+    True
+    """
+
+    def pullback(params: P, *rest: object) -> tuple[object]:
+        *args, dy = rest
+        return (times(grad(params, *args), dy),)
+
+    names = ("params", *argument_names(loss, len(args) + 1)[1:])
+    call = ", ".join([name_of(loss), name_of(grad), *names, f"seed={seed}"])
+    problem = pose(name_of(loss), loss, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_grad({call})")
+    return verify(problem, cotangent=np.ones(()), seed=seed, method=method, reference=reference, explain=explain)
+
+
+def check_hvp(
+    grad: Callable[..., P],
+    hvp: Callable[..., P],
+    params: P,
+    *args: object,
+    vector: P | None = None,
+    seed: int = 0,
+    method: Method = "auto",
+    reference: str = "auto",
+    explain: bool = True,
+) -> Report:
+    r"""Check a Hessian-vector product against differences of the gradient.
+
+    The Hessian is symmetric: $H v$ is the gradient of $\langle v, \nabla f(p)\rangle$, and that is what is differenced.
+    ``grad`` itself must be right: check it first (:func:`check_grad`).
+
+    Parameters
+    ----------
+    grad : callable
+        ``grad(params, *args)`` gives a tree like ``params``.
+    hvp : callable
+        ``hvp(params, vector, *args)`` gives the product of the Hessian with a tree like ``params``.
+    params : tree
+        The point.
+    *args : tree
+        Whatever else the functions take.
+    vector : tree, optional
+        The vector; by default random.
+    seed, method, reference, explain
+        As in :func:`check_vjp`.
+
+    Returns
+    -------
+    Report
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.check.check_hvp(lambda p: p**3, lambda p, v: 3 * p**2 * v, np.array([1.0, -2.0])).ok
+    True
+    """
+
+    def pullback(params: P, *rest: object) -> tuple[P]:
+        *args, vector = rest
+        return (hvp(params, vector, *args),)
+
+    names = ("params", *argument_names(grad, len(args) + 1)[1:])
+    call = ", ".join([name_of(grad), name_of(hvp), *names, f"seed={seed}"])
+    problem = pose(name_of(grad), grad, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_hvp({call})")
+    return verify(problem, cotangent=vector, seed=seed, method=method, reference=reference, explain=explain)
+
+
+def times(grads: P, dy: object) -> P:
+    """Return a gradient times a number, each leaf in its own precision; what is not a tree is returned as it is."""
+    if not isinstance(dy, (np.ndarray, np.generic)):
+        return grads
+
+    def scale(leaf: object) -> object:
+        return leaf * dy.astype(leaf.dtype) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" else leaf
+
+    try:
+        return convert_leaves(grads, scale)  # type: ignore[return-value]
+    except TypeError:
+        return grads
 
 
 def name_of(f: Callable[..., object]) -> str:
-    return getattr(f, "__name__", None) or getattr(getattr(f, "func", None), "__name__", None) or type(f).__name__
+    """Return what messages call a function."""
+    while isinstance(f, partial):
+        f = f.func
+    return str(getattr(f, "__name__", type(f).__name__))
 
 
 def argument_names(f: Callable[..., object], count: int) -> tuple[str, ...]:

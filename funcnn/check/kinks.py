@@ -1,9 +1,9 @@
 r"""Kinks: where the derivative from the right is not the one from the left.
 
 At a kink any value between the two one-sided derivatives is right (it belongs to Clarke's generalised gradient of the function
-along that coordinate); which one was chosen is the convention of the code, and is recorded.  Where several outputs have kinks, each may
-have its own convention: an entry outside the interval of the contracted output is judged output by output, by pulling back unit
-cotangents.
+along that coordinate); which one was chosen is the convention of the code, and is recorded.  Where several outputs have kinks,
+each may have its own convention: an entry outside the interval of the contracted output is judged output by output, by pulling
+back unit cotangents.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def settle_kinks(case: Case, leaf: int, made: Comparison, indices: IntArray, sca
     settled = kink & inside & (bar <= made.visible * scale)
     made.set(indices[settled], low[settled], high[settled], bar[settled])
     made.kink[indices[settled]] = True
-    return indices[~settled]
+    rest: IntArray = indices[~settled]
+    return rest
 
 
 def _one_sided(slopes: Array, rounding: Array, steps: tuple[float, float]) -> tuple[Array, Array]:

@@ -52,7 +52,7 @@ def backwards(array: Array) -> Array:
 
 
 def _rounded_otherwise(calls: Calls, kept: tuple[Array | None, ...], got: Cotangents, path: str) -> bool:
-    """Tell whether a difference is no larger than what the last digits of the arguments make: sums in another order round otherwise."""
+    """Tell whether a difference is no larger than what last digits make: sums in another order round otherwise."""
     position = [leaf.path for leaf in calls.problem.active()].index(path)
     one, other = kept[position], got.leaves[position]
     if one is None or other is None or one.shape != other.shape:

@@ -6,7 +6,7 @@ import numpy as np
 
 from funcnn.check.refine import CONFIDENCE
 from funcnn.check.report import LeafReport, Verdict
-from funcnn.typing import Array, BoolArray, IntArray
+from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 
 class Comparison:
@@ -21,7 +21,7 @@ class Comparison:
         self.analytic = analytic
         self.slack = slack  # rounding of the gradient under test, relative to the leaf's scale
         self.visible = visible  # the widest bar, relative to the leaf's scale, that gives a verdict
-        self.scale = dtype.type(0)  # the largest slope
+        self.scale: Scalar = dtype.type(0)  # the largest slope
         self.low, self.high = np.full(size, np.nan, dtype), np.full(size, np.nan, dtype)
         self.bar = np.full(size, np.inf, dtype)  # the error that the samples suggest
         self.spread = np.full(size, np.inf, dtype)  # the error that they certainly have not: needed to say "wrong"
@@ -32,7 +32,6 @@ class Comparison:
         self.note = ""
         self.power: float | None = None
         self.evaluations = 0
-        self.probes: list[object] = []
         self.unresolved = False  # directions disagree, and no entry was found that does
 
     def set(self, indices: IntArray, low: Array, high: Array, bar: Array, spread: Array | None = None) -> None:
@@ -61,20 +60,21 @@ class Comparison:
     @property
     def wrong(self) -> BoolArray:
         """Which entries are certainly wrong."""
-        bad = ~np.isfinite(self.analytic) & self.examined
+        bad: BoolArray = ~np.isfinite(self.analytic) & self.examined
         return bad | (self.examined & (self.off > CONFIDENCE * self.spread + self.slack * self.scale))
 
     @property
     def right(self) -> BoolArray:
         """Which entries are right, with a bar small enough to say so."""
-        close = (self.off <= self.allowed) & (self.bar <= self.visible * self.scale)
-        still = (self.bar == 0) & (self.off == 0)  # nothing moves and the gradient says so: no scale is needed
+        close: BoolArray = (self.off <= self.allowed) & (self.bar <= self.visible * self.scale)
+        still: BoolArray = (self.bar == 0) & (self.off == 0)  # nothing moves and the gradient says so: no scale is needed
         return self.forgiven | close | still
 
     @property
     def clearly_wrong(self) -> BoolArray:
         """Which entries are so far off that a few samples suffice to say so, almost."""
-        return self.wrong & (self.spread <= 1e-3 * self.scale)
+        clear: BoolArray = self.wrong & (self.spread <= 1e-3 * self.scale)
+        return clear
 
     @property
     def unsure(self) -> BoolArray:
@@ -87,11 +87,6 @@ class Comparison:
         largest = np.maximum(np.abs(self.low), np.abs(self.high))
         return bool((largest > CONFIDENCE * self.bar)[self.examined].any())
 
-    def largest(self) -> Array:
-        """Return the largest slope."""
-        sizes = np.maximum(np.abs(self.low), np.abs(self.high))[self.examined]
-        return np.max(sizes, initial=0)
-
     @property
     def numeric(self) -> Array:
         """The nearest value that is accepted: the slope itself but at a kink."""
@@ -100,6 +95,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
+        """The verdict on the leaf."""
         if self.wrong.any():
             return "fail"
         if self.unsure.any() or self.unresolved:

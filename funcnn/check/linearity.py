@@ -1,9 +1,9 @@
 r"""A gradient is linear in the cotangent: $\bar x(\alpha v + \beta w) = \alpha \bar x(v) + \beta \bar x(w)$.
 
 This needs no differences, and it catches what one random cotangent cannot tell from a wrong formula: a cotangent that is ignored,
-masked by its own sign, or clipped.  It also measures the arithmetic: rounding is exactly homogeneous under factors of two and under a
-change of sign, so that a gradient that passes these and still does not add up to a few digits computes in fewer digits than
-it is given.
+masked by its own sign, or clipped.  It also measures the arithmetic: rounding is exactly homogeneous under factors of two and
+under a change of sign, so that a gradient that passes these and still does not add up to a few digits computes in fewer digits
+than it is given.
 """
 
 from __future__ import annotations

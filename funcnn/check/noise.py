@@ -1,9 +1,9 @@
 r"""How noisy each output is: rounding errors measured from the function itself.
 
 Outputs at equally spaced points very close together differ from a line by rounding alone: smooth parts vanish from fourth
-differences, and what is left has $\sqrt{70}$ times the standard deviation of one evaluation (Hamming 1962, ch. 6; Moré and
-Wild 2011, "Estimating computational noise").  This sees what ``eps |y|`` cannot: cancellation inside the function, and arithmetic in fewer digits than its result
-pretends to have.
+differences, and what is left has $\sqrt{70}$ times the standard deviation of one evaluation (Hamming 1962, ch. 6;
+Moré and Wild 2011, "Estimating computational noise").  This sees what ``eps |y|`` cannot: cancellation inside the function, and
+arithmetic in fewer digits than its result pretends to have.
 
 The points lie $2^{-40}$ apart, in units of the entries, where no curvature is left.  A function that computes in float32 inside
 stands still there and moves in stairs; its noise is then taken $2^{-20}$ apart.

@@ -17,7 +17,7 @@ def heat_map(errors: Array) -> str:
     """
     if not errors.size or errors.ndim == 0 or errors.size == 1:
         return ""
-    table = errors.reshape(-1, errors.shape[-1])
+    table: Array = errors.reshape(-1, errors.shape[-1])
     table = _shrink(_shrink(table, _ROWS, 0), _COLUMNS, 1)
     largest = np.nanmax(np.where(np.isinf(table), np.nan, table), initial=0)
     return "\n".join("".join(_shade(value, largest) for value in row) for row in table.tolist())

@@ -109,8 +109,8 @@ def _check_apart(leaves: list[Leaf], given: list[Array]) -> None:
         for other, earlier in active[:index]:
             if np.may_share_memory(array, earlier) and np.shares_memory(array, earlier):
                 raise ValueError(
-                    f"{other.name} and {leaf.name} share memory: they are one variable, and cannot be moved one without the other;"
-                    f" pass a copy ({leaf.name}.copy()) to check them as two"
+                    f"{other.name} and {leaf.name} share memory: they are one variable, and one cannot be moved without the other;"
+                    f" pass {leaf.name}.copy() to check them as two"
                 )
 
 

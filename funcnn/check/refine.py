@@ -1,9 +1,9 @@
 r"""One line at many steps: the slope, the one-sided slopes, and an honest bar for each.
 
-Steps fall from the size of the variable itself by factors of 4.  Each run of three neighbouring steps gives one extrapolation with
-its own bar.  Going from the finest steps, where rounding rules, to coarser ones, bars shrink as long as the function is smooth at that
-scale; the first run that contradicts what the finer ones said (a kink, a period that the steps skip) ends the walk.  The best run
-before it is taken, and only if another run, with steps at least ten times apart, says the same.
+Steps fall from the size of the variable itself by factors of 4.  Each run of three neighbouring steps gives one extrapolation
+with its own bar.  Going from the finest steps, where rounding rules, to coarser ones, bars shrink as long as the function is
+smooth at that scale; the first run that contradicts what the finer ones said (a kink, a period that the steps skip) ends the walk.
+The best run before it is taken, and only if another run, with steps at least ten times apart, says the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.check.differences import Contraction
-from funcnn.typing import Array, BoolArray
+from funcnn.typing import Array, BoolArray, Scalar
 
 CONFIDENCE = 10.0
 """How many error bars a difference may have."""
@@ -25,8 +25,8 @@ CONFIDENCE = 10.0
 class Slope:
     """A slope with its error bar, and the position of the finest step that it rests on (-1 when there is none)."""
 
-    value: float
-    bar: float
+    value: Scalar
+    bar: Scalar
     at: int = -1
 
 
@@ -39,7 +39,7 @@ class Profile:
     left: Slope
     right_outputs: Array  # one-sided derivative of each output, NaN where there is none
     left_outputs: Array
-    motion: float  # the largest slope, before cancellation over outputs, that any step saw clearly above the noise
+    motion: Scalar  # the largest slope, before cancellation over outputs, that any step saw clearly above the noise
     step: float  # the finest step of the slope
     moved: BoolArray  # which outputs moved at any step
 
@@ -83,14 +83,14 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
     right = _settle(np.where(good_up, ((above - y) @ v) / up, np.nan), 2 * error, up, 1)
     left = _settle(np.where(good_down, ((y - below) @ v) / down, np.nan), 2 * error, down, 1)
     rise, fall = np.abs(above - y), np.abs(y - below)
-    seen = np.maximum(np.where(rise > 100 * level, rise, 0) @ weight / up, np.where(fall > 100 * level, fall, 0) @ weight / down)
+    seen = [np.where(one > 100 * level, one, 0) @ weight / by for one, by in ((rise, up), (fall, down))]
     return Profile(
         slope,
         right,
         left,
         _extrapolated(above - y, up, right.at),
         _extrapolated(y - below, down, left.at),
-        float(np.max(np.where(both, seen, 0), initial=0)),
+        np.max(np.maximum(np.where(good_up, seen[0], 0), np.where(good_down, seen[1], 0)), initial=0),
         float(up[slope.at]) if slope.at >= 0 else np.nan,
         moved,
     )
@@ -113,12 +113,12 @@ def _settle(values: Array, error: Array, steps: Array, power: int) -> Slope:
         if best < 0 or bars[index] < bars[best]:
             best = index
     if best < 0 or not _confirmed(best, kept, twice, bars):
-        return Slope(float("nan"), float("inf"))
+        return Slope(np.float64(np.nan), np.float64(np.inf))
     return Slope(twice[best], bars[best], best + 2)
 
 
 def _truncation(jumps: Array, spread: Array, rounding: Array) -> Array:
-    """Return what is left of the truncation error: the spread or, where neighbours converge slowly, the rest of the series."""
+    """Return what is left of the truncation error: the spread or, where convergence is slow, the rest of the series."""
     before = np.concatenate([[np.inf], jumps[:-1]]).astype(jumps.dtype)
     rate = np.where(jumps > CONFIDENCE * rounding, jumps / before, 0)
     slow = np.where(rate < 0.9, jumps * rate / (1 - np.minimum(rate, 0.9)), np.inf)
@@ -126,16 +126,15 @@ def _truncation(jumps: Array, spread: Array, rounding: Array) -> Array:
     return left
 
 
-def _scatter(values: Array, steps: Array) -> Array:
+def _scatter(values: Array, steps: Array) -> Scalar:
     """Return the rounding error of one contraction as the finest steps show it: the median of jump times step."""
     jumps = np.abs(np.diff(values)) * steps[1:]
     jumps = jumps[np.isfinite(jumps)][-3:]
-    scatter: Array = np.median(jumps) if jumps.size else values.dtype.type(0)
-    return scatter
+    return np.median(jumps) if jumps.size else values.dtype.type(0)
 
 
 def _confirmed(best: int, kept: list[int], values: Array, bars: Array) -> bool:
-    """Tell whether steps at least ten times apart agree: one range of steps alone may skip whole periods of the function."""
+    """Tell whether steps at least ten times apart agree: one range of steps alone may skip whole periods."""
     visible = abs(values[best]) > CONFIDENCE * bars[best]
     others = [index for index in kept if abs(index - best) >= 2]
     return any(not visible or bars[index] <= 0.1 * abs(values[best]) for index in others)
@@ -154,7 +153,8 @@ def _extrapolated(change: Array, reached: Array, at: int) -> Array:
 def falling_steps(scale: float, eps: float, size: float = 0.0) -> list[float]:
     """Return the steps for an entry: from beyond its scale down by factors of 4, to where rounding drowns every slope.
 
-    An entry far smaller than its neighbours has a kink, or the edge of the domain, perhaps as near as its own size: then they go below that.
+    An entry far smaller than its neighbours may have a kink, or the edge of the domain, as near as its own size: then they go
+    below that.
     """
     count = (26 if eps < 1e-17 else 14) if eps < 1e-12 else 6
     if 0 < size < scale:

@@ -6,7 +6,8 @@ to write into its arguments, fresh copies each time).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -34,8 +35,8 @@ class Sampler:
         self.origin = [start for start, leaf in zip(self.start, problem.leaves, strict=True) if leaf.active]
         self.output = self.evaluate()
         leaves = output_leaves(self.output)
-        floating = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
-        self.result: np.dtype[np.floating] = dtype or (np.result_type(*floating) if floating else np.dtype(float))
+        floating: list[np.dtype[np.floating]] = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
+        self.result = dtype or max(floating, key=lambda kind: kind.itemsize)
         self.shapes = tuple(leaf.shape for leaf in leaves)
         self.y = ravel_output(leaves, self.result).copy()
         self.eps = max([float(np.finfo(kind).eps) for kind in (*floating, *([dtype] if dtype else []))], default=2.3e-16)
@@ -74,15 +75,21 @@ class Sampler:
         """Return the function of t that moves the given active leaves along the given vectors, and puts them back."""
 
         def at(t: float) -> Array:
-            for leaf, direction in directions:
-                np.add(self.origin[leaf], direction * self.result.type(t), out=self.active[leaf])
-            try:
+            with self.moved(directions, t):
                 return self()
-            finally:
-                for leaf, _ in directions:
-                    self.active[leaf][:] = self.origin[leaf]
 
         return at
+
+    @contextmanager
+    def moved(self, directions: list[tuple[int, Array]], t: float) -> Iterator[None]:
+        """Move active leaves by t along vectors for a while."""
+        for leaf, direction in directions:
+            np.add(self.origin[leaf], direction * self.result.type(t), out=self.active[leaf])
+        try:
+            yield
+        finally:
+            for leaf, _ in directions:
+                self.active[leaf][:] = self.origin[leaf]
 
 
 def sampler(problem: Problem, reference: str = "auto", *, fresh: bool = False) -> Sampler:
@@ -94,7 +101,8 @@ def sampler(problem: Problem, reference: str = "auto", *, fresh: bool = False) -
         What the function raises at the point, in the precision that was given.
     """
     wide = [LONG] if reference in ("auto", "longdouble") and WIDER else []
-    for dtype in (*wide, np.dtype(np.float64)):
+    kinds: list[np.dtype[np.floating]] = [*wide, np.dtype(np.float64)]
+    for dtype in kinds:
         if all(np.can_cast(leaf.array.dtype, dtype) for leaf in problem.leaves if leaf.active):
             try:
                 return Sampler(problem, dtype, fresh=fresh)

@@ -22,7 +22,7 @@ from funcnn.check.differences import richardson
 from funcnn.check.entries import entry_scales
 from funcnn.check.leaf import Comparison
 from funcnn.check.refine import CONFIDENCE, analyse
-from funcnn.typing import Array, IntArray
+from funcnn.typing import Array, IntArray, Scalar
 
 DIRECTIONS = 4
 _MISS = 1e-9  # the probability with which an error as small as the reported power goes unseen
@@ -34,14 +34,15 @@ _ATTEMPTS = 3
 class Probe:
     """The slope along a direction, and what the gradient under test says it is."""
 
-    expected: float
-    value: float
-    bar: float
-    size: float  # the typical slope along such a direction
+    expected: Scalar
+    value: Scalar
+    bar: Scalar
+    size: Scalar  # the typical slope along such a direction
     kink: bool
 
     @property
-    def off(self) -> float:
+    def off(self) -> Scalar:
+        """How far the gradient is off along the direction."""
         return self.expected - self.value
 
 
@@ -67,13 +68,12 @@ def screen(case: Case, leaf: int, gradient: Array) -> Comparison:
         made.method = f"{DIRECTIONS} directions"
     if size > 0 and not bad:
         made.scale = size
-        made.power = 0.8 * max(_allowed(probe, slack) for probe in probes) / size * (1 / _MISS) ** (1 / DIRECTIONS)
-    made.probes = probes
+        made.power = float(0.8 * max(_allowed(probe, slack) for probe in probes) / size) * (1 / _MISS) ** (1 / DIRECTIONS)
     made.evaluations = case.sample.count - before
     return made
 
 
-def _allowed(probe: Probe, slack: float) -> float:
+def _allowed(probe: Probe, slack: float) -> Scalar:
     return CONFIDENCE * probe.bar + slack * probe.size
 
 

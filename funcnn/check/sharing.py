@@ -25,8 +25,8 @@ def overlap(one: Array, other: Array) -> bool:
 def shared(problem: Problem, gradient: Cotangents, given: tuple[object, ...], dy: object) -> list[Finding]:
     """Return what the results of one call share memory with.
 
-    Where ``problem.views`` says so, a view of dy is no offence: nothing in this library writes into an array that it was given, so that
-    an identity may hand on what it gets.
+    Where ``problem.views`` says so, a view of dy is no offence: nothing in this library writes into an array that it was given,
+    so that an identity may hand on what it gets.
     """
     inputs = [array for arg in given for array in tree.leaves(arg)]
     named = [(leaf.name, array) for leaf, array in zip(problem.leaves, inputs, strict=True)]

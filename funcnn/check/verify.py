@@ -26,13 +26,20 @@ Method: TypeAlias = Literal["auto", "full", "screen"]
 """``full``: every entry; ``screen``: random directions, and bisection to a wrong entry; ``auto``: every entry of leaves of up
 to a few thousand, directions for larger ones."""
 
+_NAMES = {float(np.finfo(np.longdouble).eps): "long double", float(np.finfo(np.float64).eps): "float64"}
 _LARGEST = 4000  # entries of a leaf that are all looked at
 _WORK = 4e8  # entries of all leaves times evaluations: what a thorough check may take
 _HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
 
 
 def verify(
-    problem: Problem, *, cotangent: object | None = None, seed: int = 0, method: Method = "auto", reference: str = "auto"
+    problem: Problem,
+    *,
+    cotangent: object | None = None,
+    seed: int = 0,
+    method: Method = "auto",
+    reference: str = "auto",
+    explain: bool = True,
 ) -> Report:
     """Check the gradient of a problem and return the report."""
     started = time.perf_counter()
@@ -50,12 +57,12 @@ def verify(
         warnings.simplefilter("ignore")
         contract = honour(problem, calls, seed)
         if contract.random:
-            return _finish(problem, contract, None, [], [], seed, started)
+            return _finish(problem, contract, None, [], [], seed, started, explain)
         total = sum(leaf.array.size for leaf in problem.active())
         wanted = "float64" if reference == "auto" and total > _HUGE else reference
         case = Case(problem, sampler(problem, wanted, fresh=contract.writes), vector, seed)
         made, linear = _compare(case, contract, method)
-        return _finish(problem, contract, case, made, linear, seed, started)
+        return _finish(problem, contract, case, made, linear, seed, started, explain)
 
 
 def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Comparison | None], list[Linearity]]:
@@ -94,8 +101,9 @@ def _finish(
     linear: list[Linearity],
     seed: int,
     started: float,
+    explain: bool,
 ) -> Report:
-    findings = gather(problem, contract, case, made, linear)
+    findings = gather(problem, contract, case, made, linear, explain)
     leaves = []
     for position, leaf in enumerate(problem.active()):
         shape, dtype = leaf.array.shape, str(leaf.array.dtype)
@@ -108,7 +116,7 @@ def _finish(
     evaluations = contract.evaluations + (case.sample.count if case else 0) + 1
     pullbacks = contract.pullbacks + (case.pullbacks if case else 0)
     seconds = time.perf_counter() - started
-    reference = str(case.sample.result) if case else ""
+    reference = _NAMES.get(case.sample.eps, str(case.sample.result)) if case else ""
     return Report(
         problem.name, tuple(leaves), tuple(findings), evaluations, pullbacks, seed, seconds, problem.reproduce, reference
     )
