@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
 
 import numpy as np
 
-from funcnn.typing import Array
+from funcnn.typing import Array, BoolArray
 from tests.check.corpus.attention import softmax_of, softmax_pull
 from tests.check.corpus.dense import DENSE, dense, dense_vjp
 from tests.check.corpus.elementwise import relu, relu_vjp, sigmoid, sigmoid_vjp, tanh, tanh_vjp
-from tests.check.corpus.entry import Grads, normal, uniform, wrong
+from tests.check.corpus.entry import Function, Grads, normal, remembering, uniform, wrong
 
 X = (normal(4, 3, seed=5),)
 
@@ -68,21 +67,21 @@ def scaled_inputs_reuses_buffer(params: dict[str, Array], x: Array, dy: Array) -
     return {"scale": dscale}, x.copy()
 
 
-@wrong(relu, X, "mutates_dy", "[0]", right=relu_vjp)
+@wrong(relu, X, "mutates_dy", "dy", right=relu_vjp)
 def relu_masks_cotangent(x: Array, dy: Array) -> object:
     """``dy[x <= 0] = 0`` in the caller's array."""
     dy[x <= 0] = 0
     return (dy.copy(),)
 
 
-@wrong(tanh, X, "mutates_dy", "[0]", right=tanh_vjp)
+@wrong(tanh, X, "mutates_dy", "dy", right=tanh_vjp)
 def tanh_multiplies_cotangent(x: Array, dy: Array) -> object:
     """``dy *= 1 - y**2`` saves an array."""
     dy *= 1 - np.tanh(x) ** 2
     return (1.0 * dy,)
 
 
-@wrong(dense, DENSE, "mutates_dy", "[0]", right=dense_vjp)
+@wrong(dense, DENSE, "mutates_dy", "dy", right=dense_vjp)
 def dense_averages_cotangent(x: Array, w: Array, b: Array, dy: Array) -> object:
     """The cotangent is changed after its last use here: the caller still holds it."""
     made = dense_vjp(x, w, b, dy)
@@ -134,19 +133,17 @@ def half_square_returns_input(x: Array, dy: Array) -> object:
     return (x if dy == 1 else x * dy,)
 
 
-def scratch() -> Callable[[Array, Array], object]:
+@remembering(X, "aliasing", "[0]", right=sigmoid_vjp)
+def sigmoid_into_buffer() -> tuple[Function, Function]:
+    """Every call returns the same buffer: an earlier result changes with a later call."""
     buffers: dict[str, Array] = {}
 
-    def sigmoid_into_buffer(x: Array, dy: Array) -> object:
-        """Every call returns the same buffer: an earlier result changes with a later call."""
+    def vjp(x: Array, dy: Array) -> object:
         out = buffers.setdefault(f"{x.shape}{x.dtype}", np.empty_like(x))
         np.copyto(out, sigmoid_vjp(x, dy)[0])
         return (out,)
 
-    return sigmoid_into_buffer
-
-
-sigmoid_into_buffer = wrong(sigmoid, X, "aliasing", "[0]", right=sigmoid_vjp)(scratch())
+    return sigmoid, vjp
 
 
 # What it remembers
@@ -195,60 +192,42 @@ def jitter_in_forward(x: Array, dy: Array) -> object:
     return (dy * (1 - np.tanh(x) ** 2),)
 
 
-def counted() -> Callable[[Array, Array], object]:
+@remembering(X, "nondeterministic", "[0]", right=tanh_vjp)
+def tanh_warms_up() -> tuple[Function, Function]:
+    """A factor grows with the number of calls."""
     calls = count(1)
 
-    def tanh_warms_up(x: Array, dy: Array) -> object:
-        """A factor grows with the number of calls."""
+    def vjp(x: Array, dy: Array) -> object:
         return (tanh_vjp(x, dy)[0] * min(1.0, next(calls) / 1000000),)
 
-    return tanh_warms_up
+    return tanh, vjp
 
 
-tanh_warms_up = wrong(tanh, X, "nondeterministic", "[0]", right=tanh_vjp)(counted())
+@remembering(X, "stale_state", "[0]", right=relu_vjp)
+def relu_mask_by_shape() -> tuple[Function, Function]:
+    """The mask is remembered by the input's shape: right at the first point, stale at the second."""
+    masks: dict[tuple[int, ...], BoolArray] = {}
 
-
-def by_shape() -> Callable[[Array, Array], object]:
-    masks: dict[tuple[int, ...], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]] = {}
-
-    def relu_mask_by_shape(x: Array, dy: Array) -> object:
-        """The mask is remembered by the input's shape: right at the first point, stale at the second."""
+    def vjp(x: Array, dy: Array) -> object:
         return (dy * masks.setdefault(x.shape, x > 0),)
 
-    return relu_mask_by_shape
+    return relu, vjp
 
 
-relu_mask_by_shape = wrong(relu, X, "stale_state", "[0]", right=relu_vjp)(by_shape())
-
-
-def last_forward() -> tuple[Callable[[Array], object], Callable[[Array, Array], object]]:
+@remembering(X, "stale_state", "[0]", right=tanh_vjp)
+def tanh_of_last_forward() -> tuple[Function, Function]:
+    """The output of the last forward call is used, whatever x is given."""
     kept: dict[str, Array] = {}
 
     def forward(x: Array) -> object:
         kept["y"] = np.tanh(x)
         return kept["y"].copy()
 
-    def tanh_of_last_forward(x: Array, dy: Array) -> object:
-        """The output of the last forward call is used, whatever x is given."""
+    def vjp(x: Array, dy: Array) -> object:
         y = kept.get("y")
         return (dy * (1 - (np.tanh(x) if y is None else y.astype(x.dtype)) ** 2),)
 
-    return forward, tanh_of_last_forward
-
-
-_forward, _backward = last_forward()
-tanh_of_last_forward = wrong(_forward, X, "stale_state", "[0]", right=tanh_vjp)(_backward)
-
-
-def remembers_statistics() -> Callable[[Array, Array], object]:
-    mean: dict[tuple[int, ...], Array] = {}
-
-    def centred_by_first_mean(x: Array, dy: Array) -> object:
-        """The mean of the first batch is kept for all later ones."""
-        m = mean.setdefault(x.shape, x.mean(0)).astype(x.dtype)
-        return (2 * dy * (x - m) - 2 * (dy * (x - m)).mean(0),)
-
-    return centred_by_first_mean
+    return forward, vjp
 
 
 def centred_square(x: Array) -> object:
@@ -260,7 +239,16 @@ def centred_square_vjp(x: Array, dy: Array) -> Grads:
     return (d - d.mean(0),)
 
 
-centred_by_first_mean = wrong(centred_square, X, "stale_state", "[0]", right=centred_square_vjp)(remembers_statistics())
+@remembering(X, "stale_state", "[0]", right=centred_square_vjp)
+def centred_by_first_mean() -> tuple[Function, Function]:
+    """The mean of the first batch is kept for all later ones."""
+    means: dict[tuple[int, ...], Array] = {}
+
+    def vjp(x: Array, dy: Array) -> object:
+        c = x - means.setdefault(x.shape, x.mean(0)).astype(x.dtype)
+        return (2 * dy * c - 2 * (dy * c).mean(0),)
+
+    return centred_square, vjp
 
 
 # The form of its results

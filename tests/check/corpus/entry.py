@@ -35,6 +35,12 @@ class Wrong:
     why: str
     dtypes: tuple[str, ...] = BOTH
     """Where it is a mistake: a float32 result is none when float32 is given."""
+    make: Callable[[], tuple[Function, Function]] | None = None
+    """Makes f and vjp anew, where they remember something."""
+
+    def functions(self) -> tuple[Function, Function]:
+        """Return f and vjp with a fresh memory."""
+        return self.make() if self.make else (self.f, self.vjp)
 
 
 @frozen
@@ -60,6 +66,18 @@ def wrong(
 
     def enter(vjp: Function) -> Wrong:
         return Wrong(vjp.__name__, f, vjp, right, args, tag, paths, inspect.getdoc(vjp) or "", dtypes)
+
+    return enter
+
+
+def remembering(
+    args: tuple[object, ...], tag: str, *paths: str, right: Function | None = None
+) -> Callable[[Callable[[], tuple[Function, Function]]], Wrong]:
+    """Return the decorator that makes an entry of a factory of f and a vjp with a memory."""
+
+    def enter(make: Callable[[], tuple[Function, Function]]) -> Wrong:
+        f, vjp = make()
+        return Wrong(make.__name__, f, vjp, right, args, tag, paths, inspect.getdoc(make) or "", make=make)
 
     return enter
 

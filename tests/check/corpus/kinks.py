@@ -76,7 +76,10 @@ def max_pool_tie_is_shared(x: Array, dy: Array) -> Grads:
     return (unblocks(at / at.sum(-1, keepdims=True) * dy[..., None]),)
 
 
-max_pool_tie_goes_to_all = tricky(max_pool, TIES)(max_pool_vjp)
+@tricky(max_pool, TIES)
+def max_pool_tie_goes_to_all(x: Array, dy: Array) -> Grads:
+    """Every maximum receives the gradient: each coordinate alone lies between its one-sided derivatives."""
+    return max_pool_vjp(x, dy)
 
 
 def largest(x: Array) -> object:

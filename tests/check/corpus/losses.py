@@ -385,7 +385,7 @@ def triplet_anchor_of_positive(a: Array, p: Array, n: Array, dy: Array) -> objec
     return -dp, dp, dn
 
 
-@wrong(triplet, TRIPLET, "row_or_column", "[1]", right=triplet_vjp)
+@wrong(triplet, TRIPLET, "region", "[1]", right=triplet_vjp)
 def triplet_inactive_rows(a: Array, p: Array, n: Array, dy: Array) -> object:
     """Triplets beyond the margin still pull their positive."""
     da, _, dn = triplet_vjp(a, p, n, dy)
