@@ -39,13 +39,6 @@ def test_digits_are_the_published_ones() -> None:
     assert "CC BY 4.0" in data.description
 
 
-def test_digits_equal_those_of_scikit_learn() -> None:
-    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not a dependency of the tests")
-    theirs, ours = datasets.load_digits(), fn.data.digits()
-    assert np.array_equal(theirs.data, ours.x * 16)
-    assert np.array_equal(theirs.target, ours.y)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 def test_every_data_set_has_the_precision_asked_for(dtype: type[np.floating]) -> None:
     for data in (
