@@ -104,12 +104,13 @@ def test_the_data_decide_the_precision(dtype: type) -> None:
 
 
 def test_integer_inputs_take_the_precision_of_the_targets() -> None:
-    cast_up: Any = fn.define_layer(
-        "to_float",
-        init=lambda key, in_shape: fn.Init((), (), in_shape),
-        forward=lambda params, state, x, mode: fn.Forward(x.astype(np.float32), state, ()),
-        backward=lambda params, residuals, dy: fn.Backward(params, None),
-    )
+    def forward(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+        return fn.Forward(x.astype(np.float32), state, ())
+
+    def init(key: fn.Key, in_shape: Any) -> fn.Init[Any, Any]:
+        return fn.Init((), (), in_shape)
+
+    cast_up: Any = fn.define_layer("to_float", init, forward, lambda params, residuals, dy: fn.Backward(params, None))
     x = np.arange(8).reshape(4, 2)
     result = run(model=cast_up >> fn.dense(1), loss=fn.mean_squared_error(), x=x, y=np.ones((4, 1), np.float32), batch_size=2)
     assert {leaf.dtype for leaf in fn.tree.leaves(result.params)} == {np.dtype(np.float32)}

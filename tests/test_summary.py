@@ -145,12 +145,14 @@ def test_one_layer_and_nothing() -> None:
 def test_several_inputs_and_integers() -> None:
     pair = fn.parallel(fn.dense(2), fn.tanh())
     assert fn.summary(pair, ((3,), (4,))).rows[0].out_shape == (2,)
-    look_up: Any = fn.define_layer(
-        "look_up",
-        init=lambda key, in_shape: fn.Init(np.ones((5, 2)), (), (*in_shape, 2)),
-        forward=lambda params, state, x, mode: fn.Forward(params.take(x, axis=0), state, ()),
-        backward=lambda params, residuals, dy: fn.Backward(params, None),
-    )
+
+    def forward(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+        return fn.Forward(params.take(x, axis=0), state, ())
+
+    def init(key: fn.Key, in_shape: Any) -> fn.Init[Any, Any]:
+        return fn.Init(np.ones((5, 2)), (), (*in_shape, 2))
+
+    look_up: Any = fn.define_layer("look_up", init, forward, lambda params, residuals, dy: fn.Backward(params, None))
     assert fn.summary(look_up >> fn.dense(1), (7,)).rows[0].out_shape == (7, 2)
 
 

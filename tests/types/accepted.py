@@ -75,11 +75,46 @@ assert_type(opt_state, fn.OptState[Params])
 updated = adam.update(start.params, result.grads, opt_state)
 assert_type(updated.params, Params)
 assert_type(updated.state, fn.OptState[Params])
+assert_type(adam.slot("mean", start.params, opt_state), Params)
+chained = fn.chain(fn.clip_by_global_norm(1.0), fn.weight_decay(1e-4), fn.nesterov(fn.schedules.cosine(0.1, 100)))
+assert_type(chained.update(start.params, result.grads, chained.init(start.params)).params, Params)
+mixed = fn.chain(fn.clip_by_value(1.0), fn.partition((fn.is_matrix, fn.muon()), rest=fn.lookahead(fn.adam(lambda count: 0.1))))
+assert_type(mixed.init(start.params), fn.OptState[Params])
+averaged = fn.ema(mixed, 0.99)
+assert_type(averaged.average(start.params, averaged.init(start.params)), Params)
+sharp = fn.sharpness_aware(step)(start.params, start.state, x, np.ones((2, 2)), fn.Eval())
+assert_type(sharp.grads, Params)
+found = fn.minimize(lambda params: step(params, start.state, x, np.ones((2, 2)), fn.Eval()), start.params)
+assert_type(found.params, Params)
 assert_type(fn.tree.map(np.negative, start.params), Params)
 assert_type(fn.tree.ravel(start.params).unravel(np.ones(3)), Params)
 assert_type(fn.tree.astype(start.params, np.float32), Params)
 assert_type(fn.tree.leaves(start.params), tuple[Array, ...])
 assert_type(fn.tree.paths(start.params), tuple[str, ...])
+
+# training keeps it
+labels = np.zeros(2, int)
+fitted = fn.fit(
+    model,
+    fn.softmax_cross_entropy(),
+    fn.adam(1e-3),
+    x,
+    fn.Weighted(labels, np.ones(2)),
+    key=key,
+    epochs=1,
+    batch_size=2,
+    metrics={"accuracy": fn.metrics.accuracy, "f1": fn.metrics.f1},
+    params=start.params,
+    state=start.state,
+    callbacks=[fn.Checkpoint("run.npz"), lambda epoch: epoch.number > 3],
+    evaluate_at=averaged.average,
+    wrap=lambda function: fn.sharpness_aware(function, 0.1),
+)
+assert_type(fitted, fn.Fit[Params, State])
+assert_type(fitted.opt_state, fn.OptState[Params])
+assert_type(fn.predict(model, fitted.params, fitted.state, x), Array)
+assert_type(fn.load("params.npz", like=fitted.params), Params)
+assert_type(fn.load("params.npz"), dict[str, Array])
 
 # replacing a gradient
 frozen_gradient = evolve(model, backward=model.backward)
