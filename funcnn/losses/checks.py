@@ -75,6 +75,35 @@ def check_between(target: Array, low: float, high: float, what: str) -> None:
         raise ValueError(f"{what} {target[row]} at row {show(row)}, expected {low:g} to {high:g}")
 
 
+def check_above(x: Array, low: float, what: str) -> None:
+    """Raise unless every number of an array is above a bound; NaN is passed (the loss will be NaN)."""
+    wrong = x.real <= low
+    if wrong.any():
+        row = first(wrong)
+        raise ValueError(f"{what} {x[row]} at row {show(row)}, expected above {low:g}")
+
+
+def check_signs(target: Array) -> None:
+    """Raise unless every number of a real array is -1 or 1."""
+    wrong = np.abs(target) != 1
+    if wrong.any():
+        row = first(wrong)
+        raise ValueError(f"target {target[row]} at row {show(row)}, expected -1 or 1")
+
+
+def check_tuple(prediction: tuple[Array, ...], names: tuple[str, ...], min_ndim: int = 1) -> tuple[Array, ...]:
+    """Return a prediction of several arrays; raise unless it is as many floating ones, of one shape and precision."""
+    if type(prediction) is not tuple or len(prediction) != len(names):
+        raise TypeError(f"the prediction is {describe(prediction)}, expected a tuple ({', '.join(names)}) of arrays")
+    for name, array in zip(names, prediction, strict=True):
+        check_prediction(array, min_ndim, f"the prediction's {name}")
+        if array.shape != prediction[0].shape or array.dtype != prediction[0].dtype:
+            raise ValueError(
+                f"the prediction's {name} is {describe(array)} and its {names[0]} {describe(prediction[0])}: they must be alike"
+            )
+    return prediction
+
+
 def check_probabilities(target: Array) -> None:
     """Raise unless every row of a real array (..., C) is non-negative and sums to 1, to the square root of its precision."""
     check_between(target, 0, np.inf, "probability")
@@ -103,11 +132,15 @@ def show(row: tuple[int, ...]) -> str:
     return str(row[0]) if len(row) == 1 else str(list(row))
 
 
-def positive_numbers(value: float | Sequence[float] | Array, what: str, *, zero: bool = False) -> float | tuple[float, ...]:
+def positive_numbers(
+    value: float | Sequence[float], what: str, *, zero: bool = False, below: float = np.inf
+) -> float | tuple[float, ...]:
     """Return one number as a float, or several as a tuple (which compare and pickle); raise unless they are positive."""
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "iuf" or numbers.ndim > 1:
         raise TypeError(f"{what} is {value!r}, expected a number or a sequence of numbers")
-    if not numbers.size or not np.isfinite(numbers).all() or not ((numbers > 0) | (zero & (numbers == 0))).all():
-        raise ValueError(f"{what} is {value!r}, expected {'non-negative' if zero else 'positive'} finite numbers")
+    if not numbers.size or not ((numbers < below) & ((numbers > 0) | (zero & (numbers == 0)))).all():
+        least = "at least 0" if zero else "above 0"
+        most = "finite" if below == np.inf else f"below {below:g}"
+        raise ValueError(f"{what} is {value!r}, expected {least} and {most}")
     return float(numbers) if numbers.ndim == 0 else tuple(float(number) for number in numbers)
