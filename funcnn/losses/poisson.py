@@ -1,0 +1,86 @@
+r"""Negative log-likelihood of a Poisson distribution, for counts.
+
+For each entry, with the target $t \ge 0$ and the rate $\lambda$, $-\log P(t) = \lambda - t \log\lambda + \log t!$, of which the
+last term, which no prediction changes, is left out:
+$$ \ell = e^z - t z \quad\text{with } \lambda = e^z, \qquad\text{or}\qquad \ell = \lambda - t \log \lambda. $$
+
+Derivation.  $\bar z = (e^z - t)\,\bar\ell$, which is $(e^z - 1) - (t - 1)$ for the digits of a small $z$, and $\bar\lambda =
+\frac{\lambda - t}{\lambda}\,\bar\ell$.
+"""
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.losses.checks import check_above, check_between, check_pair
+from funcnn.losses.loss import Loss
+from funcnn.losses.reduction import Reduction, Rule, reduced
+from funcnn.losses.weighted import Weighted
+from funcnn.typing import Array
+
+
+@frozen(eq=False)
+class PoissonResiduals:
+    """The prediction and the target."""
+
+    prediction: Array
+    target: Array
+
+
+def log_losses(prediction: Array, target: Array) -> tuple[Array, PoissonResiduals]:
+    target = check_pair(prediction, target)
+    check_between(target, 0, np.inf, "target")
+    return np.exp(prediction) - target * prediction, PoissonResiduals(prediction, target)
+
+
+def log_pullback(residuals: PoissonResiduals, dlosses: Array) -> Array:
+    z, target = residuals.prediction, residuals.target
+    return np.where(np.abs(z.real) < 0.5, np.expm1(z) - (target - 1), np.exp(z) - target) * dlosses
+
+
+def losses(prediction: Array, target: Array) -> tuple[Array, PoissonResiduals]:
+    target = check_pair(prediction, target)
+    check_between(target, 0, np.inf, "target")
+    check_above(prediction, 0, "prediction")
+    return prediction - target * np.log(prediction), PoissonResiduals(prediction, target)
+
+
+def pullback(residuals: PoissonResiduals, dlosses: Array) -> Array:
+    rate, target = residuals.prediction, residuals.target
+    return (rate - target) / rate * dlosses
+
+
+def poisson_nll(*, log_rate: bool = True, reduction: Reduction = "mean") -> Loss[Array, Array | Weighted[Array]]:
+    """Negative log-likelihood of counts under a Poisson distribution, up to the constant ``log(target!)``.
+
+    Parameters
+    ----------
+    log_rate : bool, optional
+        Whether the prediction is the logarithm of the rate, which may be any number, or the rate itself, which is positive.
+    reduction : {"mean", "sum"}, optional
+        Over all entries, of every example.
+
+    Returns
+    -------
+    Loss
+        Of a prediction and a target of one shape, (n, ...), floating; the target is at least 0.  Weights (see
+        :class:`funcnn.Weighted`) may be given to examples or to single entries.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In ``forward``, when the two are not floating arrays of one shape, a target is negative, a rate not positive, or the
+        batch is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> loss = fn.poisson_nll()
+    >>> made = loss.forward(np.array([[0.0]]), np.array([[3.0]]))
+    >>> made.value
+    np.float64(1.0)
+    >>> loss.backward(made.residuals)
+    array([[-2.]])
+    """
+    if log_rate:
+        return reduced("poisson_nll", Rule(log_losses, log_pullback, features=0), reduction)
+    return reduced("poisson_nll(log_rate=False)", Rule(losses, pullback, features=0), reduction)
