@@ -40,11 +40,17 @@ from funcnn.layers.simple_rnn import rnn
 from funcnn.layers.softmax import log_softmax, softmax
 from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from funcnn.losses.absolute_error import mean_absolute_error
+from funcnn.losses.hinge import hinge, squared_hinge
 from funcnn.losses.huber import huber, smooth_l1
+from funcnn.losses.log_cosh import log_cosh_error
 from funcnn.losses.loss import Loss, LossForward, define_loss
+from funcnn.losses.margin_ranking import margin_ranking
+from funcnn.losses.poisson import poisson_nll
+from funcnn.losses.quantile_error import quantile_error
 from funcnn.losses.sigmoid_cross_entropy import sigmoid_cross_entropy
 from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
 from funcnn.losses.squared_error import half_squared_error, mean_squared_error
+from funcnn.losses.squared_log_error import mean_squared_log_error
 from funcnn.losses.weighted import Weighted
 from funcnn.masked import Masked
 from funcnn.optim import schedules
@@ -165,6 +171,13 @@ __all__ = [
     "smooth_l1",
     "softmax_cross_entropy",
     "sigmoid_cross_entropy",
+    "log_cosh_error",
+    "mean_squared_log_error",
+    "quantile_error",
+    "poisson_nll",
+    "hinge",
+    "squared_hinge",
+    "margin_ranking",
     # optimizers
     "Optimizer",
     "OptState",

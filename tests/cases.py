@@ -338,6 +338,41 @@ def weighted(
     return draw_weighted
 
 
+def over(
+    low: float, high: float, *shape: int, target: Callable[[np.random.Generator, Any], Array]
+) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (prediction, uniform in [low, high), and a target drawn by a function of generator and shape)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        return generator.uniform(low, high, size=(batch, *shape)), target(generator, (batch, *shape))
+
+    return draw
+
+
+def signs(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw -1 and 1."""
+    chosen: Array = generator.choice([-1.0, 1.0], size=shape)
+    return chosen
+
+
+def counts(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw 0, 1, 2, ... as floating numbers."""
+    drawn: Array = generator.poisson(2.0, size=shape).astype(float)
+    return drawn
+
+
+def tuples(
+    draw: Callable[[np.random.Generator, int], tuple[Array, Any]], parts: int = 2
+) -> Callable[[np.random.Generator, int], tuple[Any, Any]]:
+    """Return a drawer of a tuple of predictions and the target of the first."""
+
+    def draw_tuple(generator: np.random.Generator, batch: int) -> tuple[Any, Any]:
+        prediction, target = draw(generator, batch)
+        return (prediction, *[draw(generator, batch)[0] for _ in range(parts - 1)]), target
+
+    return draw_tuple
+
+
 LOSSES: dict[str, tuple[LossCase, ...]] = {
     "mean_squared_error": (
         LossCase(lambda: fn.mean_squared_error(), pair(2)),
@@ -368,4 +403,19 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
         LossCase(lambda: fn.sigmoid_cross_entropy(pos_weight=3.0), logits(3), label="pos_weight"),
         LossCase(lambda: fn.sigmoid_cross_entropy(pos_weight=(3.0, 0.5)), weighted(logits(2)), label="pos_weights"),
     ),
+    "log_cosh_error": (LossCase(lambda: fn.log_cosh_error(), pair(3), batch=5),),
+    "mean_squared_log_error": (
+        LossCase(lambda: fn.mean_squared_log_error(), over(-0.8, 3.0, 2, target=lambda g, shape: g.uniform(-0.5, 9.0, shape))),
+    ),
+    "quantile_error": (
+        LossCase(lambda: fn.quantile_error(0.3), pair(3)),
+        LossCase(lambda: fn.quantile_error((0.1, 0.5, 0.9)), pair(3), label="several"),
+    ),
+    "poisson_nll": (
+        LossCase(lambda: fn.poisson_nll(), over(-2.0, 2.0, 3, target=counts)),
+        LossCase(lambda: fn.poisson_nll(log_rate=False), over(0.1, 4.0, 3, target=counts), label="rate"),
+    ),
+    "hinge": (LossCase(lambda: fn.hinge(), over(-2.0, 2.0, 3, target=signs)),),
+    "squared_hinge": (LossCase(lambda: fn.squared_hinge(), over(-2.0, 2.0, 3, target=signs)),),
+    "margin_ranking": (LossCase(lambda: fn.margin_ranking(0.5), tuples(over(-1.0, 1.0, 3, target=signs))),),
 }

@@ -72,6 +72,15 @@ def huber(delta: float) -> Callable[[float, float], float]:
     return lambda p, t: (p - t) ** 2 / 2 if abs(p - t) <= delta else delta * (abs(p - t) - delta / 2)
 
 
+def pinball(*quantiles: float) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        q = np.broadcast_to(quantiles, prediction.shape).ravel().tolist()
+        d = (prediction - target).ravel().tolist()
+        return mean([max((1 - a) * b, -a * b) for a, b in zip(q, d, strict=True)])
+
+    return value
+
+
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
 REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
@@ -89,6 +98,15 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "softmax_cross_entropy-ignored label": lambda p, t: softmax_ce(p, t, ignored=1),
     "sigmoid_cross_entropy-0": entries(sigmoid_ce),
     "sigmoid_cross_entropy-pos_weight": entries(lambda z, t: sigmoid_ce(z, t, 3.0)),
+    "log_cosh_error-0": entries(lambda p, t: math.log(math.cosh(p - t))),
+    "mean_squared_log_error-0": entries(lambda p, t: (math.log(1 + p) - math.log(1 + t)) ** 2),
+    "quantile_error-0": pinball(0.3),
+    "quantile_error-several": pinball(0.1, 0.5, 0.9),
+    "poisson_nll-0": entries(lambda z, t: math.exp(z) - t * z),
+    "poisson_nll-rate": entries(lambda rate, t: rate - t * math.log(rate)),
+    "hinge-0": entries(lambda p, t: max(0.0, 1 - t * p)),
+    "squared_hinge-0": entries(lambda p, t: max(0.0, 1 - t * p) ** 2),
+    "margin_ranking-0": lambda p, t: entries(lambda d, s: max(0.0, 0.5 - s * d))(p[0] - p[1], t),
 }
 
 
@@ -400,6 +418,9 @@ def test_targets_of_a_sigmoid_are_probabilities() -> None:
         (lambda: untyped.softmax_cross_entropy(class_weight=2.0), TypeError, "one number for each class"),
         (lambda: untyped.softmax_cross_entropy(ignore_index=0.5), TypeError, "ignore_index is 0.5, expected an integer"),
         (lambda: fn.sigmoid_cross_entropy(pos_weight=0.0), ValueError, "pos_weight is 0.0"),
+        (lambda: fn.quantile_error(1.0), ValueError, "quantile is 1.0, expected above 0 and below 1"),
+        (lambda: fn.quantile_error((0.5, 0.0)), ValueError, "quantile is"),
+        (lambda: fn.margin_ranking(-1.0), ValueError, "margin is -1.0"),
         (lambda: untyped.sigmoid_cross_entropy(pos_weight="much"), TypeError, "pos_weight is 'much'"),
     ],
 )
@@ -412,3 +433,34 @@ def test_class_weights_of_another_number_of_classes() -> None:
     loss = fn.softmax_cross_entropy(class_weight=(1.0, 2.0))
     with pytest.raises(ValueError, match="class_weight has 2 entries and the prediction 3 classes"):
         loss.forward(np.zeros((1, 3)), np.array([1]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "prediction", "target", "message"),
+    [
+        (fn.mean_squared_log_error(), [[1.0], [-1.0]], [[1.0], [1.0]], r"prediction -1.0 at row \[1, 0\], expected above -1"),
+        (fn.mean_squared_log_error(), [[1.0], [1.0]], [[-2.0], [1.0]], r"target -2.0 at row \[0, 0\], expected above -1"),
+        (fn.poisson_nll(), [[1.0], [1.0]], [[1.0], [-1.0]], r"target -1.0 at row \[1, 0\], expected 0 to inf"),
+        (fn.poisson_nll(log_rate=False), [[1.0], [0.0]], [[1.0], [1.0]], r"prediction 0.0 at row \[1, 0\], expected above 0"),
+        (fn.hinge(), [[1.0], [0.0]], [[1.0], [0.0]], r"target 0.0 at row \[1, 0\], expected -1 or 1"),
+        (fn.squared_hinge(), [[1.0], [0.0]], [[1.0], [0.5]], r"target 0.5 at row \[1, 0\], expected -1 or 1"),
+    ],
+)
+def test_numbers_out_of_a_loss_s_range_are_named(loss: Any, prediction: Any, target: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        loss.forward(np.array(prediction), np.array(target))
+
+
+def test_a_prediction_of_several_arrays() -> None:
+    loss: Any = fn.margin_ranking()
+    x, target = np.zeros((2, 1)), np.ones((2, 1))
+    with pytest.raises(TypeError, match=r"the prediction is float64\[2, 1\], expected a tuple \(first, second\) of arrays"):
+        loss.forward(x, target)
+    with pytest.raises(TypeError, match=r"expected a tuple \(first, second\) of arrays"):
+        loss.forward((x, x, x), target)
+    with pytest.raises(
+        ValueError, match=r"the prediction's second is float64\[2\] and its first float64\[2, 1\]: they must be alike"
+    ):
+        loss.forward((x, x[:, 0]), target)
+    with pytest.raises(ValueError, match="they must be alike"):
+        loss.forward((x, x.astype(np.float32)), target)
