@@ -54,10 +54,11 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     >>> fn.apply(model, start.params, start.state, np.zeros((1, 3)))
     array([[0., 0.]])
     """
-    memo = model.memo
-    if memo.function is not None:
-        output: Y = memo.function(params, state, x)
+    flat = model.memo.function
+    if flat is not None:
+        output: Y = flat(params, state, x)
         return output
+    memo = model.memo
     memo.calls += 1
     if memo.calls == OFTEN:
         memo.function = _written(partial(predictor, model, _PREDICT))
@@ -126,10 +127,11 @@ class _LossAndGradOf(Generic[P, S, X, Y, T]):
     memo: Memo = field(init=False, eq=False, repr=False, factory=Memo)
 
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> LossAndGrad[P, S, Y]:
-        memo = self.memo
-        if memo.function is not None:
-            result: LossAndGrad[P, S, Y] = memo.function(params, state, x, target, mode)
+        flat = self.memo.function
+        if flat is not None:
+            result: LossAndGrad[P, S, Y] = flat(params, state, x, target, mode)
             return result
+        memo = self.memo
         memo.calls += 1
         result = _loss_and_grad(self.model, self.loss, params, state, x, target, mode)
         if memo.calls == OFTEN:  # after the call: it has shown that the arguments fit

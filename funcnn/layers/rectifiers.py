@@ -24,7 +24,9 @@ from funcnn.typing import Array, Empty
 
 
 def relu_pullback(y: Array, dy: Array) -> Array:
-    return dy * (y > constant(0, y.dtype))
+    dx = (y > constant(0, y.dtype)).astype(dy.dtype)  # a product with booleans would convert them in small pieces
+    dx *= dy
+    return dx
 
 
 def relu() -> Layer[Empty, Empty, Array, Array]:

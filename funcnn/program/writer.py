@@ -37,7 +37,7 @@ _COMPARE: dict[type, Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
     ast.In: lambda item, items: item in items,
 }
-_STATEMENTS = (ast.Assign, ast.AugAssign, ast.Expr, ast.If, ast.Raise)
+_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.If, ast.Raise)
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr, ast.Await)
 _FRAME_READERS = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "super"})
 
@@ -207,7 +207,7 @@ class Writer:
                     raise CallInstead
             match statement:
                 case ast.Return(value=value):
-                    return ast.Constant(None) if value is None else translate.expression(value)
+                    return ast.Constant(None) if value is None else self.inlined(translate.expression(value))
                 case ast.Expr(value=value):
                     value = self.inlined(translate.expression(value))
                     if not is_simple(value):
@@ -303,6 +303,15 @@ class Translate(ast.NodeTransformer):
             case ast.Call(func=ast.Name(id="isinstance"), args=[value_node, kind_node], keywords=[]):
                 kind, base = self.kind(value_node), self.evaluate(kind_node)
                 return issubclass(kind, base) if isinstance(kind, type) and isinstance(base, type) else UNKNOWN
+            case ast.Call(func=function, args=args, keywords=[]):
+                definition = read(self.evaluate(function))
+                if definition is None or len(args) != len(definition.parameters):
+                    return UNKNOWN
+                given = [self.expression(arg) for arg in args]
+                if not all(is_simple(arg) for arg in given):
+                    return UNKNOWN
+                inner = Translate(self.writer, definition.names, dict(zip(definition.parameters, given, strict=True)))
+                return inner.outcome(definition.body)
             case ast.Constant(value=value):
                 return value
             case ast.Name():
@@ -310,6 +319,16 @@ class Translate(ast.NodeTransformer):
                 if isinstance(own, ast.Constant):
                     return own.value
                 return self.writer.values.get(own.id, UNKNOWN) if isinstance(own, ast.Name) else UNKNOWN
+        return UNKNOWN
+
+    def outcome(self, body: Sequence[ast.stmt]) -> object:
+        """Return what statements will return, where it is known that they will do nothing else; or UNKNOWN."""
+        match body:
+            case [ast.Return(value=ast.expr() as value), *_]:
+                return self.evaluate(value)
+            case [ast.If(test=test, body=then, orelse=otherwise), *rest]:
+                known = self.evaluate(test)
+                return UNKNOWN if known is UNKNOWN else self.outcome([*(then if known else otherwise), *rest])
         return UNKNOWN
 
     def kind(self, node: ast.expr) -> object:
@@ -331,6 +350,12 @@ class Translate(ast.NodeTransformer):
         if isinstance(node, _SCOPES) or (isinstance(node, ast.stmt) and not isinstance(node, _STATEMENTS)):
             raise CallInstead
         return super().visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        """Leave the annotation out."""
+        if node.value is None:
+            raise CallInstead
+        return cast(ast.stmt, self.visit(ast.Assign([node.target], node.value)))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """Return what a name stands for."""
