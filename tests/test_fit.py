@@ -1,6 +1,7 @@
 """Training: what fit does, and that it does it bit for bit."""
 
 import io
+import platform
 import signal
 import sys
 from typing import Any
@@ -428,3 +429,7 @@ def test_progress_on_a_terminal_needs_tqdm(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with reporter(None, 1, 1, 0) as silent:
         assert type(silent).__name__ == "Silent"
+
+
+def test_the_allocator_is_told_where_it_listens() -> None:
+    assert fn.keep_memory() == (platform.libc_ver()[0] == "glibc")

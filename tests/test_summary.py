@@ -9,6 +9,7 @@ import pytest
 
 import funcnn as fn
 from funcnn.instrument import Seen, watch
+from tests.cases import LAYERS, LayerCase
 
 
 def nested() -> Any:
@@ -58,6 +59,21 @@ def test_the_paths_are_those_of_the_parameters() -> None:
         "[3][1][1]": "linear(2)",
         "[4]": "dense(3)",
     }
+
+
+@pytest.mark.parametrize("case", [pytest.param(cases[0], id=name) for name, cases in LAYERS.items()])
+def test_every_layer_of_the_package_can_be_looked_into(case: LayerCase) -> None:
+    layer = case.make()
+    assert fn.map_layers(same, layer) == layer
+    start, seen = layer.init(fn.Key(0), case.shape), list[Seen]()
+    watched = watch(seen.append, layer)
+    assert fn.tree.same(watched.init(fn.Key(0), case.shape).params, start.params)
+    for one in seen:
+        at = eval(f"params{one.path}", {"params": start.params})
+        assert fn.tree.same(at, one.params), one.path
+    made = watched.forward(start.params, start.state, case.x(), fn.Train(fn.Key(1)))
+    assert fn.tree.same(made.output, layer.forward(start.params, start.state, case.x(), fn.Train(fn.Key(1))).output)
+    assert fn.summary(layer, case.shape).params == fn.tree.size(start.params)
 
 
 def test_a_watched_network_computes_the_same() -> None:

@@ -16,6 +16,7 @@ from funcnn import tree
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Init, Layer, Train
+from funcnn.masked import Masked
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -166,8 +167,11 @@ def _kept(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtyp
     with np.errstate(all="ignore"):
         try:
             made = model.forward(params, state, _zeros(in_shape, batch, dtype), Train(Key(0)))
-        except TypeError:  # a network whose input is integers: labels of rows, tokens
-            made = model.forward(params, state, _zeros(in_shape, batch, np.intp), Train(Key(0)))
+        except TypeError:  # a network that takes integers (tokens), or masked sequences
+            try:
+                made = model.forward(params, state, _zeros(in_shape, batch, np.intp), Train(Key(0)))
+            except TypeError:
+                made = model.forward(params, state, _masked(in_shape, batch, dtype), Train(Key(0)))
     theirs = {id(_owner(leaf)) for leaf in tree.leaves((params, state))}
     owners = {id(owner): owner for owner in map(_owner, _arrays((made.output, made.residuals)))}
     return sum(owner.nbytes for number, owner in owners.items() if number not in theirs)
@@ -177,6 +181,11 @@ def _zeros(shape: Shapes, batch: int, dtype: DTypeLike) -> object:
     if shape and all(isinstance(inner, tuple) for inner in shape):
         return tuple([_zeros(cast(Shapes, inner), batch, dtype) for inner in shape])
     return np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
+
+
+def _masked(shape: Shapes, batch: int, dtype: DTypeLike) -> Masked:
+    values = np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
+    return Masked(values, np.ones(values.shape[:2], bool))
 
 
 def _arrays(value: object) -> Iterator[Array]:
