@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from funcnn.check import (
+    diagnose_digits,
     diagnose_eps,
     diagnose_linearity,
     diagnose_moves,
@@ -52,7 +53,7 @@ def _hypotheses(probe: Probe) -> Iterator[Hypothesis]:
 
 def _of_view(view: View, probe: Probe) -> Iterator[Hypothesis]:
     found: list[Hypothesis] = []
-    for family in (diagnose_scale, diagnose_moves, diagnose_support, diagnose_sums, diagnose_terms):
+    for family in (diagnose_scale, diagnose_moves, diagnose_support, diagnose_sums, diagnose_digits, diagnose_terms):
         found.extend(family.hypotheses(view, probe))
     found.extend(diagnose_terms.proportional(view, probe))
     if not any(one.left <= ACCEPT and one.cost < 2.5 for one in found):  # the dear one, where nothing simpler explains

@@ -52,6 +52,8 @@ def _slices(bad: BoolArray, alive: BoolArray, view: View, probe: Probe) -> Itera
         what, tag = _kind(axis, view, probe)
         said = f"{what} {chosen[0]}" if len(chosen) == 1 else f"{what}s {', '.join(map(str, chosen))}"
         cost = 1.6 if len(chosen) == 1 else 2.25 + 0.05 * len(chosen)
+        if 2 * len(chosen) > length and view.analytic.reshape(-1, *view.leaf)[:, bad].any():
+            cost += 6  # most slices are wrong, and not for being empty: those that are right are the exception
         yield _exact(
             tag, f"{said} (axis {axis}) of the gradient {'is' if len(chosen) == 1 else 'are'} wrong, the rest is right", cost
         )
@@ -60,7 +62,7 @@ def _slices(bad: BoolArray, alive: BoolArray, view: View, probe: Probe) -> Itera
 def _kind(axis: int, view: View, probe: Probe) -> tuple[str, str]:
     """Return what a slice along an axis of the leaf is called, and its tag."""
     ndim = len(view.leaf)
-    if axis > 0 and is_sequence(probe, probe.spot, axis):
+    if is_sequence(probe, probe.spot, axis):
         return "time step", "time"
     if ndim >= 3 and axis == ndim - 1:
         return "channel", "channel"
@@ -149,7 +151,7 @@ def _split(feature: Feature, bad: BoolArray, alive: BoolArray, tried: int) -> It
 def _luck(wrong: int, right: int, tried: int) -> float:
     """Return what a separation costs that one of so many values would make by chance."""
     chance = np.log10(2.0 * tried) - np.log10(float(math.comb(wrong + right, wrong)))
-    return 0.3 * max(0.0, 3.0 + float(chance))
+    return 2.0 * max(0.0, 3.0 + float(chance))
 
 
 def _round_number(low: float, high: float) -> str:
