@@ -104,6 +104,12 @@ def check_tuple(prediction: tuple[Array, ...], names: tuple[str, ...], min_ndim:
     return prediction
 
 
+def check_no_target(target: tuple[()]) -> None:
+    """Raise unless the target is the empty tuple."""
+    if type(target) is not tuple or target:
+        raise TypeError(f"target is {describe(target)}, expected (): this loss takes none")
+
+
 def check_probabilities(target: Array) -> None:
     """Raise unless every row of a real array (..., C) is non-negative and sums to 1, to the square root of its precision."""
     check_between(target, 0, np.inf, "probability")
