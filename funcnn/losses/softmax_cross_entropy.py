@@ -179,10 +179,15 @@ def soften(smoothing: float, class_weight: tuple[float, ...] | None, prediction:
         soft *= 1 - smoothing
     soft += smoothing / classes
     if class_weight is not None:
-        if len(class_weight) != classes:
-            raise ValueError(f"class_weight has {len(class_weight)} entries and the prediction {classes} classes")
-        soft *= constant(class_weight, dtype)
+        soft *= weight_row(class_weight, prediction)
     return soft
+
+
+def weight_row(class_weight: tuple[float, ...], prediction: Array) -> Array:
+    """Return the weights of the classes as an array; raise unless there is one for each."""
+    if len(class_weight) != prediction.shape[-1]:
+        raise ValueError(f"class_weight has {len(class_weight)} entries and the prediction {prediction.shape[-1]} classes")
+    return constant(class_weight, prediction.real.dtype)
 
 
 # ----------------------------------------------------------------------------------------------------------- both together
@@ -227,6 +232,25 @@ def class_mask(ignore_index: int, prediction: Array, target: Labels) -> BoolArra
     """Return which labels are not the one to ignore."""
     kept: BoolArray = target != ignore_index if has_labels(prediction, target) else np.ones(prediction.shape[:-1], bool)
     return kept
+
+
+def check_class_weight(class_weight: Sequence[float] | None) -> tuple[float, ...] | None:
+    """Return the weights of the classes as a tuple; raise unless they are numbers of at least 0."""
+    if class_weight is None:
+        return None
+    weights = positive_numbers(class_weight, "class_weight", zero=True)
+    if not isinstance(weights, tuple):
+        raise TypeError(f"class_weight is {class_weight!r}, expected one number for each class")
+    return weights
+
+
+def check_ignore_index(ignore_index: int | None) -> int | None:
+    """Return the label to ignore; raise unless it is an integer."""
+    if ignore_index is None:
+        return None
+    if isinstance(ignore_index, bool) or not isinstance(ignore_index, (int, np.integer)):
+        raise TypeError(f"ignore_index is {ignore_index!r}, expected an integer")
+    return int(ignore_index)
 
 
 def softmax_cross_entropy(
@@ -279,18 +303,14 @@ def softmax_cross_entropy(
            [-0.  ,  0.  ]])
     """
     check_range(label_smoothing, "label_smoothing", 0, 1, open_high=True)
-    weights = None if class_weight is None else positive_numbers(class_weight, "class_weight", zero=True)
-    if weights is not None and not isinstance(weights, tuple):
-        raise TypeError(f"class_weight is {class_weight!r}, expected one number for each class")
-    if ignore_index is not None and not isinstance(ignore_index, (int, np.integer)):
-        raise TypeError(f"ignore_index is {ignore_index!r}, expected an integer")
+    weights, ignored = check_class_weight(class_weight), check_ignore_index(ignore_index)
     rule = Rule(
         partial(losses, float(label_smoothing), weights),
         pullback,
         features=1,
         mass=None if weights is None else partial(class_mass, weights),
-        mask=None if ignore_index is None else partial(class_mask, int(ignore_index)),
+        mask=None if ignored is None else partial(class_mask, ignored),
     )
-    options = {"label_smoothing": label_smoothing or None, "class_weight": weights, "ignore_index": ignore_index}
+    options = {"label_smoothing": label_smoothing or None, "class_weight": weights, "ignore_index": ignored}
     shown = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
     return reduced(f"softmax_cross_entropy({shown})" if shown else "softmax_cross_entropy", rule, reduction)
