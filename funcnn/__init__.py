@@ -3,88 +3,97 @@
 Every public name, in reading order: the core, layers, combinators, losses, optimizers, training, data, verification.
 """
 
-from funcnn import check, data, initializers, tree
-from funcnn.allocator import keep_memory
-from funcnn.combinators.add import add
-from funcnn.combinators.branch import branch
-from funcnn.combinators.concatenate import concatenate
-from funcnn.combinators.masked_steps import masked_steps, unmask
-from funcnn.combinators.parallel import parallel
-from funcnn.combinators.recompute import recompute
-from funcnn.combinators.residual import residual
-from funcnn.combinators.reverse_time import reverse_time
-from funcnn.combinators.serial import serial
-from funcnn.grad import LossAndGrad, apply, loss_and_grad
-from funcnn.instrument import map_layers
-from funcnn.key import Key
-from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
-from funcnn.layers.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
-from funcnn.layers.batch_norm import batch_norm
-from funcnn.layers.convolution import conv1d, conv2d, conv3d
-from funcnn.layers.dense import dense
-from funcnn.layers.dropout import dropout
-from funcnn.layers.gelu import gelu
-from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
-from funcnn.layers.gru import gru
-from funcnn.layers.identity import identity
-from funcnn.layers.last_step import last_step
-from funcnn.layers.layer_norm import layer_norm
-from funcnn.layers.linear import linear
-from funcnn.layers.lstm import lstm
-from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
-from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
-from funcnn.layers.rectifiers import elu, leaky_relu, relu
-from funcnn.layers.reshape import flatten, reshape
-from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
-from funcnn.layers.simple_rnn import rnn
-from funcnn.layers.softmax import log_softmax, softmax
-from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
-from funcnn.losses.absolute_error import mean_absolute_error
-from funcnn.losses.hinge import hinge, squared_hinge
-from funcnn.losses.huber import huber, smooth_l1
-from funcnn.losses.log_cosh import log_cosh_error
-from funcnn.losses.loss import Loss, LossForward, define_loss
-from funcnn.losses.margin_ranking import margin_ranking
-from funcnn.losses.poisson import poisson_nll
-from funcnn.losses.quantile_error import quantile_error
-from funcnn.losses.sigmoid_cross_entropy import sigmoid_cross_entropy
-from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
-from funcnn.losses.squared_error import half_squared_error, mean_squared_error
-from funcnn.losses.squared_log_error import mean_squared_log_error
-from funcnn.losses.weighted import Weighted
-from funcnn.masked import Masked
-from funcnn.optim import schedules
-from funcnn.optim.accumulation import accumulated, skip_nonfinite
-from funcnn.optim.adafactor import adafactor
-from funcnn.optim.adam import adam, adamw
-from funcnn.optim.adam_variants import adabelief, adamax, amsgrad, nadam, radam, yogi
-from funcnn.optim.adaptive import adadelta, adagrad, rmsprop
-from funcnn.optim.averaging import ema, lookahead, polyak
-from funcnn.optim.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
-from funcnn.optim.decay import weight_decay
-from funcnn.optim.gradients import centralize, gradient_noise
-from funcnn.optim.layerwise import lamb, lars
-from funcnn.optim.lbfgs import lbfgs, minimize
-from funcnn.optim.muon import muon
-from funcnn.optim.optimizer import Optimizer, OptState, Updated
-from funcnn.optim.partition import freeze, partition
-from funcnn.optim.plateau import reduce_on_plateau
-from funcnn.optim.schedule_free import schedule_free, schedule_free_adamw
-from funcnn.optim.sgd import momentum, nesterov, sgd
-from funcnn.optim.sharpness import sharpness_aware
-from funcnn.optim.sign import lion, rprop, sign_sgd
-from funcnn.optim.transform import Transformation, Transformed, chain
-from funcnn.optim.where import is_matrix
-from funcnn.train import metrics, plots
-from funcnn.train.checkpoint import Checkpoint
-from funcnn.train.divergence import DivergenceError
-from funcnn.train.evaluate import evaluate, predict
-from funcnn.train.files import FileError, load, load_note, save
-from funcnn.train.history import History, Row
-from funcnn.train.loop import fit
-from funcnn.train.record import Epoch, Fit
-from funcnn.train.stopping import EarlyStopping
-from funcnn.train.summary import Summary, summary
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
+    from funcnn import check, data, initializers, tree
+    from funcnn.allocator import keep_memory
+    from funcnn.combinators.add import add
+    from funcnn.combinators.branch import branch
+    from funcnn.combinators.concatenate import concatenate
+    from funcnn.combinators.masked_steps import masked_steps, unmask
+    from funcnn.combinators.parallel import parallel
+    from funcnn.combinators.recompute import recompute
+    from funcnn.combinators.residual import residual
+    from funcnn.combinators.reverse_time import reverse_time
+    from funcnn.combinators.serial import serial
+    from funcnn.grad import LossAndGrad, apply, loss_and_grad
+    from funcnn.instrument import map_layers
+    from funcnn.key import Key
+    from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
+    from funcnn.layers.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
+    from funcnn.layers.batch_norm import batch_norm
+    from funcnn.layers.convolution import conv1d, conv2d, conv3d
+    from funcnn.layers.dense import dense
+    from funcnn.layers.dropout import dropout
+    from funcnn.layers.gelu import gelu
+    from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
+    from funcnn.layers.gru import gru
+    from funcnn.layers.identity import identity
+    from funcnn.layers.last_step import last_step
+    from funcnn.layers.layer_norm import layer_norm
+    from funcnn.layers.linear import linear
+    from funcnn.layers.lstm import lstm
+    from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
+    from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
+    from funcnn.layers.rectifiers import elu, leaky_relu, relu
+    from funcnn.layers.reshape import flatten, reshape
+    from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
+    from funcnn.layers.simple_rnn import rnn
+    from funcnn.layers.softmax import log_softmax, softmax
+    from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
+    from funcnn.losses.absolute_error import mean_absolute_error
+    from funcnn.losses.gaussian import gaussian_nll
+    from funcnn.losses.hinge import hinge, squared_hinge
+    from funcnn.losses.huber import huber, smooth_l1
+    from funcnn.losses.kl_divergence import kl_divergence
+    from funcnn.losses.log_cosh import log_cosh_error
+    from funcnn.losses.loss import Loss, LossForward, define_loss
+    from funcnn.losses.margin_ranking import margin_ranking
+    from funcnn.losses.multi_margin import multi_margin
+    from funcnn.losses.negative_log_likelihood import negative_log_likelihood
+    from funcnn.losses.overlap import dice, tversky
+    from funcnn.losses.poisson import poisson_nll
+    from funcnn.losses.quantile_error import quantile_error
+    from funcnn.losses.sigmoid_cross_entropy import sigmoid_cross_entropy
+    from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
+    from funcnn.losses.squared_error import half_squared_error, mean_squared_error
+    from funcnn.losses.squared_log_error import mean_squared_log_error
+    from funcnn.losses.variational import gaussian_kl, negative_elbo
+    from funcnn.losses.weighted import Weighted
+    from funcnn.masked import Masked
+    from funcnn.optim import schedules
+    from funcnn.optim.accumulation import accumulated, skip_nonfinite
+    from funcnn.optim.adafactor import adafactor
+    from funcnn.optim.adam import adam, adamw
+    from funcnn.optim.adam_variants import adabelief, adamax, amsgrad, nadam, radam, yogi
+    from funcnn.optim.adaptive import adadelta, adagrad, rmsprop
+    from funcnn.optim.averaging import ema, lookahead, polyak
+    from funcnn.optim.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
+    from funcnn.optim.decay import weight_decay
+    from funcnn.optim.gradients import centralize, gradient_noise
+    from funcnn.optim.layerwise import lamb, lars
+    from funcnn.optim.lbfgs import lbfgs, minimize
+    from funcnn.optim.muon import muon
+    from funcnn.optim.optimizer import Optimizer, OptState, Updated
+    from funcnn.optim.partition import freeze, partition
+    from funcnn.optim.plateau import reduce_on_plateau
+    from funcnn.optim.schedule_free import schedule_free, schedule_free_adamw
+    from funcnn.optim.sgd import momentum, nesterov, sgd
+    from funcnn.optim.sharpness import sharpness_aware
+    from funcnn.optim.sign import lion, rprop, sign_sgd
+    from funcnn.optim.transform import Transformation, Transformed, chain
+    from funcnn.optim.where import is_matrix
+    from funcnn.train import metrics, plots
+    from funcnn.train.checkpoint import Checkpoint
+    from funcnn.train.divergence import DivergenceError
+    from funcnn.train.evaluate import evaluate, predict
+    from funcnn.train.files import FileError, load, load_note, save
+    from funcnn.train.history import History, Row
+    from funcnn.train.loop import fit
+    from funcnn.train.record import Epoch, Fit
+    from funcnn.train.stopping import EarlyStopping
+    from funcnn.train.summary import Summary, summary
 
 __all__ = [
     # core
@@ -178,6 +187,14 @@ __all__ = [
     "hinge",
     "squared_hinge",
     "margin_ranking",
+    "gaussian_nll",
+    "gaussian_kl",
+    "negative_elbo",
+    "negative_log_likelihood",
+    "kl_divergence",
+    "multi_margin",
+    "dice",
+    "tversky",
     # optimizers
     "Optimizer",
     "OptState",
@@ -256,3 +273,9 @@ __all__ = [
     # verification
     "check",
 ]
+
+if not TYPE_CHECKING:
+    from funcnn.deferred import attach
+
+    __getattr__, __dir__ = attach(__name__, __all__)
+    del attach

@@ -361,6 +361,12 @@ def counts(generator: np.random.Generator, shape: Any) -> Array:
     return drawn
 
 
+def membership(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw from [0, 1], of which some are exactly 0 or 1."""
+    drawn: Array = generator.uniform(-0.5, 1.5, size=shape).clip(0, 1)
+    return drawn
+
+
 def tuples(
     draw: Callable[[np.random.Generator, int], tuple[Array, Any]], parts: int = 2
 ) -> Callable[[np.random.Generator, int], tuple[Any, Any]]:
@@ -371,6 +377,21 @@ def tuples(
         return (prediction, *[draw(generator, batch)[0] for _ in range(parts - 1)]), target
 
     return draw_tuple
+
+
+def untargeted(*shapes: Shape) -> Callable[[np.random.Generator, int], tuple[tuple[Array, ...], tuple[()]]]:
+    """Return a drawer of (standard normal predictions of several shapes, the empty tuple)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, ...], tuple[()]]:
+        return tuple(generator.normal(size=(batch, *shape)) for shape in shapes), ()
+
+    return draw
+
+
+def autoencoded(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, ...], Array]:
+    """Draw ((reconstruction, mean, log-variance), target) of a variational autoencoder."""
+    shapes = (2, 3), (4,), (4,)
+    return tuple(generator.normal(size=(batch, *shape)) for shape in shapes), membership(generator, (batch, 2, 3))
 
 
 LOSSES: dict[str, tuple[LossCase, ...]] = {
@@ -418,4 +439,23 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "hinge": (LossCase(lambda: fn.hinge(), over(-2.0, 2.0, 3, target=signs)),),
     "squared_hinge": (LossCase(lambda: fn.squared_hinge(), over(-2.0, 2.0, 3, target=signs)),),
     "margin_ranking": (LossCase(lambda: fn.margin_ranking(0.5), tuples(over(-1.0, 1.0, 3, target=signs))),),
+    "gaussian_nll": (LossCase(lambda: fn.gaussian_nll(), tuples(pair(2))),),
+    "gaussian_kl": (LossCase(lambda: fn.gaussian_kl(), untargeted((4,), (4,))),),
+    "negative_elbo": (
+        LossCase(lambda: fn.negative_elbo(), autoencoded),
+        LossCase(lambda: fn.negative_elbo("gaussian", beta=0.3), autoencoded, label="gaussian"),
+    ),
+    "negative_log_likelihood": (
+        LossCase(lambda: fn.negative_log_likelihood(), labelled(2, 3)),
+        LossCase(
+            lambda: fn.negative_log_likelihood(class_weight=(0.5, 2.0, 1.0), ignore_index=1), labelled(3), batch=6, label="all"
+        ),
+    ),
+    "kl_divergence": (LossCase(lambda: fn.kl_divergence(), distributed(2, 3)),),
+    "multi_margin": (
+        LossCase(lambda: fn.multi_margin(), labelled(4, scale=1.0)),
+        LossCase(lambda: fn.multi_margin(0.5, power=2), labelled(2, 3, scale=1.0), label="squared"),
+    ),
+    "dice": (LossCase(lambda: fn.dice(), over(0.05, 0.95, 2, 3, target=membership)),),
+    "tversky": (LossCase(lambda: fn.tversky(0.2, 0.9, 0.5), over(0.05, 0.95, 2, 3, target=membership)),),
 }

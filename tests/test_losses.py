@@ -81,6 +81,58 @@ def pinball(*quantiles: float) -> Callable[[Any, Any], float]:
     return value
 
 
+def gaussian_kl(mu: Any, log_variance: Any) -> list[float]:
+    """Return the divergence of each example."""
+    return [
+        sum((m * m + math.exp(s) - 1 - s) / 2 for m, s in zip(a.ravel(), b.ravel(), strict=True))
+        for a, b in zip(mu, log_variance, strict=True)
+    ]
+
+
+def elbo(entry: Callable[[float, float], float], beta: float) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        likelihood = [sum(map(entry, x.ravel().tolist(), t.ravel().tolist())) for x, t in zip(prediction[0], target, strict=True)]
+        return mean([r + beta * d for r, d in zip(likelihood, gaussian_kl(*prediction[1:]), strict=True)])
+
+    return value
+
+
+def nll(prediction: Any, target: Any, weights: Any = (1.0, 1.0, 1.0), ignored: int | None = None) -> float:
+    kept = [(weights[label], row[label]) for row, label in zip(rows(prediction), target.ravel(), strict=True) if label != ignored]
+    return -math.fsum(w * x for w, x in kept) / math.fsum(w for w, _ in kept)
+
+
+def kl(prediction: Any, target: Any) -> float:
+    pairs = zip(rows(prediction), rows(target), strict=True)
+    return mean([sum(p * (math.log(p) - x) for x, p in zip(row, wanted, strict=True) if p) for row, wanted in pairs])
+
+
+def multi_margin(margin: float, power: int) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        losses = []
+        for row, label in zip(rows(prediction), target.ravel(), strict=True):
+            missing = [max(0.0, margin - row[label] + x) for c, x in enumerate(row) if c != label]
+            losses.append(sum(h**power for h in missing) / len(row))
+        return mean(losses)
+
+    return value
+
+
+def tversky(alpha: float, beta: float, smooth: float) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        losses = []
+        for p, t in zip(prediction, target, strict=True):
+            both, wrong, missed = (p * t).sum(), (p * (1 - t)).sum(), ((1 - p) * t).sum()
+            losses.append(1 - (both + smooth) / (both + alpha * wrong + beta * missed + smooth))
+        return mean(losses)
+
+    return value
+
+
+def dice(prediction: Any, target: Any) -> float:
+    return mean([1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1) for p, t in zip(prediction, target, strict=True)])
+
+
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
 REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
@@ -106,6 +158,22 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "poisson_nll-rate": entries(lambda rate, t: rate - t * math.log(rate)),
     "hinge-0": entries(lambda p, t: max(0.0, 1 - t * p)),
     "squared_hinge-0": entries(lambda p, t: max(0.0, 1 - t * p) ** 2),
+    "gaussian_nll-0": lambda p, t: mean(
+        [
+            -math.log(math.exp(-((m - x) ** 2) / (2 * math.exp(s))) / math.sqrt(2 * math.pi * math.exp(s)))
+            for m, s, x in zip(p[0].ravel(), p[1].ravel(), t.ravel(), strict=True)
+        ]
+    ),
+    "gaussian_kl-0": lambda p, t: mean(gaussian_kl(*p)),
+    "negative_elbo-0": elbo(sigmoid_ce, 1.0),
+    "negative_elbo-gaussian": elbo(lambda x, t: (x - t) ** 2 / 2, 0.3),
+    "negative_log_likelihood-0": nll,
+    "negative_log_likelihood-all": lambda p, t: nll(p, t, (0.5, 2.0, 1.0), 1),
+    "kl_divergence-0": kl,
+    "multi_margin-0": multi_margin(1.0, 1),
+    "multi_margin-squared": multi_margin(0.5, 2),
+    "dice-0": dice,
+    "tversky-0": tversky(0.2, 0.9, 0.5),
     "margin_ranking-0": lambda p, t: entries(lambda d, s: max(0.0, 0.5 - s * d))(p[0] - p[1], t),
 }
 
@@ -420,6 +488,12 @@ def test_targets_of_a_sigmoid_are_probabilities() -> None:
         (lambda: fn.sigmoid_cross_entropy(pos_weight=0.0), ValueError, "pos_weight is 0.0"),
         (lambda: fn.quantile_error(1.0), ValueError, "quantile is 1.0, expected above 0 and below 1"),
         (lambda: fn.quantile_error((0.5, 0.0)), ValueError, "quantile is"),
+        (lambda: fn.dice(0.0), ValueError, "smooth is 0.0"),
+        (lambda: fn.tversky(-1.0), ValueError, "alpha is -1.0"),
+        (lambda: fn.multi_margin(0.0), ValueError, "margin is 0.0"),
+        (lambda: fn.multi_margin(power=3), ValueError, "power is 3, expected 1 or 2"),
+        (lambda: untyped.negative_elbo("poisson"), ValueError, "likelihood is 'poisson'"),
+        (lambda: fn.negative_elbo(beta=-1.0), ValueError, "beta is -1.0"),
         (lambda: fn.margin_ranking(-1.0), ValueError, "margin is -1.0"),
         (lambda: untyped.sigmoid_cross_entropy(pos_weight="much"), TypeError, "pos_weight is 'much'"),
     ],
@@ -449,6 +523,23 @@ def test_class_weights_of_another_number_of_classes() -> None:
 def test_numbers_out_of_a_loss_s_range_are_named(loss: Any, prediction: Any, target: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         loss.forward(np.array(prediction), np.array(target))
+
+
+def test_shapes_of_an_autoencoder_that_do_not_fit() -> None:
+    x, z = np.zeros((2, 3)), np.zeros((2, 1))
+    with pytest.raises(ValueError, match="of unlike batches"):
+        fn.negative_elbo().forward((x, z[:1], z[:1]), x)
+    with pytest.raises(TypeError, match=r"expected a tuple \(reconstruction, mean, log_variance\) of arrays"):
+        untyped.negative_elbo().forward((x, z), x)
+    with pytest.raises(TypeError, match=r"expected \(\): this loss takes none"):
+        untyped.gaussian_kl().forward((z, z), z)
+
+
+def test_an_impossible_class_may_have_a_log_probability_of_minus_infinity() -> None:
+    loss = fn.kl_divergence()
+    made = loss.forward(np.array([[0.0, -np.inf]]), np.array([[1.0, 0.0]]))
+    assert made.value == 0
+    np.testing.assert_array_equal(loss.backward(made.residuals), [[-1.0, 0.0]])
 
 
 def test_a_prediction_of_several_arrays() -> None:

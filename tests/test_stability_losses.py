@@ -34,10 +34,13 @@ def slope(function: Callable[[Sequence[Real]], Real], i: int, x: Sequence[Real])
 
 
 def check(loss: Any, function: Function, prediction: Any, target: Any, dtype: Any) -> None:
-    given = np.asarray(prediction, dtype)[None]
+    several = isinstance(prediction[0], tuple)
+    arrays = tuple(np.asarray(part, dtype)[None] for part in (prediction if several else (prediction,)))
+    given = np.concatenate(arrays, axis=1)
     wanted = np.asarray(target)[None] if np.asarray(target).dtype.kind == "i" else np.asarray(target, dtype)[None]
-    made = loss.forward(given, wanted)
-    gradient = loss.backward(made.residuals)[0]
+    made = loss.forward(arrays if several else given, wanted if np.size(target) else ())
+    pulled = loss.backward(made.residuals)
+    gradient = np.concatenate(pulled if several else (pulled,), axis=1)[0]
     with mp.workdps(840 if np.abs(given).max() > 40 else 150):  # e^-745 beside 1 takes 324 digits
         x = [mp.mpf(float(p)) for p in given[0]]
         t = [mp.mpf(float(q)) for q in wanted[0]] if np.ndim(target) else int(target)
@@ -100,6 +103,25 @@ def squared_log(p: Sequence[Real], t: Any) -> Real:
 
 def poisson(z: Sequence[Real], t: Any) -> Real:
     return mean([mp.exp(a) - b * a for a, b in zip(z, t, strict=True)])
+
+
+def gaussian_kl(z: Sequence[Real], t: Any) -> Real:
+    mu, s = z
+    return (mu * mu + mp.exp(s) - 1 - s) / 2
+
+
+def gaussian_nll(z: Sequence[Real], t: Any) -> Real:
+    mu, s = z
+    return (s + (mu - t[0]) ** 2 * mp.exp(-s) + mp.log(2 * mp.pi)) / 2
+
+
+def dice(p: Sequence[Real], t: Any) -> Real:
+    both, size = mp.fsum(a * b for a, b in zip(p, t, strict=True)), mp.fsum(p) + mp.fsum(t)
+    return 1 - (2 * both + 1) / (size + 1)
+
+
+def kl(x: Sequence[Real], p: Any) -> Real:
+    return mp.fsum(b * (mp.log(b) - a) for a, b in zip(x, p, strict=True) if b)
 
 
 # ------------------------------------------------------------------------------------------------------------------- the tests
@@ -165,6 +187,15 @@ def cases() -> Iterator[Any]:
 
     for p, t in ((0.0, 1e-20), (1e-20, 1e-30), (1e8, 1e8 - 8), (3.0, 2.9999), (-0.99, 5.0), (1e30, 0.0)):
         yield pytest.param(fn.mean_squared_log_error(), squared_log, (p,), (t,), id=f"squared_log-{p}-{t}")
+    for mu in (0.0, 1e-10, 1.0, 3.0):
+        for s in (-80.0, -2.0, -1.0, -0.9, -1e-3, -1e-12, 0.0, 1e-20, 1e-5, 0.5, 0.999, 1.0, 30.0):
+            yield pytest.param(fn.gaussian_kl(), gaussian_kl, ((mu,), (s,)), (), id=f"gaussian_kl-{mu}-{s}")
+            yield pytest.param(fn.gaussian_nll(), gaussian_nll, ((mu,), (s,)), (0.0,), id=f"gaussian_nll-{mu}-{s}")
+    for row in ((1.0, 0.0, 1.0 - 2**-20), (0.5, 0.25, 0.125), (1e-20, 1e-10, 1.0), (2**-24, 0.0, 1.0)):
+        for wanted in ((1.0, 0.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)):
+            yield pytest.param(fn.dice(), dice, row, wanted, id=f"dice-{row}-{wanted}")
+    for chances in ((1.0, 0.0), (0.5, 0.5), (2.0**-20, 1 - 2.0**-20)):
+        yield pytest.param(fn.kl_divergence(), kl, (-700.0, -0.7), chances, id=f"kl-{chances}")
     for z, t in ((-80.0, 0.0), (-80.0, 3.0), (0.0, 1.0), (1e-20, 1.0), (80.0, 2.0)):
         yield pytest.param(fn.poisson_nll(), poisson, (z,), (t,), id=f"poisson-{z}-{t}")
 
