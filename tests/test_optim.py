@@ -195,6 +195,53 @@ def test_large_leaves_in_blocks_give_the_same(case: OptimizerCase, threaded: int
     assert len(tree.leaves(state)) == len(tree.leaves(blocked_state))
 
 
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_and_small_leaves_together_follow_the_equations(name: str, dtype: Any) -> None:
+    shapes: dict[str, Any] = {
+        "a": (7,),
+        "blocks": (3, 70_000),
+        "b": (),
+        "threads": (1100, 1000),
+        "c": (2, 3),
+        "just": (flat.LARGE,),
+    }
+
+    def drawn(seed: int) -> Any:
+        generator = np.random.default_rng(seed)
+        made = {key: np.asarray(generator.normal(size=shape)).astype(dtype) for key, shape in shapes.items()}
+        return {**made, "blocks": np.asfortranarray(made["blocks"])}
+
+    case = OPTIMIZERS[name][0]
+    assert case.reference is not None
+    opt, params, grads = case.make(), drawn(0), [drawn(seed) for seed in (1, 2, 3)]
+    new, state = params, opt.init(params)
+    for g in grads:
+        updated = opt.update(new, g, state)
+        new, state = updated.params, updated.state
+    for key in shapes:
+        expected = case.reference(params[key], [g[key] for g in grads])
+        tolerance = 1e-13 if dtype is np.float64 else 3e-6
+        np.testing.assert_allclose(new[key], expected, rtol=tolerance, atol=tolerance, err_msg=key)
+        assert not new[key].flags.writeable
+
+
+def test_two_threads_hand_on_errors_and_settings() -> None:
+    seen = []
+
+    def fail() -> None:
+        raise ArithmeticError("in the other thread")
+
+    with pytest.raises(ArithmeticError, match="in the other thread"):
+        flat.both(lambda: seen.append("first"), fail)
+    with pytest.raises(ArithmeticError):
+        flat.both(fail, lambda: seen.append("second"))
+    assert sorted(seen) == ["first", "second"]
+    with np.errstate(over="raise"):
+        flat.both(lambda: None, lambda: seen.append(np.geterr()["over"]))
+    assert seen[-1] == "raise"
+
+
 @each_case
 def test_each_leaf_alone_gives_the_same(case: OptimizerCase) -> None:
     if not case.elementwise:

@@ -18,12 +18,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn.errors import check_range
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.schedules import Rate, Schedule, check_rate, rate_at
-from funcnn.optim.where import Where, check_where, everywhere
+from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array, Shape
 
 
@@ -45,7 +45,7 @@ class Adafactor(Leafwise):
     clipping: float = 1.0
     epsilon1: float = 1e-30
     epsilon2: float = 1e-3
-    where: Where = everywhere
+    where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)

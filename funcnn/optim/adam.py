@@ -21,7 +21,7 @@ from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy import add, divide, multiply, sqrt, subtract
 
 from funcnn import tree
@@ -29,7 +29,7 @@ from funcnn.errors import check_range
 from funcnn.optim.flat import Coefficients, Elementwise
 from funcnn.optim.optimizer import OptState
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.optim.where import Where, check_where, everywhere, selects
+from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
@@ -44,7 +44,7 @@ class Adam(Elementwise):
     beta2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
-    where: Where = everywhere
+    where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)

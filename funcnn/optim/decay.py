@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn.errors import check_range
 from funcnn.optim.transform import Stateless
-from funcnn.optim.where import Where, check_where, everywhere, selects
+from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array
 
 
@@ -25,7 +25,7 @@ class WeightDecay(Stateless):
     """Made by :func:`funcnn.weight_decay`."""
 
     decay: float
-    where: Where = everywhere
+    where: Where = field(default=everywhere, repr=show_where)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [

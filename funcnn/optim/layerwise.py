@@ -17,12 +17,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn.errors import check_range
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.optim.where import Where, check_where, is_matrix
+from funcnn.optim.where import Where, check_where, is_matrix, show_where
 from funcnn.typing import Array, Shape
 
 
@@ -38,7 +38,7 @@ class LARS(Leafwise):
     momentum: float = 0.9
     weight_decay: float = 0.0
     trust: float = 1e-3
-    where: Where = is_matrix
+    where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)
@@ -70,7 +70,7 @@ class LAMB(Leafwise):
     beta2: float = 0.999
     epsilon: float = 1e-6
     weight_decay: float = 0.0
-    where: Where = is_matrix
+    where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)

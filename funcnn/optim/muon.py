@@ -21,7 +21,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn.errors import check_count, check_range
 from funcnn.optim.adam import adamw
@@ -29,7 +29,7 @@ from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.optimizer import Optimizer
 from funcnn.optim.partition import Partition, partition
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.optim.where import Where, everywhere, is_matrix
+from funcnn.optim.where import Where, everywhere, is_matrix, show_where
 from funcnn.typing import Array, Shape
 
 
@@ -43,7 +43,7 @@ class Muon(Leafwise):
     iterations: int = 5
     weight_decay: float = 0.0
     scale: Literal["shape", "adamw"] = "shape"
-    where: Where = everywhere
+    where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)

@@ -22,12 +22,16 @@ Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule that gives one for each update."""
 
 
-@frozen
+@frozen(repr=False)
 class Schedule:
     """A named pure function of the number of updates done so far.  Made by the functions of this module."""
 
     name: str
-    value: Callable[[int], float] = field(eq=comparable, repr=False)
+    value: Callable[[int], float] = field(eq=comparable)
+
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        return self.name
 
     def __call__(self, count: int) -> float:
         """Return the value for the update after ``count`` updates."""
@@ -392,7 +396,7 @@ def warmup(rate: Rate, steps: int, start: float = 0.0) -> Schedule:
     check_rate(rate, "rate")
     check_count(steps, "steps")
     _check_value(start, "start")
-    return Schedule(f"warmup({_show(rate)}, steps={steps}, start={start})", partial(_warmup, rate, steps, start))
+    return Schedule(f"warmup({rate!r}, steps={steps}, start={start})", partial(_warmup, rate, steps, start))
 
 
 def _warmup(rate: Rate, steps: int, start: float, count: int) -> float:
@@ -457,16 +461,12 @@ def join(boundaries: Sequence[int], rates: Sequence[Rate]) -> Schedule:
         raise ValueError(f"{len(marks)} boundaries need {len(marks) + 1} rates, got {len(parts)}")
     for index, rate in enumerate(parts):
         check_rate(rate, f"rates[{index}]")
-    return Schedule(f"join({marks}, [{', '.join([_show(rate) for rate in parts])}])", partial(_join, marks, parts))
+    return Schedule(f"join({marks}, {parts!r})", partial(_join, marks, parts))
 
 
 def _join(boundaries: tuple[int, ...], rates: tuple[Rate, ...], count: int) -> float:
     part = bisect_right(boundaries, count)
     return rate_at(rates[part], count - boundaries[part - 1] if part else count)
-
-
-def _show(rate: Rate) -> str:
-    return rate.name if isinstance(rate, Schedule) else repr(rate)
 
 
 # ------------------------------------------------------------------------------------------------------------------ cycles

@@ -22,12 +22,12 @@ import math
 from collections.abc import Hashable
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn.errors import check_range
 from funcnn.optim.flat import Coefficients, Elementwise
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.optim.where import Where, check_where, everywhere, selects
+from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array, Shape
 
 
@@ -66,7 +66,7 @@ class Lion(Elementwise):
     beta1: float = 0.9
     beta2: float = 0.99
     weight_decay: float = 0.0
-    where: Where = everywhere
+    where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.learning_rate)

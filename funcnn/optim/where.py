@@ -33,6 +33,11 @@ def is_matrix(path: str, shape: Shape) -> bool:
     return len(shape) >= 2
 
 
+def show_where(where: Where) -> str:
+    """Return how a ``where`` is printed: a function by its name."""
+    return getattr(where, "__name__", repr(where))
+
+
 def check_where(where: Where) -> None:
     """Raise unless the argument is a regular expression or a function."""
     if isinstance(where, str):
