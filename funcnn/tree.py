@@ -314,6 +314,45 @@ def nbytes(tree: object) -> int:
     return sum(leaf.nbytes for leaf in leaves(tree))
 
 
+def with_cotangents(primal: object, cotangent: object, path: str = "") -> Iterator[tuple[str, Array, Array | None]]:
+    """Yield (path, leaf, cotangent of the leaf) for every leaf of a tree.
+
+    The cotangent of an integer or boolean leaf is None, and this is the only place where None may stand.
+
+    Raises
+    ------
+    ValueError
+        When the cotangent has another structure, with the path.
+    """
+    if isinstance(primal, np.ndarray):
+        if not isinstance(cotangent, np.ndarray) and not (cotangent is None and primal.dtype.kind not in "fc"):
+            raise ValueError(f"the cotangent{path} is {_describe(cotangent)}, expected an array of shape {primal.shape}")
+        yield path, primal, cotangent
+        return
+    if type(primal) is not type(cotangent):
+        raise ValueError(f"the cotangent{path} is {_kind(cotangent)}, expected {_kind(primal)}")
+    ours, theirs = children(primal, path), children(cotangent, path)
+    if [step for step, _ in ours] != [step for step, _ in theirs]:
+        raise ValueError(f"the cotangent{path} has {[step for step, _ in theirs]}, expected {[step for step, _ in ours]}")
+    for (step, one), (_, other) in zip(ours, theirs, strict=True):
+        yield from with_cotangents(one, other, path + step)
+
+
+def add_cotangents(first: T, second: T) -> T:
+    """Return the sum of two cotangents of one tree: leaf by leaf, and None where both are None."""
+    if first is None:
+        return second
+    if isinstance(first, np.ndarray):
+        return cast(T, np.add(first, cast(Array, second)))
+    made = [add_cotangents(one, other) for (_, one), (_, other) in zip(children(first), children(second), strict=True)]
+    kind = type(first)
+    if kind is tuple:
+        return cast(T, tuple(made))
+    if isinstance(first, dict):
+        return cast(T, dict(zip(sorted(first), made, strict=True)))
+    return cast("Callable[..., T]", kind)(*made)
+
+
 def same(first: object, second: object) -> bool:
     """Tell whether two trees are the same: structure, shapes, dtypes and every bit of every leaf.
 

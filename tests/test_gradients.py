@@ -68,17 +68,42 @@ def test_gradient_of_every_leaf_is_proved(case: LayerCase, mode: Mode) -> None:
     checked(case, case.make(), mode).raise_if_failed()
 
 
-def spoil(backward: Callable[..., Any], path: str, params: Any, residuals: Any, dy: Any) -> Any:
+def real(leaf: Any) -> bool:
+    """Tell whether a leaf has a gradient."""
+    return bool(leaf.dtype.kind in "fc")
+
+
+def slopes(primal: Any, cotangent: Any) -> list[Any]:
+    """Return the cotangents of the leaves that have one."""
+    return [slope for _, _, slope in tree.with_cotangents(primal, cotangent) if slope is not None]
+
+
+def on_real(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to the leaves that have a gradient; the others get the cotangent that they have, None."""
+    return rebuilt(value, iter([function(leaf) if real(leaf) else None for leaf in tree.leaves(value)]))
+
+
+def moved(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to the leaves that have a gradient, and keep the others."""
+    return rebuilt(value, iter([function(leaf) if real(leaf) else leaf for leaf in tree.leaves(value)]))
+
+
+def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
+    return tree.rebuild(value, leaves)
+
+
+def spoil(backward: Callable[..., Any], path: str, x: Any, params: Any, residuals: Any, dy: Any) -> Any:
     """Return a gradient with one leaf 0.1 % too large."""
     pulled = backward(params, residuals, dy)
 
-    def factor(where: str, leaf: Any) -> Any:
-        return leaf * leaf.dtype.type(1.001) if where == path else leaf
+    def spoiled(what: str, primal: Any, cotangent: Any) -> Any:
+        new = [
+            slope * slope.dtype.type(1.001) if slope is not None and what + where == path else slope
+            for where, _, slope in tree.with_cotangents(primal, cotangent)
+        ]
+        return rebuilt(primal, iter(new))
 
-    def spoiled(what: str, value: Any) -> Any:
-        return tree.rebuild(value, iter([factor(what + where, leaf) for where, leaf in tree.walk(value)]))
-
-    return fn.Backward(spoiled("params", pulled.params), spoiled("input", pulled.input))
+    return fn.Backward(spoiled("params", params, pulled.params), spoiled("input", x, pulled.input))
 
 
 @each_layer
@@ -86,12 +111,11 @@ def spoil(backward: Callable[..., Any], path: str, params: Any, residuals: Any, 
 def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
     params, state = start(case, layer)
-    made = layer.forward(params, state, case.x(), mode)
-    pulled = layer.backward(params, made.residuals, tree.map(lambda leaf: leaf + 1, made.output))
-    paths = ["params" + path for path in tree.paths(params)]
-    paths += ["input" + path for path, leaf in tree.walk(pulled.input) if leaf is not None and leaf.dtype.kind == "f"]
+    paths = [
+        what + path for what, part in (("params", params), ("input", case.x())) for path, leaf in tree.walk(part) if real(leaf)
+    ]
     for path in paths:
-        spoiled = attrs.evolve(layer, backward=partial(spoil, layer.backward, path))
+        spoiled = attrs.evolve(layer, backward=partial(spoil, layer.backward, path, case.x()))
         report = checked(case, spoiled, mode)
         assert not report.ok, f"a gradient of {path} wrong by 0.1 % was passed"
 
@@ -104,11 +128,12 @@ def test_gradient_has_the_structure_shape_and_dtype_of_the_parameters(case: Laye
         params, state = (tree.astype(part, dtype) for part in start(case, layer))
         x = tree.astype(case.x(), dtype)
         made = layer.forward(params, state, x, mode)
-        pulled = layer.backward(params, made.residuals, made.output)
+        pulled = layer.backward(params, made.residuals, on_real(np.copy, made.output))
         tree.check_like(params, pulled.params, "gradient")
-        tree.check_like(x, pulled.input, "input gradient")
+        for path, leaf, slope in tree.with_cotangents(x, pulled.input):
+            assert slope is None or (slope.shape, slope.dtype) == (leaf.shape, leaf.dtype), path
         tree.check_like(state, made.state, "state")
-        assert {leaf.dtype for leaf in tree.leaves(made.output)} == {np.dtype(dtype)}
+        assert {leaf.dtype for leaf in tree.leaves(made.output) if real(leaf)} == {np.dtype(dtype)}
 
 
 @each_layer
@@ -118,14 +143,16 @@ def test_nothing_given_is_written_to(case: LayerCase, mode: Mode) -> None:
     params, state = (tree.freeze(part) for part in start(case, layer))
     x = tree.freeze(case.x())
     made = layer.forward(params, state, x, mode)
-    tree.freeze(made.output)
-    before = pickle.dumps((x, made.output, made.residuals))
-    first = layer.backward(params, made.residuals, made.output)
-    second = layer.backward(params, made.residuals, made.output)
-    assert pickle.dumps((x, made.output, made.residuals)) == before
-    assert tree.same((first.params, first.input), (second.params, second.input))
-    for leaf in tree.leaves((first.params, first.input)):
-        for given in tree.leaves((params, x)):
+    dy = on_real(lambda leaf: tree.freeze(leaf.copy()), made.output)
+    before = pickle.dumps((x, dy, made.residuals))
+    first = layer.backward(params, made.residuals, dy)
+    second = layer.backward(params, made.residuals, dy)
+    assert pickle.dumps((x, dy, made.residuals)) == before
+    ours = slopes((params, x), (first.params, first.input))
+    for one, other in zip(ours, slopes((params, x), (second.params, second.input)), strict=True):
+        assert tree.same(one, other)
+    for leaf in ours:
+        for given in (*tree.leaves((params, x)), *slopes(made.output, dy)):
             assert not np.shares_memory(leaf, given) or leaf.size == 0
 
 
@@ -149,7 +176,7 @@ def test_init_tells_the_shape_of_the_output(case: LayerCase) -> None:
     for mode in MODES.values():
         outputs = tree.leaves(layer.forward(made.params, made.state, case.x(), mode).output)
         shapes: Any = made.out_shape if isinstance(made.out_shape[0], tuple) else (made.out_shape,)
-        assert [output.shape for output in outputs] == [(case.batch, *shape) for shape in shapes]
+        assert [output.shape for output in outputs if real(output)] == [(case.batch, *shape) for shape in shapes]
 
 
 @each_layer
@@ -184,9 +211,10 @@ def test_an_empty_batch_gives_an_empty_output_and_zero_gradients(case: LayerCase
     params, state = start(case, layer)
     made = layer.forward(params, state, case.x(batch=0), mode)
     assert all(len(leaf) == 0 for leaf in tree.leaves(made.output))
-    pulled = layer.backward(params, made.residuals, made.output)
+    pulled = layer.backward(params, made.residuals, on_real(np.copy, made.output))
     assert all(not leaf.any() for leaf in tree.leaves(pulled.params))
-    tree.check_like(case.x(batch=0), pulled.input, "input gradient")
+    for _, leaf, slope in tree.with_cotangents(case.x(batch=0), pulled.input):
+        assert slope is None or slope.shape == leaf.shape
 
 
 @each_layer
@@ -196,9 +224,10 @@ def test_memory_layout_does_not_matter(case: LayerCase, mode: Mode) -> None:
     params, state = start(case, layer)
 
     def results(change: Callable[[Any], Any]) -> list[Any]:
-        made = layer.forward(params, state, tree.map(change, case.x()), mode)
-        pulled = layer.backward(params, made.residuals, tree.map(change, made.output))
-        return list(tree.leaves((made.output, pulled.params, pulled.input)))
+        x = tree.map(change, case.x())
+        made = layer.forward(params, state, x, mode)
+        pulled = layer.backward(params, made.residuals, on_real(change, made.output))
+        return [*tree.leaves((made.output, pulled.params)), *slopes(x, pulled.input)]
 
     plain = results(lambda leaf: leaf)
     for change in (np.asfortranarray, lambda leaf: np.repeat(leaf, 2, axis=0)[::2], lambda leaf: leaf[::-1].copy()[::-1]):
@@ -214,16 +243,19 @@ def test_complex_step_agrees(case: LayerCase, mode: Mode) -> None:
     params, state = start(case, layer)
     x = case.x()
     generator = np.random.default_rng(2)
-    if not case.smooth or any(leaf.dtype.kind != "f" for leaf in tree.leaves(x)):
+    if not case.smooth:
         return
-    along = tree.map(lambda leaf: generator.normal(size=leaf.shape), (params, x))
-    moved_params, moved_x = tree.map(lambda leaf, u: leaf + 1e-30j * u, (params, x), along)
+    along = on_real(lambda leaf: generator.normal(size=leaf.shape), (params, x))
+    steps = iter([u for _, _, u in tree.with_cotangents((params, x), along) if u is not None])
+    moved_params, moved_x = moved(lambda leaf: leaf + 1e-30j * next(steps), (params, x))
     output = layer.forward(moved_params, state, moved_x, mode).output
     made = layer.forward(params, state, x, mode)
-    dy = tree.map(lambda leaf: generator.normal(size=leaf.shape), made.output)
+    dy = on_real(lambda leaf: generator.normal(size=leaf.shape), made.output)
     pulled = layer.backward(params, made.residuals, dy)
-    forwards = sum((y.imag / 1e-30 * v).sum() for y, v in zip(tree.leaves(output), tree.leaves(dy), strict=True))
-    backwards = sum((u * g).sum() for u, g in zip(tree.leaves(along), tree.leaves((pulled.params, pulled.input)), strict=True))
+    tangents = [leaf.imag / 1e-30 for leaf in tree.leaves(output) if real(leaf)]
+    forwards = sum((u * v).sum() for u, v in zip(tangents, slopes(made.output, dy), strict=True))
+    ours = slopes((params, x), (pulled.params, pulled.input))
+    backwards = sum((u * g).sum() for u, g in zip(slopes((params, x), along), ours, strict=True))
     np.testing.assert_allclose(forwards, backwards, rtol=1e-10, atol=1e-12)
 
 
@@ -242,9 +274,10 @@ def test_leaving_out_the_input_gradient_leaves_the_rest(case: LayerCase, mode: M
         return
     params, state = start(case, layer)
     made = layer.forward(params, state, case.x(), mode)
-    full = layer.backward(params, made.residuals, made.output)
+    dy = on_real(np.copy, made.output)
+    full = layer.backward(params, made.residuals, dy)
     backward: Any = layer.backward
-    part = backward(params, made.residuals, made.output, input_grad=False)
+    part = backward(params, made.residuals, dy, input_grad=False)
     assert tree.same(full.params, part.params)
     with pytest.raises(ValueError, match="input_grad=True"):
         _ = part.input

@@ -50,7 +50,8 @@ Y6 = TypeVar("Y6")
 
 def init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple[Any, ...], tuple[Any, ...]]:
     made = init_each(layers, key, (in_shape,) * len(layers))
-    return Init(tuple([one.params for one in made]), tuple([one.state for one in made]), tuple([one.out_shape for one in made]))
+    out_shapes: tuple[Any, ...] = tuple([one.out_shape for one in made])
+    return Init(tuple([one.params for one in made]), tuple([one.state for one in made]), out_shapes)
 
 
 def forward(

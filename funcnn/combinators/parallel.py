@@ -49,7 +49,8 @@ def init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple
         raise ValueError(f"parallel of {len(layers)} layers takes a tuple of as many shapes, got {in_shape!r}")
     shapes: tuple[Any, ...] = in_shape
     made = init_each(layers, key, shapes)
-    return Init(tuple([one.params for one in made]), tuple([one.state for one in made]), tuple([one.out_shape for one in made]))
+    out_shapes: tuple[Any, ...] = tuple([one.out_shape for one in made])
+    return Init(tuple([one.params for one in made]), tuple([one.state for one in made]), out_shapes)
 
 
 def forward(

@@ -5,15 +5,13 @@ position.
 """
 
 from functools import reduce
-from typing import Any, cast
-
-import numpy as np
+from typing import Any
 
 from funcnn import tree
 from funcnn.errors import add_step, describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, params_only
-from funcnn.typing import Array, Shapes
+from funcnn.typing import Shapes
 
 # Any: the parameters, states and values of layers of any types; each combinator's overloads hold them to account.
 Results = list[Forward[Any, Any, Any]]
@@ -93,12 +91,5 @@ def pulled_to_one_input(made: list[Backward[Any, Any]], input_grad: bool) -> Bac
 
 
 def total(values: list[Any]) -> Any:
-    """Return the sum of trees of one structure; what is not differentiable (None, for integers) stays so."""
-    if any(value is None for value in values):
-        return None
-    return reduce(lambda one, other: tree.map(add, one, other), values)
-
-
-def add(one: Array, other: Array) -> Array:
-    """Return the sum of two leaves."""
-    return cast(Array, np.add(one, other))
+    """Return the sum of cotangents of one tree, or of outputs of one shape."""
+    return reduce(tree.add_cotangents, values)

@@ -1,0 +1,95 @@
+r"""A layer of sequences run backwards in time.
+
+Indices: $n$ example, $t$ step of $T$.
+
+Forward: $y = R\, f(R\, x)$ with $(R x)_{nt} = x_{n,\,T-1-t}$.
+
+Derivation.  $R$ is a permutation and its own transpose, so $\bar x = R\, f'(R x)^\top R\, \bar y$.
+
+Masked steps may lie anywhere, so reversing the mask with the values is all that masked sequences need.
+"""
+
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from attrs import evolve
+
+from funcnn.combinators.several import check_layers
+from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, backward_without_input, params_only
+from funcnn.masked import Masked
+
+P = TypeVar("P")
+S = TypeVar("S")
+X = TypeVar("X")
+Y = TypeVar("Y")
+
+
+def flipped(x: Any) -> Any:
+    """Return a sequence, masked or not, with its steps in reverse."""
+    if isinstance(x, Masked):
+        if cast(object, x.mask) is None:  # a cotangent
+            return evolve(x, values=x.values[:, ::-1])
+        return Masked(x.values[:, ::-1], x.mask[:, ::-1])
+    if isinstance(x, tuple):  # a sequence and an initial state
+        return (flipped(x[0]), *x[1:])
+    return x[:, ::-1]
+
+
+def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, Residuals]:
+    made = inner.forward(params, state, flipped(x), mode)
+    return Forward(flipped(made.output), made.state, made.residuals)
+
+
+def backward(inner: Layer[P, S, X, Y], params: P, residuals: Residuals, dy: Y, input_grad: bool = True) -> Backward[P, X]:
+    if not input_grad:
+        return backward_without_input(params_only(inner, params, residuals, flipped(dy)).params)
+    made = inner.backward(params, residuals, flipped(dy))
+    return Backward(made.params, flipped(made.input))
+
+
+def reverse_time(inner: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
+    """Run a layer of sequences backwards in time.
+
+    A bidirectional network is ``fn.concatenate(fn.lstm(8), fn.reverse_time(fn.lstm(8)))``.
+
+    Parameters
+    ----------
+    inner : Layer
+        From sequences to sequences, masked or not.
+
+    Returns
+    -------
+    Layer
+        Of the same types; step t of its output has seen the steps from t on.
+
+    Raises
+    ------
+    TypeError
+        When ``inner`` is not a layer.
+
+    References
+    ----------
+    Schuster & Paliwal (1997), Bidirectional recurrent neural networks.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> both = fn.concatenate(fn.gru(4), fn.reverse_time(fn.gru(4)))
+    >>> both.init(fn.Key(0), (7, 3)).out_shape
+    (7, 8)
+    """
+    check_layers((inner,), "reverse_time", least=1)
+    return Layer(
+        f"reverse_time({inner.name})",
+        inner.init,
+        partial(forward, inner),
+        partial(backward, inner),
+        inner.random,
+        (inner,),  # type: ignore[arg-type]  # parts are for looking at: their types are not kept
+        combine,
+    )
+
+
+def combine(parts: tuple[AnyLayer, ...]) -> Any:
+    """Make the combination again from another part."""
+    return reverse_time(*parts)
