@@ -7,9 +7,8 @@ $$ \hat m_t = \frac{m_t}{1-\beta_1^t}, \qquad \hat v_t = \frac{v_t}{1-\beta_2^t}
 where the last term is AdamW's decoupled decay $\lambda$, which Adam does not have.
 
 What runs.  The recursions are linear, so the state may hold $M = m/(1-\beta_1)$ and $V = v/(1-\beta_2)$, which saves two of
-twelve passes:
-$M_t = \beta_1 M_{t-1} + g_t$, $V_t = \beta_2 V_{t-1} + g_t^2$.  With
-$s_t = \sqrt{(1-\beta_2^t)/(1-\beta_2)}$, so that $\sqrt{\hat v_t} = \sqrt{V_t}/s_t$,
+twelve passes: $M_t = \beta_1 M_{t-1} + g_t$, $V_t = \beta_2 V_{t-1} + g_t^2$.  With $s_t = \sqrt{(1-\beta_2^t)/(1-\beta_2)}$,
+so that $\sqrt{\hat v_t} = \sqrt{V_t}/s_t$,
 $$ \alpha \frac{\hat m_t}{\sqrt{\hat v_t}+\epsilon} = a_t \frac{M_t}{\sqrt{V_t} + \epsilon s_t},
    \qquad a_t = \alpha\, s_t\, \frac{1-\beta_1}{1-\beta_1^t} . $$
 """
@@ -101,9 +100,8 @@ class Adam(Elementwise):
 def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
     r"""Adam, $p \leftarrow p - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)$ with bias-corrected moments.
 
-    The variant is algorithm 1 of the paper: both moments are corrected for their start at zero, and $\epsilon$ is added to the
-    square root of the
-    corrected second moment.
+    The variant is algorithm 1 of the paper: both moments are corrected for their start at zero, and $\epsilon$ is added to
+    the square root of the corrected second moment.
 
     Parameters
     ----------

@@ -2,17 +2,16 @@
 
 An elementwise rule treats every number alike, so it need not know the tree.  The numbers of all leaves of one dtype (and one
 label, see :meth:`Elementwise._label`) form a *group*, and what the optimizer remembers about a group is one vector per slot.
-Small leaves
-are gathered into one vector, so that a network of many small leaves costs a few array operations and not a few per leaf.  Large
-leaves are read where they are, in blocks that stay in the processor's cache while the rule passes over them several times.  The
-new
-parameters of a group are views of one new vector.
+Small leaves are gathered into one vector, so that a network of many small leaves costs a few array operations and not a few
+per leaf.  Large leaves are read where they are, in blocks that stay in the processor's cache while the rule passes over them
+several times.  The new parameters of a group are views of one new vector.
 """
 
 from __future__ import annotations
 
 import contextvars
 import math
+import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
@@ -33,6 +32,8 @@ BLOCK = 1 << 16  # numbers that one pass of the rule takes of a large leaf
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
 
 Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
+"""What of a leaf decides where it stands in its vector."""
+
 Coefficients: TypeAlias = Sequence[Array]
 """The numbers in a rule that are the same for all parameters, as arrays without axes: NumPy takes those faster than floats."""
 
@@ -41,8 +42,7 @@ class Elementwise:
     """Base of the optimizers whose rule treats every number alike.
 
     A subclass is a frozen attrs class with the hyper-parameters as fields.  It says what its slots are called, what its
-    coefficients are at
-    each step, and what the rule is.
+    coefficients are at each step, and what the rule is.
     """
 
     __slots__ = ()
@@ -240,7 +240,7 @@ def joined(leaves: Sequence[Array], dtype: np.dtype[np.floating]) -> Array:
     """Return leaves as one vector, a read-only copy: ``np.concatenate`` in a quarter of its time."""
     try:
         return np.frombuffer(b"".join(cast("Sequence[bytes]", leaves)), dtype)
-    except TypeError:  # an array that is not contiguous has no plain buffer
+    except (TypeError, ValueError):  # an array that is not contiguous has no plain buffer
         return np.concatenate([leaf.ravel() for leaf in leaves])
 
 
@@ -274,11 +274,17 @@ def run(
             place, target = block.place, block.target
             kernel(c, p[place], g[place], tuple([slot[target] for slot in slots]), tuple([array[target] for array in out]))
 
-    if group.large_size < THREADED:
+    if group.large_size < THREADED or processors() < 2:
         work(blocks)
     else:
         half = len(blocks) // 2
         both(lambda: work(blocks[:half]), lambda: work(blocks[half:]))
+
+
+@lru_cache(maxsize=1)
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def both(first: Callable[[], None], second: Callable[[], None]) -> None:

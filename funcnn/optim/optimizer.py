@@ -6,8 +6,7 @@
     update(params, grads, state)  -> Updated(params, state)
 
 Both are pure: they give new trees.  An optimizer is a frozen attrs class whose fields are the hyper-parameters, so that it
-prints,
-compares and evolves; its tree type is that of each call.
+prints, compares and evolves; its tree type is that of each call.
 """
 
 from __future__ import annotations
