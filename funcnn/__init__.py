@@ -5,6 +5,8 @@ Every public name, in reading order: the core, layers, combinators, losses, opti
 
 from typing import TYPE_CHECKING
 
+from funcnn.deferred import attach
+
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn import check, data, initializers, tree
     from funcnn.allocator import keep_memory
@@ -275,7 +277,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    from funcnn.deferred import attach
-
     __getattr__, __dir__ = attach(__name__, __all__)
-    del attach

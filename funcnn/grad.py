@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
 from funcnn.layer import Eval, Layer, Memo, Mode, params_only
 from funcnn.losses.loss import Loss
-from funcnn.program.network import predictor, trainer
 from funcnn.typing import Scalar
 
 P = TypeVar("P")
@@ -61,7 +62,7 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     memo = model.memo
     memo.calls += 1
     if memo.calls == OFTEN:
-        memo.function = _written(partial(predictor, model, _PREDICT))
+        memo.function = _written(lambda network: network.predictor(model, _PREDICT))
     return model.forward(params, state, x, _PREDICT).output
 
 
@@ -136,14 +137,14 @@ class _LossAndGradOf(Generic[P, S, X, Y, T]):
         result = _loss_and_grad(self.model, self.loss, params, state, x, target, mode)
         if memo.calls == OFTEN:  # after the call: it has shown that the arguments fit
             plain = partial(_loss_and_grad, self.model, self.loss)
-            memo.function = _written(partial(trainer, self.model, self.loss, LossAndGrad, plain, params, target))
+            memo.function = _written(lambda network: network.trainer(self.model, self.loss, LossAndGrad, plain, params, target))
         return result
 
 
-def _written(write: Callable[[], Callable[..., Any]]) -> Callable[..., Any] | None:
+def _written(write: Callable[[ModuleType], Callable[..., Any]]) -> Callable[..., Any] | None:
     """Return the function that is written; None, and a warning, if that fails: then nothing is lost but speed."""
     try:
-        return write()
+        return write(import_module("funcnn.program.network"))  # not imported before it is needed
     except Exception as error:
         warnings.warn(
             f"no flat function could be written, the layers are called instead: {error!r}", RuntimeWarning, stacklevel=3
