@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.abc import InspectLoader
 
 _IMPORT = re.compile(r"^    from (\S+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
 
@@ -41,8 +40,8 @@ def attach(package: str, public: list[str]) -> tuple[Callable[[str], object], Ca
 
 def read_homes(package: str) -> dict[str, str]:
     """Return the module from which a package's source imports each name."""
-    loader = getattr(sys.modules[package].__spec__, "loader", None)
-    source = loader.get_source(package) if isinstance(loader, InspectLoader) else None
+    get_source = getattr(getattr(sys.modules[package], "__loader__", None), "get_source", None)
+    source: str | None = get_source(package) if get_source else None
     if source is None:
         raise ImportError(f"{package} is installed without its source, in which its names are looked up: install it anew")
     names = ((home, (several or single).split(",")) for home, several, single in _IMPORT.findall(source))

@@ -14,13 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast, overload
 
 import attrs
 import numpy as np
-from numpy.typing import DTypeLike
 
 from funcnn.typing import Array, Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike  # costs a tenth of importing NumPy
 
 T = TypeVar("T")
 
