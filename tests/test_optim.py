@@ -130,7 +130,8 @@ def test_state_is_a_tree_that_resumes_exactly(case: OptimizerCase) -> None:
     opt = case.make()
     params, state = run(opt, draw(0), 4)
     file = io.BytesIO()
-    np.savez(file, **{f"leaf{index}": leaf for index, leaf in enumerate(tree.leaves((params, state)))})
+    arrays: Any = {f"leaf{index}": leaf for index, leaf in enumerate(tree.leaves((params, state)))}
+    np.savez(file, **arrays)
     file.seek(0)
     with np.load(file, allow_pickle=False) as loaded:
         again_params, again_state = tree.rebuild((params, state), iter([loaded[f"leaf{index}"] for index in range(len(loaded))]))
