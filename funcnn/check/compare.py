@@ -117,6 +117,7 @@ class Closer:
         made.kink[index] = seen.kink
         if seen.kink:
             low, high = sorted((seen.left.value, seen.right.value))
+            made.falls[index] = seen.left.value > seen.right.value
             bar = seen.left.bar + seen.right.bar
         else:
             low = high = seen.best.value

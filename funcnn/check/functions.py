@@ -46,7 +46,7 @@ def check_vjp(
         By size; every entry; random directions and bisection to a wrong entry.  By size, every entry is looked at in leaves of
         up to a few thousand.
     reference : {"auto", "longdouble", "float64"}, optional
-        The precision of the differences.  "auto" is long double where that has more digits than float64 and the function takes it.
+        The precision of the differences.  "auto" is long double where that has more digits than float64 and f takes it.
     explain : bool, optional
         Whether wrong leaves are diagnosed; False saves time where only ``report.ok`` is asked.
 

@@ -26,11 +26,13 @@ class Comparison:
         self.bar = np.full(size, np.inf, dtype)  # the error that the samples suggest
         self.spread = np.full(size, np.inf, dtype)  # the error that they certainly have not: needed to say "wrong"
         self.kink = np.zeros(size, bool)
+        self.falls = np.zeros(size, bool)  # at a kink: whether the left derivative is the larger one
         self.forgiven = np.zeros(size, bool)  # accepted for a reason of its own, such as a convention at each output
         self.method = "every entry"
         self.natural = 0.0  # the slope with which the outputs would change as much as they are, for a leaf that changes nothing
         self.note = ""
-        self.power: float | None = None
+        self.power: float | None = None  # where it does not follow from the bars
+        self.ratio = 0.0  # of the directions: the largest difference over its bar
         self.evaluations = 0
         self.unresolved = False  # directions disagree, and no entry was found that does
 
@@ -40,6 +42,12 @@ class Comparison:
         self.low[indices], self.high[indices] = low, high
         self.bar[indices] = np.where(good, bar, np.inf)
         self.spread[indices] = np.where(good, bar if spread is None else spread, np.inf)
+
+    def take(self, other: Comparison, indices: IntArray) -> None:
+        """Take over what another comparison of the same leaf found about some entries."""
+        for name in ("low", "high", "bar", "spread", "kink", "falls", "forgiven"):
+            getattr(self, name)[indices] = getattr(other, name)[indices]
+        self.scale = max(self.scale, other.scale)
 
     @property
     def examined(self) -> BoolArray:
@@ -102,7 +110,7 @@ class Comparison:
             return "inconclusive"
         return "kink-ok" if self.kink.any() else "pass"
 
-    def report(self, path: str, shape: tuple[int, ...], dtype: str) -> LeafReport:
+    def report(self, path: str, shape: tuple[int, ...], dtype: str, name: str) -> LeafReport:
         """Return the line of the report."""
         examined = self.examined & np.isfinite(self.bar)
         tiny = np.finfo(self.bar.dtype).tiny
@@ -115,13 +123,14 @@ class Comparison:
             shape,
             dtype,
             self.verdict,
-            float(np.max(np.where(np.isnan(ratio), np.inf, ratio), initial=0)),
+            float(np.max(np.where(np.isnan(ratio), np.inf, ratio), initial=self.ratio)),
             float(np.max(bars, initial=0) / scale),
             power if self.scale else float("inf") if self.analytic.size else 0.0,
             int(self.kink.sum()),
             self._convention(),
             self.method,
             self.evaluations,
+            name,
         )
 
     def _convention(self) -> str:
@@ -129,11 +138,8 @@ class Comparison:
         if not at.any():
             return "its own at each output" if (self.kink & self.forgiven).any() else ""
         share = ((self.analytic - self.low) / (self.high - self.low))[at].astype(float)
-        names = [
-            name for name, where in (("low end", 0.0), ("middle", 0.5), ("high end", 1.0)) if np.abs(share - where).max() < 1e-6
-        ]
-        if names:
-            return names[0]
-        return (
-            f"{share.min():.3g} to {share.max():.3g} of the way from the low end" if np.ptp(share) > 1e-6 else f"{share[0]:.6g}"
-        )
+        share = np.where(self.falls[at], 1 - share, share)
+        for name, where in (("left derivative", 0.0), ("middle", 0.5), ("right derivative", 1.0)):
+            if np.abs(share - where).max() < 1e-6:
+                return name
+        return f"{share.min():.3g} to {share.max():.3g} of the way from the left to the right derivative"

@@ -107,11 +107,21 @@ def _check_apart(leaves: list[Leaf], given: list[Array]) -> None:
     active = [(leaf, array) for leaf, array in zip(leaves, given, strict=True) if leaf.active]
     for index, (leaf, array) in enumerate(active):
         for other, earlier in active[:index]:
-            if np.may_share_memory(array, earlier) and np.shares_memory(array, earlier):
+            if overlap(array, earlier):
                 raise ValueError(
-                    f"{other.name} and {leaf.name} share memory: they are one variable, and one cannot be moved without the other;"
+                    f"{other.name} and {leaf.name} share memory: they are one variable, and one cannot move without the other;"
                     f" pass {leaf.name}.copy() to check them as two"
                 )
+
+
+def overlap(one: Array, other: Array) -> bool:
+    """Tell whether two arrays overlap in memory."""
+    if not one.size or not other.size or not np.may_share_memory(one, other):
+        return False
+    try:
+        return bool(np.shares_memory(one, other, max_work=100_000))  # type: ignore[arg-type]  # the stubs allow 0 and -1 only
+    except np.exceptions.TooHardError:
+        return True
 
 
 def cast_args(problem: Problem, convert: Callable[[Leaf], Array]) -> tuple[object, ...]:

@@ -2,8 +2,8 @@ r"""One line at many steps: the slope, the one-sided slopes, and an honest bar f
 
 Steps fall from the size of the variable itself by factors of 4.  Each run of three neighbouring steps gives one extrapolation
 with its own bar.  Going from the finest steps, where rounding rules, to coarser ones, bars shrink as long as the function is
-smooth at that scale; the first run that contradicts what the finer ones said (a kink, a period that the steps skip) ends the walk.
-The best run before it is taken, and only if another run, with steps at least ten times apart, says the same.
+smooth at that scale; the first run that contradicts the finer ones (a kink, a period that the steps skip) ends the walk.  The
+best run before it is taken, and only if another run, with steps at least ten times apart, says the same.
 """
 
 from __future__ import annotations

@@ -117,6 +117,8 @@ class LeafReport:
     """``every entry``, ``4 directions`` or why nothing was compared."""
     evaluations: int = 0
     """How many evaluations of the function the leaf took."""
+    name: str = ""
+    """The path with the name of the argument in the function's signature, such as ``weight`` for ``[1]``."""
 
 
 @frozen

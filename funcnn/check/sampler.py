@@ -15,6 +15,7 @@ from funcnn import tree
 from funcnn.check.problem import Leaf, Problem, cast_args, output_leaves, ravel_output
 from funcnn.typing import Array
 
+_DOUBLE: np.dtype[np.floating] = np.dtype(np.float64)
 LONG = np.dtype(np.longdouble)
 WIDER = bool(np.finfo(np.longdouble).eps < 1e-17)
 """Whether long double has more digits than float64 here (it has not on Windows and on some ARM machines)."""
@@ -36,7 +37,7 @@ class Sampler:
         self.output = self.evaluate()
         leaves = output_leaves(self.output)
         floating: list[np.dtype[np.floating]] = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
-        self.result = dtype or max(floating, key=lambda kind: kind.itemsize)
+        self.result = dtype or max([*floating], key=lambda kind: kind.itemsize, default=_DOUBLE)
         self.shapes = tuple(leaf.shape for leaf in leaves)
         self.y = ravel_output(leaves, self.result).copy()
         self.eps = max([float(np.finfo(kind).eps) for kind in (*floating, *([dtype] if dtype else []))], default=2.3e-16)

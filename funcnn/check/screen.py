@@ -11,7 +11,7 @@ When a direction disagrees, its entries are halved again and again, keeping the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from attrs import frozen
@@ -21,131 +21,184 @@ from funcnn.check.compare import compare_entries, first_steps
 from funcnn.check.differences import richardson
 from funcnn.check.entries import entry_scales
 from funcnn.check.leaf import Comparison
-from funcnn.check.refine import CONFIDENCE, analyse
+from funcnn.check.refine import CONFIDENCE
 from funcnn.typing import Array, IntArray, Scalar
 
 DIRECTIONS = 4
+EVALUATIONS = 12  # along a direction, at most
+_TRIES = 8  # directions at most: one that crosses a kink at every step is replaced
 _MISS = 1e-9  # the probability with which an error as small as the reported power goes unseen
 _SAMPLE = 48  # entries examined beside the one that bisection names
 _ATTEMPTS = 3
+_KINKS = 4000  # entries at kinks that are all looked at
 
 
 @frozen(eq=False)
 class Probe:
     """The slope along a direction, and what the gradient under test says it is."""
 
-    expected: Scalar
-    value: Scalar
-    bar: Scalar
+    direction: Array
+    off: Scalar  # how far apart the two are
+    bar: Scalar  # the error that the samples suggest
+    spread: Scalar  # the error that they certainly have not
     size: Scalar  # the typical slope along such a direction
-    kink: bool
+    rounding: float  # of the gradient under test, relative to the size
+    stage: int  # of the steps that settled it
+
+    def agrees(self, visible: float) -> bool:
+        """Tell whether the two are the same, with a bar small enough to say so."""
+        return bool(abs(self.off) <= self.allowed and self.bar <= visible * self.size)
 
     @property
-    def off(self) -> Scalar:
-        """How far the gradient is off along the direction."""
-        return self.expected - self.value
+    def allowed(self) -> Scalar:
+        """How far apart they may be."""
+        return CONFIDENCE * self.bar + self.rounding * self.size
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether they are certainly not the same."""
+        return bool(abs(self.off) > CONFIDENCE * self.spread + self.rounding * self.size)
 
 
 def screen(case: Case, leaf: int, gradient: Array) -> Comparison:
     """Compare a leaf with differences along random directions, and find a wrong entry if they disagree."""
     before = case.sample.count
     flat = gradient.reshape(-1).astype(case.sample.result)
-    scales = entry_scales(case.sample.origin[leaf])
-    slack = case.slack(gradient)
-    directions = [_direction(case, leaf, scales, number) for number in range(DIRECTIONS)]
-    probes = [_probe(case, leaf, flat, direction, slack) for direction in directions]
-    size = max(max(abs(probe.value), probe.size) if np.isfinite(probe.value) else probe.size for probe in probes)
-    wide = any(not probe.bar <= case.visible * size for probe in probes)
-    bad = [index for index, probe in enumerate(probes) if not abs(probe.off) <= _allowed(probe, slack)]
-    still = size == 0 and not bad
-    if (bad or wide) and not still:
-        made = _locate(case, leaf, gradient, flat, [directions[index] for index in bad or [0]], slack)
-        made.unresolved = not made.wrong.any()
-    else:
-        made = Comparison(flat, slack, case.visible)
-        made.note = "the function does not change with this leaf" if still else ""
-    if not made.wrong.any():
-        made.method = f"{DIRECTIONS} directions"
-    if size > 0 and not bad:
-        made.scale = size
-        made.power = float(0.8 * max(_allowed(probe, slack) for probe in probes) / size) * (1 / _MISS) ** (1 / DIRECTIONS)
+    zero = case.sample.origin[leaf] == 0
+    made = Comparison(flat, case.slack(gradient), case.visible)
+    made.method = f"{DIRECTIONS} directions"
+    # Zeros are where kinks are: they get directions of their own, so that they do not spoil those of the rest.
+    groups = [group for group in (np.flatnonzero(~zero), np.flatnonzero(zero)) if group.size]
+    for number, group in enumerate(groups):
+        _screen_group(case, leaf, gradient, made, group, number)
     made.evaluations = case.sample.count - before
     return made
 
 
-def _allowed(probe: Probe, slack: float) -> Scalar:
-    return CONFIDENCE * probe.bar + slack * probe.size
+def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, group: IntArray, number: int) -> None:
+    """Screen some entries of a leaf, and record what is found."""
+    generator = case.generator(1000 + 10 * leaf + number)
+    flat, scales = made.analytic, entry_scales(case.sample.origin[leaf])
+    probes: list[Probe] = []
+    first = 0
+    for _ in range(_TRIES):
+        direction = np.zeros_like(flat)
+        # In sixteenths, so that steps of powers of two are exact.
+        direction[group] = np.rint(16 * generator.standard_normal(group.size)) / 16 * scales[group]
+        probe = _probe(case, leaf, flat, direction, made.slack, first)
+        if probe.agrees(case.visible) or (probe.off == 0 and probe.bar == 0):
+            probes.append(probe)
+            first = probe.stage
+        elif probe.disagrees:
+            _locate(case, leaf, gradient, made, probe, group)
+            return
+        if len(probes) == DIRECTIONS:
+            break
+    size = max((probe.size for probe in probes), default=np.float64(0))
+    if len(probes) < DIRECTIONS:
+        made.unresolved = True
+        made.note = "the slopes along random directions are not precise enough to judge"
+    elif size > 0:
+        made.ratio = max(made.ratio, *(float(CONFIDENCE * abs(probe.off) / probe.allowed) for probe in probes))
+        tau = float(max(probe.allowed for probe in probes) / size)
+        made.scale = max(made.scale, size)
+        made.power = max(made.power or 0.0, 0.8 * tau * (1 / _MISS) ** (1 / DIRECTIONS))
 
 
-def _direction(case: Case, leaf: int, scales: Array, number: int) -> Array:
-    """Return a Gaussian direction in units of the entries, in sixteenths: steps of powers of two along it are exact."""
-    generator = case.generator(100 + 10 * leaf + number)
-    return (np.rint(16 * generator.standard_normal(scales.shape)) / 16 * scales).astype(case.sample.result)
+def _probe(case: Case, leaf: int, flat: Array, direction: Array, rounding: float, first: int = 0) -> Probe:
+    """Measure the slope along a direction, in at most twelve evaluations: with steps that become finer until it is settled.
 
-
-def _probe(case: Case, leaf: int, flat: Array, direction: Array, slack: float) -> Probe:
-    """Measure the slope along a direction, in at most twelve evaluations."""
+    Long steps cross kinks in a network of thousands of units; ``first`` leaves out those that are known to be too long.
+    """
     terms = flat * direction
     expected, size = terms.sum(), np.sqrt((terms * terms).sum())
-    first = first_steps(case.resolution)
-    more = [(2.0**-24, 2.0**-20), (2.0**-32, 2.0**-28)] if len(first) == 2 else [(2.0**-22, 2.0**-18, 2.0**-14)]
     at = case.sample.along([(leaf, direction)])
-    samples: dict[float, tuple[Array, Array]] = {}
-
-    def sample(steps: Sequence[float]) -> None:
-        for step in steps:
-            above = at(step).copy()
-            samples[step] = above, at(-step).copy()
-
-    sample(first)
-    above, below = (np.stack([samples[step][side] for step in first])[None] for side in (0, 1))
-    steps = np.array([first], above.dtype)
-    slopes = case.contraction.slopes(above, below, steps, steps)
-    value, spread = richardson(slopes.central, first)
-    rounding = 1.5 * slopes.roundoff[0, 0]
-    bar = rounding + min(spread[0], 256 * spread[0] ** 2 / size) if size > 0 else rounding + spread[0]
-    probe = Probe(expected, value[0], bar, size, False)
-    if abs(probe.off) <= _allowed(probe, slack) and bar <= case.visible * size:
-        return probe
-    for steps_more in more:
-        sample(steps_more)
-        falling = sorted(samples, reverse=True)
-        above, below = (np.stack([samples[step][side] for step in falling]) for side in (0, 1))
-        reached = np.array(falling, above.dtype)
-        seen = analyse(above, below, reached, reached, case.contraction)
-        if np.isfinite(seen.slope.bar):
-            probe = Probe(expected, seen.slope.value, seen.slope.bar, size, seen.kink)
-            if abs(probe.off) <= _allowed(probe, slack) and probe.bar <= case.visible * size:
-                break
+    steps: list[float] = []
+    central = errors = np.zeros(0, flat.dtype)
+    for stage, finer in list(enumerate(_stages(case)))[first:]:
+        if 2 * (len(steps) + len(finer)) > EVALUATIONS:
+            break
+        more, more_errors = _slopes(case, at, finer)
+        steps, central, errors = [*finer, *steps], np.concatenate([more, central]), np.concatenate([more_errors, errors])
+        if stage == 0:
+            extrapolated, rest = richardson(central, finer)
+            error = 1.5 * errors[0]
+            next_term = 256 * rest * (rest / size) if size > 0 else rest
+            off = expected - extrapolated
+            probe = Probe(direction, off, error + np.minimum(rest, next_term), error + rest, size, rounding, 0)
+        else:
+            value, bar = _settled(central, errors, np.array(steps))
+            probe = Probe(direction, expected - value, bar, bar, size, rounding, stage)
+        if probe.agrees(case.visible):
+            break
     return probe
 
 
-def _locate(case: Case, leaf: int, gradient: Array, flat: Array, directions: list[Array], slack: float) -> Comparison:
-    """Find a wrong entry along directions that disagree, and examine a sample of the leaf around it."""
-    generator = case.generator(50 + leaf)
-    excluded = np.zeros(flat.size, bool)
-    for attempt in range(_ATTEMPTS):
-        direction = np.where(excluded, 0, directions[attempt % len(directions)])
-        suspects = _bisect(case, leaf, flat, direction, slack)
-        made = compare_entries(case, leaf, gradient, suspects)
-        if made.wrong.any():
+def _stages(case: Case) -> list[tuple[float, ...]]:
+    """Return the steps of a direction, stage by stage, each finest first: pairs sixteen times apart."""
+    first = first_steps(case.resolution)
+    if len(first) == 2:
+        return [first, (2.0**-24, 2.0**-20), (2.0**-32, 2.0**-28)]
+    return [first, (2.0**-20, 2.0**-16), (2.0**-23, 2.0**-19)]
+
+
+def _slopes(case: Case, at: Callable[[float], Array], steps: Sequence[float]) -> tuple[Array, Array]:
+    """Return the slopes along a line at some steps, and their rounding errors."""
+    above = np.stack([at(step) for step in steps])[None]
+    below = np.stack([at(-step) for step in steps])[None]
+    reached = np.array([steps], above.dtype)
+    slopes = case.contraction.slopes(above, below, reached, reached)
+    return slopes.central[0], slopes.roundoff[0]
+
+
+def _settled(central: Array, errors: Array, steps: Array) -> tuple[Scalar, Scalar]:
+    """Return the best slope that no finer pair of steps contradicts (finest first), and its bar."""
+    ratio = (steps[1:] / steps[:-1]).astype(central.dtype) ** 2
+    change = (central[:-1] - central[1:]) / (ratio - 1)
+    values, bars = central[:-1] + change, np.abs(change) + 1.5 * errors[:-1]
+    best = 0
+    for index in range(1, len(values)):
+        if not abs(values[index] - values[best]) <= CONFIDENCE * (bars[index] + bars[best]):
             break
-        excluded[suspects] = True
-    chosen = np.union1d(suspects, _neighbours(gradient.shape, int(suspects[0]), generator))
-    return compare_entries(case, leaf, gradient, chosen)
+        if bars[index] < bars[best]:
+            best = index
+    return values[best], bars[best]
 
 
-def _bisect(case: Case, leaf: int, flat: Array, direction: Array, slack: float) -> IntArray:
-    """Return the entry (or the few) in which the disagreement along a direction has its seat."""
-    inside = np.flatnonzero(direction)
-    if not inside.size:
-        return np.array([0])
-    whole = _probe(case, leaf, flat, direction, slack).off
+def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Probe, group: IntArray) -> None:
+    """Find a wrong entry along a direction that disagrees, and examine a sample of the leaf around it."""
+    generator = case.generator(50 + leaf)
+    chosen = group[:0]
+    for _ in range(_ATTEMPTS):
+        seat = _bisect(case, leaf, made.analytic, probe)
+        chosen = np.union1d(chosen, seat)
+        found = compare_entries(case, leaf, gradient, seat)
+        if found.wrong.any():
+            chosen = np.union1d(chosen, _neighbours(gradient.shape, int(seat[0]), generator))
+            break
+        probe.direction[seat] = 0
+        probe = _probe(case, leaf, made.analytic, probe.direction, made.slack, probe.stage)
+    else:
+        if group.size <= _KINKS:
+            chosen = group
+    found = compare_entries(case, leaf, gradient, chosen)
+    made.take(found, chosen)
+    if found.wrong.any():
+        made.method = found.method
+    elif chosen.size < group.size:
+        made.unresolved = True
+        made.note = "random directions disagree with the gradient, but no entry was found that does (many kinks?)"
+
+
+def _bisect(case: Case, leaf: int, flat: Array, probe: Probe) -> IntArray:
+    """Return the entry in which the disagreement along a direction has its seat."""
+    inside: IntArray = np.flatnonzero(probe.direction)
+    whole = probe.off
     while inside.size > 1:
         half = inside[: inside.size // 2]
-        part = np.zeros_like(direction)
-        part[half] = direction[half]
-        off = _probe(case, leaf, flat, part, slack).off
+        part = np.zeros_like(probe.direction)
+        part[half] = probe.direction[half]
+        off = _probe(case, leaf, flat, part, probe.rounding, probe.stage).off
         if abs(off) >= abs(whole - off) or not np.isfinite(whole):
             inside, whole = half, off
         else:

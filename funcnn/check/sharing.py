@@ -7,19 +7,9 @@ import numpy as np
 from funcnn import tree
 from funcnn.check.calls import Calls, tagged
 from funcnn.check.cotangents import Cotangents, arrays, build
-from funcnn.check.problem import Problem
+from funcnn.check.problem import Problem, overlap
 from funcnn.check.report import Finding
 from funcnn.typing import Array
-
-
-def overlap(one: Array, other: Array) -> bool:
-    """Tell whether two arrays overlap in memory."""
-    if not one.size or not other.size or not np.may_share_memory(one, other):
-        return False
-    try:
-        return bool(np.shares_memory(one, other, max_work=100_000))  # type: ignore[arg-type]  # the stubs allow 0 and -1 only
-    except np.exceptions.TooHardError:
-        return True
 
 
 def shared(problem: Problem, gradient: Cotangents, given: tuple[object, ...], dy: object) -> list[Finding]:

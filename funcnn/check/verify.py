@@ -28,7 +28,7 @@ to a few thousand, directions for larger ones."""
 
 _NAMES = {float(np.finfo(np.longdouble).eps): "long double", float(np.finfo(np.float64).eps): "float64"}
 _LARGEST = 4000  # entries of a leaf that are all looked at
-_WORK = 4e8  # entries of all leaves times evaluations: what a thorough check may take
+_WORK = 1e8  # entries of all leaves times evaluations: what a thorough check may take
 _HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
 
 
@@ -110,9 +110,9 @@ def _finish(
         done = made[position] if made else None
         if done is None:
             verdict: Verdict = "fail" if contract.gradient.leaves[position] is None else "inconclusive"
-            leaves.append(LeafReport(leaf.path, shape, dtype, verdict, method="not compared"))
+            leaves.append(LeafReport(leaf.path, shape, dtype, verdict, method="not compared", name=leaf.name))
         else:
-            leaves.append(done.report(leaf.path, shape, dtype))
+            leaves.append(done.report(leaf.path, shape, dtype, leaf.name))
     evaluations = contract.evaluations + (case.sample.count if case else 0) + 1
     pullbacks = contract.pullbacks + (case.pullbacks if case else 0)
     seconds = time.perf_counter() - started
@@ -127,7 +127,7 @@ def _without_numbers(problem: Problem, outputs: tuple[Array, ...], seed: int, st
     bad = sum(int((~np.isfinite(leaf)).sum()) for leaf in outputs if is_floating(leaf))
     text = f"the function gives {bad} numbers that are not finite at this point: it has no derivative there"
     leaves = tuple(
-        LeafReport(leaf.path, leaf.array.shape, str(leaf.array.dtype), "inconclusive", method="not compared")
+        LeafReport(leaf.path, leaf.array.shape, str(leaf.array.dtype), "inconclusive", method="not compared", name=leaf.name)
         for leaf in problem.active()
     )
     found: tuple[Finding, ...] = (finding("nonfinite", "", text),)
