@@ -45,9 +45,13 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.softmax import log_softmax, softmax
     from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
     from funcnn.losses.absolute_error import mean_absolute_error
+    from funcnn.losses.contrastive import contrastive
+    from funcnn.losses.cosine_embedding import cosine_embedding
+    from funcnn.losses.focal import sigmoid_focal, softmax_focal
     from funcnn.losses.gaussian import gaussian_nll
     from funcnn.losses.hinge import hinge, squared_hinge
     from funcnn.losses.huber import huber, smooth_l1
+    from funcnn.losses.info_nce import info_nce
     from funcnn.losses.kl_divergence import kl_divergence
     from funcnn.losses.log_cosh import log_cosh_error
     from funcnn.losses.loss import Loss, LossForward, define_loss
@@ -61,6 +65,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.softmax_cross_entropy import softmax_cross_entropy
     from funcnn.losses.squared_error import half_squared_error, mean_squared_error
     from funcnn.losses.squared_log_error import mean_squared_log_error
+    from funcnn.losses.triplet_margin import triplet_margin
     from funcnn.losses.variational import gaussian_kl, negative_elbo
     from funcnn.losses.weighted import Weighted
     from funcnn.masked import Masked
@@ -197,6 +202,12 @@ __all__ = [
     "multi_margin",
     "dice",
     "tversky",
+    "sigmoid_focal",
+    "softmax_focal",
+    "cosine_embedding",
+    "contrastive",
+    "triplet_margin",
+    "info_nce",
     # optimizers
     "Optimizer",
     "OptState",

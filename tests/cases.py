@@ -394,6 +394,18 @@ def autoencoded(generator: np.random.Generator, batch: int) -> tuple[tuple[Array
     return tuple(generator.normal(size=(batch, *shape)) for shape in shapes), membership(generator, (batch, 2, 3))
 
 
+def paired(
+    *shape: int, target: Callable[[np.random.Generator, Any], Array]
+) -> Callable[[np.random.Generator, int], tuple[tuple[Array, Array], Array]]:
+    """Return a drawer of (two batches of vectors of one example's shape, one target for each pair of vectors)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, Array], Array]:
+        first, second = (generator.normal(size=(batch, *shape)) for _ in range(2))
+        return (first, second), target(generator, (batch, *shape[:-1]))
+
+    return draw
+
+
 LOSSES: dict[str, tuple[LossCase, ...]] = {
     "mean_squared_error": (
         LossCase(lambda: fn.mean_squared_error(), pair(2)),
@@ -458,4 +470,26 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     ),
     "dice": (LossCase(lambda: fn.dice(), over(0.05, 0.95, 2, 3, target=membership)),),
     "tversky": (LossCase(lambda: fn.tversky(0.2, 0.9, 0.5), over(0.05, 0.95, 2, 3, target=membership)),),
+    "sigmoid_focal": (
+        LossCase(lambda: fn.sigmoid_focal(), logits(3)),
+        LossCase(lambda: fn.sigmoid_focal(0.5, 0.25), logits(3), label="alpha"),
+    ),
+    "softmax_focal": (
+        LossCase(lambda: fn.softmax_focal(), labelled(4)),
+        LossCase(lambda: fn.softmax_focal(0.5, class_weight=(0.5, 2.0, 1.0)), labelled(2, 3), label="class weights"),
+    ),
+    "cosine_embedding": (
+        LossCase(lambda: fn.cosine_embedding(0.1), paired(3, target=signs), batch=6),
+        LossCase(lambda: fn.cosine_embedding(), paired(2, 3, target=signs), label="sequence"),
+    ),
+    "contrastive": (
+        LossCase(lambda: fn.contrastive(2.5), paired(3, target=lambda g, shape: g.integers(0, 2, shape).astype(float)), batch=6),
+        LossCase(lambda: fn.contrastive(4.0), paired(2, 3, target=membership), label="sequence"),
+    ),
+    "triplet_margin": (LossCase(lambda: fn.triplet_margin(0.5), untargeted((2, 3), (2, 3), (2, 3))),),
+    "info_nce": (
+        LossCase(lambda: fn.info_nce(0.5), untargeted((3,), (3,)), batch=4),
+        LossCase(lambda: fn.info_nce(0.2, symmetric=True), untargeted((3,), (3,)), batch=4, label="symmetric"),
+        LossCase(lambda: fn.info_nce(), weighted(untargeted((3,), (3,))), batch=4, label="weighted"),
+    ),
 }

@@ -133,6 +133,53 @@ def dice(prediction: Any, target: Any) -> float:
     return mean([1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1) for p, t in zip(prediction, target, strict=True)])
 
 
+def sigmoid_focal(gamma: float, positive: float, negative: float) -> Callable[[Any, Any], float]:
+    def entry(z: float, t: float) -> float:
+        p = 1 / (1 + math.exp(-z))
+        return -positive * t * math.pow(1 - p, gamma) * math.log(p) - negative * (1 - t) * math.pow(p, gamma) * math.log(1 - p)
+
+    return entries(entry)
+
+
+def softmax_focal(gamma: float, weights: Any) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        logs = [(weights[label], log_softmax(row)[label]) for row, label in zip(rows(prediction), target.ravel(), strict=True)]
+        return math.fsum(-w * (1 - math.exp(x)) ** gamma * x for w, x in logs) / math.fsum(w for w, _ in logs)
+
+    return value
+
+
+def cosine(x: Any, y: Any) -> float:
+    return float(np.dot(x, y) / math.sqrt(np.dot(x, x) * np.dot(y, y)))
+
+
+def vectors(function: Callable[..., float]) -> Callable[[Any, Any], float]:
+    """Return the mean over rows of vectors of a function of one vector of each array and, where there is one, a target."""
+
+    def value(prediction: Any, target: Any) -> float:
+        columns = [[np.array(row) for row in rows(x)] for x in prediction]
+        if isinstance(target, np.ndarray):
+            columns.append(target.ravel().tolist())
+        return mean([function(*row) for row in zip(*columns, strict=True)])
+
+    return value
+
+
+def distance(x: Any, y: Any) -> float:
+    return math.dist(x.tolist(), y.tolist())
+
+
+def info_nce(temperature: float, symmetric: bool) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        losses = []
+        for queries, keys in (prediction, prediction[::-1]):
+            for i, query in enumerate(queries):
+                losses.append(-log_softmax([cosine(query, key) / temperature for key in keys])[i])
+        return mean(losses if symmetric else losses[: len(losses) // 2])
+
+    return value
+
+
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
 REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
@@ -174,6 +221,17 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "multi_margin-squared": multi_margin(0.5, 2),
     "dice-0": dice,
     "tversky-0": tversky(0.2, 0.9, 0.5),
+    "sigmoid_focal-0": sigmoid_focal(2.0, 1.0, 1.0),
+    "sigmoid_focal-alpha": sigmoid_focal(0.5, 0.25, 0.75),
+    "softmax_focal-0": softmax_focal(2.0, (1.0, 1.0, 1.0, 1.0)),
+    "softmax_focal-class weights": softmax_focal(0.5, (0.5, 2.0, 1.0)),
+    "cosine_embedding-0": vectors(lambda x, y, t: 1 - cosine(x, y) if t == 1 else max(0.0, cosine(x, y) - 0.1)),
+    "cosine_embedding-sequence": vectors(lambda x, y, t: 1 - cosine(x, y) if t == 1 else max(0.0, cosine(x, y))),
+    "contrastive-0": vectors(lambda x, y, t: (t * distance(x, y) ** 2 + (1 - t) * max(0.0, 2.5 - distance(x, y)) ** 2) / 2),
+    "contrastive-sequence": vectors(lambda x, y, t: (t * distance(x, y) ** 2 + (1 - t) * max(0.0, 4 - distance(x, y)) ** 2) / 2),
+    "triplet_margin-0": vectors(lambda a, p, n: max(0.0, distance(a, p) - distance(a, n) + 0.5)),
+    "info_nce-0": info_nce(0.5, symmetric=False),
+    "info_nce-symmetric": info_nce(0.2, symmetric=True),
     "margin_ranking-0": lambda p, t: entries(lambda d, s: max(0.0, 0.5 - s * d))(p[0] - p[1], t),
 }
 
@@ -266,7 +324,7 @@ def test_weights_keep_the_precision(case: LossCase) -> None:
 @each_plain
 def test_all_weights_scaled_change_nothing_in_a_mean(case: LossCase) -> None:
     loss = case.make()
-    if case.label == "sum":
+    if case.label == "sum" or loss.name.startswith("info_nce"):  # whose weights count rows
         return
     prediction, target = draw(case, 4)
     weight = np.array([0.5, 0.25, 1.0, 2.0])
@@ -494,6 +552,14 @@ def test_targets_of_a_sigmoid_are_probabilities() -> None:
         (lambda: fn.multi_margin(power=3), ValueError, "power is 3, expected 1 or 2"),
         (lambda: untyped.negative_elbo("poisson"), ValueError, "likelihood is 'poisson'"),
         (lambda: fn.negative_elbo(beta=-1.0), ValueError, "beta is -1.0"),
+        (lambda: fn.sigmoid_focal(-1.0), ValueError, "gamma is -1.0"),
+        (lambda: fn.sigmoid_focal(alpha=1.0), ValueError, "alpha is 1.0"),
+        (lambda: fn.softmax_focal(-1.0), ValueError, "gamma is -1.0"),
+        (lambda: fn.cosine_embedding(1.0), ValueError, "margin is 1.0"),
+        (lambda: fn.contrastive(0.0), ValueError, "margin is 0.0"),
+        (lambda: fn.triplet_margin(-1.0), ValueError, "margin is -1.0"),
+        (lambda: fn.info_nce(0.0), ValueError, "temperature is 0.0"),
+        (lambda: untyped.info_nce(reduction="none"), ValueError, "reduction is 'none'"),
         (lambda: fn.margin_ranking(-1.0), ValueError, "margin is -1.0"),
         (lambda: untyped.sigmoid_cross_entropy(pos_weight="much"), TypeError, "pos_weight is 'much'"),
     ],
@@ -533,6 +599,51 @@ def test_shapes_of_an_autoencoder_that_do_not_fit() -> None:
         untyped.negative_elbo().forward((x, z), x)
     with pytest.raises(TypeError, match=r"expected \(\): this loss takes none"):
         untyped.gaussian_kl().forward((z, z), z)
+
+
+def test_focal_losses_with_exponent_0_are_cross_entropies() -> None:
+    for focal, entropy, name in (
+        (fn.softmax_focal(0.0), fn.softmax_cross_entropy(), "softmax_cross_entropy-0"),
+        (fn.sigmoid_focal(0.0), fn.sigmoid_cross_entropy(), "sigmoid_cross_entropy-0"),
+    ):
+        one: Any = focal
+        other: Any = entropy
+        prediction, target = draw(PLAIN[name], 5)
+        made, expected = one.forward(prediction, target), other.forward(prediction, target)
+        np.testing.assert_allclose(made.value, expected.value, rtol=1e-14)
+        np.testing.assert_allclose(one.backward(made.residuals), other.backward(expected.residuals), rtol=1e-13, atol=1e-16)
+
+
+def test_vectors_of_length_0_have_no_direction_and_no_gradient() -> None:
+    zero, some = np.zeros((1, 3)), np.array([[1.0, 2.0, 2.0]])
+    target = np.ones(1)
+    cosine = fn.cosine_embedding()
+    made = cosine.forward((zero, some), target)
+    assert made.value == 1
+    assert all(not leaf.any() for leaf in cosine.backward(made.residuals))
+    contrast = fn.contrastive(1.0)
+    apart = contrast.forward((some, some), 0 * target)
+    assert apart.value == 0.5
+    assert all(not leaf.any() for leaf in contrast.backward(apart.residuals))
+    triplet = fn.triplet_margin(1.0)
+    same = triplet.forward((some, some, some), ())
+    assert same.value == 1
+    assert all(not leaf.any() for leaf in triplet.backward(same.residuals))
+    nce = fn.info_nce()
+    pairs = nce.forward((np.concatenate([zero, some]), np.concatenate([some, zero])), ())
+    np.testing.assert_allclose(pairs.value, (math.log(2) + math.log(1 + math.exp(10))) / 2)
+    dqueries, dkeys = nce.backward(pairs.residuals)
+    assert not dqueries[0].any()
+    assert not dkeys[1].any()
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_lengths_neither_overflow_nor_vanish(scale: float) -> None:
+    x, y = np.array([[3.0, 4.0]], np.float32) * np.float32(scale), np.array([[4.0, 3.0]], np.float32) * np.float32(scale)
+    made = fn.cosine_embedding().forward((x, y), np.ones(1))
+    np.testing.assert_allclose(made.value, 0.04, rtol=1e-6)
+    made_triplet = fn.triplet_margin(0.0).forward((x, 0 * x, x), ())
+    np.testing.assert_allclose(made_triplet.value, 5 * scale, rtol=1e-6)
 
 
 def test_an_impossible_class_may_have_a_log_probability_of_minus_infinity() -> None:

@@ -124,6 +124,25 @@ def kl(x: Sequence[Real], p: Any) -> Real:
     return mp.fsum(b * (mp.log(b) - a) for a, b in zip(x, p, strict=True) if b)
 
 
+def softmax_focal(gamma: float) -> Function:
+    def value(z: Sequence[Real], t: Any) -> Real:
+        others = mp.fsum(mp.exp(a - z[t]) for c, a in enumerate(z) if c != t)
+        return (others / (1 + others)) ** mp.mpf(gamma) * mp.log1p(others)
+
+    return value
+
+
+def sigmoid_focal(z: Sequence[Real], t: Any) -> Real:
+    up, down = (1 / (1 + mp.exp(-a)) for a in (z[0], -z[0]))
+    return t[0] * down**2 * mp.log1p(mp.exp(-z[0])) + (1 - t[0]) * up**2 * mp.log1p(mp.exp(z[0]))
+
+
+def cosine(z: Sequence[Real], t: Any) -> Real:
+    x, y = z[:2], z[2:]
+    c = mp.fdot(x, y) / mp.sqrt(mp.fdot(x, x) * mp.fdot(y, y))
+    return 1 - c if t > 0 else max(mp.mpf(0), c + mp.mpf(0.9))
+
+
 # ------------------------------------------------------------------------------------------------------------------- the tests
 
 LOGITS = (
@@ -196,6 +215,16 @@ def cases() -> Iterator[Any]:
             yield pytest.param(fn.dice(), dice, row, wanted, id=f"dice-{row}-{wanted}")
     for chances in ((1.0, 0.0), (0.5, 0.5), (2.0**-20, 1 - 2.0**-20)):
         yield pytest.param(fn.kl_divergence(), kl, (-700.0, -0.7), chances, id=f"kl-{chances}")
+    for row in ROWS:
+        for label in range(3):
+            yield pytest.param(fn.softmax_focal(1.5), softmax_focal(1.5), row, label, id=f"softmax_focal-{row}-{label}")
+    for z in LOGITS:
+        for t in (0.0, 1.0, 0.3):
+            yield pytest.param(fn.sigmoid_focal(), sigmoid_focal, (z,), (t,), id=f"sigmoid_focal-{z:g}-{t:g}")
+    near = ((3.0, 4.0), (3.0 + 2**-10, 4.0 - 2**-10)), ((1.0, 2.0), (-1.0, -2.0 - 2**-8))
+    for pair in near:
+        for sign in (1.0, -1.0):
+            yield pytest.param(fn.cosine_embedding(-0.9), cosine, pair, sign, id=f"cosine-{pair}-{sign}")
     for z, t in ((-80.0, 0.0), (-80.0, 3.0), (0.0, 1.0), (1e-20, 1.0), (80.0, 2.0)):
         yield pytest.param(fn.poisson_nll(), poisson, (z,), (t,), id=f"poisson-{z}-{t}")
 
