@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -14,6 +15,16 @@ from funcnn.typing import Array
 
 ROUNDINGS = 64
 """How many roundings two results of one computation may differ by, relative to the largest entry of the leaf."""
+
+
+@contextmanager
+def noted(text: str) -> Iterator[None]:
+    """Add a note to whatever is raised inside."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(text)
+        raise
 
 
 class Calls:
@@ -37,12 +48,15 @@ class Calls:
     def function(self, args: tuple[object, ...]) -> object:
         """Return the output of the function."""
         self.evaluations += 1
-        return self.problem.function(*args)
+        with noted("raised by the function, at the point where its gradient is checked"):
+            return self.problem.function(*args)
 
     def pull(self, args: tuple[object, ...], dy: object) -> Cotangents:
         """Return the gradient, read leaf by leaf."""
         self.pullbacks += 1
-        return read_cotangents(self.problem, self.problem.pullback(*args, dy), strict_dtype=True)
+        with noted("raised by the gradient, at the point where it is checked"):
+            result = self.problem.pullback(*args, dy)
+        return read_cotangents(self.problem, result, strict_dtype=True)
 
     def pull_again(self, again: Callable[..., object]) -> Cotangents:
         """Return the gradient by another function that should give the same."""

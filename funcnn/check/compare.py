@@ -178,14 +178,14 @@ class Closer:
         if made.visible_at_all():
             self.closely(np.setdiff1d(chosen, sample)[:_CLOSE_LOOKS])
             return
+        if not made.examined[sample].all():
+            made.note = "the function has no derivative here that differences can see"
+            return
         made.scale = max(self.profiles[index].motion for index in sample.tolist())
         if made.scale > 0:
             made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
             return
         # The function is flat, as far as its arithmetic goes.
-        chosen = chosen[made.examined[chosen]]
-        if not chosen.size:
-            return
         made.note = "the function does not change with this leaf"
         nothing = np.zeros(case.contraction.y.shape, bool)
         hidden = max(self._hidden(index, nothing) for index in sample.tolist())

@@ -69,7 +69,10 @@ def flatten(output: object, given: object) -> Array:
     if findings:
         raise ValueError(f"{findings[0].path}: {findings[0].text} (it is a tree like the output of the function)")
     parts = [leaf.reshape(-1) for leaf in found if leaf is not None]
-    return np.concatenate([np.zeros(0), *parts])
+    vector: Array = np.concatenate([np.zeros(0), *parts])
+    if not np.isfinite(vector).all():
+        raise ValueError("the cotangent has entries that are not finite")
+    return vector
 
 
 @frozen(eq=False)

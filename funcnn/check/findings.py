@@ -31,6 +31,9 @@ def gather(
     findings = list(contract.findings)
     if case is None:
         return findings
+    if not any(leaf.array.size for leaf in problem.active()):
+        text = "every leaf is empty: there was nothing to compare"
+        findings.append(Finding("inconclusive", problem.active()[0].path, text))
     findings += [one.finding for one in linear if one.finding is not None]
     findings += lost_digits(case, linear)
     for position, done in enumerate(made):

@@ -12,7 +12,7 @@ import numpy as np
 from funcnn.check.cotangents import convert_leaves
 from funcnn.check.problem import pose
 from funcnn.check.report import Report
-from funcnn.check.verify import Method, verify
+from funcnn.check.verify import ONE, Method, verify
 
 P = TypeVar("P")
 
@@ -135,7 +135,7 @@ def check_grad(
     names = ("params", *argument_names(loss, len(args) + 1)[1:])
     call = ", ".join([name_of(loss), name_of(grad), *names, f"seed={seed}"])
     problem = pose(name_of(loss), loss, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_grad({call})")
-    return verify(problem, cotangent=np.ones(()), seed=seed, method=method, reference=reference, explain=explain)
+    return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 
 def check_hvp(

@@ -31,7 +31,8 @@ def changed_leaves(problem: Problem, given: tuple[object, ...], who: str) -> lis
 def written(calls: Calls, given: tuple[object, ...], dy: object) -> list[Finding]:
     """Return what a call of the gradient wrote into, with the line that does it."""
     found = changed_leaves(calls.problem, given, "the gradient")
-    if any(not np.array_equal(one, other) for one, other in zip(arrays(calls.cotangent()), arrays(dy), strict=True)):
+    pure = arrays(calls.cotangent())
+    if any(not np.array_equal(one, other) for one, other in zip(pure, arrays(dy), strict=True)):
         found.append(tagged("mutation", "dy", "the gradient writes into the cotangent dy", "mutates_dy"))
     line = _guilty_line(calls, locked, locked)
     if line is None:

@@ -13,7 +13,7 @@ from funcnn import tree
 from funcnn.check.functions import times
 from funcnn.check.problem import pose
 from funcnn.check.report import Report
-from funcnn.check.verify import Method, verify
+from funcnn.check.verify import ONE, Method, verify
 from funcnn.grad import loss_and_grad
 from funcnn.key import Key
 from funcnn.layer import Eval, Layer, Mode, Train
@@ -169,7 +169,7 @@ def check_loss(
     problem = pose(
         loss.name, function, pullback, given, names, names, (0,), again=again, constants=constants(loss.forward), reproduce=call
     )
-    return verify(problem, cotangent=np.ones(()), seed=seed, method=method, reference=reference, explain=explain)
+    return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 
 def check_model(
@@ -232,7 +232,7 @@ def check_model(
     call = f"fn.check.check_model(model, loss, x, target, params=params, state=state, mode={_spelled(how)}, seed={seed})"
     given = (params, state, x, target)
     problem = pose(f"{model.name} with {loss.name}", function, pullback, given, names, names, (0,), reproduce=call)
-    return verify(problem, cotangent=np.ones(()), seed=seed, method=method, reference=reference, explain=explain)
+    return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 
 def is_shape(x: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from funcnn.check.calls import Calls
+from funcnn.check.calls import Calls, noted
 from funcnn.check.case import Case
 from funcnn.check.compare import compare_entries
 from funcnn.check.contract import Contract, honour
@@ -20,6 +20,7 @@ from funcnn.check.problem import Problem, as_tree, is_floating, output_leaves
 from funcnn.check.report import Finding, LeafReport, Report, Verdict
 from funcnn.check.sampler import Sampler, sampler
 from funcnn.check.screen import screen
+from funcnn.errors import describe
 from funcnn.typing import Array
 
 Method: TypeAlias = Literal["auto", "full", "screen"]
@@ -27,6 +28,8 @@ Method: TypeAlias = Literal["auto", "full", "screen"]
 to a few thousand, directions for larger ones."""
 
 _NAMES = {float(np.finfo(np.longdouble).eps): "long double", float(np.finfo(np.float64).eps): "float64"}
+ONE = object()
+"""The cotangent of a single number."""
 _LARGEST = 4000  # entries of a leaf that are all looked at
 _WORK = 1e8  # entries of all leaves times evaluations: what a thorough check may take
 _HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
@@ -43,13 +46,20 @@ def verify(
 ) -> Report:
     """Check the gradient of a problem and return the report."""
     started = time.perf_counter()
-    base = Sampler(problem, None, fresh=True)
+    with noted("raised by the function, at the point where its gradient is checked"):
+        base = Sampler(problem, None, fresh=True)
     outputs = output_leaves(base.output, "the output")
     size = sum(leaf.size for leaf in outputs if is_floating(leaf))
     if not any(is_floating(leaf) for leaf in outputs):
-        raise TypeError(f"{problem.name} gives no floating numbers: there is nothing to differentiate")
+        got = ", ".join(describe(leaf) for leaf in outputs) or "nothing"
+        raise TypeError(f"{problem.name} gives {got}: floating numbers are expected, there is nothing to differentiate")
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(1,))))
-    vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent)
+    if cotangent is ONE:
+        if size != 1:
+            raise ValueError(f"{problem.name} gives {' and '.join(describe(leaf) for leaf in outputs)}, expected a single number")
+        vector: Array = np.ones(1)
+    else:
+        vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent)
     if not np.isfinite(base.y).all():
         return _without_numbers(problem, outputs, seed, started)
     calls = Calls(problem, as_tree(base.output), vector)
