@@ -100,8 +100,9 @@ def test_what_is_not_a_layer_is_refused() -> None:
             combine(fn.relu(), relu)
     with pytest.raises(TypeError, match="takes layers"):
         fn.residual(relu)
+    nothing: Any = fn.serial
     with pytest.raises(ValueError, match="at least one layer"):
-        fn.serial()
+        nothing()
     with pytest.raises(TypeError):
         fn.relu() >> relu
 

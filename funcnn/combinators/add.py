@@ -95,8 +95,18 @@ def add(
     l6: Layer[P6, S6, X, Y],
     /,
 ) -> Layer[tuple[P1, P2, P3, P4, P5, P6], tuple[S1, S2, S3, S4, S5, S6], X, Y]: ...
-@overload
-def add(*layers: Layer[P, S, X, Y]) -> Layer[tuple[P, ...], tuple[S, ...], X, Y]: ...
+@overload  # any number of one type: of so many that no other overload fits too
+def add(
+    l1: Layer[P, S, X, Y],
+    l2: Layer[P, S, X, Y],
+    l3: Layer[P, S, X, Y],
+    l4: Layer[P, S, X, Y],
+    l5: Layer[P, S, X, Y],
+    l6: Layer[P, S, X, Y],
+    l7: Layer[P, S, X, Y],
+    /,
+    *layers: Layer[P, S, X, Y],
+) -> Layer[tuple[P, ...], tuple[S, ...], X, Y]: ...
 def add(*layers: AnyLayer) -> AnyLayer:
     """Sum the outputs of several layers on one input.
 

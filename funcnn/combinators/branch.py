@@ -107,8 +107,18 @@ def branch(
     l6: Layer[P6, S6, X, Y6],
     /,
 ) -> Layer[tuple[P1, P2, P3, P4, P5, P6], tuple[S1, S2, S3, S4, S5, S6], X, tuple[Y1, Y2, Y3, Y4, Y5, Y6]]: ...
-@overload
-def branch(*layers: Layer[P, S, X, Y]) -> Layer[tuple[P, ...], tuple[S, ...], X, tuple[Y, ...]]: ...
+@overload  # any number of one type: of so many that no other overload fits too
+def branch(
+    l1: Layer[P, S, X, Y],
+    l2: Layer[P, S, X, Y],
+    l3: Layer[P, S, X, Y],
+    l4: Layer[P, S, X, Y],
+    l5: Layer[P, S, X, Y],
+    l6: Layer[P, S, X, Y],
+    l7: Layer[P, S, X, Y],
+    /,
+    *layers: Layer[P, S, X, Y],
+) -> Layer[tuple[P, ...], tuple[S, ...], X, tuple[Y, ...]]: ...
 def branch(*layers: AnyLayer) -> AnyLayer:
     """Apply several layers to one input; the outputs form a tuple.
 

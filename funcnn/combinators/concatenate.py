@@ -112,8 +112,18 @@ def concatenate(
     l6: Layer[P6, S6, X, Array],
     /,
 ) -> Layer[tuple[P1, P2, P3, P4, P5, P6], tuple[S1, S2, S3, S4, S5, S6], X, Array]: ...
-@overload
-def concatenate(*layers: Layer[P, S, X, Array]) -> Layer[tuple[P, ...], tuple[S, ...], X, Array]: ...
+@overload  # any number of one type: of so many that no other overload fits too
+def concatenate(
+    l1: Layer[P, S, X, Array],
+    l2: Layer[P, S, X, Array],
+    l3: Layer[P, S, X, Array],
+    l4: Layer[P, S, X, Array],
+    l5: Layer[P, S, X, Array],
+    l6: Layer[P, S, X, Array],
+    l7: Layer[P, S, X, Array],
+    /,
+    *layers: Layer[P, S, X, Array],
+) -> Layer[tuple[P, ...], tuple[S, ...], X, Array]: ...
 def concatenate(*layers: AnyLayer) -> AnyLayer:
     """Join the outputs of several layers on one input along the last axis.
 

@@ -112,8 +112,18 @@ def parallel(
 ) -> Layer[
     tuple[P1, P2, P3, P4, P5, P6], tuple[S1, S2, S3, S4, S5, S6], tuple[X1, X2, X3, X4, X5, X6], tuple[Y1, Y2, Y3, Y4, Y5, Y6]
 ]: ...
-@overload
-def parallel(*layers: Layer[P, S, X, Y]) -> Layer[tuple[P, ...], tuple[S, ...], tuple[X, ...], tuple[Y, ...]]: ...
+@overload  # any number of one type: of so many that no other overload fits too
+def parallel(
+    l1: Layer[P, S, X, Y],
+    l2: Layer[P, S, X, Y],
+    l3: Layer[P, S, X, Y],
+    l4: Layer[P, S, X, Y],
+    l5: Layer[P, S, X, Y],
+    l6: Layer[P, S, X, Y],
+    l7: Layer[P, S, X, Y],
+    /,
+    *layers: Layer[P, S, X, Y],
+) -> Layer[tuple[P, ...], tuple[S, ...], tuple[X, ...], tuple[Y, ...]]: ...
 def parallel(*layers: AnyLayer) -> AnyLayer:
     """Apply each layer to an input of its own: (x_1, x_2, ...) to (f_1(x_1), f_2(x_2), ...).
 

@@ -181,8 +181,24 @@ def serial(
     X0,
     X12,
 ]: ...
-@overload
-def serial(*layers: Layer[P, S, X, X]) -> Layer[tuple[P, ...], tuple[S, ...], X, X]: ...
+@overload  # any number of one type: of so many that no other overload fits too
+def serial(
+    l1: Layer[P, S, X, X],
+    l2: Layer[P, S, X, X],
+    l3: Layer[P, S, X, X],
+    l4: Layer[P, S, X, X],
+    l5: Layer[P, S, X, X],
+    l6: Layer[P, S, X, X],
+    l7: Layer[P, S, X, X],
+    l8: Layer[P, S, X, X],
+    l9: Layer[P, S, X, X],
+    l10: Layer[P, S, X, X],
+    l11: Layer[P, S, X, X],
+    l12: Layer[P, S, X, X],
+    l13: Layer[P, S, X, X],
+    /,
+    *layers: Layer[P, S, X, X],
+) -> Layer[tuple[P, ...], tuple[S, ...], X, X]: ...
 def serial(*layers: AnyLayer) -> AnyLayer:
     """Compose layers: the output of each is the input of the next.
 

@@ -108,18 +108,15 @@ def forward(
     for t in range(time):
         h = hidden[t]
         z, n = gates[t, :, : 2 * size], gates[t, :, 2 * size :]
-        if after:
-            every = dot(h, params.recurrent_weight)
-            z += every[:, : 2 * size]
-        else:
-            z += dot(h, two)
+        mapped = dot(h, params.recurrent_weight if after else two)
+        z += mapped[:, : 2 * size]
         z *= half  # sigma(z) = (1 + tanh(z / 2)) / 2
         np.tanh(z, out=z)
         z *= half
         z += half
         r, u = z[:, :size], z[:, size:]
         if after:
-            q = np.add(every[:, 2 * size :], params.candidate_bias, out=inner[t])
+            q = np.add(mapped[:, 2 * size :], params.candidate_bias, out=inner[t])
             n += r * q
         else:
             p = np.multiply(r, h, out=inner[t])
@@ -273,10 +270,11 @@ def gru(
     """
     check_count(features, "features")
     forwards: Any = partial(forward, reset_after, masked, initial)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, reset_after, masked, initial)
     return Layer(
         f"gru({features})",
         partial(init, features, initial, input_init, recurrent_init),
         forwards,
-        partial(backward, reset_after, masked, initial),
+        backwards,
         False,
     )

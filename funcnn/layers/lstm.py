@@ -159,10 +159,11 @@ def backward(
         i, f, o, g = parts(kept.gates[t], size)
         di, df, do, dg = parts(dz[t], size)
         tanh_cell = kept.tanh_cells[t]
-        if kept.mask is None:
+        mask = None if kept.mask is None else kept.mask[t]
+        skipped: tuple[Array, ...] = ()
+        if mask is None:
             dh += doutput[t]
         else:
-            mask = kept.mask[t]
             dh += doutput[t] * mask
             skipped = (1 - mask) * dh, (1 - mask) * dc
             dh *= mask
@@ -174,7 +175,7 @@ def backward(
         np.multiply(dc * i, 1 - g * g, out=dg)
         dc *= f
         dh = dot(dz[t], recurrent)
-        if kept.mask is not None:
+        if skipped:
             dh += skipped[0]
             dc += skipped[1]
     every = rows(dz)
@@ -277,10 +278,11 @@ def lstm(
     """
     check_count(features, "features")
     forwards: Any = partial(forward, masked, initial)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, masked, initial)
     return Layer(
         f"lstm({features})",
         partial(init, features, initial, input_init, recurrent_init, forget_bias),
         forwards,
-        partial(backward, masked, initial),
+        backwards,
         False,
     )

@@ -222,10 +222,11 @@ def rnn(
     if activation not in ("tanh", "relu"):
         raise ValueError(f'activation is {activation!r}, expected "tanh" or "relu"')
     forwards: Any = partial(forward, activation, masked, initial)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, activation, masked, initial)
     return Layer(
         f"rnn({features})",
         partial(init, features, initial, input_init, recurrent_init),
         forwards,
-        partial(backward, activation, masked, initial),
+        backwards,
         False,
     )

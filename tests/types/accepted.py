@@ -42,9 +42,7 @@ assert_type(fn.residual(piped), Layer[Params, State, Array, Array])
 assert_type(fn.recompute(model), Layer[Params, State, Array, Array])
 assert_type(fn.add(fn.dense(3), fn.relu()).init(key, (3,)).params, tuple[DenseParams, Empty])
 assert_type(fn.concatenate(fn.relu(), fn.dense(3)).init(key, (3,)).params, tuple[Empty, DenseParams])
-assert_type(
-    fn.branch(fn.dense(3), fn.relu()), Layer[tuple[DenseParams, Empty], tuple[Empty, Empty], Array, tuple[Array, Array]]
-)
+assert_type(fn.branch(fn.dense(3), fn.relu()), Layer[tuple[DenseParams, Empty], tuple[Empty, Empty], Array, tuple[Array, Array]])
 assert_type(
     fn.parallel(fn.dense(3), fn.relu()),
     Layer[tuple[DenseParams, Empty], tuple[Empty, Empty], tuple[Array, Array], tuple[Array, Array]],

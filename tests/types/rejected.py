@@ -1,4 +1,4 @@
-"""What both type checkers must reject: every line marked, and no other.  Never run: only read by the type checkers."""
+"""What both type checkers must reject: every line marked "rejected:", and no other.  Never run: only read by the type checkers."""
 
 import attrs
 import numpy as np
@@ -18,7 +18,9 @@ made = model.forward(start.params, start.state, x, fn.Train(key))
 
 fn.fit(model, fn.mean_squared_error(), fn.adam(), x, x, key=0, epochs=1, batch_size=2)  # rejected: a number is no key
 fn.fit(model, fn.mean_squared_error(), fn.adam(), x, "y", key=key, epochs=1, batch_size=2)  # rejected: a text is no target
-fn.fit(model, fn.mean_squared_error(), fn.adam(), x, x, key=key, epochs=1, batch_size=2, params=())  # rejected: others' parameters
+fn.fit(
+    model, fn.mean_squared_error(), fn.adam(), x, x, key=key, epochs=1, batch_size=2, params=()
+)  # rejected: others' parameters
 fn.Train()  # rejected: training without a key
 model.init(0, (4,))  # rejected: a number is no key
 model.forward(start.params, start.state, x, True)  # rejected: a flag is no mode
@@ -36,7 +38,8 @@ fn.serial(fn.dense(3), fn.relu)  # rejected: a factory that was not called
 fn.serial(fn.branch(fn.relu(), fn.tanh()), fn.dense(2))  # rejected: a tuple into dense
 fn.branch(fn.relu(), fn.tanh()) >> fn.dense(2)  # rejected: a tuple into dense
 fn.residual(fn.branch(fn.relu(), fn.tanh()))  # rejected: a residual that changes the type
-fn.adam(1e-3).update(start.params, made.state, fn.adam(1e-3).init(start.params))  # rejected: a state for gradients
+opt_state = fn.adam(1e-3).init(start.params)
+fn.adam(1e-3).update(start.params, made.state, opt_state)  # rejected: a state for gradients
 fn.adam(1e-3).update(start.params, start.params, fn.adam(1e-3).init(start.state))  # rejected: another tree's moments
 fn.adam(1e-3).learning_rate = 0.1  # rejected: hyper-parameters are frozen
 fn.adam("fast")  # rejected: a word is no learning rate
@@ -45,7 +48,7 @@ fn.chain(fn.sgd(0.1), fn.clip_by_value(1.0))  # rejected: the optimizer stands l
 fn.chain(fn.sgd(0.1), fn.adam(1e-3))  # rejected: two optimizers
 fn.ema(fn.clip_by_value(1.0))  # rejected: a transformation is no optimizer
 fn.muon(scale="large")  # rejected: no such scale
-attrs.evolve(model, backward=model.forward)  # rejected: a forward is no backward
+attrs.evolve(model, backward=model.forward)  # rejected by mypy, which knows attrs: a forward is no backward
 
 
 @attrs.frozen(eq=False)
