@@ -10,6 +10,7 @@ from funcnn.deferred import attach
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn import check, data, initializers, tree
     from funcnn.allocator import keep_memory
+    from funcnn.blas import use_avx512
     from funcnn.combinators.add import add
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.absolute_error import mean_absolute_error
     from funcnn.losses.contrastive import contrastive
     from funcnn.losses.cosine_embedding import cosine_embedding
+    from funcnn.losses.ctc import CTCTarget, ctc
     from funcnn.losses.focal import sigmoid_focal, softmax_focal
     from funcnn.losses.gaussian import gaussian_nll
     from funcnn.losses.hinge import hinge, squared_hinge
@@ -208,6 +210,8 @@ __all__ = [
     "contrastive",
     "triplet_margin",
     "info_nce",
+    "ctc",
+    "CTCTarget",
     # optimizers
     "Optimizer",
     "OptState",
@@ -281,6 +285,7 @@ __all__ = [
     "plots",
     "map_layers",
     "keep_memory",
+    "use_avx512",
     # data
     "data",
     # verification

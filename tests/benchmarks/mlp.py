@@ -71,8 +71,8 @@ def parameters(arrays: Arrays) -> list[np.ndarray]:
 def funcnn_network(spec: Spec, arrays: Arrays) -> tuple[Any, Any, Any]:
     import funcnn as fn
 
-    if max(spec.widths) >= 512:
-        fn.tune_allocator()
+    fn.keep_memory()
+    fn.use_avx512()
     activation = {"tanh": fn.tanh, "relu": fn.relu}[spec.activation]
     model = fn.dense(spec.widths[1])
     for width in spec.widths[2:]:

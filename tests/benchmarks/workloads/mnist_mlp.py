@@ -7,4 +7,5 @@ WORKLOAD = training(
     "MLP 784-512-512-10, relu, softmax cross-entropy, batch 128",
     Spec((784, 512, 512, 10), "relu", "softmax", 128),
     goal=1.05,
+    compared=8,
 )
