@@ -18,9 +18,7 @@ made = model.forward(start.params, start.state, x, fn.Train(key))
 
 fn.fit(model, fn.mean_squared_error(), fn.adam(), x, x, key=0, epochs=1, batch_size=2)  # rejected: a number is no key
 fn.fit(model, fn.mean_squared_error(), fn.adam(), x, "y", key=key, epochs=1, batch_size=2)  # rejected: a text is no target
-fn.fit(
-    model, fn.mean_squared_error(), fn.adam(), x, x, key=key, epochs=1, batch_size=2, params=()
-)  # rejected: others' parameters
+fn.fit(model, fn.mean_squared_error(), fn.adam(), x, x, key=key, epochs=1, batch_size=2, params=())  # rejected: wrong tree
 fn.Train()  # rejected: training without a key
 model.init(0, (4,))  # rejected: a number is no key
 model.forward(start.params, start.state, x, True)  # rejected: a flag is no mode
