@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
+import attrs
 import numpy as np
 
 from funcnn.check import (
@@ -18,9 +19,20 @@ from funcnn.check import (
     diagnose_terms,
 )
 from funcnn.check.diagnose_probe import Probe
-from funcnn.check.diagnose_view import ACCEPT, Hypothesis, View, look
+from funcnn.check.diagnose_reduce import reduced
+from funcnn.check.diagnose_view import ACCEPT, Hypothesis, View, affordable, contracted, look
 from funcnn.check.evidence import Evidence
 from funcnn.check.report import Diagnosis
+
+_FAMILIES = (
+    diagnose_scale.hypotheses,
+    diagnose_moves.hypotheses,
+    diagnose_support.hypotheses,
+    diagnose_sums.hypotheses,
+    diagnose_digits.hypotheses,
+    diagnose_terms.hypotheses,
+)
+_PLAIN = 2.5  # the cost of an explanation that needs no dearer one beside it
 
 
 def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
@@ -44,19 +56,37 @@ def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
 
 def _hypotheses(probe: Probe) -> Iterator[Hypothesis]:
     nonlinear = list(diagnose_linearity.hypotheses(probe))
-    yield from nonlinear
     if nonlinear:
+        yield from nonlinear
         return
-    view = look(probe)
-    yield from _of_view(view, probe)
+    view = look(probe) if affordable(probe) else None
+    if view is not None:
+        yield from _of_view(view, probe)
+        return
+    whole = contracted(probe.evidence.wrong)
+    if whole.leaf == probe.evidence.wrong.value.shape:
+        yield from _of_view(whole, probe)
+    else:  # the entries that were examined
+        yield from diagnose_scale.hypotheses(whole, probe)
+        yield from diagnose_terms.last_resort(whole)
+    yield from _in_small(probe)
+
+
+def _in_small(probe: Probe) -> Iterator[Hypothesis]:
+    """Yield what explains the mistake in a smaller case."""
+    small = reduced(probe)
+    view = look(small) if small is not None and affordable(small) else None
+    if small is not None and view is not None and view.size > 0:
+        shape = " x ".join(map(str, view.leaf)) or "a number"
+        for one in _of_view(view, small):
+            yield attrs.evolve(one, text=f"{one.text} (seen with the leaf cut to {shape})")
 
 
 def _of_view(view: View, probe: Probe) -> Iterator[Hypothesis]:
     found: list[Hypothesis] = []
-    for family in (diagnose_scale, diagnose_moves, diagnose_support, diagnose_sums, diagnose_digits, diagnose_terms):
-        found.extend(family.hypotheses(view, probe))
-    found.extend(diagnose_terms.proportional(view, probe))
-    if not any(one.left <= ACCEPT and one.cost < 2.5 for one in found):  # the dear one, where nothing simpler explains
+    for family in _FAMILIES:
+        found.extend(family(view, probe))
+    if not any(one.left <= ACCEPT and one.cost < _PLAIN for one in found):  # the dear one, where nothing plain explains
         found.extend(diagnose_eps.hypotheses(view, probe))
     yield from found
 

@@ -27,7 +27,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     """Yield another epsilon, one for all or one for each group, and a shifted argument."""
     if not view.full or probe.evidence.wrong.value.size * len(probe.steps) * 2 > _AFFORDABLE:
         return
-    if not 0 < view.size < 0.5 * float((view.numeric**2).sum()):
+    if not 0 < view.size < 0.2 * float((view.numeric**2).sum()):
         return
     own = probe.arrays[probe.spot].size
     large = tuple(at for at in probe.spots if at == probe.spot or probe.arrays[at].size >= own)
@@ -87,7 +87,8 @@ def _power(view: View, known: dict[float, Array]) -> float | None:
     power = 0.5 * round(2 * np.log(near / far) / np.log(_FAR[1] / _FAR[0]))
     settled = [k**power * known[k] for k in _FAR]
     size = float((view.numeric**2).sum())
-    if float(((settled[0] - settled[1]) ** 2).sum()) > 1e-3 * size or not _alike(view, settled[1]):
+    unsteady = float(((settled[0] - settled[1]) ** 2).sum()) > 1e-3 * size
+    if unsteady or float(((settled[1] - view.numeric) ** 2).sum()) > 0.2 * size or not _alike(view, settled[1]):
         return None
     homogeneous = all(float(((k**power * made - view.numeric) ** 2).sum()) <= 1e-16 * size for k, made in known.items())
     return None if homogeneous else power

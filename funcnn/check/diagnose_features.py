@@ -33,7 +33,7 @@ def features(view: View, probe: Probe) -> Iterator[Feature]:
 def _around(values: dict[str, Array], own: str, of_output: bool) -> Iterator[Feature]:
     """Yield values, their sizes, and differences and products of pairs."""
     for name, value in values.items():
-        first = 0.0 if name == own else 0.1
+        first = 0.0 if name == own else 0.3 if np.array_equal(value, np.rint(value)) else 0.1
         yield Feature(name, value, of_output, first)
         yield Feature(f"|{name}|", np.abs(value), of_output, first + 0.1)
     names = list(values)

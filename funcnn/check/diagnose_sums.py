@@ -13,7 +13,7 @@ from funcnn.check.problem import is_floating, output_leaves
 from funcnn.typing import Array, BoolArray
 
 _EXACT = 1e-6
-_LONGEST = 12  # steps of an axis that are tried one by one
+_TRIED = 12  # places of an axis that are tried one by one
 
 
 def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
@@ -79,7 +79,7 @@ def _one_at_a_time(view: View, probe: Probe) -> Iterator[Hypothesis]:
     for spot, leaf in enumerate(probe.arrays):
         for axis in range(leaf.ndim):
             length = leaf.shape[axis]
-            made = shorten(probe, spot, axis, slice(0, 1)) if 2 <= length <= _LONGEST else None
+            made = shorten(probe, spot, axis, slice(0, 1)) if length >= 2 else None
             if made is None or (made[0], axis) in seen:
                 continue
             seen.add((made[0], axis))
@@ -94,7 +94,7 @@ def _few_steps(probe: Probe, spot: int, axis: int) -> Iterator[Hypothesis]:
     """Sequences of one step, or of two where one has no gradient, are right; longer ones are not."""
     length = probe.arrays[spot].shape[axis]
     for steps in range(1, min(3, length - 1)):
-        states = [_state(probe, shorten(probe, spot, axis, slice(at, at + steps))) for at in range(length - steps + 1)]
+        states = [_state(probe, shorten(probe, spot, axis, slice(at, at + steps))) for at in _some(length - steps + 1)]
         if any(state == "wrong" for state in states):
             return
         if any(state == "right" for state in states):
@@ -102,6 +102,11 @@ def _few_steps(probe: Probe, spot: int, axis: int) -> Iterator[Hypothesis]:
             text = f"right for a sequence of {steps} step{'s' * (steps > 1)}, wrong for {length} ({what}): steps are left out of the sum over time"
             yield Hypothesis("time", text, 0.0, 2.65)
             return
+
+
+def _some(count: int) -> list[int]:
+    """Return indices: all, or some of many, the first and the last among them."""
+    return sorted({round(at) for at in np.linspace(0, count - 1, min(count, _TRIED))})
 
 
 def _state(probe: Probe, made: tuple[tuple[int, ...], list[Array]] | None) -> str:
@@ -136,7 +141,7 @@ def _one_example(view: View, probe: Probe, spot: int, axis: int) -> Iterator[Hyp
     length = probe.arrays[spot].shape[axis]
     cotangent = np.ones(probe.rows, probe.dtype) * probe.generator(3).uniform(0.5, 1.5, probe.rows)
     whole = probe.pull(probe.arrays, cotangent)
-    for index in range(length):
+    for index in _some(length):
         made = shorten(probe, spot, axis, slice(index, index + 1))
         if made is None or _judge(probe, made[1]) != "right":
             continue

@@ -23,6 +23,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     if (alive & ~bad).any():
         yield from _single(bad)
         yield from _slices(bad, alive, view, probe)
+        yield from _shared(bad, alive, view)
         yield from _border(bad, alive, view)
     yield from _flat(view)
     yield from _regions(view, probe)
@@ -51,12 +52,25 @@ def _slices(bad: BoolArray, alive: BoolArray, view: View, probe: Probe) -> Itera
         chosen = [int(index) for index in np.flatnonzero(hit)]
         what, tag = _kind(axis, view, probe)
         said = f"{what} {chosen[0]}" if len(chosen) == 1 else f"{what}s {', '.join(map(str, chosen))}"
-        cost = 1.6 if len(chosen) == 1 else 2.25 + 0.05 * len(chosen)
+        cost = 1.6 if len(chosen) == 1 else 2.25 + min(0.05 * len(chosen), 0.2)
         if 2 * len(chosen) > length and view.analytic.reshape(-1, *view.leaf)[:, bad].any():
-            cost += 6  # most slices are wrong, and not for being empty: those that are right are the exception
+            cost += 7  # most slices are wrong, and not for being empty: those that are right are the exception
         yield _exact(
             tag, f"{said} (axis {axis}) of the gradient {'is' if len(chosen) == 1 else 'are'} wrong, the rest is right", cost
         )
+
+
+def _shared(bad: BoolArray, alive: BoolArray, view: View) -> Iterator[Hypothesis]:
+    """Exactly the rows that several places of the output use are wrong: of their contributions one survives."""
+    if not view.out or bad.ndim < 2:
+        return
+    rest = tuple(range(1, bad.ndim))
+    uses = (view.numeric != 0).reshape(-1, *view.leaf).sum(0).max(rest)
+    hit, live = bad.any(rest), alive.any(rest)
+    if hit.any() and (live & ~hit).any() and uses[hit].min() > uses[live & ~hit].max():
+        rows = ", ".join(map(str, np.flatnonzero(hit)[:8].tolist()))
+        text = f"the rows that are used more than once ({rows}) are wrong: repeated indices are not added up"
+        yield _exact("row_or_column", text, 2.4)
 
 
 def _kind(axis: int, view: View, probe: Probe) -> tuple[str, str]:
@@ -137,15 +151,22 @@ def _regions(view: View, probe: Probe) -> Iterator[Hypothesis]:
     for feature in tried:
         bad, alive = (bad_out, alive_out) if feature.of_output else (view.bad, view.alive)
         if bad.any() and (alive & ~bad).any():
-            yield from _split(feature, bad, alive, len(tried))
+            fades = 6.0 if _fades(view) else 0.0
+            yield from _split(feature, bad, alive, len(tried), fades)
 
 
-def _split(feature: Feature, bad: BoolArray, alive: BoolArray, tried: int) -> Iterator[Hypothesis]:
+def _split(feature: Feature, bad: BoolArray, alive: BoolArray, tried: int, extra: float) -> Iterator[Hypothesis]:
     wrong, right = feature.value[bad], feature.value[alive & ~bad]
     for side, gap in ((">", (right.max(), wrong.min())), ("<", (wrong.max(), right.min()))):
         if gap[0] < gap[1]:
             text = f"wrong exactly where {feature.name} {side} {_round_number(*gap)}"
-            yield _exact("region", text, 2.3 + feature.cost + _luck(len(wrong), len(right), tried))
+            yield _exact("region", text, 2.3 + feature.cost + _luck(len(wrong), len(right), tried) + extra)
+
+
+def _fades(view: View) -> bool:
+    """Tell whether some errors are a millionth of others: then the right entries are those with an error too small to see."""
+    sizes = np.abs(view.error).reshape(-1, *view.leaf).max(0)
+    return bool(sizes[view.bad].min() < 1e-6 * sizes.max())
 
 
 def _luck(wrong: int, right: int, tried: int) -> float:

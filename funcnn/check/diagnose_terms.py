@@ -8,7 +8,7 @@ import numpy as np
 
 from funcnn.check.diagnose_features import fitting
 from funcnn.check.diagnose_probe import Probe
-from funcnn.check.diagnose_view import Hypothesis, View, contract, output_value
+from funcnn.check.diagnose_view import Hypothesis, View, contract
 from funcnn.typing import Array
 
 _SMALL = 0.15  # an approximation is off by less, relative to the largest slope
@@ -19,7 +19,8 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     yield from _factors(view, probe)
     yield from _terms(view, probe)
     yield from _constant_along(view)
-    yield from _last_resort(view)
+    yield from _proportional(view, probe)
+    yield from last_resort(view)
 
 
 def _functions(name: str, value: Array) -> Iterator[tuple[str, Array]]:
@@ -45,8 +46,6 @@ def _factors(view: View, probe: Probe) -> Iterator[Hypothesis]:
     numeric, analytic = view.numeric, view.analytic
     for of_output in (False, True) if view.full and view.out else (False,):
         ahead = tuple(range(len(view.out))) if not of_output else tuple(view.axes())
-        if not of_output and (not view.out or np.count_nonzero(numeric) <= np.prod(view.leaf)):
-            pass  # one number per entry always fits: only a named factor says something
         norm = (numeric**2).sum(ahead, keepdims=True)
         ratio = (analytic * numeric).sum(ahead, keepdims=True) / np.where(norm > 0, norm, 1)
         left = view.left(ratio * numeric)
@@ -147,7 +146,7 @@ def _constant_along(view: View) -> Iterator[Hypothesis]:
         yield Hypothesis("missing_term", text, left, 3.4)
 
 
-def proportional(view: View, probe: Probe) -> Iterator[Hypothesis]:
+def _proportional(view: View, probe: Probe) -> Iterator[Hypothesis]:
     """The difference is, along an axis, proportional to the leaf or to its deviation from the mean."""
     value = np.asarray(probe.evidence.wrong.value, np.float64)
     for axis in view.axes():
@@ -161,7 +160,7 @@ def proportional(view: View, probe: Probe) -> Iterator[Hypothesis]:
             yield Hypothesis("missing_term", text, view.left(view.numeric + factor * one), 3.5)
 
 
-def _last_resort(view: View) -> Iterator[Hypothesis]:
+def last_resort(view: View) -> Iterator[Hypothesis]:
     """Small everywhere: an approximation; otherwise some term is wrong."""
     error, numeric = np.abs(view.error), np.abs(view.numeric)
     peak = float(numeric.max(initial=0))
@@ -172,6 +171,3 @@ def _last_resort(view: View) -> Iterator[Hypothesis]:
         text = f"the difference is small everywhere (at most {ratio:.2g} of the largest slope) and follows no simple pattern: an approximation"
         yield Hypothesis("approximation", text, 0.0, 8)
     yield Hypothesis("missing_term", "a term or a factor of the derivative is missing or wrong", 0.0, 9)
-
-
-__all__ = ["hypotheses", "output_value", "proportional"]

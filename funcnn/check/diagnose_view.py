@@ -11,7 +11,8 @@ from funcnn.check.problem import output_leaves
 from funcnn.typing import Array, BoolArray, Shape
 
 _LARGEST = 300_000  # entries of a Jacobian
-_MOST = 1500  # evaluations that a Jacobian may take
+_MOST = 1500  # entries of a leaf or of the output
+_TOUCHED = 3e7  # numbers that the evaluations for a Jacobian may move
 ACCEPT = 1e-6
 """The largest share of the squared error that an accepted explanation may leave."""
 
@@ -87,21 +88,26 @@ class View:
         return range(len(self.out), len(self.out) + len(self.leaf))
 
 
-def look(probe: Probe) -> View:
-    """Return the Jacobians where they are affordable, and the contracted gradients elsewhere."""
-    leaf = probe.evidence.wrong
-    size = leaf.value.size
-    if 0 < size * probe.rows <= _LARGEST and size <= _MOST and probe.rows <= _MOST:
-        numeric, bars = probe.numeric(probe.arrays)
-        analytic = probe.analytic(probe.arrays)
-        if analytic is not None and np.isfinite(analytic).all():
-            return _full(probe, leaf, numeric, bars, analytic)
-    return contracted(leaf)
+def affordable(probe: Probe) -> bool:
+    """Tell whether the Jacobians of a case are worth their evaluations."""
+    size = probe.evidence.wrong.value.size
+    moved = sum(leaf.size for leaf in probe.arrays) + probe.rows
+    count = size * 2 * len(probe.steps) + probe.rows
+    return 0 < size * probe.rows <= _LARGEST and max(size, probe.rows) <= _MOST and count * moved <= _TOUCHED
+
+
+def look(probe: Probe) -> View | None:
+    """Return the Jacobians, or None where the gradient under test does not give one."""
+    numeric, bars = probe.numeric(probe.arrays)
+    analytic = probe.analytic(probe.arrays)
+    if analytic is None or not np.isfinite(analytic).all():
+        return None
+    return _full(probe, probe.evidence.wrong, numeric, bars, analytic)
 
 
 def jacobian_view(probe: Probe, leaf: LeafEvidence, spot: int) -> View | None:
     """Return the Jacobian of another leaf, with the numeric one in both places."""
-    if not 0 < leaf.value.size * probe.rows <= _LARGEST or leaf.value.size > _MOST:
+    if not 0 < leaf.value.size * probe.rows <= _LARGEST:
         return None
     numeric, bars = probe.numeric(probe.arrays, spot)
     return _full(probe, leaf, numeric, bars, numeric)
@@ -124,12 +130,14 @@ def _full(probe: Probe, leaf: LeafEvidence, numeric: Array, bars: Array, analyti
 
 
 def contracted(leaf: LeafEvidence) -> View:
-    """Return the view of the contracted gradients, with the entries that were not examined taken for right."""
+    """Return the view of the contracted gradients; of the examined entries as a vector, where not all of them were."""
     analytic = leaf.numeric if leaf.analytic is None else leaf.analytic
-    lost = ~np.isfinite(leaf.numeric) | ~np.isfinite(analytic) | ~leaf.wrong
-    numeric = np.where(lost, analytic, leaf.numeric)
-    bars = np.where(np.isfinite(leaf.bar), leaf.bar, 0)
-    return _clean(analytic, numeric, bars, (), leaf.value.shape, False)
+    known = np.isfinite(leaf.numeric) & np.isfinite(analytic) & ~(leaf.kink & ~leaf.wrong)
+    numeric = np.where(leaf.wrong, leaf.numeric, analytic)
+    bars, shape = np.where(np.isfinite(leaf.bar), leaf.bar, 0), leaf.value.shape
+    if not np.isfinite(leaf.numeric).all():
+        analytic, numeric, bars, shape = analytic[known], numeric[known], bars[known], (int(known.sum()),)
+    return _clean(analytic, numeric, bars, (), shape, False)
 
 
 def _clean(analytic: Array, numeric: Array, floor: Array, out: Shape, leaf: Shape, full: bool) -> View:
