@@ -406,6 +406,13 @@ def paired(
     return draw
 
 
+def transcribed(generator: np.random.Generator, batch: int) -> tuple[Array, fn.CTCTarget]:
+    """Draw logits of 6 time steps and 3 classes, and sequences of up to 3 labels, also of unlike input lengths."""
+    lengths = np.resize([2, 3, 0, 1], batch)
+    target = fn.CTCTarget(generator.integers(1, 3, size=(batch, 3)), lengths, np.resize([6, 5, 4, 1], batch))
+    return generator.normal(size=(batch, 6, 3)), target
+
+
 LOSSES: dict[str, tuple[LossCase, ...]] = {
     "mean_squared_error": (
         LossCase(lambda: fn.mean_squared_error(), pair(2)),
@@ -492,4 +499,5 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
         LossCase(lambda: fn.info_nce(0.2, symmetric=True), untargeted((3,), (3,)), batch=4, label="symmetric"),
         LossCase(lambda: fn.info_nce(), weighted(untargeted((3,), (3,))), batch=4, label="weighted"),
     ),
+    "ctc": (LossCase(lambda: fn.ctc(), transcribed, batch=4),),
 }

@@ -1,5 +1,6 @@
 """The values of the losses against slow loops, and what every loss promises: weights, masks, precision, messages."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -180,6 +181,26 @@ def info_nce(temperature: float, symmetric: bool) -> Callable[[Any, Any], float]
     return value
 
 
+def ctc(blank: int = 0) -> Callable[[Any, Any], float]:
+    """Return the sum over all paths, one by one."""
+
+    def value(prediction: Any, target: Any) -> float:
+        losses = []
+        for logits, labels, length, steps in zip(
+            prediction, target.labels, target.label_lengths, target.input_lengths, strict=True
+        ):
+            logs = [log_softmax(row) for row in rows(logits[:steps])]
+            found = 0.0
+            for path in itertools.product(range(logits.shape[1]), repeat=int(steps)):
+                spelt = [k for k, _ in itertools.groupby(path) if k != blank]
+                if spelt == labels[:length].tolist():
+                    found += math.exp(sum(logs[t][k] for t, k in enumerate(path)))
+            losses.append(-math.log(found))
+        return mean(losses)
+
+    return value
+
+
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
 REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
@@ -232,6 +253,7 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "triplet_margin-0": vectors(lambda a, p, n: max(0.0, distance(a, p) - distance(a, n) + 0.5)),
     "info_nce-0": info_nce(0.5, symmetric=False),
     "info_nce-symmetric": info_nce(0.2, symmetric=True),
+    "ctc-0": ctc(),
     "margin_ranking-0": lambda p, t: entries(lambda d, s: max(0.0, 0.5 - s * d))(p[0] - p[1], t),
 }
 
@@ -560,6 +582,7 @@ def test_targets_of_a_sigmoid_are_probabilities() -> None:
         (lambda: fn.triplet_margin(-1.0), ValueError, "margin is -1.0"),
         (lambda: fn.info_nce(0.0), ValueError, "temperature is 0.0"),
         (lambda: untyped.info_nce(reduction="none"), ValueError, "reduction is 'none'"),
+        (lambda: fn.ctc(-1), ValueError, "blank is -1"),
         (lambda: fn.margin_ranking(-1.0), ValueError, "margin is -1.0"),
         (lambda: untyped.sigmoid_cross_entropy(pos_weight="much"), TypeError, "pos_weight is 'much'"),
     ],
@@ -666,3 +689,63 @@ def test_a_prediction_of_several_arrays() -> None:
         loss.forward((x, x[:, 0]), target)
     with pytest.raises(ValueError, match="they must be alike"):
         loss.forward((x, x.astype(np.float32)), target)
+
+
+def test_ctc_with_another_blank_and_any_integers() -> None:
+    generator = np.random.default_rng(0)
+    logits, labels = generator.normal(size=(2, 5, 4)), np.array([[0, 0, 2], [3, 2, 99]])
+    loss = fn.ctc(blank=1)
+    target = fn.CTCTarget(labels, np.array([3, 2]), np.array([5, 4]))
+    made = loss.forward(logits, target)
+    np.testing.assert_allclose(made.value, ctc(1)(logits, target), rtol=1e-13)
+    assert not loss.backward(made.residuals)[1, 4].any(), "nothing after the end of an input has a gradient"
+    for dtype in (np.uint8, np.uint64, np.int32):
+        parts: list[Any] = [part.astype(dtype) for part in (labels, target.label_lengths, target.input_lengths)]
+        other = fn.CTCTarget(*parts)
+        assert loss.forward(logits, other).value == made.value
+
+
+def test_ctc_of_extreme_logits() -> None:
+    """All the weight on one wrong path: the loss is the difference of the logits, not infinity."""
+    logits = np.zeros((1, 3, 3), np.float32)
+    logits[0, :, 2] = 1e4
+    loss = fn.ctc()
+    target = fn.CTCTarget(np.array([[1]]), np.array([1]), np.array([3]))
+    made = loss.forward(logits, target)
+    np.testing.assert_allclose(made.value, 3e4 - math.log(6), rtol=1e-6)
+    gradient = loss.backward(made.residuals)
+    assert np.isfinite(gradient).all()
+    np.testing.assert_allclose(gradient[0].sum(1), 0, atol=1e-6)
+    np.testing.assert_allclose(gradient[0, 1], [-1 / 3, -2 / 3, 1.0], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "label_lengths", "input_lengths", "error", "message"),
+    [
+        ([[1, 3]], [2], [4], ValueError, r"label 3 at row 0, place 1, expected 0 to 2 \(3 classes\) except the blank, 0"),
+        ([[1, 0]], [2], [4], ValueError, "label 0 at row 0, place 1"),
+        ([[1, 1]], [2], [2], ValueError, "row 0 has 2 labels, which take at least 3 time steps"),
+        ([[1, 2]], [3], [4], ValueError, "label_lengths holds 3 at row 0, expected 0 to 2"),
+        ([[1, 2]], [2], [5], ValueError, "input_lengths holds 5 at row 0, expected 1 to 4"),
+        ([[1, 2]], [2], [0], ValueError, "input_lengths holds 0 at row 0"),
+        ([[1, 2]], [2, 2], [4], ValueError, r"label_lengths have shape \(2,\)"),
+        ([1, 2], [2], [4], ValueError, r"labels have shape \(2,\), expected 2 axes"),
+        ([[1.0, 2.0]], [2], [4], TypeError, "labels are float64"),
+    ],
+)
+def test_wrong_transcriptions_are_named(
+    labels: Any, label_lengths: Any, input_lengths: Any, error: type[Exception], message: str
+) -> None:
+    target = fn.CTCTarget(np.array(labels), np.array(label_lengths), np.array(input_lengths))
+    with pytest.raises(error, match=message):
+        fn.ctc().forward(np.zeros((1, 4, 3)), target)
+
+
+def test_wrong_predictions_of_transcriptions_are_named() -> None:
+    target = fn.CTCTarget(np.array([[1]]), np.array([1]), np.array([1]))
+    with pytest.raises(ValueError, match="expected at least 3 axes"):
+        fn.ctc().forward(np.zeros((1, 3)), target)
+    with pytest.raises(ValueError, match=r"expected \(batch, time, classes\), more classes than 3"):
+        fn.ctc(blank=3).forward(np.zeros((1, 2, 3)), target)
+    with pytest.raises(TypeError, match="expected a CTCTarget"):
+        untyped.ctc().forward(np.zeros((1, 2, 3)), np.array([[1]]))
