@@ -1,4 +1,4 @@
-"""What both type checkers must reject: every line marked "rejected:", and no other.  Never run: only read by the type checkers."""
+"""What both type checkers must reject: every line marked "rejected:", and no other.  Never run."""
 
 import attrs
 import numpy as np
