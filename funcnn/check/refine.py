@@ -98,11 +98,15 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
 
 def _settle(values: Array, error: Array, steps: Array, power: int) -> Slope:
     """Return the best extrapolation (in the given power of the step) that no finer one contradicts."""
-    error = np.maximum(error, _scatter(values, steps))
     once = values[1:] + (values[1:] - values[:-1]) / ((steps[:-1] / steps[1:]) ** power - 1)
     twice = once[1:] + (once[1:] - once[:-1]) / ((steps[:-2] / steps[2:]) ** power - 1)
-    rounding = 2 * error[2:] / steps[2:]
-    bars = _truncation(np.abs(np.diff(once)), np.abs(twice - once[1:]), rounding) + rounding
+    if _diverges(np.diff(once), 2 * error[2:] / steps[2:]):
+        return Slope(np.float64(np.nan), np.float64(np.inf))
+    rounding = 2 * np.maximum(error[2:], _scatter(twice, steps[2:])) / steps[2:]
+    truncation = _truncation(np.abs(np.diff(once)), np.abs(twice - once[1:]), rounding)
+    # The two columns may agree by chance: what the next finer run says counts too, as far as it is more than its rounding.
+    finer = np.abs(twice[:-1] - twice[1:]) - 3 * rounding[1:]
+    bars = np.append(np.fmax(truncation[:-1], finer), truncation[-1:]) + rounding
     best, kept = -1, []
     for index in range(len(twice) - 1, -1, -1):
         if not np.isfinite(bars[index]):
@@ -115,6 +119,14 @@ def _settle(values: Array, error: Array, steps: Array, power: int) -> Slope:
     if best < 0 or not _confirmed(best, kept, twice, bars):
         return Slope(np.float64(np.nan), np.float64(np.inf))
     return Slope(twice[best], bars[best], best + 2)
+
+
+def _diverges(jumps: Array, rounding: Array) -> bool:
+    """Tell whether the finest slopes still drift, all the same way and hardly slower: there is no limit (x log x at 0)."""
+    last, noise = jumps[-6:], rounding[-6:]
+    if not (np.isfinite(last).all() and (np.abs(last) > CONFIDENCE * noise).all()):
+        return False
+    return bool((last > 0).all() or (last < 0).all()) and bool((last[1:] / last[:-1] > 0.6).all())
 
 
 def _truncation(jumps: Array, spread: Array, rounding: Array) -> Array:
@@ -157,6 +169,8 @@ def falling_steps(scale: float, eps: float, size: float = 0.0) -> list[float]:
     below that.
     """
     count = (26 if eps < 1e-17 else 14) if eps < 1e-12 else 6
-    if 0 < size < scale:
+    if size == 0 and eps < 1e-12:
+        count = 26
+    elif size < scale:
         count = max(count, math.ceil(math.log(scale / size, 4)) + (10 if eps < 1e-17 else 6))
     return [scale * 4.0**-power for power in range(-1, count + 1)]

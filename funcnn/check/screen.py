@@ -19,7 +19,7 @@ from attrs import frozen
 from funcnn.check.case import Case
 from funcnn.check.compare import compare_entries, first_steps
 from funcnn.check.differences import richardson
-from funcnn.check.entries import entry_scales
+from funcnn.check.entries import entry_scales, own_scales
 from funcnn.check.leaf import Comparison
 from funcnn.check.refine import CONFIDENCE
 from funcnn.typing import Array, IntArray, Scalar
@@ -30,6 +30,7 @@ _TRIES = 8  # directions at most: one that crosses a kink at every step is repla
 _MISS = 1e-9  # the probability with which an error as small as the reported power goes unseen
 _SAMPLE = 48  # entries examined beside the one that bisection names
 _ATTEMPTS = 3
+_FEW = 256  # entries that are all looked at where directions do not settle
 _KINKS = 4000  # entries at kinks that are all looked at
 
 
@@ -38,6 +39,7 @@ class Probe:
     """The slope along a direction, and what the gradient under test says it is."""
 
     direction: Array
+    expected: Scalar  # the slope by the gradient under test
     off: Scalar  # how far apart the two are
     bar: Scalar  # the error that the samples suggest
     spread: Scalar  # the error that they certainly have not
@@ -53,6 +55,11 @@ class Probe:
     def allowed(self) -> Scalar:
         """How far apart they may be."""
         return CONFIDENCE * self.bar + self.rounding * self.size
+
+    @property
+    def invisible(self) -> bool:
+        """Whether both slopes are zero as far as the samples see."""
+        return bool(max(abs(self.expected), abs(self.expected - self.off)) <= CONFIDENCE * self.spread)
 
     @property
     def disagrees(self) -> bool:
@@ -78,31 +85,67 @@ def screen(case: Case, leaf: int, gradient: Array) -> Comparison:
 def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, group: IntArray, number: int) -> None:
     """Screen some entries of a leaf, and record what is found."""
     generator = case.generator(1000 + 10 * leaf + number)
-    flat, scales = made.analytic, entry_scales(case.sample.origin[leaf])
+    origin = case.sample.origin[leaf]
     probes: list[Probe] = []
+    faint: list[Probe] = []
     first = 0
-    for _ in range(_TRIES):
-        direction = np.zeros_like(flat)
+    scales = entry_scales(origin)
+    for count in range(_TRIES):
+        if count == 2 and not probes and not faint:
+            scales = own_scales(origin)  # moved like the rest, entries far smaller leave the domain, or cross kinks
+        direction = np.zeros_like(origin)
         # In sixteenths, so that steps of powers of two are exact.
         direction[group] = np.rint(16 * generator.standard_normal(group.size)) / 16 * scales[group]
-        probe = _probe(case, leaf, flat, direction, made.slack, first)
-        if probe.agrees(case.visible) or (probe.off == 0 and probe.bar == 0):
+        probe = _probe(case, leaf, made.analytic, direction, made.slack, first)
+        if probe.agrees(case.visible):
             probes.append(probe)
             first = probe.stage
+        elif probe.invisible:
+            faint.append(probe)
         elif probe.disagrees:
             _locate(case, leaf, gradient, made, probe, group)
             return
-        if len(probes) == DIRECTIONS:
+        if max(len(probes), len(faint)) == DIRECTIONS:
             break
-    size = max((probe.size for probe in probes), default=np.float64(0))
-    if len(probes) < DIRECTIONS:
-        made.unresolved = True
-        made.note = "the slopes along random directions are not precise enough to judge"
-    elif size > 0:
-        made.ratio = max(made.ratio, *(float(CONFIDENCE * abs(probe.off) / probe.allowed) for probe in probes))
-        tau = float(max(probe.allowed for probe in probes) / size)
-        made.scale = max(made.scale, size)
-        made.power = max(made.power or 0.0, 0.8 * tau * (1 / _MISS) ** (1 / DIRECTIONS))
+    if len(probes) == DIRECTIONS:
+        _record(made, probes, max(probe.size for probe in probes))
+    elif len(faint) < DIRECTIONS or not _judge_faint(case, leaf, made, faint):
+        if group.size <= _FEW:
+            made.take(compare_entries(case, leaf, gradient, group), group)
+        else:
+            made.unresolved = True
+            made.note = "the slopes along random directions are not precise enough to judge"
+
+
+def _record(made: Comparison, probes: list[Probe], size: Scalar) -> None:
+    """Record that directions agree, and the error that they would have seen."""
+    tau = float(max(probe.allowed for probe in probes) / size)
+    made.scale = max(made.scale, size)
+    made.ratio = max(made.ratio, *(float(CONFIDENCE * abs(probe.off) / probe.allowed) for probe in probes))
+    made.power = max(made.power or 0.0, 0.8 * tau * (1 / _MISS) ** (1 / DIRECTIONS))
+
+
+def _judge_faint(case: Case, leaf: int, made: Comparison, probes: list[Probe]) -> bool:
+    """Judge directions without a visible slope by the slopes that larger steps see; return whether that can be done."""
+    contraction = case.contraction
+    motion: Scalar = np.float64(0)
+    for probe in probes:
+        at = case.sample.along([(leaf, probe.direction)])
+        for step in (4.0, 1.0, 0.25):
+            change = np.abs(at(step) - contraction.y)
+            clear = change > 100 * np.maximum(np.abs(contraction.y) * contraction.eps, contraction.noise)
+            seen = np.sum(np.where(clear & np.isfinite(change), change, 0) * contraction.weight) / step
+            motion = max(motion, seen)
+    if motion > 0:
+        if not all(probe.bar <= case.visible * motion for probe in probes):
+            return False
+        made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
+        _record(made, probes, motion)
+        return True
+    made.note = "the function does not change with this leaf"
+    made.natural = float(np.sum(np.abs(contraction.y) * contraction.weight) / np.min(entry_scales(case.sample.origin[leaf])))
+    moving = np.any([probe.direction != 0 for probe in probes], axis=0)
+    return not made.analytic[moving].any() or case.mere_rounding(leaf, made.analytic)
 
 
 def _probe(case: Case, leaf: int, flat: Array, direction: Array, rounding: float, first: int = 0) -> Probe:
@@ -125,10 +168,10 @@ def _probe(case: Case, leaf: int, flat: Array, direction: Array, rounding: float
             error = 1.5 * errors[0]
             next_term = 256 * rest * (rest / size) if size > 0 else rest
             off = expected - extrapolated
-            probe = Probe(direction, off, error + np.minimum(rest, next_term), error + rest, size, rounding, 0)
+            probe = Probe(direction, expected, off, error + np.minimum(rest, next_term), error + rest, size, rounding, 0)
         else:
             value, bar = _settled(central, errors, np.array(steps))
-            probe = Probe(direction, expected - value, bar, bar, size, rounding, stage)
+            probe = Probe(direction, expected, expected - value, bar, bar, size, rounding, stage)
         if probe.agrees(case.visible):
             break
     return probe
@@ -148,7 +191,8 @@ def _slopes(case: Case, at: Callable[[float], Array], steps: Sequence[float]) ->
     below = np.stack([at(-step) for step in steps])[None]
     reached = np.array([steps], above.dtype)
     slopes = case.contraction.slopes(above, below, reached, reached)
-    return slopes.central[0], slopes.roundoff[0]
+    least = case.contraction.weight @ (np.abs(case.contraction.y) * case.contraction.eps)  # what a step of 1 would hide
+    return slopes.central[0], slopes.roundoff[0] + least
 
 
 def _settled(central: Array, errors: Array, steps: Array) -> tuple[Scalar, Scalar]:

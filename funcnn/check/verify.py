@@ -30,6 +30,7 @@ to a few thousand, directions for larger ones."""
 _NAMES = {float(np.finfo(np.longdouble).eps): "long double", float(np.finfo(np.float64).eps): "float64"}
 ONE = object()
 """The cotangent of a single number."""
+SMALL = 16
 _LARGEST = 4000  # entries of a leaf that are all looked at
 _WORK = 1e8  # entries of all leaves times evaluations: what a thorough check may take
 _HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
@@ -94,7 +95,7 @@ def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Compa
 def _thorough(sizes: list[int], method: Method) -> list[bool]:
     """Choose the leaves of which every entry is looked at."""
     if method != "auto":
-        return [method == "full" or size <= 16 for size in sizes]
+        return [method == "full" or size <= SMALL for size in sizes]
     budget = min(max(_WORK / max(1, sum(sizes)), 16), 2 * _LARGEST)
     chosen = [False] * len(sizes)
     for position in sorted(range(len(sizes)), key=lambda at: sizes[at]):
