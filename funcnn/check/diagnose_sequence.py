@@ -16,8 +16,8 @@ def relatives(probe: Probe, spot: int, axis: int) -> tuple[int, ...]:
 
 
 def shorten(probe: Probe, spot: int, axis: int, index: slice) -> tuple[tuple[int, ...], list[Array]] | None:
-    """Return arguments with a part of an axis, that of one leaf or that of all its relatives, if the function takes them."""
-    for group in ((spot,), relatives(probe, spot, axis)):
+    """Return arguments with a part of an axis, that of all leaves that share it or that of one, if the function takes them."""
+    for group in (relatives(probe, spot, axis), (spot,)):
         arrays = list(probe.arrays)
         for other in group:
             arrays[other] = arrays[other][(slice(None),) * axis + (index,)]

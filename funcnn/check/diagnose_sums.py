@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from funcnn.check.diagnose_axes import diagonal
 from funcnn.check.diagnose_probe import Probe
 from funcnn.check.diagnose_sequence import commutes, is_sequence, shorten
 from funcnn.check.diagnose_view import Hypothesis, View
 from funcnn.check.problem import is_floating, output_leaves
-from funcnn.typing import Array, BoolArray
+from funcnn.typing import Array
 
 _EXACT = 1e-6
+_SHORTEST = 4  # steps of a short sequence, at most
 _TRIED = 12  # places of an axis that are tried one by one
 
 
@@ -40,13 +42,6 @@ def _one_output(view: View, probe: Probe) -> Iterator[Hypothesis]:
             text = f"only the outputs at {index} of axis {axis} contribute: the sum over {what} is missing"
             yield Hypothesis(tag, text, view.left(only), 1.5)
             yield Hypothesis(tag, text, view.left(only / length), 1.9)
-
-
-def diagonal(table: Array, p: int, q: int) -> bool:
-    """Tell whether entries are zero wherever their indices along two axes differ."""
-    others = tuple(one for one in range(table.ndim) if one not in (p, q))
-    pairs: BoolArray = (table != 0).any(others)
-    return bool(pairs.any()) and not (pairs & ~np.eye(len(pairs), dtype=bool)).any()
 
 
 def _mixing(view: View) -> Iterator[Hypothesis]:
@@ -91,16 +86,13 @@ def _one_at_a_time(view: View, probe: Probe) -> Iterator[Hypothesis]:
 
 
 def _few_steps(probe: Probe, spot: int, axis: int) -> Iterator[Hypothesis]:
-    """Sequences of one step, or of two where one has no gradient, are right; longer ones are not."""
+    """Sequences of one step, or of a few, are right; longer ones are not."""
     length = probe.arrays[spot].shape[axis]
-    for steps in range(1, min(3, length - 1)):
-        states = [_state(probe, shorten(probe, spot, axis, slice(at, at + steps))) for at in _some(length - steps + 1)]
-        if any(state == "wrong" for state in states):
-            return
-        if any(state == "right" for state in states):
-            what = f"axis {axis} of {probe.paths[spot]}"
-            text = f"right for a sequence of {steps} step{'s' * (steps > 1)}, wrong for {length} ({what}): steps are left out of the sum over time"
-            yield Hypothesis("time", text, 0.0, 2.65)
+    for steps in range(1, min(_SHORTEST, length - 1) + 1):
+        states = {_state(probe, shorten(probe, spot, axis, slice(at, at + steps))) for at in _some(length - steps + 1)}
+        if "right" in states and "wrong" not in states:
+            many = f"{steps} step{'s' * (steps > 1)}, wrong for {length} (axis {axis} of {probe.paths[spot]})"
+            yield Hypothesis("time", f"right for a sequence of {many}: steps are left out of the sum over time", 0.0, 2.65)
             return
 
 
