@@ -10,7 +10,6 @@ from funcnn.deferred import attach
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn import check, data, initializers, tree
     from funcnn.allocator import keep_memory
-    from funcnn.blas import use_avx512
     from funcnn.combinators.add import add
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
@@ -93,6 +92,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.sign import lion, rprop, sign_sgd
     from funcnn.optim.transform import Transformation, Transformed, chain
     from funcnn.optim.where import is_matrix
+    from funcnn.penalties import Penalty, l1_penalty, l2_penalty, penalized
     from funcnn.train import metrics, plots
     from funcnn.train.checkpoint import Checkpoint
     from funcnn.train.divergence import DivergenceError
@@ -212,6 +212,10 @@ __all__ = [
     "info_nce",
     "ctc",
     "CTCTarget",
+    "Penalty",
+    "l1_penalty",
+    "l2_penalty",
+    "penalized",
     # optimizers
     "Optimizer",
     "OptState",
@@ -285,7 +289,6 @@ __all__ = [
     "plots",
     "map_layers",
     "keep_memory",
-    "use_avx512",
     # data
     "data",
     # verification

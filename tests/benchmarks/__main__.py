@@ -21,13 +21,21 @@ import numpy as np
 from tests.benchmarks.workload import Workload, find, names
 
 THREADS = 2
-ENVIRONMENT = {
+ENVIRONMENT = {  # what forces a library to kernels that are not its own choice for this processor is taken out
+    **{key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS_", "MKL_", "DNNL_", "ATEN_"))},
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(THREADS)),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=true",
     "JAX_PLATFORMS": "cpu",
 }
 PAUSE = 0.05  # seconds for the thread pools of the last peer to fall asleep
-IMPORTS = {"numpy": "numpy", "funcnn": "funcnn", "torch": "torch", "jax": "jax, jax.numpy"}
+IMPORTS = {  # a program that prints the seconds that an import takes
+    "numpy": "import numpy",
+    "funcnn": "import funcnn",
+    "funcnn, with a network, a loss and an optimizer": "import funcnn as fn; fn.loss_and_grad(fn.dense(2) >> fn.relu(), "
+    "fn.softmax_cross_entropy()); fn.adam(); fn.Train(fn.Key(0))",
+    "torch": "import torch",
+    "jax": "import jax, jax.numpy",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **ENVIRONMENT},
+            env=ENVIRONMENT,
         )
 
     def ask(self, **command: Any) -> dict[str, Any]:
@@ -137,13 +145,15 @@ def difference(ours: list[list[float]], theirs: list[list[float]]) -> float:
     )
 
 
-def import_times(peers: list[str], rounds: int) -> dict[str, float]:
-    """Return the median time of importing each in a fresh interpreter; funcnn's is also given beyond NumPy's."""
-    times: dict[str, list[float]] = {name: [] for name in ("numpy", *peers)}
-    for _ in range(rounds):
-        for name, taken in times.items():
-            program = f"import time; t = time.perf_counter(); import {IMPORTS[name]}; print(time.perf_counter() - t)"
-            taken.append(float(subprocess.check_output([sys.executable, "-c", program], env={**os.environ, **ENVIRONMENT})))
+def import_times(rounds: int) -> dict[str, float]:
+    """Return the median time of each import in a fresh interpreter; all but NumPy's are counted beyond that one."""
+    times: dict[str, list[float]] = {name: [] for name in IMPORTS}
+    for turn in range(rounds):
+        for name, statement in IMPORTS.items():
+            show(f"imports: round {turn + 1} of {rounds}")
+            before = "" if name == "numpy" else "import numpy; "
+            program = f"import time; {before}start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
+            times[name].append(float(subprocess.check_output([sys.executable, "-c", program], env=ENVIRONMENT)))
     show("")
     return {name: statistics.median(taken) for name, taken in times.items()}
 
@@ -183,7 +193,7 @@ def main() -> None:
     parser.add_argument("--peers", default="funcnn,torch,jax", help="comma-separated; the first is compared with the rest")
     parser.add_argument("--rounds", type=int, default=15, help="bursts of each peer (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.25, help="length of a burst (%(default)s)")
-    parser.add_argument("--imports", type=int, default=7, help="imports of each peer, 0 for none (%(default)s)")
+    parser.add_argument("--imports", type=int, default=7, help="imports of each library, 0 for none (%(default)s)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     options = parser.parse_args()
@@ -204,11 +214,10 @@ def main() -> None:
         apart = max(row.difference for row in rows if row.workload == name)
         print(f"{name}: {workload.what}; {workload.compared} steps agree to {apart:.0e}", file=sys.stderr)
     lines.append(table(rows, goals))
-    imports = import_times(peers, options.imports) if options.imports else {}
+    imports = import_times(options.imports) if options.imports else {}
     if imports:
-        beyond = f", {1e3 * (imports['funcnn'] - imports['numpy']):.0f} ms beyond numpy" if "funcnn" in imports else ""
-        taken = ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in imports.items())
-        lines += ["", f"import: {taken} (funcnn: {beyond.removeprefix(', ')})" if beyond else f"import: {taken}"]
+        beyond = [f"{name} {1e3 * seconds:.0f}" for name, seconds in imports.items() if name != "numpy"]
+        lines += ["", f"Import, ms: numpy {1e3 * imports['numpy']:.0f}; beyond that, {'; '.join(beyond)}"]
     text = "\n".join(lines)
     print(text)
     if options.markdown:

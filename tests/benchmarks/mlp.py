@@ -72,7 +72,6 @@ def funcnn_network(spec: Spec, arrays: Arrays) -> tuple[Any, Any, Any]:
     import funcnn as fn
 
     fn.keep_memory()
-    fn.use_avx512()
     activation = {"tanh": fn.tanh, "relu": fn.relu}[spec.activation]
     model = fn.dense(spec.widths[1])
     for width in spec.widths[2:]:
