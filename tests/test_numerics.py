@@ -1,0 +1,74 @@
+"""The fast forms of array operations equal the plain ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from funcnn import numerics
+
+DTYPES = (np.float32, np.float64, np.longdouble)
+
+
+def normal(*shape: int, dtype: Any = np.float64) -> Any:
+    return np.random.default_rng(len(shape)).normal(size=shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("fast", "plain", "shapes"),
+    [
+        (numerics.dot, lambda a, b: a @ b, ((3, 4), (4, 2))),
+        (numerics.rows, lambda x: x.reshape(-1, x.shape[-1]), ((2, 3, 4),)),
+        (numerics.project, lambda x, w: x @ w, ((2, 3, 4), (4, 5))),
+        (numerics.project, lambda x, w: x @ w, ((3, 4), (4, 5))),
+        (numerics.sum_rows, lambda x: x.sum(0), ((3, 4),)),
+        (numerics.row_sums, lambda x: x.sum(-1), ((2, 3, 4),)),
+        (numerics.row_dots, lambda x, y: (x * y).sum(-1), ((3, 4), (3, 4))),
+        (numerics.examples, lambda x: x.reshape(len(x), -1), ((2, 3, 4),)),
+        (numerics.examples, lambda x: x[:, None], ((3,),)),
+        (numerics.absolute, np.abs, ((3, 4),)),
+        (numerics.positive_part, lambda x: np.maximum(x, 0), ((3, 4),)),
+        (numerics.negative_part, lambda x: np.minimum(x, 0), ((3, 4),)),
+        (lambda x: numerics.at_most(0.5, x), lambda x: np.minimum(x, x.dtype.type(0.5)), ((3, 4),)),
+        (lambda x: numerics.at_most(0.5, x), lambda x: np.minimum(x, x.dtype.type(0.5)), ((40, 2, 64),)),
+        (lambda y: y + numerics.row(normal(4, dtype=y.dtype), y), lambda y: y + normal(4, dtype=y.dtype), ((3, 4),)),
+        (lambda y: y + numerics.row(normal(4, dtype=y.dtype), y), lambda y: y + normal(4, dtype=y.dtype), ((1, 4),)),
+        (lambda y: y + numerics.row(normal(1, dtype=y.dtype), y), lambda y: y + normal(1, dtype=y.dtype), ((3, 1),)),
+    ],
+)
+def test_fast_form_equals_the_plain_one(
+    fast: Callable[..., Any], plain: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], dtype: Any
+) -> None:
+    arguments = [normal(*shape, dtype=dtype) for shape in shapes]
+    got, expected = fast(*arguments), plain(*arguments)
+    assert got.dtype == expected.dtype == dtype
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 2, 3), (2, 0, 3)])
+def test_empty_arrays_have_rows_and_examples(shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape)
+    assert numerics.rows(x).shape == (0, 3)
+    assert len(numerics.examples(x)) == shape[0]
+    assert numerics.row_sums(x).shape == shape[:-1]
+
+
+def test_absolute_is_analytic() -> None:
+    x = np.array([2.0, -3.0]) + 1e-20j
+    np.testing.assert_array_equal(numerics.absolute(x), [2 + 1e-20j, 3 - 1e-20j])
+
+
+def test_constants_are_shared_and_cannot_be_written_to() -> None:
+    kind = np.dtype(np.float32)
+    for make in (
+        lambda: numerics.ones(3, kind),
+        lambda: numerics.constant((0.5, 2.0), kind),
+        lambda: numerics.filled(3, 0.5, kind),
+    ):
+        assert make() is make()
+        assert make().dtype == kind
+        assert not make().flags.writeable
+    assert numerics.constant(0.5, kind).shape == ()
