@@ -33,7 +33,7 @@ class Weighted(Generic[T_co]):
     --------
     >>> import numpy as np, funcnn as fn
     >>> loss, prediction, target = fn.mean_squared_error(), np.array([[1.0], [2.0], [9.0]]), np.zeros((3, 1))
-    >>> loss.forward(prediction, target[:, :]).value
+    >>> loss.forward(prediction, target).value
     np.float64(28.666666666666668)
     >>> loss.forward(prediction, fn.Weighted(target, np.array([1, 1, 0]))).value
     np.float64(2.5)
