@@ -57,17 +57,18 @@ def test_empty_arrays_have_rows_and_examples(shape: tuple[int, ...]) -> None:
 
 
 def test_absolute_is_analytic() -> None:
-    x = np.array([2.0, -3.0]) + 1e-20j
+    x: Any = np.array([2.0, -3.0]) + 1e-20j
     np.testing.assert_array_equal(numerics.absolute(x), [2 + 1e-20j, 3 - 1e-20j])
 
 
 def test_constants_are_shared_and_cannot_be_written_to() -> None:
     kind = np.dtype(np.float32)
-    for make in (
+    makers: list[Callable[[], Any]] = [
         lambda: numerics.ones(3, kind),
         lambda: numerics.constant((0.5, 2.0), kind),
         lambda: numerics.filled(3, 0.5, kind),
-    ):
+    ]
+    for make in makers:
         assert make() is make()
         assert make().dtype == kind
         assert not make().flags.writeable
