@@ -50,8 +50,8 @@ def losses(pos_weight: float | tuple[float, ...], prediction: Array, target: Arr
     np.exp(decay, decay)
     each: Array = np.log1p(decay)
     if pos_weight == 1:
-        slope: Array = np.heaviside(z.real, half)  # (s + 1) / 2
-        slope -= t
+        slope = half * sign
+        slope += half - t
     else:
         a, b = constant(pos_weight, t.dtype) * t, 1 - t
         c = a + b
