@@ -75,13 +75,21 @@ class GRUResiduals:
 
 
 def init(
-    features: int, initial: bool, input_init: Initializer, recurrent_init: Initializer, key: Key, in_shape: Shapes
+    features: int,
+    initial: bool,
+    input_init: Initializer,
+    recurrent_init: Initializer,
+    update_bias: float,
+    key: Key,
+    in_shape: Shapes,
 ) -> Init[GRUParams, Empty]:
     time, inputs = sequence_shape(in_shape, initial, None, features)
+    bias = np.zeros(3 * features)
+    bias[features : 2 * features] = update_bias
     params = GRUParams(
         input_init(key.child(0), gate_shape(inputs, features, 3)),
         np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(3)], axis=1),
-        np.zeros(3 * features),
+        bias,
         np.zeros(features),
     )
     return Init(freeze(params), (), (time, features))
@@ -191,6 +199,7 @@ def gru(
     reset_after: bool = ...,
     input_init: Initializer = ...,
     recurrent_init: Initializer = ...,
+    update_bias: float = ...,
 ) -> Layer[GRUParams, Empty, Array, Array]: ...
 @overload
 def gru(
@@ -201,6 +210,7 @@ def gru(
     reset_after: bool = ...,
     input_init: Initializer = ...,
     recurrent_init: Initializer = ...,
+    update_bias: float = ...,
 ) -> Layer[GRUParams, Empty, Masked, Masked]: ...
 @overload
 def gru(
@@ -211,6 +221,7 @@ def gru(
     reset_after: bool = ...,
     input_init: Initializer = ...,
     recurrent_init: Initializer = ...,
+    update_bias: float = ...,
 ) -> Layer[GRUParams, Empty, tuple[Array, Array], Array]: ...
 @overload
 def gru(
@@ -221,6 +232,7 @@ def gru(
     reset_after: bool = ...,
     input_init: Initializer = ...,
     recurrent_init: Initializer = ...,
+    update_bias: float = ...,
 ) -> Layer[GRUParams, Empty, tuple[Masked, Array], Masked]: ...
 def gru(
     features: int,
@@ -230,6 +242,7 @@ def gru(
     reset_after: bool = True,
     input_init: Initializer = initializers.glorot_uniform,
     recurrent_init: Initializer = ORTHOGONAL,
+    update_bias: float = 0.0,
 ) -> AnyLayer:
     """Gated recurrent unit over a sequence: (n, t, I) to the hidden states (n, t, H).
 
@@ -245,6 +258,8 @@ def gru(
         Apply the reset gate after the recurrent product, as PyTorch, Keras and cuDNN do; False is the paper's variant.
     input_init, recurrent_init : callable, optional
         Initialisers of W (I, 3 H) and of the three (H, H) blocks of U.
+    update_bias : float, optional
+        Initial bias of the update gate; the larger, the longer the unit remembers at the start (Tallec & Ollivier 2018).
 
     Returns
     -------
@@ -273,7 +288,7 @@ def gru(
     backwards: Any = partial(backward, reset_after, masked, initial)
     return Layer(
         f"gru({features})",
-        partial(init, features, initial, input_init, recurrent_init),
+        partial(init, features, initial, input_init, recurrent_init, update_bias),
         forwards,
         backwards,
         False,

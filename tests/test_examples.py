@@ -1,0 +1,73 @@
+"""The examples of the documentation run, and reach what they claim."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+DEMANDED = {"compare_checkers"}  # runs the rules of other checkers: on demand, not in every test run
+
+
+def run(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main()
+
+
+def test_one_neuron_by_hand() -> None:
+    y, difference = run("neuron")
+    assert y == pytest.approx(0.0996679946)  # tanh(0.1)
+    assert difference < 1e-15
+
+
+def test_xor_is_learned() -> None:
+    assert run("xor") < 0.05
+
+
+def test_spirals_are_told_apart() -> None:
+    assert run("spirals") >= 0.95
+
+
+def test_regression_finds_the_curve() -> None:
+    assert run("regression") < 0.03
+
+
+def test_digits_are_read() -> None:
+    assert run("digits") >= 0.975
+
+
+def test_anomalies_are_found() -> None:
+    assert run("anomalies") >= 0.99
+
+
+def test_own_layer_passes_and_its_mistake_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    right, where = run("own_layer")
+    assert right
+    assert where == "params.frequency"
+    assert "amplitude" in capsys.readouterr().out.split("diagnosis")[1]
+
+
+def test_the_loop_without_fit() -> None:
+    assert run("training_loop") >= 0.97
+
+
+def test_gated_units_remember_where_simple_ones_forget() -> None:
+    accuracies = run("memory")
+    assert accuracies["rnn"] < 0.5
+    assert accuracies["lstm"] >= 0.98
+    assert accuracies["gru"] >= 0.98
+
+
+def test_a_convolutional_network_reads_digits_better() -> None:
+    assert run("convnet") >= 0.985
+
+
+def test_every_example_is_run() -> None:
+    text = Path(__file__).read_text()
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert names == {name for name in names if f'run("{name}")' in text} | DEMANDED
