@@ -1,4 +1,6 @@
-r"""Losses of overlap, for segmentation: Dice (Milletari et al. 2016, arXiv:1606.04797), Tversky (Salehi et al. 2017, 1706.05721).
+r"""Losses of overlap, for segmentation: Dice and Tversky.
+
+Milletari et al. 2016, arXiv:1606.04797 (section 3), and Salehi et al. 2017, arXiv:1706.05721 (eq. 3).
 
 Indices: $n$ example, $i$ entry of an example; $p \in [0, 1]$ predicted and $t \in [0, 1]$ true membership.  With the true
 positives $T_n = \sum_i p_{ni} t_{ni}$, the false positives and negatives $P_n = \sum_i p_{ni} (1 - t_{ni})$ and $M_n = \sum_i
