@@ -38,6 +38,8 @@ class Structure(Generic[T]):
     """Gives the leaves of a tree of this structure, and None for any other tree."""
     rebuild: Callable[[Sequence[Array]], T] = field(repr=False)
     """Gives the tree with these leaves; there must be as many as there are paths."""
+    memo: dict[Any, Any] = field(init=False, repr=False, factory=dict)
+    """What others have worked out for trees of this structure."""
 
 
 _SEEN: dict[type, list[Structure[Any]]] = {}  # by type of root, latest first: a memo of a pure function

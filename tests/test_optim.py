@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn import tree
+from funcnn import structure, tree
 from funcnn.optim import flat
 from funcnn.optim.partition import Partition
 from funcnn.optim.schedule_free import ScheduleFree
@@ -185,6 +185,7 @@ def test_arrays_that_are_not_contiguous_give_the_same(case: OptimizerCase) -> No
 def test_large_leaves_in_blocks_give_the_same(case: OptimizerCase, threaded: int, monkeypatch: pytest.MonkeyPatch) -> None:
     params, state = run(case.make(), draw(0))
     flat.lay_out.cache_clear()
+    monkeypatch.setattr(structure, "_SEEN", {})  # they remember layouts too
     monkeypatch.setattr(flat, "LARGE", 6)
     monkeypatch.setattr(flat, "BLOCK", 4)
     monkeypatch.setattr(flat, "THREADED", threaded)

@@ -73,22 +73,29 @@ class Adam(Elementwise):
             return self.beta1, self.beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
         return self.beta1, self.beta2, a, self.epsilon * s
 
+    def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
+        return self._step(c, p, g, slots, (None, None, None))
+
     def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
-        new, mean, square = out
-        multiply(slots[0], c[0], mean)
+        self._step(c, p, g, slots, out)
+
+    def _step(
+        self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array | None]
+    ) -> tuple[Array, Array, Array]:
+        """Return the next parameters, M and V: in the arrays of ``out`` where there are any, or else in new ones."""
+        mean: Array = multiply(slots[0], c[0], out[1])
         add(mean, g, mean)
-        work = multiply(g, g)
-        multiply(slots[1], c[1], square)
+        square: Array = multiply(slots[1], c[1], out[2])
+        work: Array = multiply(g, g)
         add(square, work, square)
         sqrt(square, work)
         add(work, c[3], work)
         divide(mean, work, work)
         multiply(work, c[2], work)
         if len(c) == 5:
-            multiply(p, c[4], new)
-            subtract(new, work, new)
-        else:
-            subtract(p, work, new)
+            p = multiply(p, c[4], out[0])
+        new: Array = subtract(p, work, out[0])
+        return new, mean, square
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
         """Return m ("mean") or v ("square") of the paper as a tree like the parameters."""

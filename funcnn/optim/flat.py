@@ -14,7 +14,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -29,6 +29,7 @@ P = TypeVar("P")
 
 LARGE = 1 << 15  # numbers from which on a leaf is not gathered
 BLOCK = 1 << 16  # numbers that one pass of the rule takes of a large leaf
+MANY = 500  # leaves for which no expression is written
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
 
 Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
@@ -74,7 +75,7 @@ class Elementwise:
         raise NotImplementedError
 
     def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
-        """Write what :meth:`_rule` gives into ``out``: the form that runs.  Overridden where it pays to save temporary arrays."""
+        """Write what :meth:`_rule` gives into ``out``: the form that runs on large leaves, to be spared temporary arrays."""
         for place, new in zip(out, self._rule(c, p, g, *slots), strict=True):
             place[...] = new
 
@@ -104,7 +105,7 @@ class Elementwise:
         structure, old = take_apart(params)
         layout = self._layout(structure, old)
         slopes = structure.leaves(grads)
-        if slopes is None or tuple([(leaf.shape, leaf.dtype) for leaf in slopes]) != layout.kinds:
+        if slopes is None or not layout.fits(slopes):
             tree.check_like(params, grads, "the gradients")
             slopes = tree.leaves(grads)
         count, width = int(state.count), len(self.slots)
@@ -119,10 +120,11 @@ class Elementwise:
                 if slot.size != size or slot.dtype != dtype:
                     raise ValueError(_foreign_state(self, params))
             c = [np.array(value, dtype) for value in self._coefficients(count, group.label)]
-            out = [np.empty(size, dtype) for _ in range(width + 1)]
+            out: Sequence[Array]
             if group.whole:
-                self._kernel(c, joined(old, dtype), joined(slopes, dtype), kept, out)
+                out = self._rule(c, joined(old, dtype), joined(slopes, dtype), *kept)
             else:
+                out = [np.empty(size, dtype) for _ in range(width + 1)]
                 run(self._kernel, group, c, old, slopes, kept, out)
             for array in out:
                 lock(array, False)
@@ -147,8 +149,12 @@ class Elementwise:
         return structure.rebuild(new)
 
     def _layout(self, structure: Structure[P], leaves: tuple[Array, ...]) -> Layout:
-        kinds = tuple([(leaf.shape, leaf.dtype) for leaf in leaves])
-        return lay_out(structure.paths, kinds, self._label if self._labelled else None)
+        label = self._label if self._labelled else None
+        layout: Layout | None = structure.memo.get(label)
+        if layout is None or not layout.fits(leaves):
+            kinds = tuple([(leaf.shape, leaf.dtype) for leaf in leaves])
+            layout = structure.memo[label] = lay_out(structure.paths, kinds, label)
+        return layout
 
 
 def _foreign_state(optimizer: object, params: object) -> str:
@@ -193,6 +199,8 @@ class Layout:
 
     kinds: tuple[Kind, ...]
     groups: tuple[Group, ...]
+    fits: Callable[[tuple[Array, ...]], bool]
+    """Tells whether leaves are of these kinds: one expression, since it is asked twice in each update."""
 
 
 @lru_cache(maxsize=256)
@@ -207,7 +215,18 @@ def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], label: Callable[[st
             )
         members.setdefault((dtype, label(path, shape) if label else None), []).append(index)
     shapes = [shape for shape, _ in kinds]
-    return Layout(kinds, tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()]))
+    groups = tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()])
+    return Layout(kinds, groups, _fits(kinds) if len(kinds) <= MANY else partial(_are_kinds, kinds))
+
+
+def _fits(kinds: tuple[Kind, ...]) -> Callable[[tuple[Array, ...]], bool]:
+    tests = [f"l[{i}].shape == k[{i}][0] and l[{i}].dtype is k[{i}][1]" for i in range(len(kinds))]
+    fits: Callable[[tuple[Array, ...]], bool] = eval(f"lambda l: {' and '.join(tests) or True}", {"k": kinds})
+    return fits
+
+
+def _are_kinds(kinds: tuple[Kind, ...], leaves: tuple[Array, ...]) -> bool:
+    return tuple([(leaf.shape, leaf.dtype) for leaf in leaves]) == kinds
 
 
 def _group(dtype: np.dtype[np.floating], label: Hashable, members: list[int], shapes: list[Shape]) -> Group:
