@@ -58,6 +58,15 @@ class Case:
         found = read_cotangents(self.problem, self.problem.pullback(*fresh, dy), strict_dtype=strict_dtype)
         return Cotangents(tuple(None if leaf is None else leaf.copy() for leaf in found.leaves), found.findings)
 
+    def visit(self, args: tuple[object, ...]) -> None:
+        """Call everything at another point first, so that whatever is remembered from a first call is wrong here."""
+        there = tuple(tree.astype(arg, self.sample.result) for arg in args)
+        try:
+            output = self.problem.function(*there)
+            self.problem.pullback(*there, build(output, self.cotangent, self.sample.result))
+        except Exception:  # it may lie outside the domain
+            return
+
     @cached_property
     def wide(self) -> Cotangents | None:
         """The gradient in the reference precision, or None when it refuses that."""

@@ -57,7 +57,8 @@ def differences(case: Case, leaf: int) -> tuple[Array, Array]:
         suspect = _pass(case, leaf, made, chosen, scales, (first[0], float(np.sqrt(first[0] * first[-1])), first[-1]))
         made.analytic, made.bar = made.low.copy(), made.spread.copy()
         _second_look(case, leaf, made, chosen, scales, suspect)
-    return (made.low + made.high) / 2, made.spread + (made.high - made.low) / 2
+    gap = np.where(made.examined, made.high - made.low, 0)
+    return (made.low + made.high) / 2, np.where(made.examined, made.spread + gap / 2, np.inf)
 
 
 def _pass(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, steps: Sequence[float]) -> BoolArray:

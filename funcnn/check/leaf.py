@@ -28,6 +28,7 @@ class Comparison:
         self.kink = np.zeros(size, bool)
         self.falls = np.zeros(size, bool)  # at a kink: whether the left derivative is the larger one
         self.forgiven = np.zeros(size, bool)  # accepted for a reason of its own, such as a convention at each output
+        self.rounded = np.zeros(size, bool)  # accepted because the gradient's own rounding explains the difference
         self.method = "every entry"
         self.natural = 0.0  # the slope with which the outputs would change as much as they are, for a leaf that changes nothing
         self.note = ""

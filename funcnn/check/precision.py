@@ -11,10 +11,9 @@ import numpy as np
 from funcnn.check.calls import ROUNDINGS, eps_of
 from funcnn.check.case import Case
 from funcnn.check.cotangents import Cotangents, build
-from funcnn.check.entries import own_scales
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity
-from funcnn.check.noise import fourth_differences
+from funcnn.check.noise import POINTS, fourth_differences, wobble
 from funcnn.check.problem import Leaf, cast_args
 from funcnn.check.refine import CONFIDENCE
 from funcnn.check.report import Diagnosis, Finding
@@ -47,20 +46,20 @@ def absolve(case: Case, position: int, done: Comparison) -> None:
     noise = _own_rounding(case, position)
     if noise is not None:
         digits = _condition(case, position, done.analytic.reshape(case.problem.active()[position].array.shape), case.sample.eps)
-        noise = noise + np.where(digits <= 1e-3 * done.scale, digits, 0).reshape(-1)
-        done.forgiven |= wrong & (done.off <= CONFIDENCE * (done.spread + noise) + done.slack * done.scale)
+        # The entries of a leaf come from one formula: the noisiest tells more than the luck of each.
+        usual = np.max(noise, initial=0, where=noise <= 1e-6 * done.scale)
+        noise = np.maximum(noise, usual) + np.where(digits <= 1e-3 * done.scale, digits, 0).reshape(-1)
+        done.rounded = wrong & (done.off <= CONFIDENCE * (done.spread + noise) + done.slack * done.scale)
+        done.forgiven |= done.rounded
 
 
 def _own_rounding(case: Case, position: int) -> Array | None:
     """Return the rounding error of the gradient in the reference precision, from fourth differences of neighbours."""
     generator = case.generator(12)
     sample = case.sample
-    ways = [
-        (leaf, (own_scales(start) * generator.choice((-1.0, 1.0), start.shape)).astype(start.dtype))
-        for leaf, start in enumerate(sample.origin)
-    ]
+    ways = [(leaf, wobble(start, generator)) for leaf, start in enumerate(sample.origin)]
     rows = []
-    for number in range(7):
+    for number in range(POINTS):
         with sample.moved(ways, number * 2.0**-40):
             try:
                 got = case.pull(sample.args, case.dy).leaves[position]
@@ -84,15 +83,18 @@ def check_precision(case: Case, working: Cotangents, made: list[Comparison | Non
         if leaf.path in reported or not usable or exact is None or got is None or done is None:
             continue
         eps = eps_of(leaf.array)
-        off = np.abs(got.astype(exact.dtype) - exact)
+        # Where the reference gradient itself is only rounding away from the differences, these are the better judge.
+        judge = np.where(done.rounded, done.low, exact.reshape(-1)).reshape(exact.shape)
+        blur = CONFIDENCE * np.where(done.rounded, done.spread, 0).reshape(exact.shape)
+        off = np.abs(got.astype(exact.dtype) - judge)
         size = max(np.max(np.abs(exact)), done.scale, done.natural)
         least = np.finfo(leaf.array.dtype).tiny
         if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
             continue
-        allowed = ROUNDINGS * (eps * size + _condition(case, position, exact, 0.0)) + least
+        allowed = ROUNDINGS * (eps * size + _condition(case, position, exact, 0.0)) + blur + least
         bad = off > allowed
         if bad.any():
-            found.append(_finding(leaf, got, exact, off, allowed))
+            found.append(_finding(leaf, got, judge, off, allowed))
     return found
 
 

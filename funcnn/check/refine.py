@@ -41,6 +41,7 @@ class Profile:
     left_outputs: Array
     motion: Scalar  # the largest slope, before cancellation over outputs, that any step saw clearly above the noise
     step: float  # the finest step of the slope
+    edge: bool  # whether the domain ends here: one side has no finite samples
     moved: BoolArray  # which outputs moved at any step
 
     @property
@@ -52,7 +53,7 @@ class Profile:
     @property
     def best(self) -> Slope:
         """The two-sided slope, or the only one that exists at the edge of the domain."""
-        if np.isfinite(self.slope.bar):
+        if np.isfinite(self.slope.bar) or not self.edge:
             return self.slope
         return self.right if self.right.bar <= self.left.bar else self.left
 
@@ -92,6 +93,7 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
         _extrapolated(y - below, down, left.at),
         np.max(np.maximum(np.where(good_up, seen[0], 0), np.where(good_down, seen[1], 0)), initial=0),
         float(up[slope.at]) if slope.at >= 0 else np.nan,
+        not (good_up[-3:].all() and good_down[-3:].all()),
         moved,
     )
 

@@ -28,10 +28,10 @@ DIRECTIONS = 4
 EVALUATIONS = 12  # along a direction, at most
 _TRIES = 8  # directions at most: one that crosses a kink at every step is replaced
 _MISS = 1e-9  # the probability with which an error as small as the reported power goes unseen
-_SAMPLE = 48  # entries examined beside the one that bisection names
+_SAMPLE = 32  # entries examined beside the one that bisection names
 _ATTEMPTS = 3
 _FEW = 256  # entries that are all looked at where directions do not settle
-_KINKS = 4000  # entries at kinks that are all looked at
+_KINKS = 2000  # entries at kinks that are all looked at
 
 
 @frozen(eq=False)

@@ -72,6 +72,7 @@ def verify(
         total = sum(leaf.array.size for leaf in problem.active())
         wanted = "float64" if reference == "auto" and total > _HUGE else reference
         case = Case(problem, sampler(problem, wanted, fresh=contract.writes), vector, seed)
+        case.visit(contract.elsewhere)
         made, linear = _compare(case, contract, method)
         return _finish(problem, contract, case, made, linear, seed, started, explain)
 
