@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from funcnn.layer import Eval, Layer, Memo, Mode, params_only
 from funcnn.losses.loss import Loss
+from funcnn.record import lean
 from funcnn.typing import Scalar
 
 P = TypeVar("P")
@@ -66,6 +67,7 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     return model.forward(params, state, x, _PREDICT).output
 
 
+@lean
 @frozen(eq=False)
 class LossAndGrad(Generic[P, S, Y]):
     """What a function made by :func:`loss_and_grad` gives."""

@@ -26,6 +26,7 @@ from attrs import Factory, field, frozen
 from funcnn import tree
 from funcnn.errors import add_step, describe
 from funcnn.key import Key
+from funcnn.record import lean
 from funcnn.typing import Shape, Shapes
 
 P = TypeVar("P")  # parameter tree
@@ -77,6 +78,7 @@ class Init(Generic[P, S]):
     out_shape: Shapes
 
 
+@lean
 @frozen(eq=False)
 class Forward(Generic[Y, S, R]):
     """What ``forward`` gives: the output, the next state, and the residuals for ``backward``."""
@@ -89,6 +91,7 @@ class Forward(Generic[Y, S, R]):
 _NOT_ASKED = object()
 
 
+@lean
 @frozen(eq=False)
 class Backward(Generic[P, X_co]):
     """What ``backward`` gives: the cotangents of the parameters and of the input."""

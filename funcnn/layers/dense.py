@@ -23,9 +23,11 @@ from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.numerics import project, row, rows, sum_rows
+from funcnn.record import lean
 from funcnn.typing import Array, Empty, Shape
 
 
+@lean
 @frozen(eq=False)
 class DenseParams:
     """Parameters of a dense layer."""
@@ -34,6 +36,7 @@ class DenseParams:
     bias: Array  # (O,)
 
 
+@lean
 @frozen(eq=False)
 class DenseResiduals:
     """The input, for the weights' gradient."""

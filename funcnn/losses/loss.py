@@ -16,6 +16,7 @@ from typing import Generic, TypeVar, cast
 from attrs import field, frozen
 
 from funcnn.layer import Residuals, comparable
+from funcnn.record import lean
 from funcnn.typing import Scalar
 
 Y = TypeVar("Y")  # prediction: an array, or a tree of arrays
@@ -23,6 +24,7 @@ T = TypeVar("T")  # target
 R = TypeVar("R")  # residuals
 
 
+@lean
 @frozen(eq=False)
 class LossForward(Generic[R]):
     """What ``forward`` gives: the value, a NumPy number of the prediction's precision, and the residuals for ``backward``."""

@@ -17,11 +17,13 @@ from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 import numpy as np
 from attrs import frozen
 
+from funcnn.record import lean
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
 
 
+@lean
 @frozen(eq=False)
 class OptState(Generic[P]):
     """What an optimizer keeps from one update to the next: a tree of arrays, for parameters of type P.
@@ -37,6 +39,7 @@ class OptState(Generic[P]):
     """The states of the optimizers and transformations that this one is made of."""
 
 
+@lean
 @frozen(eq=False)
 class Updated(Generic[P]):
     """What ``update`` gives: the next parameters and the next state."""
