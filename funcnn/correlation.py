@@ -80,7 +80,7 @@ def channel_groups(inputs: int, outputs: int, groups: int) -> Iterator[tuple[sli
 
 
 def blocks(padded: Array, windows: Windows, count: Shape) -> Iterator[tuple[Array, tuple[slice, slice]]]:
-    """Yield the windows as rows of a matrix, some at a time, with their place: examples, and windows of the first spatial axis."""
+    """Yield the windows as rows of a matrix, some at a time, with their place: examples, and first spatial axis."""
     every = view(padded, windows, count)
     width = math.prod(windows.kernel) * padded.shape[-1]
     line = math.prod(count[1:]) * width * padded.itemsize  # bytes of the windows with one index along the first spatial axis

@@ -110,7 +110,7 @@ def spoil(backward: Callable[..., Any], path: str, x: Any, params: Any, residual
 @each_mode
 def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
-    params, state = start(case, layer)
+    params, _ = start(case, layer)
     paths = [
         what + path for what, part in (("params", params), ("input", case.x())) for path, leaf in tree.walk(part) if real(leaf)
     ]

@@ -26,9 +26,8 @@ def main() -> float:
     drawn = fn.apply(model, result.params, result.state, test.x)
     score = ((drawn - test.x) ** 2).mean(1)  # how badly each image was redrawn
     area = fn.metrics.roc_auc(score, (test.y != 0).astype(int))
-    print(
-        f"trained on {len(normal)} zeros; error on zeros {score[test.y == 0].mean():.4f}, on others {score[test.y != 0].mean():.4f}"
-    )
+    zeros, others = score[test.y == 0].mean(), score[test.y != 0].mean()
+    print(f"trained on {len(normal)} zeros; error on zeros {zeros:.4f}, on others {others:.4f}")
     print(f"ROC-AUC for telling other digits from zeros: {area:.4f}")
     return area
 

@@ -2,7 +2,8 @@
 
     python docs/examples/compare_checkers.py
 
-Restated are the rules alone: steps, directions, tolerances and norms, as each tool's source has them.  Every rule is given the same
+Restated are the rules alone: steps, directions, tolerances and norms, as each tool's source has them.  Every rule is given
+the same
 function, gradient and point in the precision of its arguments, on fresh copies; a gradient that raises or has the wrong
 structure or shape counts as caught, for a framework's own engine would refuse it.
 """
@@ -29,7 +30,7 @@ from tests.check.corpus_wrong import WRONG
 Vector = np.ndarray
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The gradient has another structure or shape than the arguments."""
 
 
@@ -66,13 +67,13 @@ class Case:
         output = self.f(*self.at(x))
         result = self.vjp(*self.at(x), shaped_like(output, v))
         if not isinstance(result, tuple) or len(result) != len(self.args):
-            raise Refused("not one cotangent for each argument")
+            raise RefusedError("not one cotangent for each argument")
         parts = []
         for arg, got in zip(self.args, result, strict=True):
             ours = [leaf for leaf in fn.tree.leaves(arg) if leaf.dtype.kind == "f"]
             theirs = fn.tree.leaves(np.asarray(got) if isinstance(got, np.generic) else got) if ours else ()
             if [leaf.shape for leaf in ours] != [leaf.shape for leaf in theirs]:
-                raise Refused("another shape")
+                raise RefusedError("another shape")
             parts += [leaf.ravel().astype(float) for leaf in theirs]
         return np.concatenate(parts)
 

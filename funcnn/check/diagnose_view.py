@@ -30,6 +30,7 @@ class Hypothesis:
 
     @property
     def score(self) -> float:
+        """What is left of the error, plus a price for what is assumed: the smaller, the better."""
         return max(self.left, 0.0) + 1e-3 * self.cost
 
 
@@ -51,10 +52,12 @@ class View:
 
     @property
     def error(self) -> Array:
+        """The difference of the two."""
         return self.analytic - self.numeric
 
     @property
     def size(self) -> float:
+        """The sum of its squares."""
         return float((self.error**2).sum())
 
     @property

@@ -3,21 +3,29 @@
 How a run goes
 --------------
 Every peer runs in a process of its own, limited to two threads and started once per workload.  All peers get the same initial
-parameters and the same batches, as an ``.npz`` file.  First their trajectories are compared: the losses of the first steps (or the
-outputs, for inference) must agree with funcnn's within the workload's tolerance, otherwise the run stops.  Then the clock runs, in
-rounds: in each round every peer takes one burst of steps, one peer after the other, in an order that rotates, so that a machine whose
-load drifts treats all alike.  A burst restarts from the initial parameters, warms up, and times chunks of steps; its figure is the
-median chunk.  Printed are the median over the rounds, the spread between the rounds (quartiles), and the ratio of funcnn to the best
+parameters and the same batches, as an ``.npz`` file.  First their trajectories are compared: the losses of the first steps
+(or the
+outputs, for inference) must agree with funcnn's within the workload's tolerance, otherwise the run stops.  Then the clock
+runs, in
+rounds: in each round every peer takes one burst of steps, one peer after the other, in an order that rotates, so that a
+machine whose
+load drifts treats all alike.  A burst restarts from the initial parameters, warms up, and times chunks of steps; its figure
+is the
+median chunk.  Printed are the median over the rounds, the spread between the rounds (quartiles), and the ratio of funcnn to
+the best
 peer, which is the median of the ratios within each round.
 
-Memory is the resident set above the bare interpreter: at its peak, and after the last burst.  The time of an import is that of a fresh
+Memory is the resident set above the bare interpreter: at its peak, and after the last burst.  The time of an import is that
+of a fresh
 interpreter importing it, beyond ``import numpy`` for funcnn.
 
 What is fair
 ------------
-A step is what a training loop does: a batch goes in, the loss comes out as a Python float, and the parameters and the optimizer's state
+A step is what a training loop does: a batch goes in, the loss comes out as a Python float, and the parameters and the
+optimizer's state
 are the next ones.  Batches are in each peer's own arrays before the clock starts (JAX takes NumPy or device arrays, whichever is
-faster).  torch runs the plain functional form with the fastest variant of its Adam; gradients are set to None, and inference is under
+faster).  torch runs the plain functional form with the fastest variant of its Adam; gradients are set to None, and inference
+is under
 ``inference_mode``.  JAX jits the whole step, optimizer included, with donated buffers.  funcnn runs as users call it:
 ``fn.loss_and_grad(model, loss)`` and ``optimizer.update``.
 

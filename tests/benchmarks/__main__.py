@@ -167,7 +167,7 @@ def show(text: str) -> None:
 def table(rows: list[Row], goals: dict[str, float]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| workload | peer | median ms | quartiles | best | ratio to the best peer | goal | memory MiB: steady | peak | first step s |",
+        "| workload | peer | median ms | quartiles | best | ratio to best peer | goal | MiB: steady | peak | first step s |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:

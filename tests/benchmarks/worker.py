@@ -1,4 +1,4 @@
-"""One peer of one workload in a process of its own: reads commands from standard input, a JSON line each, and answers likewise."""
+"""One peer of one workload in a process of its own: commands come on standard input, a JSON line each, answers likewise."""
 
 import json
 import os

@@ -42,7 +42,7 @@ class Workload:
     compared: int = 20
     """How many steps are compared before the clock starts."""
     tolerance: float = 1e-4
-    """How far they may differ, relative to the larger one: float32 rounds differently in every library, and training amplifies it."""
+    """How far they may differ, relative to the larger one: every library rounds differently, and training amplifies it."""
 
 
 def names() -> list[str]:
