@@ -159,6 +159,9 @@ class Closer:
                 _pass(self.case, self.leaf, made, left, self.scales, steps)
                 left = left[~made.right[left]]
         self.closely(left)
+        unsure = left[~made.right[left] & ~made.wrong[left]]
+        if unsure.size:
+            made.motion = self.motion(unsure[:8])
 
     def better_steps(self, indices: IntArray) -> Sequence[float] | None:
         """Return steps that suit a sample of entries better, in units of the entries, or None."""
@@ -169,6 +172,10 @@ class Closer:
             return None
         step = 2.0 ** round(float(np.log2(np.median(usual))))
         return (step, 4 * step, 16 * step)
+
+    def motion(self, indices: IntArray) -> Scalar:
+        """Return the largest slope that any step sees along some entries."""
+        return max(self.profile(index).motion for index in indices.tolist())
 
     def faint(self, chosen: IntArray) -> None:
         """Judge a leaf without any visible slope by the slopes that larger steps see, if they see any."""
@@ -182,7 +189,7 @@ class Closer:
         if not made.examined[sample].all():
             made.note = "the function has no derivative here that differences can see"
             return
-        made.scale = max(self.profiles[index].motion for index in sample.tolist())
+        made.scale = self.motion(sample)
         if made.scale > 0:
             made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
             return
@@ -192,7 +199,8 @@ class Closer:
         hidden = max(self._hidden(index, nothing) for index in sample.tolist())
         bars = np.maximum(made.bar[chosen], hidden)
         made.set(chosen, np.zeros_like(bars), np.zeros_like(bars), bars)
-        made.forgiven[chosen] = made.analytic[chosen] == 0
+        # A slope that its own rounding hides at steps as large as the variable is as good as none.
+        made.forgiven[chosen] = np.abs(made.analytic[chosen]) <= hidden
         if case.mere_rounding(self.leaf, made.analytic):
             made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= CONFIDENCE * bars
         size = np.abs(case.contraction.y) @ case.contraction.weight

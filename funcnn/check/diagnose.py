@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
 import attrs
 import numpy as np
@@ -18,7 +19,7 @@ from funcnn.check import (
     diagnose_support,
     diagnose_terms,
 )
-from funcnn.check.diagnose_probe import Probe
+from funcnn.check.diagnose_probe import Probe, RefusalError
 from funcnn.check.diagnose_reduce import reduced
 from funcnn.check.diagnose_view import ACCEPT, Hypothesis, View, affordable, contracted, look
 from funcnn.check.evidence import Evidence
@@ -38,8 +39,10 @@ _PLAIN = 2.5  # the cost of an explanation that needs no dearer one beside it
 def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
     """Return the explanations of the wrong leaf of some evidence, best first.
 
-    An explanation predicts the gradient under test from the numeric one.  They are ranked by the share of the squared error that they leave, plus a
-    thousandth for each thing that they assume.  What follows the first are the best of the other classes, explained share and all.
+    An explanation predicts the gradient under test from the numeric one.  They are ranked by the share of the squared error
+    that they leave, plus a
+    thousandth for each thing that they assume.  What follows the first are the best of the other classes, explained share
+    and all.
     """
     if evidence.kind == "precision":
         return (Diagnosis("precision_loss", "the formula is right, the code loses digits in the precision that was given", 1.0),)
@@ -85,9 +88,11 @@ def _in_small(probe: Probe) -> Iterator[Hypothesis]:
 def _of_view(view: View, probe: Probe) -> Iterator[Hypothesis]:
     found: list[Hypothesis] = []
     for family in _FAMILIES:
-        found.extend(family(view, probe))
+        with suppress(RefusalError):
+            found.extend(family(view, probe))
     if not any(one.left <= ACCEPT and one.cost < _PLAIN for one in found):  # the dear one, where nothing plain explains
-        found.extend(diagnose_eps.hypotheses(view, probe))
+        with suppress(RefusalError):
+            found.extend(diagnose_eps.hypotheses(view, probe))
     yield from found
 
 

@@ -10,10 +10,13 @@ from funcnn.check.diagnose_view import View
 from funcnn.typing import Array, BoolArray
 
 
-def slice_name(axis: int, view: View, probe: Probe) -> tuple[str, str]:
-    """Return what a slice along an axis of the leaf is called, and the tag of a mistake in it."""
+def slice_name(axis: int, chosen: list[int], view: View, probe: Probe) -> tuple[str, str]:
+    """Return what some slices along an axis of the leaf are called, and the tag of a mistake in them."""
+    length = view.leaf[axis]
     if is_sequence(probe, probe.spot, axis):
         return "time step", "time"
+    if all(min(index, length - 1 - index) < 2 for index in chosen) and length > 4 and local(view, axis):
+        return "border slice", "border"
     if axis in channel_axes(view, probe):
         return "channel", "channel"
     if len(view.leaf) == 2:
@@ -22,7 +25,10 @@ def slice_name(axis: int, view: View, probe: Probe) -> tuple[str, str]:
 
 
 def channel_axes(view: View, probe: Probe) -> tuple[int, ...]:
-    """Return the axes that are channels: in an array with a batch the likelier of the second and the last, in a kernel all but the local."""
+    """Return the axes that are channels.
+
+    In an array with a batch the likelier of the second and the last, in a kernel all but the local.
+    """
     ndim = len(view.leaf)
     if ndim < 3:
         return ()
@@ -41,7 +47,10 @@ def _likeness(view: View, probe: Probe, axis: int) -> int:
 
 
 def spatial_axes(view: View) -> list[int]:
-    """Return the axes of the leaf that may have a border: not the batch, and not the channels, of an array with three axes or more."""
+    """Return the axes of the leaf that may have a border.
+
+    Not the batch, and not the channels, of an array with three axes or more.
+    """
     ndim = len(view.leaf)
     long = [axis for axis in range(ndim) if view.leaf[axis] > 2]
     return [axis for axis in long if ndim < 3 or 0 < axis < ndim - 1 or local(view, axis)]
@@ -54,17 +63,24 @@ def local(view: View, axis: int) -> bool:
 
 
 def _banded(table: Array, p: int, q: int) -> bool:
-    """Tell whether the places that count move with the output, several at a time but not all."""
+    """Tell whether the places that count move with the output, several at a time but not all.
+
+    Groups that keep to themselves do not move.
+    """
     pairs = _pairs(table, p, q)
     places = [np.flatnonzero(row) for row in pairs if row.any()]
     reach = max((int(np.ptp(place)) + 1 for place in places), default=0)
-    return len({int(place[0]) for place in places}) > 1 and 1 < reach < pairs.shape[1]
+    starts, ends = [int(place[0]) for place in places], [int(place[-1]) for place in places]
+    if len(set(starts)) < 2 or starts != sorted(starts) or ends != sorted(ends) or not 1 < reach < pairs.shape[1]:
+        return False
+    groups = {tuple(place.tolist()) for place in places}
+    return pairs.shape[0] != pairs.shape[1] or sum(map(len, groups)) > len(set().union(*groups))
 
 
 def diagonal(table: Array, p: int, q: int) -> bool:
     """Tell whether entries are zero wherever their indices along two axes differ."""
     pairs = _pairs(table, p, q)
-    return bool(pairs.any()) and not (pairs & ~np.eye(*pairs.shape, dtype=bool)).any()
+    return bool(pairs.any()) and not (pairs & ~np.eye(*pairs.shape, dtype=np.bool_)).any()
 
 
 def _pairs(table: Array, p: int, q: int) -> BoolArray:

@@ -19,6 +19,10 @@ _FINE = (2.0**-16, 2.0**-12)
 _COARSE = (2.0**-9, 2.0**-7, 2.0**-5)
 
 
+class RefusalError(Exception):
+    """The function does not take the arguments of an experiment."""
+
+
 class Probe:
     """The function and the gradient under test, as maps between vectors, for any arguments of the same structure."""
 
@@ -58,8 +62,17 @@ class Probe:
         return tuple(tree.rebuild(arg, leaves) for arg in self.evidence.args)
 
     def output(self, arrays: Sequence[Array]) -> object:
-        """Return the function's output as it comes."""
-        return self.evidence.function(*self.args(arrays))
+        """Return the function's output as it comes.
+
+        Raises
+        ------
+        RefusalError
+            When the function raises.
+        """
+        try:
+            return self.evidence.function(*self.args(arrays))
+        except Exception as error:
+            raise RefusalError(str(error)) from error
 
     def vector(self, arrays: Sequence[Array]) -> Array:
         """Return the floating outputs as one vector."""
@@ -68,7 +81,10 @@ class Probe:
     def pull(self, arrays: Sequence[Array], cotangent: Array, spot: int | None = None, output: object = None) -> Array | None:
         """Return the gradient under test of one leaf, raveled; None when it is not one."""
         dy = build(self.evidence.output if output is None else output, cotangent, self.dtype)
-        result = self.evidence.pullback(*self.args(arrays), dy)
+        try:
+            result = self.evidence.pullback(*self.args(arrays), dy)
+        except Exception:  # whatever it says of other arguments
+            return None
         return self.pick(result, self.spot if spot is None else spot)
 
     def pick(self, result: object, spot: int) -> Array | None:
@@ -95,24 +111,31 @@ class Probe:
         start = flat.copy()
         sizes = np.abs(start[start != 0])
         unit = float(np.median(sizes)) if sizes.size else 1.0
-        columns, rounding = [], []
-        eps = max(float(np.finfo(self.dtype).eps), self.noise * self.steps[0])
-        for index in range(flat.size):
-            scale = 2.0 ** np.floor(np.log2(max(float(abs(start[index])), unit)))
-            slopes = []
-            for step in self.steps:
-                flat[index] = start[index] + scale * step
-                above, up = self.vector(moved), flat[index] - start[index]
-                flat[index] = start[index] - scale * step
-                below, down = self.vector(moved), start[index] - flat[index]
-                slopes.append((above - below) / (up + down))
-            flat[index] = start[index]
-            columns.append(np.stack(slopes, axis=-1))
-            rounding.append(np.where(above != below, eps * np.abs(above), 0) / (self.steps[0] * scale))
+        columns = [self._column(moved, flat, index, max(float(abs(start[index])), unit)) for index in range(flat.size)]
+        nothing = np.zeros((self.rows, 0), self.dtype)
         if not columns:
-            return np.zeros((self.rows, 0), self.dtype), np.zeros((self.rows, 0), self.dtype)
-        value, spread = richardson(np.stack(columns, axis=1), self.steps)
-        return value, spread + np.stack(rounding, axis=1)
+            return nothing, nothing
+        return np.stack([value for value, _ in columns], axis=1), np.stack([bar for _, bar in columns], axis=1)
+
+    def _column(self, arrays: list[Array], flat: Array, index: int, size: float) -> tuple[Array, Array]:
+        """Return the derivatives with respect to one entry, which is moved in place and put back, and their error bars."""
+        start, scale = flat[index], 2.0 ** np.floor(np.log2(size))
+        eps = max(float(np.finfo(self.dtype).eps), self.noise * self.steps[0])
+        slopes, level = [], np.zeros(self.rows, self.dtype)
+        try:
+            for step in self.steps:
+                flat[index] = start + scale * step
+                above, up = self.vector(arrays), flat[index] - start
+                flat[index] = start - scale * step
+                below, down = self.vector(arrays), start - flat[index]
+                slopes.append((above - below) / (up + down))
+                level = np.where(above != below, eps * np.abs(above), 0)
+        except RefusalError:  # a domain edge
+            return np.full(self.rows, np.nan, self.dtype), np.zeros(self.rows, self.dtype)
+        finally:
+            flat[index] = start
+        value, spread = richardson(np.stack(slopes, axis=-1), self.steps)
+        return value, spread + level / (self.steps[0] * scale)
 
     def analytic(self, arrays: Sequence[Array], spot: int | None = None) -> Array | None:
         """Return the Jacobian by the gradient under test, one unit cotangent after the other."""
@@ -162,6 +185,5 @@ def _follow(node: object, route: tuple[str, ...]) -> Array | None:
             node = dict(tree.children(node)).get(step)
         except TypeError:
             return None
-    if isinstance(node, np.generic):
-        node = np.asarray(node)
-    return node if isinstance(node, np.ndarray) and is_floating(node) else None
+    array: Array | None = np.asarray(node) if isinstance(node, (np.ndarray, np.generic)) else None
+    return array if array is not None and is_floating(array) else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcnn.check.diagnose_probe import Probe
+from funcnn.check.diagnose_probe import Probe, RefusalError
 from funcnn.check.problem import is_floating, output_leaves
-from funcnn.typing import Array, Shape
+from funcnn.typing import Array, IntArray, Shape
 
 
 def relatives(probe: Probe, spot: int, axis: int) -> tuple[int, ...]:
@@ -23,7 +23,7 @@ def shorten(probe: Probe, spot: int, axis: int, index: slice) -> tuple[tuple[int
             arrays[other] = arrays[other][(slice(None),) * axis + (index,)]
         try:
             output = probe.output(arrays)
-        except Exception:  # whatever the function says of a shorter axis: it is not one that can be shortened
+        except RefusalError:  # not an axis that can be cut short
             continue
         if _plausible(probe, output, arrays[spot].shape[axis], probe.arrays[spot].shape[axis]):
             return group, arrays
@@ -48,13 +48,13 @@ def commutes(probe: Probe, group: tuple[int, ...], axis: int) -> bool:
     arrays = [leaf.take(order, axis) if spot in group else leaf for spot, leaf in enumerate(probe.arrays)]
     try:
         turned = [leaf for leaf in output_leaves(probe.output(arrays)) if is_floating(leaf)]
-    except Exception:  # a function that refuses the order cares for it
+    except RefusalError:  # a function that refuses the order cares for it
         return False
     plain = [leaf for leaf in output_leaves(probe.evidence.output) if is_floating(leaf)]
     return all(_equivariant(a, b, order) for a, b in zip(turned, plain, strict=True))
 
 
-def _equivariant(turned: Array, plain: Array, order: Array) -> bool:
+def _equivariant(turned: Array, plain: Array, order: IntArray) -> bool:
     scale = np.abs(plain).max(initial=0) * 1e-9 + np.finfo(float).tiny
     if turned.shape != plain.shape:
         return False
@@ -65,7 +65,10 @@ def _equivariant(turned: Array, plain: Array, order: Array) -> bool:
 
 
 def is_sequence(probe: Probe, spot: int, axis: int) -> bool:
-    """Tell whether an axis of a leaf is time: it can be cut short, its order matters, and its first step reaches the last output."""
+    """Tell whether an axis of a leaf is time.
+
+    It can be cut short, its order matters, and its first step reaches the last output.
+    """
     leaf = probe.arrays[spot]
     if leaf.ndim <= axis or leaf.shape[axis] < 3 or leaf.dtype.kind != "f":
         return False
@@ -74,7 +77,10 @@ def is_sequence(probe: Probe, spot: int, axis: int) -> bool:
 
 
 def _remembers(probe: Probe, spot: int, axis: int) -> bool:
-    """Tell whether the two ends of an axis are joined one way: the first step reaches the last output and not the other way round."""
+    """Tell whether the two ends of an axis are joined one way.
+
+    The first step reaches the last output and not the other way round.
+    """
     length = probe.arrays[spot].shape[axis]
     reach = {}
     for end in (0, length - 1):
@@ -101,5 +107,6 @@ def _change(probe: Probe, arrays: list[Array], length: int) -> Array | None:
         shape: Shape = changed[0].shape
         axis = shape.index(length) if shape.count(length) == 1 or shape[0] != length else 1
         axis = axis if shape[axis] == length else shape.index(length)
-        return changed[0].any(tuple(other for other in range(len(shape)) if other != axis))
+        reached: Array = changed[0].any(tuple(other for other in range(len(shape)) if other != axis))
+        return reached
     return np.array([any(one.any() for one in changed)])

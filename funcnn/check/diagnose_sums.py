@@ -23,6 +23,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     if view.full:
         yield from _one_output(view, probe)
         yield from _mixing(view)
+        yield from _mixing_in_sum(view, probe)
     yield from _one_at_a_time(view, probe)
 
 
@@ -66,6 +67,49 @@ def _other_diagonal(view: View) -> int | None:
             if same and diagonal(view.analytic, p, q) and not diagonal(view.numeric, p, q):
                 return q - len(view.out)
     return None
+
+
+def _mixing_in_sum(view: View, probe: Probe) -> Iterator[Hypothesis]:
+    """The same for one number that is a sum over an axis: each part's gradient should depend on that part alone."""
+    leaf = probe.arrays[probe.spot]
+    if view.out or leaf.ndim < 2 or probe.rows != 1:
+        return
+    for axis in range(leaf.ndim):
+        parts = [slice(index, index + 1) for index in (0, leaf.shape[axis] - 1)]
+        if leaf.shape[axis] < 2 or not _additive(probe, axis, parts):
+            continue
+        cotangent = np.ones(1, probe.dtype)
+        plain, moved = (probe.pull(arrays, cotangent) for arrays in (probe.arrays, _nudged(probe, axis, parts[1:])))
+        if plain is None or moved is None:
+            return
+        place = (slice(None),) * axis + (parts[0],)
+        change = np.abs((moved - plain).reshape(leaf.shape)[place]).max(initial=0)
+        if change > 1e-6 * np.abs(plain).max(initial=0):
+            text = (
+                f"the gradient mixes the parts along axis {axis}, of which the function is a sum: "
+                "a sum or a mean runs over the wrong axis"
+            )
+            yield Hypothesis("wrong_axis", text, 0.0, 2.7)
+
+
+def _nudged(probe: Probe, axis: int, parts: list[slice]) -> list[Array]:
+    """Return the arguments with some slices of the wrong leaf moved."""
+    arrays = list(probe.arrays)
+    moved = np.array(arrays[probe.spot])
+    for part in parts:
+        place = (slice(None),) * axis + (part,)
+        size = float(np.abs(moved).max(initial=0)) or 1.0
+        moved[place] += probe.dtype.type(size / 16) * np.abs(probe.normal(50, *moved[place].shape))
+    arrays[probe.spot] = moved
+    return arrays
+
+
+def _additive(probe: Probe, axis: int, parts: list[slice]) -> bool:
+    """Tell whether the mixed difference over two slices vanishes: the function is a sum of functions of one slice each."""
+    values = [probe.vector(_nudged(probe, axis, chosen)) for chosen in ([], parts[:1], parts[1:], parts)]
+    mixed = values[3] - values[1] - values[2] + values[0]
+    single = np.minimum(np.abs(values[1] - values[0]), np.abs(values[2] - values[0]))
+    return bool((single > 0).all() and (np.abs(mixed) <= 1e-9 * single + 1e-15 * np.abs(values[0])).all())
 
 
 def _one_at_a_time(view: View, probe: Probe) -> Iterator[Hypothesis]:
@@ -112,10 +156,7 @@ def _judge(probe: Probe, arrays: list[Array]) -> str:
     moves = False
     for stream in range(2):
         cotangent, direction = probe.normal(stream, size), probe.normal(10 + stream, *arrays[probe.spot].shape)
-        try:
-            pulled = probe.pull(arrays, cotangent, output=output)
-        except Exception:  # the gradient under test does not take what the function takes
-            return "wrong"
+        pulled = probe.pull(arrays, cotangent, output=output)
         if pulled is None or pulled.size != direction.size:
             return "wrong"
         numeric = probe.slope(arrays, probe.spot, direction, cotangent)
@@ -146,5 +187,8 @@ def _one_example(view: View, probe: Probe, spot: int, axis: int) -> Iterator[Hyp
         factor = (whole @ alone) / (alone @ alone)
         rest = float(((whole - factor * alone) ** 2).sum() / max(float((whole**2).sum()), np.finfo(float).tiny))
         if rest < 1e-12:
-            text = f"the gradient is that of example {index} alone: the sum over the batch (axis {axis} of {probe.paths[spot]}) is missing"
+            text = (
+                f"the gradient is that of example {index} alone: "
+                f"the sum over the batch (axis {axis} of {probe.paths[spot]}) is missing"
+            )
             yield Hypothesis("missing_batch_sum", text, 0.0, 1.6)

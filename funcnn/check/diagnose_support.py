@@ -46,11 +46,11 @@ def _slices(bad: BoolArray, alive: BoolArray, view: View, probe: Probe) -> Itera
     for axis in range(bad.ndim):
         length = bad.shape[axis]
         rest = tuple(other for other in range(bad.ndim) if other != axis)
-        hit, whole = bad.any(rest), (bad | ~alive).all(rest)
-        if length < 2 or hit.all() or not whole[hit].all() or not alive.any(rest)[~hit].any():
+        hit, whole = np.asarray(bad.any(rest)), np.asarray((bad | ~alive).all(rest))
+        if length < 2 or hit.all() or not whole[hit].all() or not np.asarray(alive.any(rest))[~hit].any():
             continue
         chosen = [int(index) for index in np.flatnonzero(hit)]
-        what, tag = slice_name(axis, view, probe)
+        what, tag = slice_name(axis, chosen, view, probe)
         said = f"{what} {chosen[0]}" if len(chosen) == 1 else f"{what}s {', '.join(map(str, chosen))}"
         cost = 1.6 if len(chosen) == 1 else 2.25 + min(0.05 * len(chosen), 0.2)
         if 2 * len(chosen) >= length > 2 and not _multiple(view, bad):

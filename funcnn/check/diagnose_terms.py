@@ -9,8 +9,9 @@ import numpy as np
 from funcnn.check.diagnose_features import fitting
 from funcnn.check.diagnose_probe import Probe
 from funcnn.check.diagnose_view import Hypothesis, View, contract
-from funcnn.typing import Array
+from funcnn.typing import Array, BoolArray
 
+_STEEP = 2.8  # the power of the entry with which the error of a series falls, at least
 _SMALL = 0.15  # an approximation is off by less, relative to the largest slope
 
 
@@ -20,6 +21,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     yield from _terms(view, probe)
     yield from _constant_along(view)
     yield from _proportional(view, probe)
+    yield from _series(view, probe)
     yield from last_resort(view)
 
 
@@ -71,7 +73,7 @@ def _factors(view: View, probe: Probe) -> Iterator[Hypothesis]:
             )
 
 
-def _named(ratio: Array, where: Array, probe: Probe, shape: tuple[int, ...]) -> str:
+def _named(ratio: Array, where: BoolArray, probe: Probe, shape: tuple[int, ...]) -> str:
     """Return the name of a function of the case's values that equals a ratio up to a constant, or the empty string."""
     if where.sum() < 3:
         return ""
@@ -156,8 +158,28 @@ def _proportional(view: View, probe: Probe) -> Iterator[Hypothesis]:
         for name, one in (("the leaf", value), ("the leaf less its mean", value - value.mean(place, keepdims=True))):
             norm = (one**2).sum(place, keepdims=True)
             factor = (view.error * one).sum(axis, keepdims=True) / np.where(norm > 0, norm, 1)
-            text = f"the difference is proportional to {name} along axis {place}: the term of the norm or variance is missing or has the wrong weight"
+            text = (
+                f"the difference is proportional to {name} along axis {place}: "
+                "the term of the norm or variance is missing or has the wrong weight"
+            )
             yield Hypothesis("missing_term", text, view.left(view.numeric + factor * one), 3.5)
+
+
+def _series(view: View, probe: Probe) -> Iterator[Hypothesis]:
+    """The error of a function of single entries vanishes with a high power of the entry: a series was cut off."""
+    if not view.monomial or view.out != view.leaf:
+        return
+    value = np.abs(np.asarray(probe.evidence.wrong.value, np.float64)).reshape(-1)
+    error, slope = (np.abs(one).reshape(-1, value.size).max(0) for one in (view.error, view.numeric))
+    order = np.argsort(value)[: max(4, value.size // 2)]
+    order = order[(error[order] > 0) & (value[order] > 0)]
+    if len(order) < 4:
+        return
+    near, far = order[0], order[-1]
+    power = np.log(error[far] / error[near]) / np.log(value[far] / value[near])
+    if power > _STEEP and error[near] < 0.02 * slope[near]:
+        text = f"the difference falls with about the power {power:.1f} of the entry: an approximation for small arguments"
+        yield Hypothesis("approximation", text, 0.0, 7)
 
 
 def last_resort(view: View) -> Iterator[Hypothesis]:
@@ -168,6 +190,9 @@ def last_resort(view: View) -> Iterator[Hypothesis]:
     total = float(np.sqrt((error**2).sum() / max(float((numeric**2).sum()), np.finfo(float).tiny)))
     stays = not (view.error[view.numeric == 0] != 0).any()
     if ratio < _SMALL and total < _SMALL and stays:
-        text = f"the difference is small everywhere (at most {ratio:.2g} of the largest slope) and follows no simple pattern: an approximation"
+        text = (
+            f"the difference is small everywhere (at most {ratio:.2g} of the largest slope) and follows no simple "
+            "pattern: an approximation"
+        )
         yield Hypothesis("approximation", text, 0.0, 8)
     yield Hypothesis("missing_term", "a term or a factor of the derivative is missing or wrong", 0.0, 9)

@@ -36,7 +36,10 @@ class Hypothesis:
 
 @frozen(eq=False)
 class View:
-    """The gradient of one leaf as arrays of shape (*out, *leaf): what each output (or, contracted, the whole) says of each entry."""
+    """The gradient of one leaf as arrays of shape (*out, *leaf).
+
+    What each output (or, contracted, the whole) says of each entry.
+    """
 
     analytic: Array
     numeric: Array

@@ -10,7 +10,9 @@ import numpy as np
 
 from funcnn.check.calls import ROUNDINGS, eps_of
 from funcnn.check.case import Case
+from funcnn.check.compare import Closer
 from funcnn.check.cotangents import Cotangents, build
+from funcnn.check.entries import entry_scales
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity
 from funcnn.check.noise import POINTS, fourth_differences, wobble
@@ -91,6 +93,8 @@ def check_precision(case: Case, working: Cotangents, made: list[Comparison | Non
         least = np.finfo(leaf.array.dtype).tiny
         if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
             continue
+        look = Closer(case, position, done, entry_scales(case.sample.origin[position]))
+        size = max(size, look.motion(np.argsort(-off.reshape(-1))[:4]))
         allowed = ROUNDINGS * (eps * size + _condition(case, position, exact, 0.0)) + blur + least
         bad = off > allowed
         if bad.any():

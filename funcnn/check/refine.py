@@ -17,6 +17,7 @@ from attrs import frozen
 from funcnn.check.differences import Contraction
 from funcnn.typing import Array, BoolArray, Scalar
 
+_FAR = 11  # factors of 4 below the coarsest step
 CONFIDENCE = 10.0
 """How many error bars a difference may have."""
 
@@ -78,6 +79,7 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
     above, below = np.where(good_up[:, None], above, y), np.where(good_down[:, None], below, y)
     moved = (above != y).any(0) | (below != y).any(0)
     level = np.maximum(np.maximum(np.maximum(np.abs(above), np.abs(below)), np.abs(y)) * contraction.eps, contraction.noise)
+    level = np.maximum(level, _stairs(np.abs(above - y), np.abs(below - y)))
     error = np.where(moved, level, 0) @ weight  # of one contracted evaluation at each step
     both, span, change = good_up & good_down, up + down, above - below
     slope = _settle(np.where(both, (change @ v) / span, np.nan), error, span / 2, 2)
@@ -96,6 +98,21 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
         not (good_up[-3:].all() and good_down[-3:].all()),
         moved,
     )
+
+
+def _stairs(rise: Array, fall: Array) -> Array:
+    """Return the height of the stairs in which each output moves, 0 where it does not.
+
+    An output that stands still at the finest steps, and moves both ways at somewhat larger ones, still far below the size of the
+    variable, is rounded to fewer digits somewhere inside.  (At a kink only one side moves.)
+    """
+    moves = (rise > 0) | (fall > 0)
+    finest = len(moves) - 1 - np.argmax(moves[::-1], axis=0)  # the finest step at which something moves
+    outputs = np.arange(rise.shape[1])
+    up, down = rise[finest, outputs], fall[finest, outputs]
+    stairs = (finest < len(moves) - 1) & (finest >= _FAR) & (up > 0) & (down > 0)
+    height: Array = np.where(stairs, np.maximum(up, down), 0)
+    return height
 
 
 def _settle(values: Array, error: Array, steps: Array, power: int) -> Slope:

@@ -256,7 +256,8 @@ def layer_norm3_middle_axis(x: Array, dy: Array) -> object:
 
 
 def erf(x: Array) -> Array:
-    return np.vectorize(math.erf, otypes=[float])(x).astype(x.dtype)
+    y: Array = np.vectorize(math.erf, otypes=[float])(x).astype(x.dtype)
+    return y
 
 
 def exact_gelu(x: Array) -> object:
@@ -452,9 +453,9 @@ def quadratic_gradient_clipped_by_norm(x: Array, a: Array, dy: Array) -> object:
 @remembering((normal(4, 3),), "stale_state", "[0]", right=soft_shrink_vjp)
 def soft_shrink_remembers_mask() -> tuple[Function, Function]:
     """The mask belongs to the first call."""
-    masks: dict[str, object] = {}
+    masks: dict[str, Array] = {}
 
     def vjp(x: Array, dy: Array) -> object:
-        return (dy * masks.setdefault("mask", abs(x) > 0.5),)
+        return (dy * masks.setdefault("mask", (abs(x) > 0.5).astype(dy.dtype)),)
 
     return soft_shrink, vjp
