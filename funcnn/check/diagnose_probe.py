@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -185,5 +186,5 @@ def _follow(node: object, route: tuple[str, ...]) -> Array | None:
             node = dict(tree.children(node)).get(step)
         except TypeError:
             return None
-    array: Array | None = np.asarray(node) if isinstance(node, (np.ndarray, np.generic)) else None
+    array = cast(Array, np.asarray(node)) if isinstance(node, (np.ndarray, np.generic)) else None
     return array if array is not None and is_floating(array) else None
