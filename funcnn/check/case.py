@@ -9,13 +9,14 @@ import numpy as np
 from funcnn import tree
 from funcnn.check.cotangents import Cotangents, build, read_cotangents
 from funcnn.check.differences import Contraction
+from funcnn.check.entries import leaf_scale
 from funcnn.check.noise import measure_noise
 from funcnn.check.problem import Problem
 from funcnn.check.sampler import Sampler
-from funcnn.typing import Array
+from funcnn.typing import Array, Scalar
 
 VISIBLE = 1e-7
-"""The widest error bar, relative to the leaf's largest gradient, with which a verdict is given."""
+"""The widest error bar, relative to the leaf's largest gradient, with which a verdict is given; 1e-6 without long double."""
 SLACK = 16
 """How many roundings a gradient may be off, relative to the largest entry of its leaf, beside the error bar."""
 _DOUBLE = float(np.finfo(np.float64).eps)
@@ -49,7 +50,9 @@ class Case:
     @property
     def visible(self) -> float:
         """The widest relative error bar that gives a verdict: wider for a function that has only seven digits itself."""
-        return max(VISIBLE, 2e4 * self.resolution)
+        if self.resolution > 1e-12:
+            return 2e4 * self.resolution
+        return VISIBLE if self.resolution < 1e-17 else 10 * VISIBLE
 
     def pull(self, args: tuple[object, ...], dy: object, *, strict_dtype: bool = False) -> Cotangents:
         """Return the gradient under test, read leaf by leaf."""
@@ -74,6 +77,15 @@ class Case:
             return self.pull(self.sample.args, self.dy)
         except Exception:  # whatever it has against the precision: the working one is judged instead
             return None
+
+    def natural(self, leaf: int) -> Scalar:
+        """Return the slope with which the outputs would change by as much as they are when the leaf does.
+
+        One rounding of the outputs is worth so much in the gradient: where units are saturated, and all slopes far smaller, a
+        gradient is not expected to be more precise than that.
+        """
+        size: Scalar = np.sum(self.contraction.weight * np.abs(self.contraction.y))
+        return size / leaf_scale(self.sample.origin[leaf])
 
     def slack(self, gradient: Array) -> float:
         """Return the rounding errors that a gradient may have, relative to its leaf's scale."""

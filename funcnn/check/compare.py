@@ -40,6 +40,7 @@ def compare_entries(case: Case, leaf: int, gradient: Array, indices: IntArray | 
     if indices is not None:
         made.method = f"{len(indices)} entries"
     scales = entry_scales(sample.origin[leaf])
+    made.natural = case.natural(leaf)
     if chosen.size:
         suspect = _pass(case, leaf, made, chosen, scales, first_steps(case.resolution))
         _second_look(case, leaf, made, chosen, scales, suspect)
@@ -203,5 +204,3 @@ class Closer:
         made.forgiven[chosen] = np.abs(made.analytic[chosen]) <= hidden
         if case.mere_rounding(self.leaf, made.analytic):
             made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= CONFIDENCE * bars
-        size = np.abs(case.contraction.y) @ case.contraction.weight
-        made.natural = float(size / np.min(self.scales[chosen]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 from attrs import frozen
@@ -178,7 +179,7 @@ def _read_leaf(arg: Array, got: object, path: str, findings: list[Finding], stri
     if got.shape != arg.shape:
         findings.append(finding("shape", path, f"the cotangent has shape {got.shape}, expected {arg.shape}"))
         return None
-    return got
+    return cast(Array, got)
 
 
 def finding(kind: str, path: str, text: str) -> Finding:

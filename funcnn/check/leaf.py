@@ -22,6 +22,7 @@ class Comparison:
         self.slack = slack  # rounding of the gradient under test, relative to the leaf's scale
         self.visible = visible  # the widest bar, relative to the leaf's scale, that gives a verdict
         self.scale: Scalar = dtype.type(0)  # the largest slope
+        self.natural: Scalar = dtype.type(0)  # the slope with which the outputs would change by as much as they are
         self.motion: Scalar = dtype.type(0)  # the largest slope that larger steps see, where that was needed
         self.low, self.high = np.full(size, np.nan, dtype), np.full(size, np.nan, dtype)
         self.bar = np.full(size, np.inf, dtype)  # the error that the samples suggest
@@ -31,7 +32,6 @@ class Comparison:
         self.forgiven = np.zeros(size, bool)  # accepted for a reason of its own, such as a convention at each output
         self.rounded = np.zeros(size, bool)  # accepted because the gradient's own rounding explains the difference
         self.method = "every entry"
-        self.natural = 0.0  # the slope with which the outputs would change as much as they are, for a leaf that changes nothing
         self.note = ""
         self.power: float | None = None  # where it does not follow from the bars
         self.ratio = 0.0  # of the directions: the largest difference over its bar
@@ -77,8 +77,10 @@ class Comparison:
     def right(self) -> BoolArray:
         """Which entries are right, with a bar small enough to say so."""
         clear = self.bar <= self.visible * self.scale
-        # A leaf whose units are saturated: three digits will do where larger steps see far larger slopes.
-        clear |= self.bar <= min(1e-3 * self.scale, self.visible * self.motion)
+        clear |= self.bar <= min(100 * self.visible * self.scale, 1e-3 * self.visible * self.natural)
+        # Where units are saturated and larger steps see far larger slopes: three digits will do, or no visible slope at all.
+        faint = np.maximum(np.maximum(np.abs(self.low), np.abs(self.high)), np.abs(self.analytic)) <= CONFIDENCE * self.bar
+        clear |= (self.bar <= self.visible * self.motion) & (faint | (self.bar <= 1e-3 * self.scale))
         close: BoolArray = (self.off <= self.allowed) & clear
         still: BoolArray = (self.bar == 0) & (self.off == 0)  # nothing moves and the gradient says so: no scale is needed
         return self.forgiven | close | still

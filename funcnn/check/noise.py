@@ -25,14 +25,26 @@ _WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
 
 def measure_noise(sample: Sampler, generator: np.random.Generator) -> tuple[Array, BoolArray]:
     """Return the standard deviation of the rounding error of each output, and which outputs move in stairs."""
-    directions = []
-    for leaf, values in enumerate(sample.origin):
-        directions.append((leaf, wobble(values, generator)))
-    at = sample.along(directions)
-    fine, moved = _differences(at, sample.y, 2.0**-40)
-    coarse, moved_later = _differences(at, sample.y, 2.0**-20)
-    noise: Array = np.where(moved, fine, coarse)
-    return np.where(np.isfinite(noise), noise, 0), ~moved & moved_later
+    fine, moved = _along_some(sample, generator, 2.0**-40)
+    again, moved_again = _along_some(sample, generator, 2.0**-39)  # equal steps can meet equal roundings, and show none
+    coarse, moved_later = _along_some(sample, generator, 2.0**-20)
+    moved |= moved_again
+    noise: Array = np.where(moved, np.fmax(fine, again), coarse)
+    noise = np.where(np.isfinite(noise), noise, 0)
+    return np.maximum(noise, _usual(noise, np.abs(sample.y))), ~moved & moved_later
+
+
+def _along_some(sample: Sampler, generator: np.random.Generator, spacing: float) -> tuple[Array, BoolArray]:
+    """Return the fourth differences along a random direction of all leaves, and which outputs moved."""
+    directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
+    return _differences(sample.along(directions), sample.y, spacing)
+
+
+def _usual(noise: Array, sizes: Array) -> Array:
+    """Return the noise that outputs of these sizes usually have: single ones may show none by chance."""
+    seen = (sizes > 0) & np.isfinite(sizes)
+    relative = np.median(noise[seen] / sizes[seen]) if seen.any() else 0.0
+    return np.where(np.isfinite(sizes), sizes, 0) * relative
 
 
 def wobble(values: Array, generator: np.random.Generator) -> Array:

@@ -10,9 +10,7 @@ import numpy as np
 
 from funcnn.check.calls import ROUNDINGS, eps_of
 from funcnn.check.case import Case
-from funcnn.check.compare import Closer
 from funcnn.check.cotangents import Cotangents, build
-from funcnn.check.entries import entry_scales
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity
 from funcnn.check.noise import POINTS, fourth_differences, wobble
@@ -89,12 +87,11 @@ def check_precision(case: Case, working: Cotangents, made: list[Comparison | Non
         judge = np.where(done.rounded, done.low, exact.reshape(-1)).reshape(exact.shape)
         blur = CONFIDENCE * np.where(done.rounded, done.spread, 0).reshape(exact.shape)
         off = np.abs(got.astype(exact.dtype) - judge)
-        size = max(np.max(np.abs(exact)), done.scale, done.natural)
+        size = max(np.max(np.abs(exact)), done.scale)
         least = np.finfo(leaf.array.dtype).tiny
         if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
             continue
-        look = Closer(case, position, done, entry_scales(case.sample.origin[position]))
-        size = max(size, look.motion(np.argsort(-off.reshape(-1))[:4]))
+        size = max(size, case.natural(position))
         allowed = ROUNDINGS * (eps * size + _condition(case, position, exact, 0.0)) + blur + least
         bad = off > allowed
         if bad.any():

@@ -17,7 +17,7 @@ from attrs import frozen
 from funcnn.check.differences import Contraction
 from funcnn.typing import Array, BoolArray, Scalar
 
-_FAR = 11  # factors of 4 below the coarsest step
+_FAR = 7  # factors of 4 below the coarsest step
 CONFIDENCE = 10.0
 """How many error bars a difference may have."""
 
@@ -53,10 +53,16 @@ class Profile:
 
     @property
     def best(self) -> Slope:
-        """The two-sided slope, or the only one that exists at the edge of the domain."""
-        if np.isfinite(self.slope.bar) or not self.edge:
-            return self.slope
-        return self.right if self.right.bar <= self.left.bar else self.left
+        """The most precise slope where there is no kink: two-sided, or of one side.
+
+        Next to a kink the side away from it is the more precise one; at the edge of the domain there is only one.
+        """
+        found = self.slope
+        for side in (self.right, self.left):
+            agrees = abs(side.value - found.value) <= CONFIDENCE * (side.bar + found.bar)
+            if (agrees or (self.edge and not np.isfinite(found.bar))) and side.bar < found.bar:
+                found = side
+        return found
 
 
 def profile(at: Callable[[float], tuple[Array, float]], contraction: Contraction, steps: Sequence[float]) -> Profile:
@@ -108,10 +114,10 @@ def _stairs(rise: Array, fall: Array) -> Array:
     """
     moves = (rise > 0) | (fall > 0)
     finest = len(moves) - 1 - np.argmax(moves[::-1], axis=0)  # the finest step at which something moves
-    outputs = np.arange(rise.shape[1])
-    up, down = rise[finest, outputs], fall[finest, outputs]
-    stairs = (finest < len(moves) - 1) & (finest >= _FAR) & (up > 0) & (down > 0)
-    height: Array = np.where(stairs, np.maximum(up, down), 0)
+    outputs, before = np.arange(rise.shape[1]), np.maximum(finest - 1, 0)
+    both = (rise[before, outputs] > 0) & (fall[before, outputs] > 0)
+    stairs = moves.any(0) & both & (finest < len(moves) - 1) & (finest >= _FAR)
+    height: Array = np.where(stairs, np.maximum(rise[finest, outputs], fall[finest, outputs]), 0)
     return height
 
 
@@ -135,9 +141,10 @@ def _settle(values: Array, error: Array, steps: Array, power: int) -> Slope:
         kept.append(index)
         if best < 0 or bars[index] < bars[best]:
             best = index
-    if best < 0 or not _confirmed(best, kept, twice, bars):
+    if best < 0:
         return Slope(np.float64(np.nan), np.float64(np.inf))
-    return Slope(twice[best], bars[best], best + 2)
+    bar = bars[best] if _confirmed(best, kept, twice, bars) else np.maximum(bars[best], np.abs(twice[best]))
+    return Slope(twice[best], bar, best + 2)
 
 
 def _diverges(jumps: Array, rounding: Array) -> bool:
@@ -187,7 +194,7 @@ def falling_steps(scale: float, eps: float, size: float = 0.0) -> list[float]:
     An entry far smaller than its neighbours may have a kink, or the edge of the domain, as near as its own size: then they go
     below that.
     """
-    count = (26 if eps < 1e-17 else 14) if eps < 1e-12 else 6
+    count = (26 if eps < 1e-17 else 20) if eps < 1e-12 else 6
     if size == 0 and eps < 1e-12:
         count = 26
     elif size < scale:

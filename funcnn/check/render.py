@@ -42,9 +42,9 @@ def _table(leaves: tuple[LeafReport, ...]) -> list[str]:
     for leaf in leaves:
         shape = "x".join(map(str, leaf.shape)) or "number"
         compared = leaf.method != "not compared"
-        numbers = (f"{leaf.worst_ratio:.2g}", _power(leaf)) if compared else ("", "")
+        ratio, power = (f"{leaf.worst_ratio:.2g}", _power(leaf)) if compared else ("", "")
         kinks = f", {leaf.kinks} at kinks ({leaf.convention})" if leaf.kinks else ""
-        rows.append((_called(leaf), shape, leaf.dtype, leaf.verdict, leaf.method + kinks, *numbers))
+        rows.append((_called(leaf), shape, leaf.dtype, leaf.verdict, leaf.method + kinks, ratio, power))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -143,7 +143,6 @@ def _judge_faint(case: Case, leaf: int, made: Comparison, probes: list[Probe]) -
         _record(made, probes, motion)
         return True
     made.note = "the function does not change with this leaf"
-    made.natural = float(np.sum(np.abs(contraction.y) * contraction.weight) / np.min(entry_scales(case.sample.origin[leaf])))
     moving = np.any([probe.direction != 0 for probe in probes], axis=0)
     return not made.analytic[moving].any() or case.mere_rounding(leaf, made.analytic)
 
