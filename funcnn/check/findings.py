@@ -16,6 +16,7 @@ from funcnn.check.linearity import Linearity
 from funcnn.check.picture import heat_map
 from funcnn.check.precision import absolve, check_precision, lost_digits
 from funcnn.check.problem import Problem
+from funcnn.check.refine import CONFIDENCE
 from funcnn.check.report import UNKNOWN, Diagnosis, Finding
 from funcnn.check.stale import is_stale
 from funcnn.typing import Array
@@ -76,16 +77,18 @@ def _wrong(
         if not (said and said[0].tag == "region") and is_stale(case, contract, position):
             text = "the gradient is that of the point at which it was first called: it is remembered"
             said = (Diagnosis("stale_state", text, 1.0), *said)
+    bad, looked = int(wrong.sum()), int(done.examined.sum())
+    text = f"{bad} of {looked} entries are off by more than {CONFIDENCE:.0f} error bars"
     return Finding(
         "value",
         leaf.path,
-        done.note,
+        f"{text}; {done.note}" if done.note else text,
         tuple(int(axis) for axis in np.unravel_index(worst, shape)),
         float(done.analytic[worst]),
         float(done.numeric[worst]),
         float(done.bar[worst]),
-        int(wrong.sum()),
-        int(done.examined.sum()),
+        bad,
+        looked,
         said[0] if said else UNKNOWN,
         said[1:],
         heat_map(np.where(done.examined, off, np.nan).reshape(shape).astype(float)),

@@ -67,8 +67,6 @@ def _finding(finding: Finding, report: Report) -> list[str]:
     lines = [f"  {where}  {finding.kind}"]
     if finding.analytic is not None:
         lines.append(f"    {_numbers(finding)}")
-    if finding.n_bad:
-        lines.append(f"    {finding.n_bad} of {finding.n} entries that were looked at")
     if finding.text:
         lines.append(f"    {finding.text}")
     said = finding.diagnosis

@@ -119,7 +119,7 @@ def test_the_report_as_a_page() -> None:
         f"params[1].bias[{worst.index[0]}]",
         f"analytic {worst.analytic:.9g}, numeric {worst.numeric:.9g}",
         "constant_factor",
-        "3 of 3 entries",
+        "3 of 3 entries are off",
         "would see",
         "fn.check.check_layer(layer, (2,), batch=3, mode=fn.Train(fn.Key(4)), seed=3)",
         "      |",
