@@ -84,7 +84,7 @@ class Case:
         One rounding of the outputs is worth so much in the gradient: where units are saturated, and all slopes far smaller, a
         gradient is not expected to be more precise than that.
         """
-        size: Scalar = np.sum(self.contraction.weight * np.abs(self.contraction.y))
+        size: Scalar = (self.contraction.weight * np.abs(self.contraction.y)).sum()
         return size / leaf_scale(self.sample.origin[leaf])
 
     def slack(self, gradient: Array) -> float:

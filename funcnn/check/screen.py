@@ -156,6 +156,7 @@ def _probe(case: Case, leaf: int, flat: Array, direction: Array, rounding: float
     expected, size = terms.sum(), np.sqrt((terms * terms).sum())
     at = case.sample.along([(leaf, direction)])
     steps: list[float] = []
+    probes: list[Probe] = []  # of each stage; the first stage always has its steps
     central = errors = np.zeros(0, flat.dtype)
     for stage, finer in list(enumerate(_stages(case)))[first:]:
         if 2 * (len(steps) + len(finer)) > EVALUATIONS:
@@ -167,13 +168,13 @@ def _probe(case: Case, leaf: int, flat: Array, direction: Array, rounding: float
             error = 1.5 * errors[0]
             next_term = 256 * rest * (rest / size) if size > 0 else rest
             off = expected - extrapolated
-            probe = Probe(direction, expected, off, error + np.minimum(rest, next_term), error + rest, size, rounding, 0)
+            probes.append(Probe(direction, expected, off, error + np.minimum(rest, next_term), error + rest, size, rounding, 0))
         else:
             value, bar = _settled(central, errors, np.array(steps))
-            probe = Probe(direction, expected, expected - value, bar, bar, size, rounding, stage)
-        if probe.agrees(case.visible):
+            probes.append(Probe(direction, expected, expected - value, bar, bar, size, rounding, stage))
+        if probes[-1].agrees(case.visible):
             break
-    return probe
+    return probes[-1]
 
 
 def _stages(case: Case) -> list[tuple[float, ...]]:
