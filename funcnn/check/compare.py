@@ -17,11 +17,13 @@ from funcnn.check.differences import richardson
 from funcnn.check.entries import entry_line, entry_scales, entry_slopes
 from funcnn.check.kinks import row_by_row, settle_kinks
 from funcnn.check.leaf import Comparison
+from funcnn.check.neighbours import Neighbours, look_around
 from funcnn.check.refine import CONFIDENCE, Profile, falling_steps, profile
 from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 _CLOSE_LOOKS = 256  # entries at most
 _CONFIRM = 3
+_UNKNOWN = object()
 
 
 def first_steps(eps: float) -> tuple[float, ...]:
@@ -96,6 +98,7 @@ class Closer:
     def __init__(self, case: Case, leaf: int, made: Comparison, scales: Array) -> None:
         self.case, self.leaf, self.made, self.scales = case, leaf, made, scales
         self.profiles: dict[int, Profile] = {}
+        self.neighbours: object = _UNKNOWN
 
     def profile(self, index: int) -> Profile:
         """Return the profile of one entry."""
@@ -129,8 +132,14 @@ class Closer:
             made.scale = max(made.scale, abs(low), abs(high))
         if made.wrong[index]:
             self._set(at, low, high, bar + self._hidden(index, seen.moved))
-        if seen.kink and made.wrong[index] and row_by_row(self.case, self.leaf, index, seen):
-            made.forgiven[index] = True
+        if seen.kink and made.wrong[index]:
+            made.forgiven[index] = row_by_row(self.case, self.leaf, index, seen) or self._among_neighbours(index)
+
+    def _among_neighbours(self, index: int) -> bool:
+        """Tell whether an entry is what neighbouring points allow, where several kinks meet."""
+        if self.neighbours is _UNKNOWN:
+            self.neighbours = look_around(self.case, self.leaf)
+        return isinstance(self.neighbours, Neighbours) and self.neighbours.embrace(index, self.made.analytic[index])
 
     def _set(self, at: IntArray, *numbers: Scalar) -> None:
         self.made.set(at, *(np.array([number], self.made.low.dtype) for number in numbers))

@@ -1,9 +1,13 @@
 """Kinks: no false alarm, no blind spot, and the convention told."""
 
+from typing import Any
+
+import attrs
 import numpy as np
 import pytest
 
-from funcnn.check import check_vjp
+import funcnn as fn
+from funcnn.check import check_layer, check_vjp
 from funcnn.typing import Array
 
 AT = np.array([[0.0, 1.0, -1.0], [-0.0, 0.5, 0.0]])
@@ -101,3 +105,18 @@ def test_many_kinks_are_settled_quickly() -> None:
     assert report.verdict == "kink-ok"
     assert report.leaves[0].kinks == 750
     assert report.evaluations < 10 * x.size
+
+
+def test_a_network_at_an_input_of_zeros_where_all_its_kinks_meet() -> None:
+    model = fn.dense(6) >> fn.relu() >> fn.dense(5) >> fn.relu() >> fn.dense(3)
+    made = model.init(fn.Key(0), (4,))
+    report = check_layer(model, np.zeros((2, 4)), params=made.params, state=made.state)
+    assert report.verdict == "kink-ok"
+
+    def wrong(params: object, residuals: Any, dy: Array) -> Any:
+        return fn.Backward(params, dy * np.where(residuals.value == 0, 2, residuals.value > 0).astype(dy.dtype))
+
+    bad = fn.dense(6) >> attrs.evolve(fn.relu(), backward=wrong) >> fn.dense(3)
+    made_wrong = bad.init(fn.Key(0), (4,))
+    report = check_layer(bad, np.zeros((2, 4)), params=made_wrong.params, state=made_wrong.state)
+    assert report.verdict == "fail"
