@@ -33,6 +33,7 @@ _FAMILIES = (
     diagnose_digits.hypotheses,
     diagnose_terms.hypotheses,
 )
+_REMEMBERED = 2.32  # the cost of a hidden memory: more than a plain explanation, less than one that may be chance
 _PLAIN = 2.5  # the cost of an explanation that needs no dearer one beside it
 
 
@@ -54,7 +55,11 @@ def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
         return (Diagnosis("nonfinite", f"{count} of {analytic.size} entries are not finite", 1.0),)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _rank(list(_hypotheses(Probe(evidence))))
+        found = list(_hypotheses(Probe(evidence)))
+        if not any(one.left <= ACCEPT and one.cost < _REMEMBERED for one in found) and evidence.stale():
+            text = "the gradient is that of the point at which it was first called: it is remembered"
+            found.append(Hypothesis("stale_state", text, 0.0, _REMEMBERED))
+        return _rank(found)
 
 
 def _hypotheses(probe: Probe) -> Iterator[Hypothesis]:

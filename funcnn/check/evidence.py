@@ -66,6 +66,7 @@ class Evidence:
     kind: str = "value"
     """The kind of the finding: ``value`` or ``precision``."""
     _jacobian: Callable[[int], Jacobian | None] = field(default=lambda leaf: None, repr=False, alias="jacobian")
+    _stale: Callable[[], bool] = field(default=lambda: False, repr=False, alias="stale")
 
     @property
     def wrong(self) -> LeafEvidence:
@@ -75,3 +76,7 @@ class Evidence:
     def jacobian(self, leaf: int | None = None) -> Jacobian | None:
         """Return the Jacobian with respect to a leaf (the wrong one unless said), or None when it is too large to compute."""
         return self._jacobian(self.leaf if leaf is None else leaf)
+
+    def stale(self) -> bool:
+        """Tell whether the gradient is right where it was first called, and wrong elsewhere."""
+        return self._stale()

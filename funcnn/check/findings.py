@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -73,10 +74,7 @@ def _wrong(
     elif not diagnosed:
         said = ()
     else:
-        said = explain(case, position, _evidence(case, made))
-        if not (said and said[0].tag == "region") and is_stale(case, contract, position):
-            text = "the gradient is that of the point at which it was first called: it is remembered"
-            said = (Diagnosis("stale_state", text, 1.0), *said)
+        said = explain(case, position, _evidence(case, made), partial(is_stale, case, contract, position))
     bad, looked = int(wrong.sum()), int(done.examined.sum())
     text = f"{bad} of {looked} entries are off by more than {CONFIDENCE:.0f} error bars"
     return Finding(
@@ -124,7 +122,7 @@ def _evidence(case: Case, made: list[Comparison | None]) -> tuple[LeafEvidence, 
     return tuple(found)
 
 
-def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...]) -> tuple[Diagnosis, ...]:
+def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: Callable[[], bool]) -> tuple[Diagnosis, ...]:
     """Return the explanations of a wrong leaf, best first."""
     from funcnn.check.diagnose import diagnose
 
@@ -142,5 +140,6 @@ def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...]) -> tupl
         case.seed,
         case.problem.constants,
         jacobian=reached,
+        stale=stale,
     )
     return diagnose(evidence)

@@ -12,16 +12,20 @@ from funcnn.check.contract import Contract
 from funcnn.check.problem import pose
 from funcnn.check.sampler import sampler
 
-_ENTRIES = 8
+_ENTRIES = 32
+_OTHERS = 3
 
 
 def is_stale(case: Case, contract: Contract, leaf: int) -> bool:
-    """Tell whether a leaf that is wrong here is right at the point of the first call, and wrong at a third point too."""
+    """Tell whether a leaf that is wrong here is right at the point of the first call, and wrong at other points too."""
     if case.wide is None:
         return False
     first = _error_at(case, contract.elsewhere, leaf)
-    third = _error_at(case, other_point(case.problem, case.generator(9)), leaf)
-    return first < 1e-4 and third > 100 * first and third > 1e-4
+    if first >= 1e-4:
+        return False
+    generator = case.generator(9)
+    others = (_error_at(case, other_point(case.problem, generator), leaf) for _ in range(_OTHERS))
+    return all(error > 1e-4 and error > 100 * first for error in others)
 
 
 def _error_at(case: Case, args: tuple[object, ...], leaf: int) -> float:
