@@ -110,7 +110,6 @@ def check_layer(
         names,
         names,
         (0, 2),
-        views=True,
         again=again,
         constants=constants(layer.forward),
         reproduce=call,

@@ -40,7 +40,6 @@ class Problem:
     differentiated: tuple[int, ...]
     prefixes: tuple[str, ...]  # the path of each argument
     leaves: tuple[Leaf, ...]
-    views: bool = False  # whether a gradient may be a view of dy: a layer's may, since nobody in the library writes into an array
     again: Callable[..., object] | None = None  # a pullback that asks twice with the same residuals, and gives the second answer
     constants: Mapping[str, float] = {}  # hyper-parameters by name, for naming a factor
     reproduce: str = ""  # a line that runs the check again
@@ -58,7 +57,6 @@ def pose(
     names: tuple[str, ...],
     prefixes: tuple[str, ...] | None = None,
     differentiated: tuple[int, ...] | None = None,
-    views: bool = False,
     again: Callable[..., object] | None = None,
     constants: Mapping[str, float] | None = None,
     reproduce: str = "",
@@ -90,7 +88,7 @@ def pose(
     _check_apart(leaves, given)
     copies = iter([leaf.array for leaf in leaves])
     owned = tuple(tree.rebuild(arg, copies) for arg in args)
-    return Problem(name, function, pullback, owned, wanted, prefix, tuple(leaves), views, again, constants or {}, reproduce)
+    return Problem(name, function, pullback, owned, wanted, prefix, tuple(leaves), again, constants or {}, reproduce)
 
 
 def _check_leaf(path: str, array: Array) -> None:

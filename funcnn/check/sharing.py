@@ -13,29 +13,19 @@ from funcnn.typing import Array
 
 
 def shared(problem: Problem, gradient: Cotangents, given: tuple[object, ...], dy: object) -> list[Finding]:
-    """Return what the results of one call share memory with.
-
-    Where ``problem.views`` says so, a view of dy is no offence: nothing in this library writes into an array that it was given,
-    so that an identity may hand on what it gets.
-    """
+    """Return what the results of one call share memory with: arguments, dy, one another."""
     inputs = [array for arg in given for array in tree.leaves(arg)]
-    named = [(leaf.name, array) for leaf, array in zip(problem.leaves, inputs, strict=True)]
-    cotangents = arrays(dy)
+    others = [(leaf.name, array) for leaf, array in zip(problem.leaves, inputs, strict=True)]
+    others += [("dy", array) for array in arrays(dy)]
     found: list[Finding] = []
-    earlier: list[tuple[str, Array]] = []
     for leaf, got in zip(problem.active(), gradient.leaves, strict=True):
         if got is None:
             continue
-        of_dy = any(overlap(got, array) for array in cotangents)
-        names = [name for name, array in named if overlap(got, array)]
-        if of_dy and not problem.views:
-            names.append("dy")
-        if not (of_dy and problem.views):
-            names += [f"the gradient of {name}" for name, array in earlier if overlap(got, array)]
+        names = [name for name, array in others if overlap(got, array)]
         if names:
             text = f"the gradient shares memory with {' and '.join(names)}: whoever changes one in place changes the other"
             found.append(tagged("aliasing", leaf.path, text, "aliasing"))
-        earlier.append((leaf.name, got))
+        others.append((f"the gradient of {leaf.name}", got))
     return found
 
 

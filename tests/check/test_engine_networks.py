@@ -79,9 +79,13 @@ def test_a_backward_that_writes_into_its_residuals_is_found() -> None:
     assert "mutates_input" in {one.diagnosis.tag for one in report.findings}
 
 
-def test_a_layer_may_hand_on_its_cotangent() -> None:
+def test_a_layer_may_not_hand_on_its_cotangent() -> None:
+    def backward(params: Any, residuals: Any, dy: Array) -> Any:
+        return fn.Backward(params, dy)
+
     assert check_layer(fn.identity(), (3,)).findings == ()
-    assert check_layer(fn.flatten(), (2, 3)).findings == ()
+    report = check_layer(attrs.evolve(fn.identity(), backward=backward), (3,))
+    assert [one.diagnosis.tag for one in report.findings] == ["aliasing"]
 
 
 def test_losses() -> None:
