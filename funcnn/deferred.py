@@ -40,13 +40,11 @@ def attach(package: str, public: list[str]) -> tuple[Callable[[str], object], Ca
 
 def read_homes(package: str) -> dict[str, str]:
     """Return the module from which a package's source imports each name."""
+    from linecache import getlines
+
     module = sys.modules[package]
-    get_source = getattr(getattr(module, "__loader__", None), "get_source", None)
-    try:  # not every loader gives the source: pytest's, which rewrites assertions, leaves it to the file
-        source: str | None = get_source(package) if get_source else open(str(module.__file__), encoding="utf-8").read()  # noqa: PTH123, SIM115
-    except OSError:
-        source = None
-    if source is None:
+    source = "".join(getlines(str(module.__file__), vars(module)))  # the file, or what its loader gives
+    if not source:
         raise ImportError(f"{package} is installed without its source, in which its names are looked up: install it anew")
     names = ((home, (several or single).split(",")) for home, several, single in _IMPORT.findall(source))
     return {name.strip(): home for home, found in names for name in found if name.strip()}

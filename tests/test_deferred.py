@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,23 @@ def test_every_name_is_what_its_statement_says(name: str) -> None:
     assert getattr(fn, name) is namespace[name]
     assert name in vars(fn)  # looked up once
     assert name in dir(fn)
+
+
+def test_names_are_found_under_a_loader_that_gives_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = read_homes("funcnn")  # pytest's own loader, under which an editable installation is imported, is such a one
+    monkeypatch.setattr(fn, "__loader__", object())
+    assert read_homes("funcnn") == expected
+
+
+def test_names_are_found_in_an_archive(tmp_path: Path) -> None:
+    source = Path(str(fn.__file__)).parent
+    with zipfile.ZipFile(tmp_path / "funcnn.zip", "w") as archive:
+        for path in source.rglob("*.py"):
+            archive.write(path, Path("funcnn") / path.relative_to(source))
+    first = f"import sys; sys.path.insert(0, {str(tmp_path / 'funcnn.zip')!r})"
+    where, name = run(f"{first}; import funcnn as fn; print(fn.__file__, fn.dense(2).name)").split()
+    assert "funcnn.zip" in where
+    assert name == "dense(2)"
 
 
 def test_modules_are_found_and_others_are_not() -> None:
