@@ -3,31 +3,28 @@
 How a run goes
 --------------
 Every peer runs in a process of its own, limited to two threads and started once per workload.  All peers get the same initial
-parameters and the same batches, as an ``.npz`` file.  First their trajectories are compared: the losses of the first steps
-(or the
-outputs, for inference) must agree with funcnn's within the workload's tolerance, otherwise the run stops.  Then the clock
-runs, in
-rounds: in each round every peer takes one burst of steps, one peer after the other, in an order that rotates, so that a
-machine whose
-load drifts treats all alike.  A burst restarts from the initial parameters, warms up, and times chunks of steps; its figure
-is the
-median chunk.  Printed are the median over the rounds, the spread between the rounds (quartiles), and the ratio of funcnn to
-the best
-peer, which is the median of the ratios within each round.
+parameters and the same batches, as an ``.npz`` file.  First their trajectories are compared: the losses of the first steps (or
+the outputs, for inference) must agree with funcnn's within the workload's tolerance, otherwise the run stops.
 
-Memory is the resident set above the bare interpreter: at its peak, and after the last burst.  The time of an import is that
-of a fresh
-interpreter importing it, beyond ``import numpy`` for funcnn.
+Then the clock runs, in rounds: in each round every peer takes one burst of steps, one peer after the other, in an order that
+rotates, so that a machine whose load drifts treats all alike.  A burst restarts from the initial parameters, warms up, and
+times chunks of steps; its figure is the median chunk.  Printed are the median over the rounds, their quartiles, the best chunk,
+and the ratio to the best peer, which is the median of the ratios within each round.
+
+On a machine that others use too, ``--patience 50`` repeats a burst (on Linux) during which other processes took more than a
+twentieth of a processor; what was disturbed all the same is counted in the output.
+
+Memory is the resident set above the bare interpreter: at its peak, and after the last burst.  The time of an import is that of
+a fresh interpreter which has imported NumPy already; funcnn's is given twice, since it imports what it needs at first use.
 
 What is fair
 ------------
 A step is what a training loop does: a batch goes in, the loss comes out as a Python float, and the parameters and the
-optimizer's state
-are the next ones.  Batches are in each peer's own arrays before the clock starts (JAX takes NumPy or device arrays, whichever is
-faster).  torch runs the plain functional form with the fastest variant of its Adam; gradients are set to None, and inference
-is under
-``inference_mode``.  JAX jits the whole step, optimizer included, with donated buffers.  funcnn runs as users call it:
-``fn.loss_and_grad(model, loss)`` and ``optimizer.update``.
+optimizer's state are the next ones.  Batches are in each peer's own arrays before the clock starts (JAX takes NumPy or device
+arrays, whichever is faster).  torch runs the plain functional form with the fastest variant of its Adam; gradients are set to
+None, and inference is under ``inference_mode``.  JAX jits the whole step, optimizer included, with donated buffers.  funcnn
+runs as users call it, ``fn.loss_and_grad(model, loss)`` and ``optimizer.update``, after ``fn.keep_memory()`` as ``fn.fit``
+calls it.  Environment variables that would force a library's kernels are taken out: each chooses its own for the processor.
 
 Usage
 -----
@@ -35,7 +32,7 @@ Usage
 
     pip install -e '.[bench]'
     python -m tests.benchmarks                        # everything: some minutes
-    python -m tests.benchmarks xor digits --rounds 31
+    python -m tests.benchmarks xor digits --rounds 31 --patience 50
     python -m tests.benchmarks --peers funcnn,jax --json out.json --markdown table.md
 
 One file of ``workloads/`` per workload; a new one is found by its name.
