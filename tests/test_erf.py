@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
+import mpmath as untyped_mpmath
 import numpy as np
 import pytest
 
 from funcnn.erf import erf, erfc, normal
 from funcnn.typing import Array
 from tests.exact import DIGITS, assert_accurate, to_mp, ulps
+
+mpmath: Any = untyped_mpmath  # Any: its results have no types that help
 
 DTYPES = [np.float32, np.float64, np.longdouble]
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)

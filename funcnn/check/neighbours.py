@@ -67,7 +67,7 @@ def _is_right(case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Ar
     direction = (entry_scales(sample.origin[leaf]) * generator.standard_normal(gradient.shape)).astype(gradient.dtype)
     values = []
     for sign in (1, -1):
-        there = [(position, way * sample.result.type(_DISTANCE)) for position, way in ways]
+        there: list[tuple[int, Array]] = [(position, way * sample.result.type(_DISTANCE)) for position, way in ways]
         there = [
             (position, way + sign * sample.result.type(_STEP) * direction if position == leaf else way) for position, way in there
         ]
