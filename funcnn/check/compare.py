@@ -23,6 +23,7 @@ from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 _CLOSE_LOOKS = 256  # entries at most
 _CONFIRM = 3
+_SMALL = 2.0**-10
 _UNKNOWN = object()
 
 
@@ -35,18 +36,28 @@ def first_steps(eps: float) -> tuple[float, ...]:
 
 def compare_entries(case: Case, leaf: int, gradient: Array, indices: IntArray | None = None) -> Comparison:
     """Compare entries of one leaf (all of them unless said) with differences."""
-    sample = case.sample
-    before = sample.count
-    made = Comparison(gradient.reshape(-1).astype(sample.result), case.slack(gradient), case.visible)
+    before = case.sample.count
+    scales = entry_scales(case.sample.origin[leaf])
+    made = _compare(case, leaf, gradient, indices, scales)
+    if made.unsure.any() and not made.wrong.any() and np.max(scales, initial=0) < _SMALL:
+        # The leaf may be small by chance, and the function change on a larger scale: then longer steps see better.
+        longer = _compare(case, leaf, gradient, indices, np.ones_like(scales))
+        if not longer.unsure.any() and not longer.wrong.any():
+            made = longer
+    made.evaluations = case.sample.count - before
+    return made
+
+
+def _compare(case: Case, leaf: int, gradient: Array, indices: IntArray | None, scales: Array) -> Comparison:
+    """Compare entries with differences whose steps are taken in the given units."""
+    made = Comparison(gradient.reshape(-1).astype(case.sample.result), case.slack(gradient), case.visible)
+    made.natural = case.natural(leaf)
     chosen = np.arange(gradient.size) if indices is None else indices
     if indices is not None:
         made.method = f"{len(indices)} entries"
-    scales = entry_scales(sample.origin[leaf])
-    made.natural = case.natural(leaf)
     if chosen.size:
         suspect = _pass(case, leaf, made, chosen, scales, first_steps(case.resolution))
         _second_look(case, leaf, made, chosen, scales, suspect)
-    made.evaluations = sample.count - before
     return made
 
 
@@ -107,7 +118,7 @@ class Closer:
             size = abs(float(self.case.sample.origin[self.leaf][index]))
             steps = falling_steps(scale, self.case.sample.eps, size)
             line = entry_line(self.case.sample, self.leaf, index)
-            self.profiles[index] = profile(line, self.case.contraction, steps)
+            self.profiles[index] = profile(line, self.case.contraction, steps, scale)
         return self.profiles[index]
 
     def closely(self, indices: IntArray) -> None:
@@ -202,6 +213,7 @@ class Closer:
         made.scale = self.motion(sample)
         if made.scale > 0:
             made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
+            self.closely(chosen[~made.right[chosen]])
             return
         # The function is flat, as far as its arithmetic goes.
         made.note = "the function does not change with this leaf"

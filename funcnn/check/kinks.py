@@ -38,6 +38,7 @@ def settle_kinks(case: Case, leaf: int, made: Comparison, indices: IntArray, sca
     settled = kink & inside & (bar <= made.visible * scale)
     made.set(indices[settled], low[settled], high[settled], bar[settled])
     made.kink[indices[settled]] = True
+    made.scale = np.max(np.maximum(np.abs(low), np.abs(high))[settled], initial=made.scale)
     made.falls[indices[settled]] = (left > right)[settled]
     rest: IntArray = indices[~settled]
     return rest

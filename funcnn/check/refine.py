@@ -17,7 +17,7 @@ from attrs import frozen
 from funcnn.check.differences import Contraction
 from funcnn.typing import Array, BoolArray, Scalar
 
-_FAR = 7  # factors of 4 below the coarsest step
+_NEAR = 4.0**-6  # steps so far below the size of a variable hit no feature of a function by design
 CONFIDENCE = 10.0
 """How many error bars a difference may have."""
 
@@ -65,7 +65,9 @@ class Profile:
         return found
 
 
-def profile(at: Callable[[float], tuple[Array, float]], contraction: Contraction, steps: Sequence[float]) -> Profile:
+def profile(
+    at: Callable[[float], tuple[Array, float]], contraction: Contraction, steps: Sequence[float], scale: float
+) -> Profile:
     """Sample a line at falling steps; ``at(t)`` gives the outputs and the t that was really reached."""
     count, outputs, dtype = len(steps), len(contraction.y), contraction.y.dtype
     above, below = np.empty((count, outputs), dtype), np.empty((count, outputs), dtype)
@@ -75,17 +77,17 @@ def profile(at: Callable[[float], tuple[Array, float]], contraction: Contraction
         up[row] = reached
         below[row], reached = at(-step)
         down[row] = -reached
-    return analyse(above, below, up, down, contraction)
+    return analyse(above, below, up, down, contraction, scale)
 
 
-def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Contraction) -> Profile:
-    """Return the profile of sampled outputs (steps, outputs) at +up and -down, steps falling."""
+def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Contraction, scale: float) -> Profile:
+    """Return the profile of sampled outputs (steps, outputs) at +up and -down, steps falling; the variable has that size."""
     y, v, weight = contraction.y, contraction.cotangent, contraction.weight
     good_up, good_down = np.isfinite(above).all(1) & (up > 0), np.isfinite(below).all(1) & (down > 0)
     above, below = np.where(good_up[:, None], above, y), np.where(good_down[:, None], below, y)
     moved = (above != y).any(0) | (below != y).any(0)
     level = np.maximum(np.maximum(np.maximum(np.abs(above), np.abs(below)), np.abs(y)) * contraction.eps, contraction.noise)
-    level = np.maximum(level, _stairs(np.abs(above - y), np.abs(below - y)))
+    level = np.maximum(level, _stairs(np.abs(above - y), np.abs(below - y), up <= _NEAR * scale))
     error = np.where(moved, level, 0) @ weight  # of one contracted evaluation at each step
     both, span, change = good_up & good_down, up + down, above - below
     slope = _settle(np.where(both, (change @ v) / span, np.nan), error, span / 2, 2)
@@ -106,7 +108,7 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
     )
 
 
-def _stairs(rise: Array, fall: Array) -> Array:
+def _stairs(rise: Array, fall: Array, near: BoolArray) -> Array:
     """Return the height of the stairs in which each output moves, 0 where it does not.
 
     An output that stands still at the finest steps, and moves both ways at somewhat larger ones, still far below the size of the
@@ -116,7 +118,7 @@ def _stairs(rise: Array, fall: Array) -> Array:
     finest = len(moves) - 1 - np.argmax(moves[::-1], axis=0)  # the finest step at which something moves
     outputs, before = np.arange(rise.shape[1]), np.maximum(finest - 1, 0)
     both = (rise[before, outputs] > 0) & (fall[before, outputs] > 0)
-    stairs = moves.any(0) & both & (finest < len(moves) - 1) & (finest >= _FAR)
+    stairs = moves.any(0) & both & (finest < len(moves) - 1) & near[finest]
     height: Array = np.where(stairs, np.maximum(rise[finest, outputs], fall[finest, outputs]), 0)
     return height
 
