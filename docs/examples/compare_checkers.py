@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import attrs
@@ -23,7 +23,7 @@ import funcnn as fn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.check.corpus.entry import Wrong
+from tests.check.corpus.entry import Tricky, Wrong
 from tests.check.corpus_held_out import HELD_OUT
 from tests.check.corpus_tricky import TRICKY
 from tests.check.corpus_wrong import WRONG
@@ -249,28 +249,32 @@ def in_dtype(one: Wrong) -> tuple[object, ...]:
     return one.args if "float64" in one.dtypes else fn.tree.astype(one.args, np.float32)
 
 
-def scoreboard() -> list[tuple[str, int, int, int, float]]:
+def scoreboard(mistakes: Sequence[Wrong], tricky: Sequence[Tricky]) -> list[tuple[str, int, int, int, float]]:
     """Return, for each rule, the mistakes caught, the false alarms on tricky cases and on right twins, and the seconds."""
     rows = []
-    mistakes = (*WRONG, *HELD_OUT)
+    right = twins(mistakes)
     for name, rule in RULES.items():
         started = time.perf_counter()
         caught = len(mistakes) - count(rule, (Case(*one.functions(), in_dtype(one)) for one in mistakes))
-        tricky = len(TRICKY) - count(rule, (Case(one.f, one.vjp, one.args) for one in TRICKY))
-        twins = {(one.f, one.right): one.args for one in mistakes if one.right is not None}
-        alarms = len(twins) - count(rule, (Case(f, right, args) for (f, right), args in twins.items()))
-        rows.append((name, caught, tricky, alarms, time.perf_counter() - started))
+        flagged = len(tricky) - count(rule, (Case(one.f, one.vjp, one.args) for one in tricky))
+        alarms = len(right) - count(rule, right)
+        rows.append((name, caught, flagged, alarms, time.perf_counter() - started))
     return rows
+
+
+def twins(mistakes: Sequence[Wrong]) -> list[Case]:
+    """Return the right gradients of the functions that have wrong ones."""
+    found = {(one.f, one.right): one.args for one in mistakes if one.right is not None}
+    return [Case(f, right, args) for (f, right), args in found.items()]
 
 
 def main() -> None:
     """Print the table."""
-    twins = len({(one.f, one.right) for one in (*WRONG, *HELD_OUT) if one.right is not None})
-    total = len(WRONG) + len(HELD_OUT)
+    mistakes = (*WRONG, *HELD_OUT)
     print(f"{'rule':24} {'caught of':>12} {'false alarms of':>16} {'alarms on':>14} {'seconds':>8}")
-    print(f"{'':24} {total:>6} wrong {len(TRICKY):>9} tricky {twins:>7} twins")
-    for name, caught, tricky, alarms, seconds in scoreboard():
-        print(f"{name:24} {caught:>12} {tricky:>16} {alarms:>14} {seconds:>8.1f}")
+    print(f"{'':24} {len(mistakes):>6} wrong {len(TRICKY):>9} tricky {len(twins(mistakes)):>7} twins")
+    for name, caught, flagged, alarms, seconds in scoreboard(mistakes, TRICKY):
+        print(f"{name:24} {caught:>12} {flagged:>16} {alarms:>14} {seconds:>8.1f}")
 
 
 if __name__ == "__main__":

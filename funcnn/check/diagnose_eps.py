@@ -18,8 +18,8 @@ from funcnn.check.diagnose_view import Hypothesis, View
 from funcnn.typing import Array
 
 _EXACT = 1e-8
-_FAR = (2.0**10, 2.0**20)
-_SCALES = (2.0**-10, 2.0**-6, 0.06, 0.18, 0.35, 0.57, 0.76, 0.9, 1.1, 1.3, 1.7, 2.8, 5.6, 16.0, 64.0, *_FAR)
+_FAR = (2.0**20, 2.0**40)
+_SCALES = (2.0**-10, 2.0**-6, 0.06, 0.18, 0.35, 0.57, 0.76, 0.9, 1.1, 1.3, 1.7, 2.8, 5.6, 16.0, 64.0, 2.0**10, *_FAR)
 _AFFORDABLE = 4000  # evaluations of the function for one Jacobian
 _TINY = float(np.finfo(np.float64).tiny)
 

@@ -30,16 +30,6 @@ class LeafEvidence:
 
 
 @frozen(eq=False)
-class Jacobian:
-    """The Jacobian of the (raveled, concatenated) floating outputs with respect to one raveled leaf."""
-
-    analytic: Array
-    """(outputs, entries): the code under test pulled back each unit cotangent."""
-    numeric: Array
-    """(outputs, entries): by central differences."""
-
-
-@frozen(eq=False)
 class Evidence:
     """The case around one wrong leaf, in the reference precision (long double where that is wider than float64).
 
@@ -65,17 +55,12 @@ class Evidence:
     """Numbers of the case by name, such as hyper-parameters, for naming a factor."""
     kind: str = "value"
     """The kind of the finding: ``value`` or ``precision``."""
-    _jacobian: Callable[[int], Jacobian | None] = field(default=lambda leaf: None, repr=False, alias="jacobian")
     _stale: Callable[[], bool] = field(default=lambda: False, repr=False, alias="stale")
 
     @property
     def wrong(self) -> LeafEvidence:
         """The wrong leaf."""
         return self.leaves[self.leaf]
-
-    def jacobian(self, leaf: int | None = None) -> Jacobian | None:
-        """Return the Jacobian with respect to a leaf (the wrong one unless said), or None when it is too large to compute."""
-        return self._jacobian(self.leaf if leaf is None else leaf)
 
     def stale(self) -> bool:
         """Tell whether the gradient is right where it was first called, and wrong elsewhere."""

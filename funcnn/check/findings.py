@@ -10,8 +10,7 @@ import numpy as np
 from funcnn.check.case import Case
 from funcnn.check.contract import Contract
 from funcnn.check.cotangents import build
-from funcnn.check.evidence import Evidence, Jacobian, LeafEvidence
-from funcnn.check.jacobian import jacobian
+from funcnn.check.evidence import Evidence, LeafEvidence
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity
 from funcnn.check.picture import heat_map
@@ -127,7 +126,6 @@ def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: 
     from funcnn.check.diagnose import diagnose
 
     sample = case.sample
-    reached: partial[Jacobian | None] = partial(jacobian, case)
     evidence = Evidence(
         position,
         leaves,
@@ -139,7 +137,6 @@ def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: 
         sample.output,
         case.seed,
         case.problem.constants,
-        jacobian=reached,
         stale=stale,
     )
     return diagnose(evidence)
