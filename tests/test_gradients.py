@@ -11,20 +11,20 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
+from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
+from funcnn.certificate.names import layer_factories, loss_factories
 from funcnn.check import check_layer, check_loss
 from funcnn.layer import AnyLayer, Mode
-from tests.cases import LAYERS, LOSSES, LayerCase, LossCase
-from tests.walk import layer_factories, loss_factories
 
 MODES: dict[str, Mode] = {"train": fn.Train(fn.Key(5)), "eval": fn.Eval()}
 
 
 def test_every_layer_has_a_case() -> None:
-    assert sorted(LAYERS) == layer_factories(), "add the missing factories to LAYERS in tests/cases.py"
+    assert sorted(LAYERS) == layer_factories(), "add the missing factories to LAYERS in funcnn/certificate/cases"
 
 
 def test_every_loss_has_a_case() -> None:
-    assert sorted(LOSSES) == loss_factories(), "add the missing factories to LOSSES in tests/cases.py"
+    assert sorted(LOSSES) == loss_factories(), "add the missing factories to LOSSES in funcnn/certificate/cases"
 
 
 def layer_cases() -> Iterator[Any]:

@@ -10,8 +10,8 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from tests.cases import LOSSES, LossCase
-from tests.walk import loss_factories
+from funcnn.certificate.cases import LOSSES, LossCase
+from funcnn.certificate.names import loss_factories
 
 untyped: Any = fn  # for calls that a type checker would refuse
 

@@ -12,13 +12,13 @@ import pytest
 
 import funcnn as fn
 from funcnn import grad
+from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.grad import LossAndGrad, _loss_and_grad
 from funcnn.instrument import watch
 from funcnn.layer import AnyLayer
 from funcnn.program.network import predictor, trainer
 from funcnn.program.source import read
 from funcnn.program.writer import Writer
-from tests.cases import LAYERS, LOSSES, LayerCase, LossCase
 
 TRAIN = fn.Train(fn.Key(5))
 PREDICT = fn.Eval(residuals=False)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import funcnn as fn
+from funcnn.certificate.cases import LAYERS, LayerCase
 from funcnn.instrument import Seen, watch
-from tests.cases import LAYERS, LayerCase
 
 
 def nested() -> Any:

@@ -1,4 +1,6 @@
-"""Find what the package offers by walking it, so that no case can be forgotten."""
+"""Find what the package offers by walking it, so that nothing can be forgotten."""
+
+from __future__ import annotations
 
 import importlib
 import inspect

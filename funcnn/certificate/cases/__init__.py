@@ -1,0 +1,31 @@
+"""The gradient cases: one entry or more for every public factory of layers and losses.
+
+A factory without an entry is a failing test.  To add one, an entry under the factory's name: how to make it, the shape of one
+example, and, where the formula has kinks or switches, inputs that visit every branch (the checker knows what to do at a kink; a
+case that never reaches a branch would prove nothing about it).
+"""
+
+from __future__ import annotations
+
+from funcnn.certificate.cases.activations import ACTIVATIONS
+from funcnn.certificate.cases.case import LayerCase, LossCase
+from funcnn.certificate.cases.combinators import COMBINATORS
+from funcnn.certificate.cases.convolution import CONVOLUTION
+from funcnn.certificate.cases.dense import DENSE
+from funcnn.certificate.cases.losses import LOSSES
+from funcnn.certificate.cases.normalisation import NORMALISATION
+from funcnn.certificate.cases.pooling import POOLING
+from funcnn.certificate.cases.sequences import SEQUENCES
+
+LAYERS: dict[str, tuple[LayerCase, ...]] = {
+    **DENSE,
+    **NORMALISATION,
+    **ACTIVATIONS,
+    **CONVOLUTION,
+    **POOLING,
+    **SEQUENCES,
+    **COMBINATORS,
+}
+"""By the name of the factory."""
+
+__all__ = ["LAYERS", "LOSSES", "LayerCase", "LossCase"]

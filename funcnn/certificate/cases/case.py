@@ -1,0 +1,45 @@
+"""What a case of a layer or of a loss says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+import funcnn as fn
+from funcnn.certificate.cases.draws import normal
+from funcnn.layer import AnyLayer
+from funcnn.typing import Shape
+
+
+@frozen
+class LayerCase:
+    """How one setting of a layer is tested.
+
+    ``independent`` says that each example of a batch is treated alone (not so for batch statistics); ``inputs`` draws
+    x; ``smooth`` says that they are not at a kink, where a complex step takes one side.
+    """
+
+    make: Callable[[], AnyLayer]
+    shape: Any  # of one example; a tuple of shapes where the layer takes several inputs
+    batch: int = 3
+    inputs: Callable[[np.random.Generator, Shape], Any] = normal
+    independent: bool = True
+    smooth: bool = True
+    label: str = ""
+
+    def x(self, batch: int | None = None, seed: int = 0) -> Any:
+        """Draw a batch of inputs."""
+        return self.inputs(np.random.default_rng([seed, 1]), (self.batch if batch is None else batch, *self.shape))
+
+
+@frozen
+class LossCase:
+    """How one setting of a loss is tested: ``draw`` gives (prediction, target) for a generator and a batch size."""
+
+    make: Callable[[], fn.Loss[Any, Any]]
+    draw: Callable[[np.random.Generator, int], tuple[Any, Any]]
+    batch: int = 3
+    label: str = ""

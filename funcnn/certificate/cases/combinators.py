@@ -1,0 +1,21 @@
+"""Cases of the combinators that make networks of layers."""
+
+from __future__ import annotations
+
+import funcnn as fn
+from funcnn.certificate.cases.case import LayerCase
+from funcnn.certificate.cases.draws import normals
+
+COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
+    "serial": (
+        LayerCase(lambda: fn.serial(fn.dense(3), fn.tanh(), fn.dense(2)), (4,)),
+        LayerCase(lambda: fn.dense(3) >> fn.tanh() >> fn.serial(fn.dense(2), fn.tanh()), (4,), label="nested"),
+        LayerCase(lambda: fn.serial(fn.tanh(), fn.tanh()), (4,), label="without parameters"),
+    ),
+    "residual": (LayerCase(lambda: fn.residual(fn.dense(4) >> fn.tanh()), (4,)),),
+    "add": (LayerCase(lambda: fn.add(fn.dense(3), fn.dense(3) >> fn.tanh()), (4,)),),
+    "concatenate": (LayerCase(lambda: fn.concatenate(fn.dense(3), fn.tanh(), fn.dense(1)), (4,)),),
+    "branch": (LayerCase(lambda: fn.branch(fn.dense(3), fn.tanh()), (4,)),),
+    "parallel": (LayerCase(lambda: fn.parallel(fn.dense(3), fn.tanh()), ((4,), (2,)), inputs=normals),),
+    "recompute": (LayerCase(lambda: fn.recompute(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,)),),
+}

@@ -1,0 +1,34 @@
+"""Cases of convolutions and their transposes."""
+
+from __future__ import annotations
+
+import funcnn as fn
+from funcnn.certificate.cases.case import LayerCase
+
+CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
+    "conv1d": (
+        LayerCase(lambda: fn.conv1d(3, 3), (6, 2)),
+        LayerCase(lambda: fn.conv1d(2, 2, stride=2, padding="same"), (5, 3), label="same"),
+        LayerCase(lambda: fn.conv1d(2, 2, dilation=2, padding=((2, 0),)), (5, 2), label="causal"),
+    ),
+    "conv2d": (
+        LayerCase(lambda: fn.conv2d(3, (2, 3)), (4, 5, 2)),
+        LayerCase(lambda: fn.conv2d(2, 3, stride=2, padding="same"), (5, 4, 3), label="same"),
+        LayerCase(lambda: fn.conv2d(2, 2, stride=(1, 2), padding=((0, 1), (2, 1)), dilation=(2, 1)), (4, 3, 2), label="all"),
+        LayerCase(lambda: fn.conv2d(6, 2, groups=2), (3, 4, 4), label="groups"),
+        LayerCase(lambda: fn.conv2d(4, 3, groups=4, padding=1), (3, 3, 4), label="depthwise"),
+        LayerCase(lambda: fn.conv2d(3, 1), (2, 3, 2), label="pointwise"),
+        LayerCase(lambda: fn.conv2d(2, 1, padding=1), (2, 2, 1), label="padding beyond the kernel"),
+    ),
+    "conv3d": (LayerCase(lambda: fn.conv3d(2, 2, stride=(1, 2, 1), padding=1), (2, 3, 2, 2), batch=2),),
+    "conv_transpose1d": (
+        LayerCase(lambda: fn.conv_transpose1d(3, 4, stride=2, padding=1), (3, 2)),
+        LayerCase(lambda: fn.conv_transpose1d(2, 3, stride=2, padding=1, output_padding=1), (3, 2), label="output padding"),
+    ),
+    "conv_transpose2d": (
+        LayerCase(lambda: fn.conv_transpose2d(3, (2, 3)), (3, 2, 2)),
+        LayerCase(lambda: fn.conv_transpose2d(2, 3, stride=2, padding="same"), (2, 3, 3), label="same"),
+        LayerCase(lambda: fn.conv_transpose2d(2, 2, stride=(1, 3), dilation=(2, 1)), (2, 3, 2), label="all"),
+    ),
+    "conv_transpose3d": (LayerCase(lambda: fn.conv_transpose3d(2, 2, stride=(1, 2, 1)), (2, 1, 2, 2), batch=2),),
+}

@@ -1,0 +1,72 @@
+"""Draw the inputs of layers: plain ones, and those that visit the corners of a formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import funcnn as fn
+from funcnn.typing import Array, Shape
+
+
+def normal(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw standard normal inputs."""
+    return generator.normal(size=shape)
+
+
+def normals(generator: np.random.Generator, shape: Any) -> tuple[Array, ...]:
+    """Draw one standard normal input for each of several shapes."""
+    batch, *shapes = shape
+    return tuple(generator.normal(size=(batch, *one)) for one in shapes)
+
+
+def wide(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw inputs of standard deviation 3: both tails and the middle of every activation."""
+    return generator.normal(scale=3.0, size=shape)
+
+
+def masked(generator: np.random.Generator, shape: Shape) -> fn.Masked:
+    """Draw sequences, with masks that end early, start late, have a hole, and one that hides all."""
+    mask = generator.random(shape[:2]) < 0.7
+    mask[:1] = False
+    return fn.Masked(generator.normal(size=shape), mask)
+
+
+def with_state(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw sequences and the initial state of a recurrent layer."""
+    batch, sequence, state = shape
+    return generator.normal(size=(batch, *sequence)), drawn_state(generator, batch, state)
+
+
+def masked_with_state(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw masked sequences and the initial state of a recurrent layer."""
+    batch, sequence, state = shape
+    return masked(generator, (batch, *sequence)), drawn_state(generator, batch, state)
+
+
+def drawn_state(generator: np.random.Generator, batch: int, state: Any) -> Any:
+    """Draw an initial state of one part or several."""
+    if isinstance(state[0], tuple):
+        return tuple(generator.normal(size=(batch, *part)) for part in state)
+    return generator.normal(size=(batch, *state))
+
+
+def tied(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw small integers: many entries are equal."""
+    return generator.integers(0, 3, size=shape).astype(float)
+
+
+def kinked(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw small integers of both signs: a third are exactly 0."""
+    return generator.integers(-1, 2, size=shape).astype(float)
+
+
+def saturating(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw inputs of standard deviation 30: nearly all are far out in a tail."""
+    return generator.normal(scale=30.0, size=shape)
+
+
+def shifted(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw inputs with a mean of a thousand times their standard deviation."""
+    return generator.normal(100.0, 0.1, size=shape)

@@ -1,0 +1,43 @@
+"""Cases of pooling."""
+
+from __future__ import annotations
+
+import funcnn as fn
+from funcnn.certificate.cases.case import LayerCase
+from funcnn.certificate.cases.draws import tied
+
+POOLING: dict[str, tuple[LayerCase, ...]] = {
+    "max_pool1d": (LayerCase(lambda: fn.max_pool1d(2), (5, 2)), LayerCase(lambda: fn.max_pool1d(3, stride=2, padding=1), (6, 2))),
+    "max_pool2d": (
+        LayerCase(lambda: fn.max_pool2d(2), (4, 5, 2)),
+        LayerCase(lambda: fn.max_pool2d((2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
+        LayerCase(lambda: fn.max_pool2d(3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
+        LayerCase(lambda: fn.max_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
+        LayerCase(lambda: fn.max_pool2d(2, stride=1, dilation=2), (4, 5, 2), label="dilated"),
+        LayerCase(lambda: fn.max_pool2d(2), (4, 4, 1), inputs=tied, smooth=False, label="ties"),
+    ),
+    "max_pool3d": (LayerCase(lambda: fn.max_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
+    "avg_pool1d": (LayerCase(lambda: fn.avg_pool1d(2), (5, 2)), LayerCase(lambda: fn.avg_pool1d(3, stride=2, padding=1), (6, 2))),
+    "avg_pool2d": (
+        LayerCase(lambda: fn.avg_pool2d(2), (4, 5, 2)),
+        LayerCase(lambda: fn.avg_pool2d((2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding=1, count_include_pad=True), (4, 5, 2), label="padding counts"),
+    ),
+    "avg_pool3d": (LayerCase(lambda: fn.avg_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
+    "lp_pool1d": (
+        LayerCase(lambda: fn.lp_pool1d(3.0, 2), (5, 2)),
+        LayerCase(lambda: fn.lp_pool1d(3.0, 3, stride=2, padding=1), (6, 2)),
+    ),
+    "lp_pool2d": (
+        LayerCase(lambda: fn.lp_pool2d(3.0, 2), (4, 5, 2)),
+        LayerCase(lambda: fn.lp_pool2d(3.0, (2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
+        LayerCase(lambda: fn.lp_pool2d(3.0, 3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
+        LayerCase(lambda: fn.lp_pool2d(3.0, 3, stride=2, padding="same"), (4, 5, 1), label="same"),
+        LayerCase(lambda: fn.lp_pool2d(2.5, 2), (4, 4, 1), label="odd power"),
+    ),
+    "lp_pool3d": (LayerCase(lambda: fn.lp_pool3d(3.0, 2, stride=1), (2, 3, 3, 1), batch=2),),
+    "global_avg_pool": (LayerCase(lambda: fn.global_avg_pool(), (3, 2, 2)),),
+    "global_max_pool": (LayerCase(lambda: fn.global_max_pool(), (3, 2, 2)),),
+}

@@ -1,0 +1,50 @@
+"""Cases of recurrent layers, masks and what goes with them."""
+
+from __future__ import annotations
+
+import funcnn as fn
+from funcnn.certificate.cases.case import LayerCase
+from funcnn.certificate.cases.draws import masked, masked_with_state, with_state
+
+SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
+    "rnn": (
+        LayerCase(lambda: fn.rnn(3), (4, 2)),
+        LayerCase(lambda: fn.rnn(2, masked=True), (4, 3), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.rnn(3, initial=True), ((4, 2), (3,)), inputs=with_state, label="initial"),
+        LayerCase(
+            lambda: fn.rnn(3, masked=True, initial=True), ((4, 2), (3,)), inputs=masked_with_state, label="masked and initial"
+        ),
+        LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
+    ),
+    "lstm": (
+        LayerCase(lambda: fn.lstm(3), (4, 2)),
+        LayerCase(lambda: fn.lstm(2, masked=True), (4, 3), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.lstm(3, initial=True), ((4, 2), ((3,), (3,))), inputs=with_state, label="initial"),
+        LayerCase(
+            lambda: fn.lstm(3, masked=True, initial=True),
+            ((4, 2), ((3,), (3,))),
+            inputs=masked_with_state,
+            label="masked and initial",
+        ),
+    ),
+    "gru": (
+        LayerCase(lambda: fn.gru(3), (4, 2)),
+        LayerCase(lambda: fn.gru(2, masked=True), (4, 3), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.gru(3, initial=True), ((4, 2), (3,)), inputs=with_state, label="initial"),
+        LayerCase(
+            lambda: fn.gru(3, masked=True, initial=True), ((4, 2), (3,)), inputs=masked_with_state, label="masked and initial"
+        ),
+        LayerCase(lambda: fn.gru(3, reset_after=False), (4, 2), label="reset before"),
+    ),
+    "last_step": (
+        LayerCase(lambda: fn.last_step(), (4, 2)),
+        LayerCase(lambda: fn.last_step(masked=True), (4, 2), inputs=masked, label="masked"),
+    ),
+    "reverse_time": (
+        LayerCase(lambda: fn.reverse_time(fn.gru(3)), (4, 2)),
+        LayerCase(lambda: fn.reverse_time(fn.lstm(3, masked=True)), (4, 2), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.concatenate(fn.rnn(3), fn.reverse_time(fn.rnn(2))), (4, 2), label="bidirectional"),
+    ),
+    "masked_steps": (LayerCase(lambda: fn.masked_steps(fn.dense(3) >> fn.tanh()), (4, 2), inputs=masked),),
+    "unmask": (LayerCase(lambda: fn.unmask(), (4, 2), inputs=masked),),
+}

@@ -1,0 +1,136 @@
+"""Draw what losses take: predictions and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import funcnn as fn
+from funcnn.typing import Array, IntArray, Shape
+
+
+def pair(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (prediction, target), both standard normal, of one example's shape."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        return generator.normal(size=(batch, *shape)), generator.normal(size=(batch, *shape))
+
+    return draw
+
+
+def logits(*shape: int, scale: float = 2.0) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (logits, targets in [0, 1], of which some are exactly 0 or 1)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        target = generator.uniform(-0.5, 1.5, size=(batch, *shape)).clip(0, 1)
+        return generator.normal(scale=scale, size=(batch, *shape)), target
+
+    return draw
+
+
+def labelled(*shape: int, scale: float = 2.0) -> Callable[[np.random.Generator, int], tuple[Array, IntArray]]:
+    """Return a drawer of (logits, labels) for an example of a shape (..., classes)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, IntArray]:
+        return generator.normal(scale=scale, size=(batch, *shape)), generator.integers(0, shape[-1], size=(batch, *shape[:-1]))
+
+    return draw
+
+
+def distributed(*shape: int, scale: float = 2.0) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (logits, probabilities) for an example of a shape (..., classes)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        target = generator.dirichlet(np.ones(shape[-1]), size=(batch, *shape[:-1]))
+        return generator.normal(scale=scale, size=(batch, *shape)), target
+
+    return draw
+
+
+def weighted(
+    draw: Callable[[np.random.Generator, int], tuple[Any, Any]],
+) -> Callable[[np.random.Generator, int], tuple[Any, Any]]:
+    """Return a drawer of the same with a weight for each example, of which the first is 0."""
+
+    def draw_weighted(generator: np.random.Generator, batch: int) -> tuple[Any, Any]:
+        prediction, target = draw(generator, batch)
+        return prediction, fn.Weighted(target, np.arange(batch) / 2)
+
+    return draw_weighted
+
+
+def over(
+    low: float, high: float, *shape: int, target: Callable[[np.random.Generator, Any], Array]
+) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
+    """Return a drawer of (prediction, uniform in [low, high), and a target drawn by a function of generator and shape)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Array]:
+        return generator.uniform(low, high, size=(batch, *shape)), target(generator, (batch, *shape))
+
+    return draw
+
+
+def signs(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw -1 and 1."""
+    chosen: Array = generator.choice([-1.0, 1.0], size=shape)
+    return chosen
+
+
+def counts(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw 0, 1, 2, ... as floating numbers."""
+    drawn: Array = generator.poisson(2.0, size=shape).astype(float)
+    return drawn
+
+
+def membership(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw from [0, 1], of which some are exactly 0 or 1."""
+    drawn: Array = generator.uniform(-0.5, 1.5, size=shape).clip(0, 1)
+    return drawn
+
+
+def tuples(
+    draw: Callable[[np.random.Generator, int], tuple[Array, Any]], parts: int = 2
+) -> Callable[[np.random.Generator, int], tuple[Any, Any]]:
+    """Return a drawer of a tuple of predictions and the target of the first."""
+
+    def draw_tuple(generator: np.random.Generator, batch: int) -> tuple[Any, Any]:
+        prediction, target = draw(generator, batch)
+        return (prediction, *[draw(generator, batch)[0] for _ in range(parts - 1)]), target
+
+    return draw_tuple
+
+
+def untargeted(*shapes: Shape) -> Callable[[np.random.Generator, int], tuple[tuple[Array, ...], tuple[()]]]:
+    """Return a drawer of (standard normal predictions of several shapes, the empty tuple)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, ...], tuple[()]]:
+        return tuple(generator.normal(size=(batch, *shape)) for shape in shapes), ()
+
+    return draw
+
+
+def autoencoded(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, ...], Array]:
+    """Draw ((reconstruction, mean, log-variance), target) of a variational autoencoder."""
+    shapes = (2, 3), (4,), (4,)
+    return tuple(generator.normal(size=(batch, *shape)) for shape in shapes), membership(generator, (batch, 2, 3))
+
+
+def paired(
+    *shape: int, target: Callable[[np.random.Generator, Any], Array]
+) -> Callable[[np.random.Generator, int], tuple[tuple[Array, Array], Array]]:
+    """Return a drawer of (two batches of vectors of one example's shape, one target for each pair of vectors)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, Array], Array]:
+        first, second = (generator.normal(size=(batch, *shape)) for _ in range(2))
+        return (first, second), target(generator, (batch, *shape[:-1]))
+
+    return draw
+
+
+def transcribed(generator: np.random.Generator, batch: int) -> tuple[Array, fn.CTCTarget]:
+    """Draw logits of 6 time steps and 3 classes, and sequences of up to 3 labels, also of unlike input lengths."""
+    lengths = np.resize([2, 3, 0, 1], batch)
+    target = fn.CTCTarget(generator.integers(1, 3, size=(batch, 3)), lengths, np.resize([6, 5, 4, 1], batch))
+    return generator.normal(size=(batch, 6, 3)), target
