@@ -12,6 +12,7 @@ from types import ModuleType
 import funcnn
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
+from funcnn.penalties import Penalty
 
 # Functions that make layers of functions or of an activation's formula: tools for writing factories, not factories.
 BUILDERS = {
@@ -40,7 +41,7 @@ def modules(*packages: str) -> Iterator[ModuleType]:
 
 
 def factories(kind: type, *packages: str) -> list[str]:
-    """Return the names of the public functions that are annotated to return a Layer or a Loss."""
+    """Return the names of the public functions that are annotated to return a record of a kind."""
     found = set()
     for module in modules(*packages):
         for name, function in vars(module).items():
@@ -61,3 +62,8 @@ def layer_factories() -> list[str]:
 def loss_factories() -> list[str]:
     """Return the names of all loss factories."""
     return factories(Loss, "losses")
+
+
+def penalty_factories() -> list[str]:
+    """Return the names of all penalty factories."""
+    return factories(Penalty, "penalties")

@@ -24,6 +24,7 @@ from funcnn.typing import Array, BoolArray, IntArray, Scalar
 _CLOSE_LOOKS = 256  # entries at most
 _CONFIRM = 3
 _SMALL = 2.0**-10
+_BLURRED = 1e-2  # of the widest bar that gives a verdict
 _UNKNOWN = object()
 
 
@@ -39,13 +40,19 @@ def compare_entries(case: Case, leaf: int, gradient: Array, indices: IntArray | 
     before = case.sample.count
     scales = entry_scales(case.sample.origin[leaf])
     made = _compare(case, leaf, gradient, indices, scales)
-    if made.unsure.any() and not made.wrong.any() and np.max(scales, initial=0) < _SMALL:
+    blurred = made.unsure.any() or _widest(made) > _BLURRED * made.visible
+    if blurred and not made.wrong.any() and np.max(scales, initial=0) < _SMALL:
         # The leaf may be small by chance, and the function change on a larger scale: then longer steps see better.
         longer = _compare(case, leaf, gradient, indices, np.ones_like(scales))
-        if not longer.unsure.any() and not longer.wrong.any():
+        if not longer.unsure.any() and not longer.wrong.any() and (made.unsure.any() or _widest(longer) < _widest(made)):
             made = longer
     made.evaluations = case.sample.count - before
     return made
+
+
+def _widest(made: Comparison) -> float:
+    """Return the widest error bar, relative to the leaf's largest slope."""
+    return float(np.max(made.bar, initial=0) / made.scale) if made.scale > 0 else 0.0
 
 
 def _compare(case: Case, leaf: int, gradient: Array, indices: IntArray | None, scales: Array) -> Comparison:

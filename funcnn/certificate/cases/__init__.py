@@ -1,4 +1,4 @@
-"""The gradient cases: one entry or more for every public factory of layers and losses.
+"""The gradient cases: one entry or more for every public factory of layers, losses and penalties.
 
 A factory without an entry is a failing test.  To add one, an entry under the factory's name: how to make it, the shape of one
 example, and, where the formula has kinks or switches, inputs that visit every branch (the checker knows what to do at a kink; a
@@ -8,12 +8,13 @@ case that never reaches a branch would prove nothing about it).
 from __future__ import annotations
 
 from funcnn.certificate.cases.activations import ACTIVATIONS
-from funcnn.certificate.cases.case import LayerCase, LossCase
+from funcnn.certificate.cases.case import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.cases.combinators import COMBINATORS
 from funcnn.certificate.cases.convolution import CONVOLUTION
 from funcnn.certificate.cases.dense import DENSE
 from funcnn.certificate.cases.losses import LOSSES
 from funcnn.certificate.cases.normalisation import NORMALISATION
+from funcnn.certificate.cases.penalties import PENALTIES
 from funcnn.certificate.cases.pooling import POOLING
 from funcnn.certificate.cases.sequences import SEQUENCES
 
@@ -28,4 +29,4 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
 }
 """By the name of the factory."""
 
-__all__ = ["LAYERS", "LOSSES", "LayerCase", "LossCase"]
+__all__ = ["LAYERS", "LOSSES", "PENALTIES", "LayerCase", "LossCase", "PenaltyCase"]

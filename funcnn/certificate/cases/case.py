@@ -43,3 +43,16 @@ class LossCase:
     draw: Callable[[np.random.Generator, int], tuple[Any, Any]]
     batch: int = 3
     label: str = ""
+
+
+@frozen
+class PenaltyCase:
+    """How one setting of a penalty is tested: on the parameters of a small network."""
+
+    make: Callable[[], fn.Penalty]
+    label: str = ""
+
+    def params(self) -> Any:
+        """Draw parameters, none of them 0."""
+        generator = np.random.default_rng(2)
+        return {name: (generator.normal(size=(3, 4)), generator.normal(size=4)) for name in ("weight", "bias")}
