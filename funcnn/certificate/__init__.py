@@ -6,7 +6,7 @@ out; :func:`certify` checks each case in every situation.
 
 from __future__ import annotations
 
-from funcnn.certificate.certify import certify
+from funcnn.certificate.certifying import certify
 from funcnn.certificate.record import Certificate, Entry, Row
 
 __all__ = ["Certificate", "Entry", "Row", "certify"]

@@ -11,7 +11,12 @@ from typing import cast
 from funcnn.cli.failure import INTERRUPTED, WRONG_REQUEST, RequestError
 from funcnn.cli.terminal import complain
 
-_COMMANDS = {"train": "funcnn.cli.train", "predict": "funcnn.cli.predict", "check": "funcnn.check.command"}
+_COMMANDS = {
+    "train": "funcnn.cli.train",
+    "predict": "funcnn.cli.predict",
+    "check": "funcnn.check.command",
+    "certify": "funcnn.certificate.command",
+}
 """The module of each command: imported when it is called, since each needs only its own."""
 
 

@@ -19,8 +19,9 @@ Train a network, its gradient certified first.
   python -m funcnn --data spirals          train on another data set: xor, spirals, or a folder of IDX files such as MNIST's
   python -m funcnn predict RUN             use what a run has learned
   python -m funcnn check MODULE:FACTORY    check the gradient of a layer or function of your own
+  python -m funcnn certify                 check every gradient of the library
 
-The commands predict and check have options of their own: python -m funcnn predict --help.
+These commands have options of their own: python -m funcnn predict --help.
 """
 
 

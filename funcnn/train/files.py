@@ -121,7 +121,7 @@ def save(path: str | os.PathLike[str], tree_: object, *, note: str = "") -> None
     write_atomically(path, write)
 
 
-def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
+def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Call ``write`` with a new file that takes the place of ``path`` when all is on the disk; errors leave all as it was."""
     target = Path(path)
     if not target.parent.is_dir():

@@ -60,7 +60,7 @@ def certify(
     >>> from funcnn.certificate import certify
     >>> made = certify(["relu"], quick=True)
     >>> made.ok, made.entries[0].conventions
-    (True, ('left',))
+    (True, ('left derivative',))
     """
     started = time.perf_counter()
     known = names()

@@ -1,0 +1,132 @@
+"""The certificate as a page of the documentation."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from funcnn.certificate.edges import EDGES
+from funcnn.certificate.record import Certificate, Entry, Row
+
+_HEAD = """\
+# Certificate
+
+Every layer, loss and penalty of the library, every leaf of its parameters and its input, in float32 and float64, in
+training and evaluation, in batches of none, one and several examples, at every corner of its domain: checked against
+differences with error bars ([how](gradients.md)). This page is written by
+
+```
+python -m funcnn certify --page docs/certificate.md
+```
+"""
+_READING = """\
+**How to read the tables.** *Rows* counts comparisons of one leaf in one situation. *Error/bar* is the largest difference
+between the hand-written gradient and the differences, in units of the error bar; up to 10 passes. *Would see* is the
+smallest error, relative to the leaf's largest entry, that would have failed, in the row where that is worst, and in
+brackets the median. *Controls* are gradients spoiled by one part in a thousand, leaf by leaf: each must fail.
+"""
+_KINDS = {"layer": "Layers", "loss": "Losses", "penalty": "Penalties"}
+_SHOWN = {
+    "undecided": "Where differences cannot decide",
+    "overflow": "Where the value itself overflows",
+    "refused": "Where the library refuses the input",
+}
+
+
+def page(made: Certificate) -> str:
+    """Return the certificate as Markdown."""
+    parts = [_HEAD, _summary(made), _READING, _edges()]
+    for kind, title in _KINDS.items():
+        entries = [entry for entry in made.entries if entry.kind == kind]
+        if entries:
+            parts += [f"## {title}\n", _entries(entries)]
+    for verdict, title in _SHOWN.items():
+        rows = [row for row in made.rows if row.verdict == verdict]
+        if rows:
+            parts += [f"## {title}\n", _notes(rows)]
+    wrong = [row for row in made.rows if not row.ok]
+    if wrong:
+        parts += ["## What is wrong\n", _notes(wrong)]
+    parts += ["## Leaf by leaf\n", _leaves(made.entries)]
+    return "\n".join(parts)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _summary(made: Certificate) -> str:
+    counts: dict[str, int] = defaultdict(int)
+    for entry in made.entries:
+        for verdict, count in entry.verdicts.items():
+            counts[verdict] += count
+    found = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(counts.items(), key=lambda item: -item[1]))
+    controls = sum(entry.controls for entry in made.entries)
+    missed = sum(len(entry.missed) for entry in made.entries)
+    names = f"{len(made.entries)} public names"
+    without = f", {len(made.missing)} without a case: {', '.join(made.missing)}" if made.missing else ", none without a case"
+    where = ", ".join(f"{key} {value}" for key, value in made.environment.items() if key != "reference")
+    return (
+        f"**{'Certified' if made.ok else 'Not certified'}**: {names}{without}. {len(made.rows):,} rows: {found}. "
+        f"Controls: {controls - missed} of {controls} spoiled gradients caught. "
+        f"Differences in {made.environment['reference']}; {where}.\n"
+    )
+
+
+def _edges() -> str:
+    return table(("situation", "what it is there to find"), ((edge.name, edge.why) for edge in EDGES))
+
+
+def _entries(entries: Iterable[Entry]) -> str:
+    head = ("name", "cases", "rows", "verdicts", "error/bar", "would see", "kinks", "controls", "source")
+    return table(head, (_entry(entry) for entry in entries))
+
+
+def _entry(entry: Entry) -> tuple[object, ...]:
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(entry.verdicts.items(), key=lambda item: -item[1]))
+    return (
+        f"`{entry.name}`",
+        len({row.case for row in entry.rows}),
+        len(entry.rows),
+        verdicts,
+        f"{entry.worst_ratio:.2g}",
+        _power(entry.rows),
+        ", ".join(entry.conventions),
+        f"{entry.controls - len(entry.missed)}/{entry.controls}",
+        f"`{entry.source}`",
+    )
+
+
+def _power(rows: Sequence[Row]) -> str:
+    seen = sorted(row.power for row in rows if math.isfinite(row.power) and row.power > 0)
+    return f"{seen[-1]:.0e} ({seen[len(seen) // 2]:.0e})" if seen else ""
+
+
+def _notes(rows: Sequence[Row]) -> str:
+    """Return one line for each reason and situation, with the names that it is about."""
+    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        situation = f"batch of {row.batch}" if row.edge == "drawn" else row.edge
+        found[situation, row.note.split(":")[0] if row.verdict == "refused" else row.note][f"`{row.name}`"] = None
+    return table(("situation", "why", "where"), ((*key, ", ".join(where)) for key, where in found.items()))
+
+
+def _leaves(entries: Iterable[Entry]) -> str:
+    lines = []
+    for entry in entries:
+        leaves: dict[str, list[Row]] = defaultdict(list)
+        for row in entry.rows:
+            if row.verdict in ("pass", "kink-ok", "undecided"):
+                leaves[row.leaf].append(row)
+        for path, rows in leaves.items():
+            shapes = dict.fromkeys("x".join(map(str, row.shape)) or "number" for row in rows if row.edge == "drawn")
+            ratio = max(row.worst_ratio for row in rows)
+            kinks = sum(row.kinks for row in rows)
+            lines.append(
+                (f"`{entry.name}`", f"`{path}`", ", ".join(shapes), len(rows), f"{ratio:.2g}", _power(rows), kinks or "")
+            )
+    return table(("name", "leaf", "shapes", "rows", "error/bar", "would see", "entries at kinks"), lines)
