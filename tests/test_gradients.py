@@ -13,10 +13,10 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.certificate.names import layer_factories, loss_factories
+from funcnn.certificate.spoil import spoiled_gradient, spoiled_layer
+from funcnn.certificate.subjects import MODES, start
 from funcnn.check import check_layer, check_loss
 from funcnn.layer import AnyLayer, Mode
-
-MODES: dict[str, Mode] = {"train": fn.Train(fn.Key(5)), "eval": fn.Eval()}
 
 
 def test_every_layer_has_a_case() -> None:
@@ -42,19 +42,6 @@ def loss_cases() -> Iterator[Any]:
 each_layer = pytest.mark.parametrize("case", list(layer_cases()))
 each_loss = pytest.mark.parametrize("case", list(loss_cases()))
 each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
-
-
-def start(case: LayerCase, layer: AnyLayer) -> tuple[Any, Any]:
-    """Return parameters and a state with every leaf perturbed: zeros and ones would hide wrong terms."""
-    made = layer.init(fn.Key(3), case.shape)
-    generator = np.random.default_rng(11)
-
-    def perturb(leaf: Any) -> Any:
-        if leaf.dtype.kind != "f":
-            return leaf
-        return leaf * (1 + 0.1 * generator.random(leaf.shape)) + 0.05 * generator.random(leaf.shape)
-
-    return tree.map(perturb, made.params), tree.map(perturb, made.state)
 
 
 def checked(case: LayerCase, layer: AnyLayer, mode: Mode, explain: bool = True) -> fn.check.Report:
@@ -92,20 +79,6 @@ def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
     return tree.rebuild(value, leaves)
 
 
-def spoil(backward: Callable[..., Any], path: str, x: Any, params: Any, residuals: Any, dy: Any) -> Any:
-    """Return a gradient with one leaf 0.1 % too large."""
-    pulled = backward(params, residuals, dy)
-
-    def spoiled(what: str, primal: Any, cotangent: Any) -> Any:
-        new = [
-            slope * slope.dtype.type(1.001) if slope is not None and what + where == path else slope
-            for where, _, slope in tree.with_cotangents(primal, cotangent)
-        ]
-        return rebuilt(primal, iter(new))
-
-    return fn.Backward(spoiled("params", params, pulled.params), spoiled("input", x, pulled.input))
-
-
 @each_layer
 @each_mode
 def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase, mode: Mode) -> None:
@@ -115,8 +88,7 @@ def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase, mode: Mode)
         what + path for what, part in (("params", params), ("input", case.x())) for path, leaf in tree.walk(part) if real(leaf)
     ]
     for path in paths:
-        spoiled = attrs.evolve(layer, backward=partial(spoil, layer.backward, path, case.x()))
-        report = checked(case, spoiled, mode, explain=False)
+        report = checked(case, spoiled_layer(layer, path, case.x()), mode, explain=False)
         assert not report.ok, f"a gradient of {path} wrong by 0.1 % was passed"
 
 
@@ -293,9 +265,7 @@ def test_loss_gradient_is_proved(case: LossCase) -> None:
 def test_loss_gradient_spoiled_by_a_thousandth_is_caught(case: LossCase) -> None:
     loss = case.make()
     prediction, target = case.draw(np.random.default_rng(1), case.batch)
-    spoiled = attrs.evolve(
-        loss, backward=lambda residuals: tree.map(lambda leaf: leaf * leaf.dtype.type(1.001), loss.backward(residuals))
-    )
+    spoiled = attrs.evolve(loss, backward=partial(spoiled_gradient, loss.backward))
     assert not check_loss(spoiled, prediction, target, explain=False).ok
 
 
