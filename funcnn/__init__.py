@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.residual import residual
     from funcnn.combinators.reverse_time import reverse_time
     from funcnn.combinators.serial import serial
+    from funcnn.combinators.spectral_norm import spectral_norm
+    from funcnn.combinators.weight_norm import weight_norm
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.instrument import map_layers
     from funcnn.key import Key
@@ -30,11 +32,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.dropout import dropout
     from funcnn.layers.gelu import gelu
     from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
+    from funcnn.layers.group_norm import group_norm
     from funcnn.layers.gru import gru
     from funcnn.layers.identity import identity
+    from funcnn.layers.instance_norm import instance_norm
     from funcnn.layers.last_step import last_step
     from funcnn.layers.layer_norm import layer_norm
     from funcnn.layers.linear import linear
+    from funcnn.layers.local_response_norm import local_response_norm
     from funcnn.layers.lstm import lstm
     from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
     from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
@@ -129,6 +134,11 @@ __all__ = [
     "dropout",
     "layer_norm",
     "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "local_response_norm",
+    "weight_norm",
+    "spectral_norm",
     "identity",
     # convolution
     "conv1d",

@@ -18,4 +18,32 @@ NORMALISATION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.batch_norm(), (2, 2, 3), batch=2, independent=False, label="images"),
         LayerCase(lambda: fn.batch_norm(), (3,), batch=5, inputs=shifted, independent=False, label="offset"),
     ),
+    "group_norm": (
+        LayerCase(lambda: fn.group_norm(2), (2, 3, 4)),
+        LayerCase(lambda: fn.group_norm(2, eps=0.5), (3, 6), label="sequence, large eps"),
+        LayerCase(lambda: fn.group_norm(1, eps=0.1), (5,), label="one group, no spatial axes"),
+        LayerCase(lambda: fn.group_norm(2), (3, 4), inputs=shifted, label="offset"),
+    ),
+    "instance_norm": (
+        LayerCase(lambda: fn.instance_norm(), (2, 3, 2)),
+        LayerCase(lambda: fn.instance_norm(eps=0.5), (4, 3), label="sequence, large eps"),
+        LayerCase(lambda: fn.instance_norm(), (5, 2), inputs=shifted, label="offset"),
+    ),
+    "local_response_norm": (
+        LayerCase(lambda: fn.local_response_norm(alpha=0.5), (7,)),
+        LayerCase(lambda: fn.local_response_norm(4, alpha=0.7, beta=1.3, k=0.6), (2, 6), label="even window"),
+        LayerCase(lambda: fn.local_response_norm(9, alpha=0.3, beta=0.5, k=1.0), (2, 2, 3), label="wider than the channels"),
+    ),
+    "weight_norm": (
+        LayerCase(lambda: fn.weight_norm(fn.dense(3)), (4,)),
+        LayerCase(lambda: fn.weight_norm(fn.conv2d(4, (2, 1), groups=2)), (3, 2, 4), label="convolution"),
+        LayerCase(lambda: fn.weight_norm(fn.conv_transpose1d(3, 2), axis=-2), (3, 2), label="transposed convolution"),
+        LayerCase(lambda: fn.weight_norm(fn.spectral_norm(fn.linear(3))), (2,), label="of a layer with a state"),
+    ),
+    "spectral_norm": (
+        LayerCase(lambda: fn.spectral_norm(fn.dense(3)), (4,)),
+        LayerCase(lambda: fn.spectral_norm(fn.conv2d(3, (2, 1)), iterations=2), (3, 2, 2), label="convolution"),
+        LayerCase(lambda: fn.spectral_norm(fn.conv_transpose1d(3, 2), axis=-2), (3, 2), label="transposed convolution"),
+        LayerCase(lambda: fn.spectral_norm(fn.spectral_norm(fn.linear(3))), (2,), label="of a layer with a state"),
+    ),
 }

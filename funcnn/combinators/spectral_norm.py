@@ -1,0 +1,183 @@
+r"""Spectral normalisation (Miyato, Kataoka, Koyama & Yoshida 2018, arXiv:1802.05957, eqs. 8 to 12 and algorithm 1).
+
+Indices: $i$ input of a unit (all axes of the weight but one), $o$ output unit: the weight as a matrix $w_{io}$.
+
+Forward.  The inner layer $f(x; w)$ runs with its weight divided by an estimate of the largest singular value,
+$$ \sigma = \sum_{io} v_i w_{io} u_o, \qquad \hat w_{io} = \frac{w_{io}}{\sigma}, \qquad y = f(x; \hat w), $$
+where $u$ and $v$ are unit vectors in the *state*.  After that, in training only, they move by power iterations
+$$ v \leftarrow \frac{w u}{|w u|}, \qquad u \leftarrow \frac{w^\top v}{|w^\top v|}, $$
+towards the singular vectors of $w$, for the next step.  One iteration a step is enough, since the weight changes little.
+
+Derivation.  The state is given: $u$ and $v$ are constants of this step, and nothing is differentiated with respect to them.  (At
+the singular vectors this loses nothing, since $\sigma$ is stationary in unit vectors $u$ and $v$ there, so that $v u^\top$ is
+the gradient of the largest singular value itself.)  So $\mathrm{d}\sigma = \sum_{io} v_i u_o\,\mathrm{d}w_{io}$ and
+$\mathrm{d}\hat w_{io} = \sigma^{-1}(\mathrm{d}w_{io} - \hat w_{io}\,\mathrm{d}\sigma)$.  With $\bar{\hat w}$, the weight's
+cotangent that the inner layer gives,
+$$ \bar w_{io} = \frac1\sigma \Big(\bar{\hat w}_{io} - v_i u_o \sum_{jp} \bar{\hat w}_{jp}\, \hat w_{jp}\Big). $$
+The other parameters and the input have the cotangents that the inner layer gives.
+
+Order.  In PyTorch the vectors move before they are used.  Here they move after, from the same weight: the function that is
+computed is then exactly the one that is differentiated.  They lag behind by one step of the optimizer.
+"""
+
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
+from funcnn.combinators.several import check_layers
+from funcnn.errors import check_count
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, backward_without_input, params_only
+from funcnn.numerics import dot
+from funcnn.tree import freeze
+from funcnn.typing import Array, Scalar, Shape, Shapes
+
+P = TypeVar("P", bound=HasWeight)
+S = TypeVar("S")
+X = TypeVar("X")
+Y = TypeVar("Y")
+
+START = 15
+"""Power iterations at the beginning, from random vectors."""
+
+
+@frozen(eq=False)
+class SpectralNormState(Generic[S]):
+    """State of a layer with a normalised weight."""
+
+    inner: S
+    """The layer's own."""
+    u: Array  # (O,)
+    """Estimate of the singular vector on the side of the outputs."""
+    v: Array  # (I,)
+    """The same on the side of the inputs: of all axes of the weight but the outputs' one."""
+
+
+@frozen(eq=False)
+class SpectralNormResiduals:
+    """The vectors, what they estimate, the normalised weight, and what the inner layer kept."""
+
+    u: Array
+    v: Array
+    sigma: Scalar
+    normalised: Array  # like the weight
+    inner: Residuals
+
+
+def as_matrix(weight: Array, axis: int) -> Array:
+    """Return a weight as a matrix (I, O)."""
+    last = np.moveaxis(weight, axis, -1)
+    return last.reshape(-1, last.shape[-1])
+
+
+def as_weight(matrix: Array, axis: int, shape: Shape) -> Array:
+    """Return the weight of which this is the matrix."""
+    space = list(shape)
+    outputs = space.pop(axis)
+    return np.moveaxis(matrix.reshape(*space, outputs), -1, axis)
+
+
+def iterated(matrix: Array, u: Array, v: Array, iterations: int) -> tuple[Array, Array]:
+    """Return the vectors u and v after power iterations; where the matrix maps them to 0 they stay."""
+    for _ in range(iterations):
+        v = normalised(matrix.dot(u), v)
+        u = normalised(dot(v, matrix), u)
+    return u, v
+
+
+def normalised(vector: Array, otherwise: Array) -> Array:
+    """Return a vector divided by its length, or another one when the length is 0."""
+    length = np.sqrt(vector.dot(vector))
+    return vector / length if length > 0 else otherwise
+
+
+def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Init[P, SpectralNormState[S]]:
+    made = inner.init(key.child(0), in_shape)
+    check_weight(made.params, "spectral_norm")
+    matrix = as_matrix(made.params.weight, axis)
+    generator = key.child(1).generator()
+    u, v = [normalised(generator.normal(size=length), np.zeros(length)) for length in reversed(matrix.shape)]
+    u, v = iterated(matrix, u, v, START)
+    return Init(made.params, freeze(SpectralNormState(made.state, u, v)), made.out_shape)
+
+
+def forward(
+    inner: Layer[P, S, X, Y], axis: int, iterations: int, params: P, state: SpectralNormState[S], x: X, mode: Mode
+) -> Forward[Y, SpectralNormState[S], SpectralNormResiduals]:
+    u, v = state.u, state.v
+    matrix = as_matrix(params.weight, axis)
+    sigma: Scalar = dot(v, matrix).dot(u)
+    weight = params.weight / sigma
+    made = inner.forward(with_weight(params, weight), state.inner, x, mode)
+    residuals = SpectralNormResiduals(u, v, sigma, weight, made.residuals)
+    if isinstance(mode, Train):
+        u, v = iterated(matrix.real, u, v, iterations)
+    return Forward(made.output, SpectralNormState(made.state, u, v), residuals)
+
+
+def backward(
+    inner: Layer[P, S, X, Y], axis: int, params: P, residuals: SpectralNormResiduals, dy: Y, input_grad: bool = True
+) -> Backward[P, X]:
+    weight, sigma = residuals.normalised, residuals.sigma
+    given = with_weight(params, weight), residuals.inner, dy
+    made = inner.backward(*given) if input_grad else params_only(inner, *given)
+    dnormalised = made.params.weight
+    dsigma = (dnormalised * weight).sum()
+    dweight = dnormalised - as_weight(np.multiply.outer(residuals.v, residuals.u * dsigma), axis, weight.shape)
+    dweight /= sigma
+    grads = with_weight(made.params, dweight)
+    return Backward(grads, made.input) if input_grad else backward_without_input(grads)
+
+
+def spectral_norm(inner: Layer[P, S, X, Y], *, iterations: int = 1, axis: int = -1) -> Layer[P, SpectralNormState[S], X, Y]:
+    """Divide a layer's weight by an estimate of its largest singular value, which bounds how much the layer can stretch.
+
+    Parameters
+    ----------
+    inner : Layer
+        A layer whose parameters have a ``weight`` of at least two axes: dense, linear, a convolution, whose kernel is taken as
+        a matrix from all its inputs to the outputs.
+    iterations : int, optional
+        Power iterations in each step of training.
+    axis : int, optional
+        The weight's axis of outputs: -1, or -2 for transposed convolutions, whose weight is (*kernel, O, I).
+
+    Returns
+    -------
+    Layer
+        With the parameters of ``inner`` and the state :class:`SpectralNormState`: inner, and the unit vectors u (O,) and v (I,).
+        Each call divides by the estimate of the vectors that it is given; in training the next state's vectors are those after
+        further power iterations.  In the gradient they are constants.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``inner`` is not a layer, ``iterations`` is less than 1 or ``axis`` is neither -1 nor -2; in ``init``, when the
+        layer's parameters have no weight of at least two axes.
+
+    References
+    ----------
+    Miyato, Kataoka, Koyama & Yoshida (2018), Spectral normalization for generative adversarial networks, arXiv:1802.05957.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.spectral_norm(fn.linear(2))
+    >>> start = layer.init(fn.Key(0), (2,))
+    >>> rotated_and_stretched = type(start.params)(np.array([[0.0, 3.0], [-1.0, 0.0]]))
+    >>> state = start.state
+    >>> for _ in range(20):
+    ...     state = layer.forward(rotated_and_stretched, state, np.ones((1, 2)), fn.Train(fn.Key(1))).state
+    >>> fn.apply(layer, rotated_and_stretched, state, np.eye(2)).round(6)
+    array([[ 0.      ,  1.      ],
+           [-0.333333,  0.      ]])
+    """
+    check_layers((inner,), "spectral_norm", least=1)
+    check_count(iterations, "iterations")
+    check_axis(axis)
+    kept: Any = partial(forward, inner, axis, iterations)  # Any: the residuals' type is hidden from here on
+    pulled: Any = partial(backward, inner, axis)
+    return Layer(f"spectral_norm({inner.name})", partial(init, inner, axis), kept, pulled, inner.random)

@@ -1,0 +1,118 @@
+r"""Local response normalisation across channels (Krizhevsky, Sutskever & Hinton 2012, section 3.3).
+
+Indices: $n$ example or point (any number of leading axes), $i, j$ channel of $C$; $N(i)$ the neighbours of channel $i$,
+$i - \lfloor m/2\rfloor \le j \le i + \lfloor (m-1)/2\rfloor$ for a window of $m$ channels, as far as they exist.
+
+Forward
+$$ s_{ni} = \kappa + \alpha \sum_{j \in N(i)} x_{nj}^2, \qquad y_{ni} = x_{ni}\, s_{ni}^{-\beta} $$
+
+Derivation.  $\mathrm{d}s_{ni} = 2\alpha \sum_{j\in N(i)} x_{nj}\,\mathrm{d}x_{nj}$ and
+$\mathrm{d}y_{ni} = s_{ni}^{-\beta}\,\mathrm{d}x_{ni} - \beta\, y_{ni} s_{ni}^{-1}\,\mathrm{d}s_{ni}$.  In
+$\sum_{ni} \bar y_{ni}\,\mathrm{d}y_{ni}$ channel $j$ stands with every $i$ whose neighbour it is:
+$$ \bar x_{nj} = \bar y_{nj}\, s_{nj}^{-\beta}
+   - 2\alpha\beta\, x_{nj} \sum_{i:\, j \in N(i)} \frac{\bar y_{ni}\, y_{ni}}{s_{ni}}. $$
+
+The sum over neighbours is a product with a matrix of zeros and ones, and the sum in the derivative one with its transpose.
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_array, check_count, check_range
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.numerics import project
+from funcnn.typing import Array, Empty, Shape
+
+
+@frozen(eq=False)
+class LocalResponseResiduals:
+    """The input, the sum under the power, and the factor that it makes."""
+
+    x: Array  # (..., C)
+    s: Array  # (..., C)
+    factor: Array  # (..., C), s to the power of -beta
+
+
+def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    if not in_shape:
+        raise ValueError("local_response_norm takes examples with a channels axis, got in_shape ()")
+    return Init((), (), in_shape)
+
+
+def neighbours(size: int, channels: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return the matrix (C, C) with 1 where channel j, the row, is a neighbour of channel i, the column."""
+    before, after = size // 2, (size - 1) // 2
+    return np.tri(channels, k=before, dtype=dtype) - np.tri(channels, k=-after - 1, dtype=dtype)
+
+
+def forward(
+    size: int, alpha: float, beta: float, k: float, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, LocalResponseResiduals]:
+    check_array(x)
+    s = project(x * x, neighbours(size, x.shape[-1], x.real.dtype))
+    s *= alpha
+    s += k
+    factor: Array = s**-beta
+    return Forward(x * factor, state, LocalResponseResiduals(x, s, factor))
+
+
+def backward(
+    size: int, alpha: float, beta: float, params: Empty, residuals: LocalResponseResiduals, dy: Array
+) -> Backward[Empty, Array]:
+    x, s, factor = residuals.x, residuals.s, residuals.factor
+    dx = dy * factor
+    shared = project(dx * x / s, neighbours(size, x.shape[-1], x.real.dtype).T)
+    shared *= x
+    shared *= 2 * alpha * beta
+    dx -= shared
+    return Backward(params, dx)
+
+
+def local_response_norm(
+    size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0
+) -> Layer[Empty, Empty, Array, Array]:
+    """Divide each channel by a power of the sum of squares of its neighbours: y = x / (k + alpha sum x^2)^beta.
+
+    Parameters
+    ----------
+    size : int, optional
+        How many neighbouring channels are summed, the channel itself included; an even window has one more before than after.
+    alpha : float, optional
+        Factor of the sum, as in the paper.  (PyTorch and Caffe divide theirs by the size: use theirs / size here.)
+    beta : float, optional
+        The power.
+    k : float, optional
+        Added to the sum, more than 0.
+
+    Returns
+    -------
+    Layer
+        From (..., C) to the same.  The defaults are the paper's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of range; in ``forward``, when x is not a floating array with a batch axis.
+
+    References
+    ----------
+    Krizhevsky, Sutskever & Hinton (2012), ImageNet classification with deep convolutional neural networks, section 3.3.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.local_response_norm(3, alpha=1.0, beta=1.0, k=1.0)
+    >>> fn.apply(layer, (), (), np.array([[1.0, 1.0, 2.0]]))
+    array([[0.33333333, 0.14285714, 0.33333333]])
+    """
+    check_count(size, "size")
+    check_range(alpha, "alpha", 0, float("inf"), open_high=True)
+    check_range(beta, "beta", 0, float("inf"), open_high=True)
+    check_range(k, "k", 0, float("inf"), open_low=True, open_high=True)
+    settings = size, alpha, beta
+    return define_layer(
+        f"local_response_norm({size})", init, partial(forward, *settings, k), partial(backward, *settings), random=False
+    )

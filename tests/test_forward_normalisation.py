@@ -1,0 +1,223 @@
+"""Normalisations against loops and decompositions, and what they promise."""
+
+import math
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn import tree
+from funcnn.layer import AnyLayer
+from funcnn.typing import Array
+
+TRAIN = fn.Train(fn.Key(0))
+
+
+def numbers(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def perturbed(params: Any, seed: int = 1) -> Any:
+    """Return parameters that are neither zeros nor ones."""
+    generator = np.random.default_rng(seed)
+    return tree.map(lambda leaf: leaf + 0.3 * generator.normal(size=leaf.shape), params)
+
+
+# ------------------------------------------------------------------------------------------------- groups and instances
+
+
+def normalised_in_groups(x: Array, groups: int, eps: float, scale: Array, shift: Array) -> Array:
+    """Normalise every group of every example by the definition."""
+    y = np.empty(x.shape)
+    size = x.shape[-1] // groups
+    for n in range(len(x)):
+        for g in range(groups):
+            members = [(*q, g * size + k) for q in np.ndindex(*x.shape[1:-1]) for k in range(size)]
+            mean = math.fsum(x[(n, *m)] for m in members) / len(members)
+            var = math.fsum((x[(n, *m)] - mean) ** 2 for m in members) / len(members)
+            for m in members:
+                y[(n, *m)] = scale[m[-1]] * (x[(n, *m)] - mean) / math.sqrt(var + eps) + shift[m[-1]]
+    return y
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((2, 3, 4), 2), ((5, 6), 3), ((6,), 2), ((2, 2, 2, 4), 1), ((4, 3), 3)])
+@pytest.mark.parametrize("eps", [1e-5, 0.7])
+def test_group_norm_is_its_definition(shape: tuple[int, ...], groups: int, eps: float) -> None:
+    layer = fn.group_norm(groups, eps=eps)
+    params = perturbed(layer.init(fn.Key(0), shape).params)
+    x = numbers(3, *shape)
+    expected = normalised_in_groups(x, groups, eps, params.scale, params.shift)
+    np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (5, 2)])
+def test_instance_norm_is_its_definition(shape: tuple[int, ...]) -> None:
+    layer = fn.instance_norm(eps=0.1)
+    params = perturbed(layer.init(fn.Key(0), shape).params)
+    x = numbers(3, *shape)
+    expected = normalised_in_groups(x, shape[-1], 0.1, params.scale, params.shift)
+    np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_one_group_of_features_is_layer_norm() -> None:
+    group, plain = fn.group_norm(1), fn.layer_norm()
+    params, same = group.init(fn.Key(0), (5,)).params, plain.init(fn.Key(0), (5,)).params
+    np.testing.assert_allclose(fn.apply(group, params, (), numbers(3, 5)), fn.apply(plain, same, (), numbers(3, 5)), rtol=1e-13)
+
+
+def test_group_norm_keeps_the_digits_of_an_offset() -> None:
+    layer = fn.group_norm(2)
+    start = layer.init(fn.Key(0), (8, 4))
+    x = numbers(2, 8, 4)
+    moved = fn.apply(layer, start.params, (), np.float32(1) * (x + 1000).astype(np.float32))
+    np.testing.assert_allclose(moved, fn.apply(layer, start.params, (), x), atol=1e-3)
+
+
+def test_bad_input_of_group_norm() -> None:
+    with pytest.raises(ValueError, match="5 channels cannot be divided into 2 groups"):
+        fn.group_norm(2).init(fn.Key(0), (3, 5))
+    with pytest.raises(ValueError, match="at least 1"):
+        fn.group_norm(0)
+    with pytest.raises(TypeError, match=r"groups is 2\.0, expected an integer"):
+        fn.group_norm(2.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"eps is 0, expected a number in \(0, inf\)"):
+        fn.group_norm(2, eps=0)
+    with pytest.raises(ValueError, match="eps is nan"):
+        fn.instance_norm(eps=math.nan)
+    with pytest.raises(ValueError, match="channels axis"):
+        fn.group_norm(2).init(fn.Key(0), ())
+    with pytest.raises(ValueError, match="expected spatial axes"):
+        fn.instance_norm().init(fn.Key(0), (3,))
+    for layer in (fn.group_norm(2), fn.instance_norm()):
+        params = layer.init(fn.Key(0), (3, 4)).params
+        with pytest.raises(ValueError, match="expected 4 features"):
+            fn.apply(layer, params, (), np.zeros((1, 3, 6)))
+        with pytest.raises(TypeError, match="expected a floating one"):
+            fn.apply(layer, params, (), np.zeros((1, 3, 4), int))
+
+
+# ------------------------------------------------------------------------------------------------- neighbouring channels
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 12])
+def test_local_response_norm_is_its_definition(size: int) -> None:
+    x = numbers(3, 2, 6)
+    layer = fn.local_response_norm(size, alpha=0.4, beta=0.6, k=1.5)
+    y = np.empty(x.shape)
+    for n, t, i in np.ndindex(*x.shape):
+        near = range(max(0, i - size // 2), min(6, i + (size - 1) // 2 + 1))
+        y[n, t, i] = x[n, t, i] / (1.5 + 0.4 * math.fsum(x[n, t, j] ** 2 for j in near)) ** 0.6
+    np.testing.assert_allclose(fn.apply(layer, (), (), x), y, rtol=1e-13)
+
+
+def test_the_defaults_of_local_response_norm_are_those_of_the_paper() -> None:
+    assert fn.local_response_norm() == fn.local_response_norm(5, alpha=1e-4, beta=0.75, k=2.0)
+
+
+def test_bad_input_of_local_response_norm() -> None:
+    with pytest.raises(ValueError, match="size is 0, expected at least 1"):
+        fn.local_response_norm(0)
+    with pytest.raises(ValueError, match="alpha is -1"):
+        fn.local_response_norm(alpha=-1)
+    with pytest.raises(ValueError, match="beta is nan"):
+        fn.local_response_norm(beta=math.nan)
+    with pytest.raises(ValueError, match="k is 0"):
+        fn.local_response_norm(k=0)
+    with pytest.raises(ValueError, match="channels axis"):
+        fn.local_response_norm().init(fn.Key(0), ())
+    with pytest.raises(ValueError, match="batch first"):
+        fn.apply(fn.local_response_norm(), (), (), np.zeros(3))
+
+
+# ------------------------------------------------------------------------------------------------- weights
+
+
+LAYERS: list[tuple[AnyLayer, tuple[int, ...], int]] = [
+    (fn.dense(3), (4,), -1),
+    (fn.conv2d(3, (2, 1)), (3, 2, 2), -1),
+    (fn.conv_transpose1d(3, 2, stride=2), (3, 2), -2),
+]
+
+
+@pytest.mark.parametrize(("inner", "shape", "axis"), LAYERS, ids=lambda value: getattr(value, "name", None))
+def test_weight_norm_runs_the_layer_with_weights_of_a_given_length(inner: AnyLayer, shape: tuple[int, ...], axis: int) -> None:
+    layer, x = fn.weight_norm(inner, axis=axis), numbers(2, *shape)
+    start, plain = layer.init(fn.Key(5), shape), inner.init(fn.Key(5), shape)
+    assert start.out_shape == plain.out_shape
+    np.testing.assert_allclose(fn.apply(layer, start.params, start.state, x), fn.apply(inner, plain.params, (), x), rtol=1e-12)
+    gain = np.array([0.5, 2.0, -3.0])
+    v = np.moveaxis(plain.params.weight, axis, -1)
+    weight = np.empty(v.shape)
+    for o in range(3):
+        weight[..., o] = gain[o] * v[..., o] / math.sqrt(math.fsum(v[..., o].ravel() ** 2))
+    expected = fn.apply(inner, attrs.evolve(plain.params, weight=np.moveaxis(weight, -1, axis)), (), x)
+    np.testing.assert_allclose(fn.apply(layer, attrs.evolve(start.params, gain=gain), start.state, x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("inner", "shape", "axis"), LAYERS, ids=lambda value: getattr(value, "name", None))
+def test_spectral_norm_tends_to_the_largest_singular_value(inner: AnyLayer, shape: tuple[int, ...], axis: int) -> None:
+    layer, x = fn.spectral_norm(inner, axis=axis), numbers(2, *shape)
+    start = layer.init(fn.Key(5), shape)
+    state = start.state
+    for _ in range(200):
+        state = layer.forward(start.params, state, x, TRAIN).state
+    matrix = np.moveaxis(start.params.weight, axis, -1).reshape(-1, 3)
+    largest = np.linalg.svd(matrix, compute_uv=False)[0]
+    expected = fn.apply(inner, attrs.evolve(start.params, weight=start.params.weight / largest), (), x)
+    np.testing.assert_allclose(fn.apply(layer, start.params, state, x), expected, rtol=1e-9)
+    np.testing.assert_allclose([state.u @ state.u, state.v @ state.v], 1, rtol=1e-12)
+
+
+def test_spectral_norm_uses_the_vectors_that_it_is_given_and_moves_them_in_training_only() -> None:
+    layer, x = fn.spectral_norm(fn.linear(3), iterations=2), numbers(2, 4)
+    start = layer.init(fn.Key(5), (4,))
+    u, v, weight = numbers(3, seed=1), numbers(4, seed=2), start.params.weight
+    state = attrs.evolve(start.state, u=u, v=v)
+    expected = x @ weight / sum(v[i] * weight[i, o] * u[o] for i in range(4) for o in range(3))
+    for mode in (TRAIN, fn.Eval()):
+        np.testing.assert_allclose(layer.forward(start.params, state, x, mode).output, expected, rtol=1e-12)
+    assert tree.same(layer.forward(start.params, state, x, fn.Eval()).state, state)
+    moved = layer.forward(start.params, state, x, TRAIN).state
+    for _ in range(2):
+        v = weight @ u / np.linalg.norm(weight @ u)
+        u = weight.T @ v / np.linalg.norm(weight.T @ v)
+    np.testing.assert_allclose(moved.u, u, rtol=1e-12)
+    np.testing.assert_allclose(moved.v, v, rtol=1e-12)
+
+
+def test_spectral_norm_starts_close() -> None:
+    start = fn.spectral_norm(fn.dense(20)).init(fn.Key(0), (30,))
+    weight, state = start.params.weight, start.state
+    largest = np.linalg.svd(weight, compute_uv=False)[0]
+    assert 0.95 * largest <= state.v @ weight @ state.u <= largest
+
+
+def test_vectors_of_a_vanishing_weight_stay() -> None:
+    layer = fn.spectral_norm(fn.linear(2))
+    start = layer.init(fn.Key(0), (3,))
+    zero = attrs.evolve(start.params, weight=np.zeros((3, 2)))
+    with np.errstate(invalid="ignore"):
+        after = layer.forward(zero, start.state, np.ones((1, 3)), TRAIN).state
+    assert tree.same(after, start.state)
+
+
+@pytest.mark.parametrize("combine", [fn.weight_norm, fn.spectral_norm])
+def test_bad_input_of_normalised_weights(combine: Any) -> None:
+    name = combine.__name__
+    with pytest.raises(TypeError, match=f"{name} takes layers"):
+        combine(fn.dense)
+    with pytest.raises(ValueError, match="expected -1 or -2"):
+        combine(fn.dense(2), axis=0)
+    with pytest.raises(TypeError, match=f"{name} needs a layer whose parameters have a weight"):
+        combine(fn.tanh()).init(fn.Key(0), (3,))
+    with pytest.raises(TypeError, match="have a weight"):
+        combine(fn.layer_norm()).init(fn.Key(0), (3,))
+    with pytest.raises(TypeError, match="have a weight"):
+        combine(fn.dense(2) >> fn.tanh()).init(fn.Key(0), (3,))
+
+
+def test_bad_iterations_of_spectral_norm() -> None:
+    with pytest.raises(ValueError, match="iterations is 0"):
+        fn.spectral_norm(fn.dense(2), iterations=0)
