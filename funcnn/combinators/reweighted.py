@@ -12,7 +12,9 @@ class HasWeight(Protocol):
     """Parameters with a leaf called ``weight``, such as those of dense layers and convolutions."""
 
     @property
-    def weight(self) -> Array: ...
+    def weight(self) -> Array:
+        """The weight."""
+        ...
 
 
 P = TypeVar("P", bound=HasWeight)
