@@ -24,6 +24,7 @@ from funcnn.typing import Array, Shape
 from funcnn.windows import Windows, crop, pad, scatter, view
 
 BLOCK_BYTES = 1 << 19  # of window rows at a time: half of a usual second-level cache
+_FEW = 3  # channels
 
 
 def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
@@ -35,7 +36,10 @@ def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Arr
         kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)
         for rows, place in blocks(padded[..., inputs], windows, count):
             part = y[*place, ..., outputs]
-            part[...] = dot(rows, kernel).reshape(part.shape)
+            if part.flags.c_contiguous and part.flags.aligned:
+                np.dot(rows, kernel, out=part.reshape(len(rows), -1))
+            else:
+                part[...] = dot(rows, kernel).reshape(part.shape)
     return y
 
 
@@ -89,12 +93,26 @@ def blocks(padded: Array, windows: Windows, count: Shape) -> Iterator[tuple[Arra
         examples = max(1, lines // max(1, count[0]))
         for n in range(0, len(padded), examples):
             place = slice(n, min(n + examples, len(padded))), slice(0, count[0])
-            yield every[place].reshape(-1, width), place
+            yield _matrix(every[place], windows.ndim), place
     else:
         for n in range(len(padded)):
             for low in range(0, count[0], lines):
                 place = slice(n, n + 1), slice(low, min(low + lines, count[0]))
-                yield every[place].reshape(-1, width), place
+                yield _matrix(every[place], windows.ndim), place
+
+
+def _matrix(block: Array, ndim: int) -> Array:
+    """Copy windows (n, *count, *kernel, c) into a matrix with a row for each.
+
+    Numbers that stand side by side are copied fast: those are a line of a window with all its channels or, where there are few
+    channels, one channel of neighbouring windows.  In that case the matrix is stored column by column.
+    """
+    width = math.prod(block.shape[1 + ndim :])
+    if block.shape[-1] > _FEW:
+        return block.reshape(-1, width)
+    axes = *range(1 + ndim, block.ndim), *range(1 + ndim)
+    columns: Array = block.transpose(axes).reshape(width, -1)
+    return columns.T
 
 
 def _flipped(windows: Windows, pads: tuple[tuple[int, int], ...]) -> Windows | None:
