@@ -25,11 +25,18 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.instrument import map_layers
     from funcnn.key import Key
     from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
+    from funcnn.layers.algebraic import softsign, squareplus
     from funcnn.layers.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
     from funcnn.layers.batch_norm import batch_norm
+    from funcnn.layers.clipped import hard_sigmoid, hard_swish, hard_tanh, relu6
     from funcnn.layers.convolution import conv1d, conv2d, conv3d
     from funcnn.layers.dense import dense
     from funcnn.layers.dropout import dropout
+    from funcnn.layers.embedding import embedding
+    from funcnn.layers.embedding_bag import embedding_bag
+    from funcnn.layers.exponential import exponential
+    from funcnn.layers.exponential_units import celu, selu
+    from funcnn.layers.gated import geglu, glu, swiglu
     from funcnn.layers.gelu import gelu
     from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
     from funcnn.layers.group_norm import group_norm
@@ -40,14 +47,23 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.layer_norm import layer_norm
     from funcnn.layers.linear import linear
     from funcnn.layers.local_response_norm import local_response_norm
+    from funcnn.layers.log_cosh import log_cosh
     from funcnn.layers.lstm import lstm
     from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
+    from funcnn.layers.maxout import maxout
+    from funcnn.layers.mish import mish
+    from funcnn.layers.positions import learned_positions, sinusoidal_positions
     from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
+    from funcnn.layers.prelu import prelu
     from funcnn.layers.rectifiers import elu, leaky_relu, relu
     from funcnn.layers.reshape import flatten, reshape
-    from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
+    from funcnn.layers.rrelu import rrelu
+    from funcnn.layers.shrinkage import hardshrink, softshrink, tanhshrink, threshold
+    from funcnn.layers.sigmoids import log_sigmoid, sigmoid, silu, softplus, tanh
     from funcnn.layers.simple_rnn import rnn
     from funcnn.layers.softmax import log_softmax, softmax
+    from funcnn.layers.softmin import softmin
+    from funcnn.layers.sparsemax import sparsemax
     from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
     from funcnn.losses.absolute_error import mean_absolute_error
     from funcnn.losses.contrastive import contrastive
@@ -165,6 +181,10 @@ __all__ = [
     "lstm",
     "gru",
     "last_step",
+    "embedding",
+    "embedding_bag",
+    "learned_positions",
+    "sinusoidal_positions",
     "reverse_time",
     "masked_steps",
     "unmask",
@@ -179,6 +199,30 @@ __all__ = [
     "gelu",
     "softmax",
     "log_softmax",
+    "softmin",
+    "sparsemax",
+    "relu6",
+    "prelu",
+    "rrelu",
+    "celu",
+    "selu",
+    "mish",
+    "log_sigmoid",
+    "hard_sigmoid",
+    "hard_tanh",
+    "hard_swish",
+    "softsign",
+    "squareplus",
+    "softshrink",
+    "hardshrink",
+    "tanhshrink",
+    "threshold",
+    "exponential",
+    "log_cosh",
+    "glu",
+    "swiglu",
+    "geglu",
+    "maxout",
     # combinators
     "serial",
     "residual",

@@ -86,6 +86,12 @@ def check_count(value: int, what: str, least: int = 1) -> None:
         raise ValueError(f"{what} is {value}, expected at least {least}")
 
 
+def check_flag(value: bool, what: str) -> None:
+    """Raise unless a hyper-parameter is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{what} is {value!r}, expected True or False")
+
+
 def check_range(value: float, what: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False) -> None:
     """Raise unless a hyper-parameter is a number in [low, high] (an end that is open is excluded)."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):

@@ -51,6 +51,35 @@ def gelu_argument_slope(x: Any) -> Any:
     return LINEAR + CUBIC * (3 * x**2)
 
 
+SELU_LAMBDA, SELU_ALPHA = mpmath.mpf(1.0507009873554805), mpmath.mpf(1.6732632423543772)
+
+
+def clip(x: Any, low: float, high: float) -> Any:
+    return min(max(x, mpmath.mpf(low)), mpmath.mpf(high))
+
+
+def mish_factor(x: Any) -> Any:
+    return mpmath.tanh(mpmath.log1p(mpmath.exp(x)))
+
+
+def mish_factor_slope(x: Any) -> Any:
+    w = mpmath.exp(x)
+    return 4 * w * (1 + w) / (w * w + 2 * w + 2) ** 2
+
+
+def squareplus(x: Any, b: float) -> Any:
+    return (x + mpmath.sqrt(x * x + b)) / 2
+
+
+def squareplus_slope(x: Any, b: float) -> Any:
+    return (1 + x / mpmath.sqrt(x * x + b)) / 2
+
+
+def tanhshrink(x: Any) -> Any:
+    with mpmath.workdps(3 * DIGITS):
+        return x - mpmath.tanh(x)
+
+
 ACTIVATIONS = {
     "relu": Exact(fn.relu, lambda x: max(x, mpmath.mpf(0)), lambda x: mpmath.mpf(x > 0)),
     "leaky_relu": Exact(lambda: fn.leaky_relu(0.25), lambda x: x if x > 0 else x / 4, lambda x: mpmath.mpf(1 if x > 0 else 0.25)),
@@ -68,6 +97,34 @@ ACTIVATIONS = {
         lambda x: x * sigma(gelu_argument(x)),
         lambda x: sigma(gelu_argument(x)) + x * sigma_slope(gelu_argument(x)) * gelu_argument_slope(x),
     ),
+    "log_sigmoid": Exact(fn.log_sigmoid, lambda x: -mpmath.log1p(mpmath.exp(-x)), lambda x: sigma(-x)),
+    "mish": Exact(fn.mish, lambda x: x * mish_factor(x), lambda x: mish_factor(x) + x * mish_factor_slope(x)),
+    "relu6": Exact(fn.relu6, lambda x: clip(x, 0, 6), lambda x: mpmath.mpf(0 < x < 6)),
+    "hard_tanh": Exact(lambda: fn.hard_tanh(-0.5, 3.0), lambda x: clip(x, -0.5, 3), lambda x: mpmath.mpf(-0.5 < x < 3)),
+    "hard_sigmoid": Exact(fn.hard_sigmoid, lambda x: clip(x + 3, 0, 6) / 6, lambda x: mpmath.mpf(-3 < x < 3) / 6),
+    "hard_swish": Exact(
+        fn.hard_swish,
+        lambda x: x * clip(x + 3, 0, 6) / 6,
+        lambda x: mpmath.mpf(x >= 3) if x <= -3 or x >= 3 else (2 * x + 3) / 6,
+    ),
+    "celu": Exact(
+        lambda: fn.celu(0.5), lambda x: x if x > 0 else mpmath.expm1(2 * x) / 2, lambda x: mpmath.exp(2 * min(x, mpmath.mpf(0)))
+    ),
+    "selu": Exact(
+        fn.selu,
+        lambda x: SELU_LAMBDA * (x if x > 0 else SELU_ALPHA * mpmath.expm1(x)),
+        lambda x: SELU_LAMBDA * (1 if x > 0 else SELU_ALPHA * mpmath.exp(x)),
+    ),
+    "softsign": Exact(fn.softsign, lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
+    "squareplus": Exact(fn.squareplus, lambda x: squareplus(x, 4), lambda x: squareplus_slope(x, 4)),
+    "squareplus 0.25": Exact(lambda: fn.squareplus(0.25), lambda x: squareplus(x, 0.25), lambda x: squareplus_slope(x, 0.25)),
+    "softshrink": Exact(fn.softshrink, lambda x: x - clip(x, -0.5, 0.5), lambda x: mpmath.mpf(abs(x) > 0.5)),
+    "hardshrink": Exact(fn.hardshrink, lambda x: x if abs(x) > 0.5 else mpmath.mpf(0), lambda x: mpmath.mpf(abs(x) > 0.5)),
+    "tanhshrink": Exact(fn.tanhshrink, tanhshrink, lambda x: mpmath.tanh(x) ** 2),
+    "threshold": Exact(
+        lambda: fn.threshold(0.5, -2.0), lambda x: x if x > 0.5 else mpmath.mpf(-2), lambda x: mpmath.mpf(x > 0.5)
+    ),
+    "log_cosh": Exact(fn.log_cosh, lambda x: mpmath.log1p(2 * mpmath.sinh(x / 2) ** 2), mpmath.tanh),
 }
 each_activation = pytest.mark.parametrize("case", ACTIVATIONS.values(), ids=ACTIVATIONS.keys())
 
@@ -100,11 +157,30 @@ def test_slope_of_activation(case: Exact, dtype: type[np.floating]) -> None:
 @each_activation
 def test_infinities_and_nan_do_what_numpy_does(case: Exact) -> None:
     ends = fn.apply(case.make(), (), (), np.array([[np.inf, np.nan]]))
-    np.testing.assert_array_equal(ends[0, 0], 1 if case.value(mpmath.mpf(50)) < 2 else np.inf)
+    limit = case.value(mpmath.mpf(10) ** 30)
+    np.testing.assert_array_equal(ends[0, 0], float(limit) if limit < 10 else np.inf)
     assert np.isnan(ends[0, 1])
 
 
-@pytest.mark.parametrize(("name", "limit"), [("relu", 0), ("elu", -1), ("tanh", -1), ("sigmoid", 0), ("softplus", 0)])
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("relu", 0),
+        ("elu", -1),
+        ("tanh", -1),
+        ("sigmoid", 0),
+        ("softplus", 0),
+        ("relu6", 0),
+        ("hard_tanh", -0.5),
+        ("hard_sigmoid", 0),
+        ("hard_swish", 0),
+        ("celu", -0.5),
+        ("selu", -1.0507009873554805 * 1.6732632423543772),
+        ("softsign", -1),
+        ("squareplus", 0),
+        ("threshold", -2),
+    ],
+)
 def test_minus_infinity_gives_the_limit(name: str, limit: float) -> None:
     x = np.array([[-np.inf]])
     layer = ACTIVATIONS[name].make()

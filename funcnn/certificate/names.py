@@ -24,6 +24,7 @@ BUILDERS = {
     "from_input",
     "from_output",
     "from_slope",
+    "gated",
     "map_layers",
     "convolution",
     "transposed_convolution",

@@ -4,6 +4,7 @@ $$ \begin{aligned}
 \text{sigmoid} &: & y &= \sigma(x), & f'(x) &= \sigma(x)\,\sigma(-x) \\
 \tanh &: & y &= 2\sigma(2x) - 1, & f'(x) &= 4\,\sigma(2x)\,\sigma(-2x) \\
 \text{softplus} &: & y &= \ln(1 + e^x), & f'(x) &= \sigma(x) \\
+\text{log-sigmoid} &: & y &= -\ln(1 + e^{-x}), & f'(x) &= \sigma(-x) \\
 \text{silu} &: & y &= x\,\sigma(x), & f'(x) &= \sigma(x) + x\,\sigma(x)\,\sigma(-x)
 \end{aligned} $$
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
-from funcnn.numerics import constant, positive_part
+from funcnn.numerics import constant, negative_part, positive_part
 from funcnn.typing import Array, Empty
 
 
@@ -153,6 +154,46 @@ def softplus() -> Layer[Empty, Empty, Array, Array]:
     array([[0.00000000e+00, 6.93147181e-01, 1.00000000e+04]])
     """
     return from_slope("softplus", softplus_value, softplus_and_slope)
+
+
+def log_sigmoid_value(x: Array) -> Array:
+    y = decaying(x)
+    np.log1p(y, out=y)
+    return np.subtract(negative_part(x), y, out=y)
+
+
+def log_sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
+    e = decaying(x)
+    slope = numerator(-x, e)
+    slope /= e + constant(1, x.dtype)
+    np.log1p(e, out=e)
+    return np.subtract(negative_part(x), e, out=e), slope
+
+
+def log_sigmoid() -> Layer[Empty, Empty, Array, Array]:
+    """Logarithm of the logistic sigmoid, log(1 / (1 + exp(-x))).
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    See Also
+    --------
+    sigmoid_cross_entropy : the loss that takes what would go into it.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.log_sigmoid(), (), (), np.array([[-1e4, 0.0, 40.0]]))
+    array([[-1.00000000e+04, -6.93147181e-01, -4.24835426e-18]])
+    """
+    return from_slope("log_sigmoid", log_sigmoid_value, log_sigmoid_and_slope)
 
 
 def silu_value(x: Array) -> Array:

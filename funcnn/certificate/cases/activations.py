@@ -8,7 +8,7 @@ import numpy as np
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import kinked, saturating, tied, wide
+from funcnn.certificate.cases.draws import among, kinked, narrow, saturating, tied, wide
 from funcnn.layer import AnyLayer
 from funcnn.typing import Array, Shape
 
@@ -18,6 +18,11 @@ def activation(
 ) -> LayerCase:
     """Make the case of an elementwise layer."""
     return LayerCase(make, (5,), batch=4, inputs=inputs, smooth=inputs is not kinked, label=label)
+
+
+def corners(make: Callable[[], AnyLayer], *points: float) -> LayerCase:
+    """Make the case of an elementwise layer at its corners."""
+    return LayerCase(make, (5,), batch=4, inputs=among(*points), smooth=False, label="corners")
 
 
 ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
@@ -54,5 +59,119 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.log_softmax(-2), (4, 3), label="axis -2"),
         activation(lambda: fn.log_softmax(), "saturated", saturating),
         activation(lambda: fn.log_softmax(), "ties", tied),
+    ),
+    "softmin": (
+        activation(lambda: fn.softmin()),
+        LayerCase(lambda: fn.softmin(1), (4, 3), label="axis 1"),
+        activation(lambda: fn.softmin(), "saturated", saturating),
+        activation(lambda: fn.softmin(), "ties", tied),
+    ),
+    "sparsemax": (
+        activation(lambda: fn.sparsemax()),
+        LayerCase(lambda: fn.sparsemax(), (4, 7), batch=3, label="wide support", inputs=narrow),
+        LayerCase(lambda: fn.sparsemax(1), (4, 3), label="axis 1"),
+        activation(lambda: fn.sparsemax(), "saturated", saturating),
+        LayerCase(lambda: fn.sparsemax(), (5,), batch=4, inputs=tied, smooth=False, label="ties"),
+        corners(lambda: fn.sparsemax(), 1.0, 0.5, 0.5, 0.0, -0.5),
+    ),
+    "relu6": (
+        activation(lambda: fn.relu6()),
+        activation(lambda: fn.relu6(), "saturated", saturating),
+        corners(lambda: fn.relu6(), 0.0, 6.0, 3.0, 7.0, -1.0),
+    ),
+    "hard_tanh": (
+        activation(lambda: fn.hard_tanh()),
+        activation(lambda: fn.hard_tanh(-0.5, 3.0), "-0.5 to 3"),
+        corners(lambda: fn.hard_tanh(-0.5, 3.0), -0.5, 3.0, 0.0, 4.0, -1.0),
+    ),
+    "hard_sigmoid": (
+        activation(lambda: fn.hard_sigmoid()),
+        corners(lambda: fn.hard_sigmoid(), -3.0, 3.0, 0.0, 4.0, -4.0),
+    ),
+    "hard_swish": (
+        activation(lambda: fn.hard_swish()),
+        activation(lambda: fn.hard_swish(), "saturated", saturating),
+        corners(lambda: fn.hard_swish(), -3.0, 3.0, 0.0, 4.0, -4.0),
+    ),
+    "prelu": (
+        activation(lambda: fn.prelu()),
+        LayerCase(lambda: fn.prelu(0.7, shared=True), (2, 5), inputs=wide, label="shared"),
+        LayerCase(lambda: fn.prelu(), (2, 5), inputs=wide, label="sequence"),
+        LayerCase(lambda: fn.prelu(-1.5), (3,), inputs=wide, label="negative"),
+        corners(lambda: fn.prelu(), 0.0, 1.0, -1.0),
+        corners(lambda: fn.prelu(shared=True), 0.0, 1.0, -1.0),
+    ),
+    "rrelu": (
+        activation(lambda: fn.rrelu()),
+        activation(lambda: fn.rrelu(0.3, 0.9), "0.3 to 0.9"),
+        corners(lambda: fn.rrelu(0.3, 0.9), 0.0, 1.0, -1.0),
+    ),
+    "celu": (
+        activation(lambda: fn.celu()),
+        activation(lambda: fn.celu(0.7), "0.7"),
+        activation(lambda: fn.celu(2.5), "saturated", saturating),
+        corners(lambda: fn.celu(0.7), 0.0, 1.0, -1.0),
+    ),
+    "selu": (
+        activation(lambda: fn.selu()),
+        activation(lambda: fn.selu(), "saturated", saturating),
+        activation(lambda: fn.selu(), "kink", kinked),
+    ),
+    "mish": (activation(lambda: fn.mish()), activation(lambda: fn.mish(), "saturated", saturating)),
+    "log_sigmoid": (activation(lambda: fn.log_sigmoid()), activation(lambda: fn.log_sigmoid(), "saturated", saturating)),
+    "softsign": (
+        activation(lambda: fn.softsign()),
+        activation(lambda: fn.softsign(), "saturated", saturating),
+        corners(lambda: fn.softsign(), 0.0, 1.0, -1.0),
+    ),
+    "squareplus": (
+        activation(lambda: fn.squareplus()),
+        activation(lambda: fn.squareplus(0.3), "0.3"),
+        activation(lambda: fn.squareplus(), "saturated", saturating),
+        corners(lambda: fn.squareplus(), 0.0, 2.0, -2.0),
+    ),
+    "softshrink": (
+        activation(lambda: fn.softshrink()),
+        activation(lambda: fn.softshrink(1.7), "1.7"),
+        corners(lambda: fn.softshrink(), -0.5, 0.5, 0.0, 1.0, -1.0),
+    ),
+    "hardshrink": (
+        activation(lambda: fn.hardshrink()),
+        activation(lambda: fn.hardshrink(1.7), "1.7"),
+        corners(lambda: fn.hardshrink(), 0.4, -0.4, 0.0, 0.6, -0.6),
+    ),
+    "tanhshrink": (
+        activation(lambda: fn.tanhshrink()),
+        activation(lambda: fn.tanhshrink(), "saturated", saturating),
+        activation(lambda: fn.tanhshrink(), "near 0", narrow),
+    ),
+    "threshold": (
+        activation(lambda: fn.threshold(0.5, -2.0)),
+        corners(lambda: fn.threshold(0.5, 0.5), 0.5, 1.0, 0.0),
+        corners(lambda: fn.threshold(0.5, 0.0), 0.4, 0.6, 0.0, 2.0),
+    ),
+    "exponential": (activation(lambda: fn.exponential()),),
+    "log_cosh": (
+        activation(lambda: fn.log_cosh()),
+        activation(lambda: fn.log_cosh(), "saturated", saturating),
+        activation(lambda: fn.log_cosh(), "near 0", narrow),
+        corners(lambda: fn.log_cosh(), 0.0, 1.0, -1.0),
+    ),
+    "glu": (
+        LayerCase(lambda: fn.glu(), (6,), inputs=wide),
+        LayerCase(lambda: fn.glu(), (2, 4), inputs=wide, label="sequence"),
+        LayerCase(lambda: fn.glu(), (6,), inputs=saturating, label="saturated"),
+    ),
+    "swiglu": (
+        LayerCase(lambda: fn.swiglu(), (6,), inputs=wide),
+        LayerCase(lambda: fn.swiglu(), (6,), inputs=saturating, label="saturated"),
+    ),
+    "geglu": (
+        LayerCase(lambda: fn.geglu(), (6,), inputs=wide),
+        LayerCase(lambda: fn.geglu(), (6,), inputs=saturating, label="saturated"),
+    ),
+    "maxout": (
+        LayerCase(lambda: fn.maxout(3), (4,), batch=5),
+        LayerCase(lambda: fn.maxout(2, 4), (3, 5), label="sequence"),
     ),
 }

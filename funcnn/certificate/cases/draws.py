@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,11 @@ def normals(generator: np.random.Generator, shape: Any) -> tuple[Array, ...]:
 def wide(generator: np.random.Generator, shape: Shape) -> Array:
     """Draw inputs of standard deviation 3: both tails and the middle of every activation."""
     return generator.normal(scale=3.0, size=shape)
+
+
+def narrow(generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw inputs of standard deviation 0.2: the middle of every activation."""
+    return generator.normal(scale=0.2, size=shape)
 
 
 def masked(generator: np.random.Generator, shape: Shape) -> fn.Masked:
@@ -60,6 +67,17 @@ def tied(generator: np.random.Generator, shape: Shape) -> Array:
 def kinked(generator: np.random.Generator, shape: Shape) -> Array:
     """Draw small integers of both signs: a third are exactly 0."""
     return generator.integers(-1, 2, size=shape).astype(float)
+
+
+def among(*points: float) -> Callable[[np.random.Generator, Shape], Array]:
+    """Return what draws some of the points, every one of them if there is room: the corners of a formula, exactly."""
+    return partial(drawn_among, points)
+
+
+def drawn_among(points: tuple[float, ...], generator: np.random.Generator, shape: Shape) -> Array:
+    """Draw some of the points, in any order."""
+    drawn: Array = generator.permutation(np.resize(np.array(points), shape).ravel()).reshape(shape)
+    return drawn
 
 
 def saturating(generator: np.random.Generator, shape: Shape) -> Array:
