@@ -12,6 +12,7 @@ from funcnn.certificate.cases.case import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.cases.combinators import COMBINATORS
 from funcnn.certificate.cases.convolution import CONVOLUTION
 from funcnn.certificate.cases.dense import DENSE
+from funcnn.certificate.cases.embedding import EMBEDDING
 from funcnn.certificate.cases.losses import LOSSES
 from funcnn.certificate.cases.normalisation import NORMALISATION
 from funcnn.certificate.cases.penalties import PENALTIES
@@ -25,6 +26,7 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **CONVOLUTION,
     **POOLING,
     **SEQUENCES,
+    **EMBEDDING,
     **COMBINATORS,
 }
 """By the name of the factory."""
