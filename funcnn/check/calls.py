@@ -9,7 +9,7 @@ import numpy as np
 
 from funcnn import tree
 from funcnn.check.cotangents import Cotangents, build, convert_leaves, read_cotangents
-from funcnn.check.problem import Leaf, Problem, cast_args
+from funcnn.check.problem import Leaf, Problem, cast_args, in_working_precision
 from funcnn.check.report import Diagnosis, Finding
 from funcnn.typing import Array
 
@@ -70,7 +70,7 @@ class Calls:
     def at(self, args: tuple[object, ...]) -> Cotangents:
         """Return the gradient at another point with the same cotangent, after the function was called there."""
         copies = tuple(tree.map(np.array, arg) for arg in args)
-        return self.pull(copies, build(self.function(copies), self.vector))
+        return self.pull(copies, build(in_working_precision(self.problem, self.function(copies)), self.vector))
 
 
 def other_point(problem: Problem, generator: np.random.Generator) -> tuple[object, ...]:

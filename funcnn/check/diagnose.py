@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from funcnn.check import (
+    diagnose_code,
     diagnose_digits,
     diagnose_eps,
     diagnose_linearity,
@@ -96,8 +97,11 @@ def _of_view(view: View, probe: Probe) -> Iterator[Hypothesis]:
         with suppress(RefusalError):
             found.extend(family(view, probe))
     if not any(one.left <= ACCEPT and one.cost < _PLAIN for one in found):  # the dear one, where nothing plain explains
-        with suppress(RefusalError):
-            found.extend(diagnose_eps.hypotheses(view, probe))
+        for dear in (diagnose_eps.hypotheses, diagnose_code.hypotheses):
+            with suppress(RefusalError):
+                found.extend(dear(view, probe))
+            if any(one.tag == "eps_mismatch" and one.left <= ACCEPT for one in found):
+                break
     yield from found
 
 

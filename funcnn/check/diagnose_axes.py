@@ -42,8 +42,16 @@ def _likeness(view: View, probe: Probe, axis: int) -> int:
     length = view.leaf[axis]
     others = [leaf.shape for spot, leaf in enumerate(probe.arrays) if spot != probe.spot]
     parameters = 2 * any(shape == (length,) for shape in others) + 2 * any(length in shape for shape in others)
-    alone = axis < len(view.out) and view.out[axis] == length and diagonal(view.numeric, axis, len(view.out) + axis)
-    return parameters + alone - 9 * local(view, axis)
+    # Places of space are treated alike: the channels are the axis that is not, of the two outer ones.
+    inner = [other for other in range(2, len(view.leaf) - 1) if view.leaf[other] > 1]
+    unlike = _alone(view, axis) != _alone(view, inner[0]) if inner else _alone(view, axis)
+    return parameters + unlike - 9 * local(view, axis)
+
+
+def _alone(view: View, axis: int) -> bool:
+    """Tell whether the function keeps the places along an axis apart."""
+    stays = axis < len(view.out) and view.out[axis] == view.leaf[axis]
+    return stays and diagonal(view.numeric, axis, len(view.out) + axis)
 
 
 def spatial_axes(view: View) -> list[int]:

@@ -70,14 +70,16 @@ def _swaps(view: View, probe: Probe) -> Iterator[Hypothesis]:
     for other, (leaf, spot) in enumerate(zip(probe.evidence.leaves, probe.spots, strict=True)):
         if other == probe.evidence.leaf or leaf.value.shape != view.leaf or not leaf.value.size:
             continue
-        text = f"this is the gradient of {leaf.path}: two results are in each other's place"
+        text, cost = f"this is the gradient of {leaf.path}: two results are in each other's place", 1.1
+        if not leaf.wrong.any():  # which has its own as well
+            text, cost = f"this is the gradient of {leaf.path}, which has it too", 1.7
         if view.full:
             theirs = jacobian_view(probe, leaf, spot)
             numeric = theirs.numeric * (theirs.unit / view.unit) if theirs else None
         else:
             numeric = np.nan_to_num((leaf.numeric / view.unit).astype(np.float64))
         if numeric is not None:
-            yield Hypothesis("swapped_leaf", text, view.left(numeric), 1.1)
+            yield Hypothesis("swapped_leaf", text, view.left(numeric), cost)
 
 
 def _flips(view: View) -> Iterator[Hypothesis]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,6 +23,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     """Yield sums over too few outputs, over the wrong axis, over too few examples, over too few steps."""
     if view.full:
         yield from _one_output(view, probe)
+        yield from _other_sum(view)
         yield from _mixing(view)
         yield from _mixing_in_sum(view, probe)
     yield from _one_at_a_time(view, probe)
@@ -43,6 +45,19 @@ def _one_output(view: View, probe: Probe) -> Iterator[Hypothesis]:
             text = f"only the outputs at {index} of axis {axis} contribute: the sum over {what} is missing"
             yield Hypothesis(tag, text, view.left(only), 1.5)
             yield Hypothesis(tag, text, view.left(only / length), 1.9)
+
+
+def _other_sum(view: View) -> Iterator[Hypothesis]:
+    """A leaf that was stretched along one axis of the output gets the sum over another."""
+    ahead = len(view.out)
+    total = view.numeric.sum(tuple(view.axes()), keepdims=True)  # what each output says, to whichever entry
+    for q in view.axes():
+        axes = [p for p in range(ahead) if view.numeric.shape[p] == view.numeric.shape[q] > 1]
+        for p, other in itertools.permutations(axes, 2):
+            if diagonal(view.numeric, p, q) and diagonal(view.analytic, other, q) and not diagonal(view.analytic, p, q):
+                left = view.left(np.where(view.analytic != 0, total, 0))
+                text = f"the sum runs over axis {p} of the cotangent, where it should run over axis {other}"
+                yield Hypothesis("wrong_axis", text, left, 1.6)
 
 
 def _mixing(view: View) -> Iterator[Hypothesis]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import attrs
 import numpy as np
 from attrs import frozen
 
@@ -139,10 +140,35 @@ def output_leaves(output: object, what: str = "the output") -> tuple[Array, ...]
 
 
 def as_tree(output: object) -> object:
-    """Return the output of a function as a tree: a bare number becomes an array."""
+    """Return the output of a function as a tree: numbers, bare or inside, become arrays."""
+    if isinstance(output, np.ndarray):
+        return output
     if isinstance(output, (float, int, bool, np.generic)):
         return np.asarray(output)
+    if isinstance(output, dict):
+        return {key: as_tree(part) for key, part in output.items()}
+    if type(output) is tuple:
+        return tuple(as_tree(part) for part in output)
+    if isinstance(output, tuple) or attrs.has(type(output)):
+        return _with_arrays(output)
     return output
+
+
+def _with_arrays(node: object) -> object:
+    """Return a NamedTuple or an attrs object with arrays in the place of numbers."""
+    kind = type(node)
+    if isinstance(node, tuple):
+        return kind(*map(as_tree, node))
+    names = [field.name for field in getattr(kind, "__attrs_attrs__", ()) if field.init]
+    parts = {name.lstrip("_"): as_tree(getattr(node, name)) for name in names}
+    return kind(**parts)
+
+
+def in_working_precision(problem: Problem, output: object) -> object:
+    """Return an output as a tree; a bare Python float, which has no precision of its own, in that of the arguments."""
+    if type(output) is float:
+        return np.asarray(output, np.result_type(*(leaf.array.dtype for leaf in problem.active())))
+    return as_tree(output)
 
 
 def is_floating(array: Array) -> bool:

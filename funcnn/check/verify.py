@@ -16,7 +16,7 @@ from funcnn.check.cotangents import draw, finding, flatten
 from funcnn.check.findings import gather
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity, check_linearity
-from funcnn.check.problem import Problem, as_tree, is_floating, output_leaves
+from funcnn.check.problem import Problem, in_working_precision, is_floating, output_leaves
 from funcnn.check.report import Finding, LeafReport, Report, Verdict
 from funcnn.check.sampler import Sampler, sampler
 from funcnn.check.screen import screen
@@ -63,7 +63,7 @@ def verify(
         vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent)
     if not np.isfinite(base.y).all():
         return _without_numbers(problem, outputs, seed, started)
-    calls = Calls(problem, as_tree(base.output), vector)
+    calls = Calls(problem, in_working_precision(problem, base.output), vector)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         contract = honour(problem, calls, seed)
