@@ -1,0 +1,151 @@
+"""The mutation score: every function of every gradient, changed in every way."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType
+
+import attrs
+import numpy as np
+
+from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
+from funcnn.certificate.mutants.equivalent import REASONS, Reasons
+from funcnn.certificate.mutants.judge import Verdict, exchange, fails, judge
+from funcnn.certificate.mutants.mutations import Mutation, mutations
+from funcnn.certificate.mutants.record import FunctionScore, Mutant, MutationScore
+from funcnn.certificate.mutants.source import parse
+from funcnn.certificate.mutants.subjects import Gradient, gradients
+
+_CONFIRM = 50  # one of so many of the killed is given to the checker
+_SAMPLE = 12  # mutants of a function, when it has to be quick
+_AT_A_KINK = "differs at kinks only, where every entry is between the one-sided derivatives"
+
+
+def score(names: Iterable[str] | None = None, quick: bool = False) -> MutationScore:
+    """Mutate the gradients of the library and count what its own cases notice.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Public names; all by default.  The functions that their gradients are made of are mutated; the cases of all names that
+        share such a function judge them.
+    quick : bool, optional
+        A sample of each function's mutants.
+
+    Returns
+    -------
+    MutationScore
+
+    Raises
+    ------
+    ValueError
+        For a name that has no cases.
+
+    Examples
+    --------
+    >>> from funcnn.certificate.mutants import score
+    >>> made = score(["identity"])
+    >>> made.ok, made.total, made.killed
+    (True, 1, 1)
+    """
+    wanted = None if names is None else set(names)
+    missing = sorted((wanted or set()) - {*LAYERS, *LOSSES})
+    if missing:
+        raise ValueError(f"there are no cases of {', '.join(missing)}, only of {', '.join(sorted({*LAYERS, *LOSSES}))}")
+    return measure(LAYERS, LOSSES, REASONS, names=wanted, quick=quick)
+
+
+def measure(
+    layers: Mapping[str, Sequence[LayerCase]],
+    losses: Mapping[str, Sequence[LossCase]],
+    reasons: Reasons,
+    *,
+    names: set[str] | None = None,
+    quick: bool = False,
+) -> MutationScore:
+    """Return the score of tables of cases."""
+    started = time.perf_counter()
+    cases = list(gradients(layers, losses))
+    of: dict[FunctionType, list[Gradient]] = {}
+    chosen: list[FunctionType] = []
+    for case in cases:
+        for function in case.parts:
+            of.setdefault(function, []).append(case)
+            if (names is None or case.name in names) and function not in chosen:
+                chosen.append(function)
+    tally = _Tally(reasons, quick)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        functions = [tally.function(one, _nearest(one, of[one])) for one in sorted(chosen, key=name_of)]
+    return MutationScore(
+        tuple(functions), tally.confirmed, tuple(tally.denied), tuple(tally.stale), time.perf_counter() - started
+    )
+
+
+def name_of(function: FunctionType) -> str:
+    """Return the name of a function in the package."""
+    return f"{function.__module__.removeprefix('funcnn.')}.{function.__qualname__}"
+
+
+def _nearest(function: FunctionType, cases: list[Gradient]) -> list[Gradient]:
+    """Return the cases with those first in which the function does most of the work."""
+    return sorted(cases, key=lambda case: len(case.parts))
+
+
+class _Tally:
+    """The counts, while they are made."""
+
+    def __init__(self, reasons: Reasons, quick: bool) -> None:
+        self.reasons, self.quick = reasons, quick
+        self.killed = self.confirmed = 0
+        self.denied: list[str] = []
+        self.stale: list[str] = []
+
+    def function(self, function: FunctionType, cases: list[Gradient]) -> FunctionScore:
+        """Judge the mutants of a function."""
+        name, made = name_of(function), list(mutations(function))
+        if self.quick:
+            made = made[:: max(1, len(made) // _SAMPLE)]
+        killed = raised = total = 0
+        equivalent: list[Mutant] = []
+        survivors: list[Mutant] = []
+        for mutation in made:
+            verdict = judge(function, mutation, cases)
+            if verdict.outcome == "value only":
+                continue
+            total += 1
+            mutant = Mutant(mutation.line, mutation.operator, mutation.before, mutation.after)
+            if verdict.outcome in ("raised", "killed"):
+                killed += 1
+                raised += verdict.outcome == "raised"
+                if verdict.numbers:
+                    self._confirm(name, function, mutation, verdict)
+            elif verdict.outcome == "another subgradient":
+                equivalent.append(attrs.evolve(mutant, reason=_AT_A_KINK))
+            else:
+                survivors.append(mutant)
+        explained, left = self._explain(name, survivors)
+        return FunctionScore(name, parse(function).path, total, killed, raised, (*equivalent, *explained), tuple(left))
+
+    def _confirm(self, name: str, function: FunctionType, mutation: Mutation, verdict: Verdict) -> None:
+        """Give one of many to the checker."""
+        self.killed += 1
+        if self.killed % _CONFIRM == 1 and verdict.gradient is not None and verdict.at is not None:
+            self.confirmed += 1
+            if not fails(verdict.gradient, exchange(function, mutation), verdict.at):
+                self.denied.append(f"{name}:{mutation.line} {mutation.before}  ->  {mutation.after}")
+
+    def _explain(self, name: str, survivors: list[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
+        """Divide survivors into those for which there is a reason, in the number that was counted, and the others."""
+        explained: list[Mutant] = []
+        left = list(survivors)
+        for before, (count, reason) in self.reasons.get(name, {}).items():
+            found = [one for one in survivors if one.before == before]
+            if len(found) == count or (self.quick and len(found) < count):
+                explained += [attrs.evolve(one, reason=reason) for one in found]
+                left = [one for one in left if one not in found]
+            else:
+                self.stale.append(f"{name}: {before}: {len(found)} survive, not {count}")
+        return explained, left

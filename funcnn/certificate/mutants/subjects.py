@@ -1,0 +1,166 @@
+"""The gradients that are mutated: the backward of each case, or the slope that its forward keeps for backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+import attrs
+import numpy as np
+from attrs import frozen
+
+from funcnn import tree
+from funcnn.certificate.cases import LayerCase, LossCase
+from funcnn.certificate.edges import DRAWN, EDGES
+from funcnn.certificate.mutants.graph import parts
+from funcnn.certificate.subjects import MODES, LayerSubject, LossSubject, Situation, start
+from funcnn.layers.elementwise import forward_keeping_slope
+from funcnn.losses.loss import Loss
+from funcnn.typing import Array
+
+_BATCHES = (0, 1)
+
+Change = Callable[[Any], Any]
+"""How a gradient is made again with a function changed."""
+
+
+@frozen(eq=False)
+class Given:
+    """What a gradient is given in one situation, and what it gives: all read-only, and the same for every mutant."""
+
+    at: Situation
+    primal: Any
+    args: tuple[Any, ...]
+    expected: tuple[Array | None, ...]
+    scales: tuple[float, ...]
+
+
+def situations(case: LayerSubject | LossSubject) -> Iterator[Situation]:
+    """Yield the situations in which the certificate checks a case, the most telling first."""
+    own = case.batch(None)
+    for dtype in ("float64", "float32"):
+        for mode in case.modes:
+            yield Situation(dtype, own, DRAWN, mode)
+        for mode in case.modes:
+            for size in _BATCHES:
+                if case.batch(size) != own:
+                    yield Situation(dtype, size, DRAWN, mode)
+            for edge in EDGES:
+                if edge is not DRAWN:
+                    yield Situation(dtype, own, edge, mode)
+
+
+class Gradient:
+    """One case of a public name: its gradient as a function, what goes in and what comes out."""
+
+    def __init__(self, name: str, case: LayerSubject | LossSubject) -> None:
+        self.name, self.case = name, case
+        made: Any = case.of.make()  # a layer or a loss
+        self.whole = made
+        self.slope = _keeps_slope(self.whole)
+        self.function: Any = self.whole.forward.args[1] if self.slope else self.whole.backward
+        self.parts: list[FunctionType] = parts(self.function)
+        self._given: dict[int, Given | None] = {}
+        self.situations = tuple(situations(case))
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the inputs, as they are drawn, are at no kink."""
+        return isinstance(self.case.of, LossCase) or self.case.of.smooth
+
+    def given(self, index: int) -> Given | None:
+        """Return what is known about the situation of an index; None where the library refuses the input."""
+        if index not in self._given:
+            try:
+                self._given[index] = self._prepare(self.situations[index])
+            except ValueError:
+                self._given[index] = None
+        return self._given[index]
+
+    def _prepare(self, at: Situation) -> Given | None:
+        of = self.case.of
+        if isinstance(of, LossCase):
+            prediction, target = of.draw(np.random.default_rng(1), at.batch)
+            primal = at.edge(tree.astype(prediction, at.dtype))
+            args: tuple[Any, ...] = (self.whole.forward(primal, target).residuals,)
+        else:
+            params, state = (tree.astype(part, at.dtype) for part in start(of, self.whole))
+            x = at.edge(tree.astype(of.x(at.batch), at.dtype))
+            if self.slope:
+                primal, args = x, (x,)
+            else:
+                made = self.whole.forward(params, state, x, MODES[at.mode])
+                generator = np.random.default_rng(4)
+                primal, args = (params, x), (params, made.residuals, _cotangent(made.output, generator))
+        lock(args)
+        expected = tuple(self.leaves(self.function(*args), primal))
+        scales = tuple(0.0 if leaf is None else float(np.max(np.abs(leaf), initial=0)) for leaf in expected)
+        return Given(at, primal, args, expected, scales) if np.isfinite(scales).all() else None
+
+    def leaves(self, made: Any, primal: Any) -> Iterator[Array | None]:
+        """Yield the leaves of what the gradient gave; raise where the structure is wrong."""
+        if self.slope:
+            _, slope = made
+            if not isinstance(slope, np.ndarray):
+                raise TypeError("no slope")
+            yield slope
+        else:
+            cotangent = made if isinstance(self.case.of, LossCase) else (made.params, made.input)
+            for _, _, leaf in tree.with_cotangents(primal, cotangent):
+                yield leaf
+
+    def changed(self, change: Change) -> Any:
+        """Return the layer or loss with its gradient changed, and its value as it is."""
+        if not self.slope:
+            return attrs.evolve(self.whole, backward=change(self.function))
+        forward = self.whole.forward
+        other = partial(_with_value_of, self.function, change(self.function))
+        return attrs.evolve(self.whole, forward=partial(forward.func, forward.args[0], other))
+
+    def selective(self, function: Any, given: Given) -> Any:
+        """Return the gradient of the parameters from a backward that is told to leave out the input's; None if it cannot."""
+        if self.slope or isinstance(self.whole, Loss) or not self.whole.selective:
+            return None
+        return function(*given.args, input_grad=False).params
+
+
+def _with_value_of(original: Any, other: Any, x: Array) -> tuple[Array, Array]:
+    return original(x)[0], other(x)[1]
+
+
+def _keeps_slope(whole: Any) -> bool:
+    forward: Any = whole.forward
+    return isinstance(forward, partial) and forward.func is forward_keeping_slope
+
+
+def _cotangent(output: Any, generator: np.random.Generator) -> Any:
+    """Draw a cotangent: a tree like the output, None for leaves that are not floating."""
+    drawn: list[Any] = [
+        generator.normal(size=leaf.shape).astype(leaf.dtype) if leaf.dtype.kind == "f" else None for leaf in tree.leaves(output)
+    ]
+    return tree.rebuild(output, iter(drawn))
+
+
+def lock(value: Any) -> None:
+    """Make every array in a record, a tuple or a list read-only."""
+    if isinstance(value, np.ndarray):
+        value.setflags(write=False)
+    elif isinstance(value, (tuple, list)):
+        for one in value:
+            lock(one)
+    elif isinstance(value, dict):
+        lock(list(value.values()))
+    elif attrs.has(type(value)):
+        lock([getattr(value, field.name) for field in attrs.fields(type(value))])
+
+
+def gradients(layers: Mapping[str, Sequence[LayerCase]], losses: Mapping[str, Sequence[LossCase]]) -> Iterator[Gradient]:
+    """Yield the gradient of every case."""
+    for name, cases in layers.items():
+        for case in cases:
+            yield Gradient(name, LayerSubject(case.label or "plain", case))
+    for name, some in losses.items():
+        for one in some:
+            yield Gradient(name, LossSubject(one.label or "plain", one))
