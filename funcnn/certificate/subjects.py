@@ -41,19 +41,24 @@ class Subject(Protocol):
     @property
     def case(self) -> str:
         """Which setting of the name."""
+        ...
 
     @property
     def modes(self) -> tuple[str, ...]:
         """The modes that it has."""
+        ...
 
     def batch(self, wanted: int | None) -> int:
         """Return the batch size to use for a wanted one; None is the case's own."""
+        ...
 
     def check(self, at: Situation) -> Report:
         """Check the gradient."""
+        ...
 
     def controls(self) -> Iterator[tuple[str, Report]]:
         """Yield the check of each leaf when its gradient is spoiled."""
+        ...
 
 
 def start(case: LayerCase, layer: AnyLayer) -> tuple[Any, Any]:
