@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
     from funcnn.combinators.masked_steps import masked_steps, unmask
+    from funcnn.combinators.on_values import on_values
     from funcnn.combinators.parallel import parallel
     from funcnn.combinators.recompute import recompute
     from funcnn.combinators.residual import residual
@@ -25,18 +26,25 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.instrument import map_layers
     from funcnn.key import Key
     from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
+    from funcnn.layers.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
     from funcnn.layers.algebraic import softsign, squareplus
+    from funcnn.layers.alpha_dropout import alpha_dropout
+    from funcnn.layers.attention import attention
     from funcnn.layers.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
     from funcnn.layers.batch_norm import batch_norm
     from funcnn.layers.clipped import hard_sigmoid, hard_swish, hard_tanh, relu6
     from funcnn.layers.convolution import conv1d, conv2d, conv3d
+    from funcnn.layers.crop import crop
+    from funcnn.layers.cross_attention import cross_attention
     from funcnn.layers.dense import dense
+    from funcnn.layers.depthwise import depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
     from funcnn.layers.dropout import dropout
     from funcnn.layers.embedding import embedding
     from funcnn.layers.embedding_bag import embedding_bag
     from funcnn.layers.exponential import exponential
     from funcnn.layers.exponential_units import celu, selu
     from funcnn.layers.gated import geglu, glu, swiglu
+    from funcnn.layers.gaussian_noise import gaussian_noise
     from funcnn.layers.gelu import gelu
     from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
     from funcnn.layers.group_norm import group_norm
@@ -50,8 +58,11 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.log_cosh import log_cosh
     from funcnn.layers.lstm import lstm
     from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
+    from funcnn.layers.max_unpooling import Pooled, max_pool_with_indices, max_unpool
     from funcnn.layers.maxout import maxout
     from funcnn.layers.mish import mish
+    from funcnn.layers.pad import pad
+    from funcnn.layers.pixel_shuffle import pixel_shuffle, pixel_unshuffle
     from funcnn.layers.positions import learned_positions, sinusoidal_positions
     from funcnn.layers.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
     from funcnn.layers.prelu import prelu
@@ -64,7 +75,11 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.softmax import log_softmax, softmax
     from funcnn.layers.softmin import softmin
     from funcnn.layers.sparsemax import sparsemax
+    from funcnn.layers.spatial_dropout import spatial_dropout
+    from funcnn.layers.transpose import transpose
     from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
+    from funcnn.layers.unfold import fold, unfold
+    from funcnn.layers.upsample import upsample
     from funcnn.losses.absolute_error import mean_absolute_error
     from funcnn.losses.contrastive import contrastive
     from funcnn.losses.cosine_embedding import cosine_embedding
@@ -147,7 +162,11 @@ __all__ = [
     "linear",
     "flatten",
     "reshape",
+    "transpose",
     "dropout",
+    "spatial_dropout",
+    "alpha_dropout",
+    "gaussian_noise",
     "layer_norm",
     "batch_norm",
     "group_norm",
@@ -160,6 +179,10 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "depthwise_conv1d",
+    "depthwise_conv2d",
+    "separable_conv1d",
+    "separable_conv2d",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
@@ -175,6 +198,20 @@ __all__ = [
     "lp_pool3d",
     "global_avg_pool",
     "global_max_pool",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
+    "max_pool_with_indices",
+    "max_unpool",
+    "Pooled",
+    "on_values",
+    # images
+    "pad",
+    "crop",
+    "upsample",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "unfold",
+    "fold",
     # sequences
     "Masked",
     "rnn",
@@ -185,6 +222,8 @@ __all__ = [
     "embedding_bag",
     "learned_positions",
     "sinusoidal_positions",
+    "attention",
+    "cross_attention",
     "reverse_time",
     "masked_steps",
     "unmask",

@@ -46,3 +46,8 @@ class Masked:
             raise TypeError(f"a mask is an array of booleans, got {describe(mask)}")
         if self.values.shape[:2] != mask.shape:
             raise ValueError(f"the mask is {describe(mask)}, expected the first two axes of {describe(self.values)}")
+
+
+def cleared(values: Array, mask: BoolArray) -> Array:
+    """Return the values with 0 in the padding, whatever stood there."""
+    return np.where(mask.reshape(*mask.shape, *(1,) * (values.ndim - 2)), values, values.dtype.type(0))

@@ -10,14 +10,13 @@ Parameters see 0 from there as well.
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import numpy as np
 from attrs import frozen
 
 from funcnn.combinators.several import check_layers
 from funcnn.errors import describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, define_layer
-from funcnn.masked import Masked
+from funcnn.masked import Masked, cleared
 from funcnn.typing import Array, BoolArray, Empty, Shape
 
 P = TypeVar("P")
@@ -30,11 +29,6 @@ class MaskedResiduals:
 
     mask: BoolArray
     inner: Residuals
-
-
-def cleared(values: Array, mask: BoolArray) -> Array:
-    """Return the values with 0 in the padding, whatever stood there."""
-    return np.where(mask.reshape(*mask.shape, *(1,) * (values.ndim - 2)), values, values.dtype.type(0))
 
 
 def check_masked(x: object) -> None:

@@ -8,11 +8,13 @@ case that never reaches a branch would prove nothing about it).
 from __future__ import annotations
 
 from funcnn.certificate.cases.activations import ACTIVATIONS
+from funcnn.certificate.cases.attention import ATTENTION
 from funcnn.certificate.cases.case import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.cases.combinators import COMBINATORS
 from funcnn.certificate.cases.convolution import CONVOLUTION
 from funcnn.certificate.cases.dense import DENSE
 from funcnn.certificate.cases.embedding import EMBEDDING
+from funcnn.certificate.cases.images import IMAGES
 from funcnn.certificate.cases.losses import LOSSES
 from funcnn.certificate.cases.normalisation import NORMALISATION
 from funcnn.certificate.cases.penalties import PENALTIES
@@ -25,8 +27,10 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **ACTIVATIONS,
     **CONVOLUTION,
     **POOLING,
+    **IMAGES,
     **SEQUENCES,
     **EMBEDDING,
+    **ATTENTION,
     **COMBINATORS,
 }
 """By the name of the factory."""

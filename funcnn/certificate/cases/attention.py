@@ -1,0 +1,88 @@
+"""Cases of attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import funcnn as fn
+from funcnn.certificate.cases.case import LayerCase
+from funcnn.certificate.cases.draws import masked, normals, saturating
+
+
+def masked_memory(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw sequences and a masked memory."""
+    batch, sequence, memory = shape
+    return generator.normal(size=(batch, *sequence)), masked(generator, (batch, *memory))
+
+
+def masked_sequence(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw masked sequences and a memory."""
+    batch, sequence, memory = shape
+    return masked(generator, (batch, *sequence)), generator.normal(size=(batch, *memory))
+
+
+def both_masked(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw masked sequences and a masked memory."""
+    batch, sequence, memory = shape
+    return masked(generator, (batch, *sequence)), masked(generator, (batch, *memory))
+
+
+ATTENTION: dict[str, tuple[LayerCase, ...]] = {
+    "attention": (
+        LayerCase(lambda: fn.attention(2), (5, 4)),
+        LayerCase(lambda: fn.attention(1, causal=True, bias=False), (4, 4), label="one head, causal, no bias"),
+        LayerCase(lambda: fn.attention(2, causal=True, masked=True), (5, 6), inputs=masked, label="causal, masked"),
+        LayerCase(lambda: fn.attention(4, key_value_heads=2), (3, 4), label="grouped queries"),
+        LayerCase(
+            lambda: fn.attention(3, key_value_heads=1, masked=True, positions="alibi"),
+            (4, 3),
+            inputs=masked,
+            label="multi-query, masked, alibi",
+        ),
+        LayerCase(lambda: fn.attention(2, positions="rotary"), (3, 8), label="rotary"),
+        LayerCase(lambda: fn.attention(2, positions="rotary", causal=True, key_value_heads=1), (5, 4), label="rotary, causal"),
+        LayerCase(lambda: fn.attention(3, positions="alibi", causal=True), (5, 3), label="alibi, causal"),
+        LayerCase(lambda: fn.attention(2, positions="relative", max_distance=2), (5, 4), label="relative"),
+        LayerCase(
+            lambda: fn.attention(4, positions="relative", max_distance=2, causal=True, key_value_heads=2),
+            (4, 4),
+            label="relative, causal, grouped",
+        ),
+        LayerCase(
+            lambda: fn.attention(2, positions="relative", max_distance=9, masked=True, bias=False),
+            (3, 4),
+            inputs=masked,
+            label="relative, masked, distances beyond the sequence",
+        ),
+        LayerCase(lambda: fn.attention(2, dropout=0.4), (5, 4), label="dropout"),
+        LayerCase(lambda: fn.attention(2, dropout=0.4, causal=True, masked=True), (4, 4), inputs=masked, label="dropout, masked"),
+        LayerCase(lambda: fn.attention(2, causal=True, block_rows=2), (5, 4), label="blocks, causal"),
+        LayerCase(
+            lambda: fn.attention(4, positions="relative", max_distance=2, key_value_heads=2, masked=True, block_rows=2),
+            (5, 4),
+            inputs=masked,
+            label="blocks, relative, grouped, masked",
+        ),
+        LayerCase(lambda: fn.attention(2, dropout=0.4, positions="alibi", block_rows=3), (4, 4), label="blocks, dropout"),
+        LayerCase(lambda: fn.attention(2), (5, 4), inputs=saturating, label="saturated"),
+        LayerCase(lambda: fn.attention(2, causal=True), (1, 2), label="one step"),
+    ),
+    "cross_attention": (
+        LayerCase(lambda: fn.cross_attention(2), ((3, 4), (5, 6)), inputs=normals),
+        LayerCase(
+            lambda: fn.cross_attention(2, key_value_heads=1, bias=False), ((4, 4), (4, 4)), inputs=normals, label="multi-query"
+        ),
+        LayerCase(
+            lambda: fn.cross_attention(2, memory_masked=True), ((3, 4), (5, 2)), inputs=masked_memory, label="masked memory"
+        ),
+        LayerCase(lambda: fn.cross_attention(1, masked=True), ((4, 3), (2, 5)), inputs=masked_sequence, label="masked sequence"),
+        LayerCase(
+            lambda: fn.cross_attention(3, masked=True, memory_masked=True, dropout=0.3),
+            ((4, 3), (5, 2)),
+            inputs=both_masked,
+            label="masked, dropout",
+        ),
+    ),
+}

@@ -1,0 +1,271 @@
+r"""Multi-head cross-attention (Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3).
+
+The queries are those of one sequence, the keys and values those of another, the *memory*.
+
+Indices: $n$ example, $t$ step of the sequence of $T$, $j$ step of the memory of $S$.
+
+Forward.
+$$ q_{nt} = x_{nt} W + b, \qquad [k, v]_{nj} = m_{nj} V + c, \qquad o = \operatorname{attend}(q, k, v), \qquad
+   y_{nt} = [o^1, \ldots, o^H]_{nt}\, W' + b' . $$
+
+Derivation.  As in :mod:`funcnn.layers.attention`, with a map of its own for the memory: $\bar q$ goes back to $\bar x$, and
+$[\bar k, \bar v]$ to $\bar m$.
+
+Masks.  Steps of the memory that are padding are not seen, steps of x that are padding give 0; both have gradient 0.
+"""
+
+from functools import partial
+from typing import Any, Literal, cast, overload
+
+import numpy as np
+from attrs import frozen
+
+from funcnn import initializers
+from funcnn.dot_product_attention import Rules, attend, attend_backward
+from funcnn.errors import check_count, check_range, describe
+from funcnn.initializers import Initializer
+from funcnn.key import Key
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input
+from funcnn.layers.heads import (
+    Projection,
+    check_flag,
+    check_heads,
+    head_size,
+    join,
+    mapped,
+    mapped_back,
+    mapped_grads,
+    projection,
+    split,
+    taken,
+)
+from funcnn.masked import Masked, cleared
+from funcnn.tree import freeze
+from funcnn.typing import Array, BoolArray, Empty, Shapes
+
+
+@frozen(eq=False)
+class CrossAttentionParams:
+    """Parameters of cross-attention; the columns of ``memory`` are the heads of the keys, then of the values."""
+
+    query: Projection  # weight (I, H d), bias
+    memory: Projection  # weight (J, 2 G d), bias
+    output: Projection  # weight (H d, I), bias
+
+
+@frozen(eq=False)
+class CrossAttentionResiduals:
+    """The inputs, what the heads saw, and what they gave."""
+
+    x: Array  # (n, T, I)
+    mask: BoolArray | None  # (n, T)
+    memory: Array  # (n, S, J)
+    q: Array  # (n G, H / G, T, d)
+    k: Array  # (n G, S, d)
+    v: Array  # (n G, S, d)
+    rules: Rules
+    logsumexp: Array  # (n G, H / G, T)
+    joined: Array  # (n, T, H d)
+
+
+@frozen
+class Setting:
+    """The hyper-parameters that forward and backward need."""
+
+    heads: int
+    key_value_heads: int
+    masked: bool
+    memory_masked: bool
+    dropout: float
+    block_rows: int | None
+
+
+def init(
+    setting: Setting, bias: bool, weight_init: Initializer, output_init: Initializer, key: Key, in_shape: Shapes
+) -> Init[CrossAttentionParams, Empty]:
+    if len(in_shape) != 2 or not all(isinstance(one, tuple) and len(one) == 2 for one in in_shape):
+        raise ValueError(f"in_shape is {in_shape}, expected ((time, features), (memory time, memory features))")
+    shape, memory_shape = cast("tuple[tuple[int, int], tuple[int, int]]", in_shape)
+    size = head_size(shape, setting.heads)
+    params = CrossAttentionParams(
+        projection(bias, weight_init, key.child(0), (shape[1], shape[1])),
+        projection(bias, weight_init, key.child(1), (memory_shape[1], 2 * setting.key_value_heads * size)),
+        projection(bias, output_init, key.child(2), (shape[1], shape[1])),
+    )
+    return Init(freeze(params), (), shape)
+
+
+def forward(
+    setting: Setting, params: CrossAttentionParams, state: Empty, x: Any, mode: Mode
+) -> Forward[Any, Empty, CrossAttentionResiduals]:
+    if not isinstance(x, tuple) or len(x) != 2:
+        raise TypeError(f"the input is {describe(x)}, expected a pair (sequence, memory)")
+    values, mask = taken(x[0], setting.masked, "the sequence")
+    memory, memory_mask = taken(x[1], setting.memory_masked, "the memory")
+    batch, steps, _ = values.shape
+    if len(memory) != batch or not memory.shape[1]:
+        raise ValueError(f"the memory is {describe(memory)}, expected a batch of {batch} with at least one step")
+    heads, shared = setting.heads, setting.key_value_heads
+    asked, seen = mapped(params.query, values), mapped(params.memory, memory)
+    size = asked.shape[-1] // heads
+    q = split(asked, 0, heads, size).reshape(batch * shared, heads // shared, steps, size)
+    k, v = split(seen, 0, shared, size), split(seen, shared, shared, size)
+    key = mode.key if isinstance(mode, Train) and setting.dropout else None
+    rules = Rules(mask=memory_mask, dropout=setting.dropout, key=key, block_rows=setting.block_rows)
+    attended, logsumexp = attend(q, k, v, rules)
+    joined = join(attended.reshape(batch * heads, steps, size), heads)
+    y = mapped(params.output, joined)
+    output = y if mask is None else Masked(cleared(y, mask), mask)
+    return Forward(output, state, CrossAttentionResiduals(values, mask, memory, q, k, v, rules, logsumexp, joined))
+
+
+def backward(
+    setting: Setting, params: CrossAttentionParams, kept: CrossAttentionResiduals, dy: Any, input_grad: bool = True
+) -> Backward[CrossAttentionParams, Any]:
+    doutput: Array = dy if kept.mask is None else cleared(dy.values, kept.mask)
+    batch, steps, _ = doutput.shape
+    heads, shape = setting.heads, kept.q.shape
+    djoined = mapped_back(params.output, doutput)
+    product = (djoined * kept.joined).reshape(batch, steps, heads, shape[-1]).sum(-1)
+    delta = np.ascontiguousarray(product.swapaxes(1, 2)).reshape(shape[:-1])
+    dattended = split(djoined, 0, heads, shape[-1]).reshape(shape)
+    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, delta, dattended)
+    dasked = join(dq.reshape(batch * heads, steps, shape[-1]), heads)
+    dseen = np.concatenate([join(part, setting.key_value_heads) for part in (dk, dv)], axis=-1)
+    grads = CrossAttentionParams(
+        mapped_grads(params.query, kept.x, dasked),
+        mapped_grads(params.memory, kept.memory, dseen),
+        mapped_grads(params.output, kept.joined, doutput),
+    )
+    if not input_grad:
+        return backward_without_input(grads)
+    dx: Any = mapped_back(params.query, dasked)
+    dmemory: Any = mapped_back(params.memory, dseen)
+    nothing = cast(Any, None)  # truth has no cotangent
+    return Backward(
+        grads,
+        (
+            Masked(dx, nothing) if setting.masked else dx,
+            Masked(dmemory, nothing) if setting.memory_masked else dmemory,
+        ),
+    )
+
+
+@overload
+def cross_attention(
+    heads: int,
+    *,
+    masked: Literal[False] = False,
+    memory_masked: Literal[False] = False,
+    key_value_heads: int | None = ...,
+    bias: bool = ...,
+    dropout: float = ...,
+    block_rows: int | None = ...,
+    weight_init: Initializer = ...,
+    output_init: Initializer = ...,
+) -> Layer[CrossAttentionParams, Empty, tuple[Array, Array], Array]: ...
+@overload
+def cross_attention(
+    heads: int,
+    *,
+    masked: Literal[False] = False,
+    memory_masked: Literal[True],
+    key_value_heads: int | None = ...,
+    bias: bool = ...,
+    dropout: float = ...,
+    block_rows: int | None = ...,
+    weight_init: Initializer = ...,
+    output_init: Initializer = ...,
+) -> Layer[CrossAttentionParams, Empty, tuple[Array, Masked], Array]: ...
+@overload
+def cross_attention(
+    heads: int,
+    *,
+    masked: Literal[True],
+    memory_masked: Literal[False] = False,
+    key_value_heads: int | None = ...,
+    bias: bool = ...,
+    dropout: float = ...,
+    block_rows: int | None = ...,
+    weight_init: Initializer = ...,
+    output_init: Initializer = ...,
+) -> Layer[CrossAttentionParams, Empty, tuple[Masked, Array], Masked]: ...
+@overload
+def cross_attention(
+    heads: int,
+    *,
+    masked: Literal[True],
+    memory_masked: Literal[True],
+    key_value_heads: int | None = ...,
+    bias: bool = ...,
+    dropout: float = ...,
+    block_rows: int | None = ...,
+    weight_init: Initializer = ...,
+    output_init: Initializer = ...,
+) -> Layer[CrossAttentionParams, Empty, tuple[Masked, Masked], Masked]: ...
+def cross_attention(
+    heads: int,
+    *,
+    masked: bool = False,
+    memory_masked: bool = False,
+    key_value_heads: int | None = None,
+    bias: bool = True,
+    dropout: float = 0.0,
+    block_rows: int | None = None,
+    weight_init: Initializer = initializers.glorot_uniform,
+    output_init: Initializer = initializers.glorot_uniform,
+) -> AnyLayer:
+    """Multi-head attention of a sequence to a memory: a pair of (n, t, features) and (n, s, other features) to (n, t, features).
+
+    Parameters
+    ----------
+    heads : int
+        Number of query heads H, a divisor of the features.
+    masked, memory_masked : bool, optional
+        The sequence, or the memory, is :class:`funcnn.Masked`; the output is masked as the sequence is.
+    key_value_heads : int, optional
+        Number of key-value heads G, a divisor of H (grouped queries).
+    bias : bool, optional
+        Whether the three maps have a bias.
+    dropout : float, optional
+        Probability with which the weight of a step of the memory is dropped in training.
+    block_rows : int, optional
+        How many queries are treated at a time; by default as many as make scores that fit the processor's cache.
+    weight_init, output_init : callable, optional
+        Initialisers ``(key, shape) -> array`` of the maps of sequence and memory, and of the last.
+
+    Returns
+    -------
+    Layer
+        Parameters :class:`CrossAttentionParams`; ``init`` takes the pair of shapes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a setting is out of its range; in ``init``, when the features do not divide into heads; in ``forward``, when the
+        input is not what the layer was made for.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.cross_attention(2)
+    >>> start = layer.init(fn.Key(0), ((5, 8), (7, 6)))
+    >>> fn.apply(layer, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
+    (3, 5, 8)
+    """
+    shared = check_heads(heads, key_value_heads)
+    for what, flag in (("masked", masked), ("memory_masked", memory_masked), ("bias", bias)):
+        check_flag(flag, what)
+    check_range(dropout, "dropout", 0, 1, open_high=True)
+    if block_rows is not None:
+        check_count(block_rows, "block_rows")
+    setting = Setting(heads, shared, masked, memory_masked, dropout, block_rows)
+    forwards: Any = partial(forward, setting)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, setting)
+    return Layer(
+        f"cross_attention({heads})",
+        partial(init, setting, bias, weight_init, output_init),
+        forwards,
+        backwards,
+        dropout > 0,
+    )

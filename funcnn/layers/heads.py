@@ -1,0 +1,123 @@
+r"""What attention layers share: projections, heads, and rotary positions (Su et al. 2021, arXiv:2104.09864, eq. 34).
+
+Heads.  $H$ query heads and $G$ key-value heads (grouped queries, Ainslie et al. 2023, arXiv:2305.13245): query head $h$ looks at
+the keys of head $\lfloor h G / H \rfloor$.  $G = H$ is multi-head attention, $G = 1$ multi-query attention.
+
+Rotary positions.  The features of a head are taken in pairs $(x_i, x_{i + d/2})$, and at step $t$ each pair is turned by the
+angle $t\,\theta_i$ with $\theta_i = 10000^{-2i/d}$:
+$$ y_i = x_i \cos t\theta_i - x_{i+d/2} \sin t\theta_i, \qquad y_{i+d/2} = x_i \sin t\theta_i + x_{i+d/2} \cos t\theta_i . $$
+The product of a query and a key turned by $t$ and $u$ steps depends on $t - u$ alone.  (The paper pairs neighbours: the same
+with the features in another order, which the learned projections absorb.)  A rotation is orthogonal: its transpose, which the
+cotangent goes through, is the rotation by $-t\,\theta_i$.
+"""
+
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from funcnn import initializers
+from funcnn.errors import check_array, check_count, check_features, describe
+from funcnn.initializers import Initializer
+from funcnn.key import Key
+from funcnn.layers.dense import DenseParams
+from funcnn.layers.linear import LinearParams
+from funcnn.masked import Masked, cleared
+from funcnn.numerics import dot, project, rows, sum_rows
+from funcnn.typing import Array, BoolArray, Shape
+
+Projection: TypeAlias = DenseParams | LinearParams
+"""The parameters of an affine or a linear map of the last axis."""
+
+
+def check_heads(heads: int, key_value_heads: int | None) -> int:
+    """Return the number of key-value heads, or raise."""
+    check_count(heads, "heads")
+    if key_value_heads is None:
+        return heads
+    check_count(key_value_heads, "key_value_heads")
+    if heads % key_value_heads:
+        raise ValueError(f"key_value_heads is {key_value_heads}, expected a divisor of the {heads} heads")
+    return key_value_heads
+
+
+def head_size(in_shape: Shape, heads: int) -> int:
+    """Return the features d of a head for examples (t, features), or raise."""
+    if len(in_shape) != 2 or not all(isinstance(length, int) for length in in_shape):
+        raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
+    if in_shape[1] % heads:
+        raise ValueError(f"{in_shape[1]} features do not make {heads} heads of equal size")
+    return in_shape[1] // heads
+
+
+def projection(biased: bool, weight_init: Initializer, key: Key, shape: Shape) -> Projection:
+    """Return the parameters of a map from shape[0] to shape[1] features."""
+    weight = weight_init(key, shape)
+    return DenseParams(weight, initializers.zeros(key, shape[1:])) if biased else LinearParams(weight)
+
+
+def mapped(params: Projection, x: Array) -> Array:
+    """Return x (..., I) mapped to (..., O)."""
+    check_features(x, params.weight)
+    y = project(x, params.weight)
+    if isinstance(params, DenseParams):
+        y += params.bias
+    return y
+
+
+def mapped_grads(params: Projection, x: Array, dy: Array) -> Projection:
+    """Return the cotangent of a map's parameters."""
+    weight = dot(rows(x).T, rows(dy))
+    return DenseParams(weight, sum_rows(rows(dy))) if isinstance(params, DenseParams) else LinearParams(weight)
+
+
+def mapped_back(params: Projection, dy: Array) -> Array:
+    """Return the cotangent of a map's input."""
+    return project(dy, params.weight.T)
+
+
+def split(x: Array, first: int, heads: int, size: int) -> Array:
+    """Return the features of some heads of (n, t, all features) as a matrix for each example and head: (n heads, t, size)."""
+    batch, time = x.shape[:2]
+    chosen = x[..., first * size : (first + heads) * size].reshape(batch, time, heads, size)
+    return np.ascontiguousarray(chosen.swapaxes(1, 2)).reshape(batch * heads, time, size)
+
+
+def join(x: Array, heads: int) -> Array:
+    """Return (n, t, heads size) for (n heads, t, size): the transpose of :func:`split`."""
+    batch, (time, size) = len(x) // heads, x.shape[1:]
+    return x.reshape(batch, heads, time, size).swapaxes(1, 2).reshape(batch, time, heads * size)
+
+
+def turned(x: Array, direction: int = 1) -> Array:
+    """Return (m, t, d) turned by its steps, or back."""
+    time, size = x.shape[1:]
+    half = size // 2
+    angle = np.arange(time)[:, np.newaxis] * 10000.0 ** (-2 * np.arange(half) / size)
+    cosine, sine = np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype)
+    first, second = x[..., :half], x[..., half:]
+    y: Array = np.empty_like(x)
+    y[..., :half] = first * cosine - second * sine
+    y[..., half:] = first * sine + second * cosine
+    return y
+
+
+def taken(x: object, masked: bool, what: str = "the input") -> tuple[Array, BoolArray | None]:
+    """Return sequences (n, t, features), with 0 in the padding, and their mask or None; raise when x is something else."""
+    mask = None
+    values = cast(Array, x)  # whether it is one is looked at below
+    if masked:
+        if not isinstance(x, Masked):
+            raise TypeError(f"{what} is {describe(x)}, expected funcnn.Masked(values, mask)")
+        values, mask = cleared(x.values, x.mask), x.mask
+    elif isinstance(x, Masked):
+        raise TypeError(f"{what} is masked: make the layer with masked=True")
+    check_array(values, what, min_ndim=3)
+    if values.ndim != 3:
+        raise ValueError(f"{what} is {describe(values)}, expected (batch, time, features)")
+    return values, mask
+
+
+def check_flag(value: object, what: str) -> None:
+    """Raise unless a setting is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{what} is {value!r}, expected True or False")
