@@ -88,3 +88,12 @@ def saturating(generator: np.random.Generator, shape: Shape) -> Array:
 def shifted(generator: np.random.Generator, shape: Shape) -> Array:
     """Draw inputs with a mean of a thousand times their standard deviation."""
     return generator.normal(100.0, 0.1, size=shape)
+
+
+def pooled(points: int) -> Callable[[np.random.Generator, Shape], fn.Pooled]:
+    """Return a drawer of values and of the points, of so many, where they were: some at the same."""
+
+    def draw(generator: np.random.Generator, shape: Shape) -> fn.Pooled:
+        return fn.Pooled(generator.normal(size=shape), generator.integers(0, points, size=shape))
+
+    return draw

@@ -1,0 +1,132 @@
+r"""Upsampling of the spatial axes, however many, by whole factors: nearest or linear interpolation.
+
+Indices: $n$ example, $p$ point of the output's axis of $fL$ points, $q$ point of the input's of $L$, $c$ channel; where there are
+several axes, one after the other (linear along both axes of an image is *bilinear*, along three *trilinear*).
+
+Forward
+$$ y_{npc} = \sum_q m_{pq}\, x_{nqc}, \qquad m_{pq} = \begin{cases}
+   [\,q = \lfloor p / f \rfloor\,] & \text{nearest} \\
+   \max(0,\, 1 - |r_p - q|) & \text{linear} \end{cases} $$
+where $r_p$ is the place of point $p$ on the input's axis.  Points are the centres of cells,
+$r_p = \min(\max(\tfrac{p + 1/2}{f} - \tfrac12,\, 0),\, L - 1)$; or, with aligned corners, the first and the last point of both
+axes lie on each other, $r_p = p\,\tfrac{L - 1}{fL - 1}$.
+
+Derivation.  Linear in x, so its transpose is the product with the transposed matrix, $\bar x_{nqc} = \sum_p m_{pq}\, \bar
+y_{npc}$; for the nearest point, the sum over the $f$ copies of each point.
+"""
+
+from functools import partial
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.spatial import along, check_spatial_batch, checked_sizes, sizes_of, split_shape
+from funcnn.typing import Array, Empty, Shape
+from funcnn.windows import Sizes
+
+Interpolation: TypeAlias = Literal["nearest", "linear"]
+
+
+def init(factor: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    space, channels = split_shape(in_shape, factor)
+    return Init((), (), (*[f * n for f, n in zip(sizes_of(factor, len(space)), space, strict=True)], channels))
+
+
+def linear_matrix(length: int, factor: int, align_corners: bool, dtype: np.dtype[np.floating]) -> Array:
+    """Return the matrix m (f L, L) of linear interpolation."""
+    p = np.arange(factor * length, dtype=dtype)
+    if align_corners:
+        place = p * dtype.type(length - 1) / dtype.type(max(1, factor * length - 1))
+    else:
+        place = ((p + dtype.type(0.5)) / dtype.type(factor) - dtype.type(0.5)).clip(0, length - 1)
+    weights: Array = 1 - abs(place[:, np.newaxis] - np.arange(length, dtype=dtype))
+    return weights.clip(0, 1)
+
+
+def nearest_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
+    space = check_spatial_batch(x, factor)
+    y = x
+    for axis, f in enumerate(sizes_of(factor, len(space)), 1):
+        y = y.repeat(f, axis)
+    return Forward(y, state, space)
+
+
+def nearest_backward(factor: int | Shape, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+    dx = dy
+    for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
+        dx = dx.reshape(*dx.shape[:axis], length, f, *dx.shape[axis + 1 :]).sum(axis + 1)
+    return Backward(params, dx)
+
+
+def linear_forward(
+    factor: int | Shape, align_corners: bool, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, Shape]:
+    space = check_spatial_batch(x, factor)
+    y = x
+    for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
+        y = along(linear_matrix(length, f, align_corners, x.real.dtype), y, axis)
+    return Forward(y, state, space)
+
+
+def linear_backward(factor: int | Shape, align_corners: bool, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+    dx = dy
+    for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
+        dx = along(linear_matrix(length, f, align_corners, dy.real.dtype).T, dx, axis)
+    return Backward(params, dx)
+
+
+def upsample(factor: Sizes, *, mode: Interpolation = "nearest", align_corners: bool = False) -> Layer[Empty, Empty, Array, Array]:
+    """Make the spatial axes of (n, *space, channels) longer by whole factors, however many axes there are.
+
+    Parameters
+    ----------
+    factor : int or sequence of int
+        How many times as long each axis becomes; a number stands for all.
+    mode : "nearest" or "linear", optional
+        Repeat every point, or interpolate linearly along each axis (bilinear for images, trilinear for volumes).
+    align_corners : bool, optional
+        For linear interpolation: whether the first and last points of the input and of the output lie on each other.  Otherwise
+        the borders of their cells do, and what lies outside of the outer points' centres is constant.
+
+    Returns
+    -------
+    Layer
+        From (n, *space, c) to (n, *larger space, c).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes than
+        ``factor`` has entries.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> x = np.array([0.0, 4.0]).reshape(1, 2, 1)
+    >>> fn.apply(fn.upsample(2), (), (), x).ravel()
+    array([0., 0., 4., 4.])
+    >>> fn.apply(fn.upsample(2, mode="linear"), (), (), x).ravel()
+    array([0., 1., 3., 4.])
+    """
+    sizes = checked_sizes(factor, "factor")
+    if mode not in get_args(Interpolation):
+        raise ValueError(f'mode is {mode!r}, expected "nearest" or "linear" (bilinear and trilinear are linear on each axis)')
+    if align_corners and mode == "nearest":
+        raise ValueError("align_corners is for linear interpolation: leave it out")
+    if mode == "nearest":
+        return define_layer(
+            "upsample(nearest)",
+            partial(init, sizes),
+            partial(nearest_forward, sizes),
+            partial(nearest_backward, sizes),
+            random=False,
+        )
+    return define_layer(
+        "upsample(linear)",
+        partial(init, sizes),
+        partial(linear_forward, sizes, align_corners),
+        partial(linear_backward, sizes, align_corners),
+        random=False,
+    )

@@ -1,0 +1,88 @@
+"""The spatial axes of channels-last arrays (n, *space, c), for layers that take any number of them.
+
+A setting of such a layer is one number for all spatial axes, or a tuple with an entry for each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from funcnn.errors import check_array, check_count, describe
+from funcnn.typing import Array, Shape
+from funcnn.windows import Pair, Sizes
+
+Widths: TypeAlias = int | Sequence[int | Pair]
+"""Points before and after each axis: a number for all, or for each axis a number or a pair."""
+
+
+def checked_sizes(value: Sizes, what: str, least: int = 1) -> int | Shape:
+    """Return a setting of integers, as a number or a tuple; raise when it is anything else."""
+    if isinstance(value, Sequence):
+        for one in value:
+            check_count(one, what, least)
+        if not value:
+            raise ValueError(f"{what} is {value!r}, expected an integer, or one for each spatial axis")
+        return tuple(value)
+    check_count(value, what, least)
+    return value
+
+
+def checked_widths(value: Widths, what: str) -> int | tuple[Pair, ...]:
+    """Return widths of at least 0, as a number or a tuple of pairs; raise when they are anything else."""
+    if not isinstance(value, Sequence):
+        check_count(value, what, 0)
+        return value
+    pairs = []
+    for entry in value:
+        low, high = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, entry)
+        check_count(low, what, 0)
+        check_count(high, what, 0)
+        pairs.append((low, high))
+    if not pairs:
+        raise ValueError(f"{what} is {value!r}, expected an integer, or an integer or a pair for each spatial axis")
+    return tuple(pairs)
+
+
+def sizes_of(setting: int | Shape, ndim: int) -> Shape:
+    """Return the setting of each spatial axis."""
+    return setting if isinstance(setting, tuple) else (setting,) * ndim
+
+
+def widths_of(setting: int | tuple[Pair, ...], ndim: int) -> tuple[Pair, ...]:
+    """Return the widths (before, after) of each spatial axis."""
+    return setting if isinstance(setting, tuple) else ((setting, setting),) * ndim
+
+
+def split_shape(in_shape: Shape, setting: object = 0) -> tuple[Shape, int]:
+    """Return the spatial shape and the channels of an example.
+
+    Raises
+    ------
+    ValueError
+        When it has no spatial axes, or another number of them than the setting has entries.
+    """
+    ndim = len(in_shape) - 1
+    if ndim < 1:
+        raise ValueError(f"an example has shape {in_shape}, expected spatial axes before the channels")
+    if isinstance(setting, tuple) and len(setting) != ndim:
+        raise ValueError(f"an example has shape {in_shape}, expected {len(setting)} spatial axes, then the channels")
+    return in_shape[:-1], in_shape[-1]
+
+
+def check_spatial_batch(x: Array, setting: object = 0) -> Shape:
+    """Return the spatial shape of a batch, a floating array (n, *space, c), or raise as :func:`split_shape` does."""
+    check_array(x, min_ndim=3)
+    if isinstance(setting, tuple) and len(setting) != x.ndim - 2:
+        raise ValueError(f"the input is {describe(x)}, expected {len(setting) + 2} axes: batch, {len(setting)} spatial, channels")
+    return x.shape[1:-1]
+
+
+def along(matrix: Array, x: Array, axis: int) -> Array:
+    """Return x with each of its lines along an axis multiplied by a matrix: a tensor product that leaves the axis where it is."""
+    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    product: Array = np.matmul(matrix, x.reshape(before, x.shape[axis], after))
+    return product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
