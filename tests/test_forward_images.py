@@ -242,8 +242,8 @@ def test_unfolding_gives_windows_and_folding_adds_them(
             windows[:, *p, *k] = padded[:, *point]
             again[:, *point] += given[:, *p, *k]
     check(fn.unfold(kernel, **options), x, windows.reshape(2, *count, -1))
-    inner = (slice(None), *(slice(low, length - high) for length, (low, high) in zip(again.shape[1:-1], pads, strict=True)))
-    check(fn.fold(shape[:-1], kernel, **options), given.reshape(2, *count, -1), again[inner])
+    parts = [slice(low, again.shape[axis] - high) for axis, (low, high) in enumerate(pads, 1)]
+    check(fn.fold(shape[:-1], kernel, **options), given.reshape(2, *count, -1), again[:, *parts])
 
 
 def test_a_convolution_is_unfolding_and_a_dense_layer() -> None:
