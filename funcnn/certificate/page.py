@@ -30,7 +30,7 @@ brackets the median. *Controls* are gradients spoiled by one part in a thousand,
 _MUTANTS = """\
 Every function that computes a gradient is changed in its source, one operator, sign, factor, axis, index, transpose or
 statement at a time. Each mutant that changes a gradient must be noticed by the same cases as above; of those that are, one in
-fifty is also given to the checker, which must fail it. *Killed* counts them, out of those that are no equivalents of the original.
+fifty is also given to the checker, which must fail it. *Killed* counts them, out of those that are not equivalent.
 """
 _KINDS = {"layer": "Layers", "loss": "Losses", "penalty": "Penalties"}
 _SHOWN = {
