@@ -46,7 +46,7 @@ each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 
 def checked(case: LayerCase, layer: AnyLayer, mode: Mode, explain: bool = True) -> fn.check.Report:
     params, state = start(case, layer)
-    return check_layer(layer, case.x(), mode=mode, params=params, state=state, explain=explain)
+    return check_layer(layer, case.x(), mode=mode, params=params, state=state, method=case.method, explain=explain)
 
 
 @each_layer

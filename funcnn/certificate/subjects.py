@@ -93,7 +93,7 @@ class LayerSubject:
         layer = self.of.make()
         params, state = (tree.astype(part, at.dtype) for part in start(self.of, layer))
         x = at.edge(tree.astype(self.of.x(at.batch), at.dtype))
-        return check_layer(layer, x, mode=MODES[at.mode], params=params, state=state, explain=False)
+        return check_layer(layer, x, mode=MODES[at.mode], params=params, state=state, method=self.of.method, explain=False)
 
     def controls(self) -> Iterator[tuple[str, Report]]:
         """Spoil leaf after leaf, in alternating modes."""
@@ -108,7 +108,7 @@ class LayerSubject:
         for index, path in enumerate(leaves):
             mode = list(MODES.values())[index % 2]
             wrong = spoiled_layer(layer, path, x)
-            yield path, check_layer(wrong, x, mode=mode, params=params, state=state, explain=False)
+            yield path, check_layer(wrong, x, mode=mode, params=params, state=state, method=self.of.method, explain=False)
 
 
 @frozen

@@ -35,6 +35,7 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
     "elu": (
         activation(lambda: fn.elu()),
         activation(lambda: fn.elu(0.7), "0.7"),
+        activation(lambda: fn.elu(2.0), "2"),
         activation(lambda: fn.elu(0.7), "kink", kinked),
         activation(lambda: fn.elu(), "saturated", saturating),
     ),
@@ -46,6 +47,8 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
         activation(lambda: fn.gelu()),
         activation(lambda: fn.gelu(approximate=True), "approximate"),
         activation(lambda: fn.gelu(), "saturated", saturating),
+        LayerCase(lambda: fn.gelu(), (1,), batch=1, inputs=wide, label="one number"),
+        LayerCase(lambda: fn.gelu(), (4100,), batch=2, inputs=wide, label="many numbers", method="screen"),
         activation(lambda: fn.gelu(approximate=True), "approximate, saturated", saturating),
     ),
     "softmax": (

@@ -10,6 +10,7 @@ from attrs import frozen
 
 import funcnn as fn
 from funcnn.certificate.cases.draws import normal
+from funcnn.check.verify import Method
 from funcnn.layer import AnyLayer
 from funcnn.typing import Shape
 
@@ -19,7 +20,8 @@ class LayerCase:
     """How one setting of a layer is tested.
 
     ``independent`` says that each example of a batch is treated alone (not so for batch statistics); ``inputs`` draws
-    x; ``smooth`` says that they are not at a kink, where a complex step takes one side.
+    x; ``smooth`` says that they are not at a kink, where a complex step takes one side.  A case that is large is checked by
+    the method "screen", along random directions.
     """
 
     make: Callable[[], AnyLayer]
@@ -29,6 +31,7 @@ class LayerCase:
     independent: bool = True
     smooth: bool = True
     label: str = ""
+    method: Method = "auto"
 
     def x(self, batch: int | None = None, seed: int = 0) -> Any:
         """Draw a batch of inputs."""

@@ -11,6 +11,8 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.serial(fn.dense(3), fn.tanh(), fn.dense(2)), (4,)),
         LayerCase(lambda: fn.dense(3) >> fn.tanh() >> fn.serial(fn.dense(2), fn.tanh()), (4,), label="nested"),
         LayerCase(lambda: fn.serial(fn.tanh(), fn.tanh()), (4,), label="without parameters"),
+        LayerCase(lambda: fn.serial(fn.serial(fn.dense(3), fn.tanh()), fn.tanh()), (4,), label="a block first"),
+        LayerCase(lambda: fn.serial(fn.tanh(), fn.layer_norm(), fn.dense(2)), (4,), label="parameters later"),
     ),
     "residual": (LayerCase(lambda: fn.residual(fn.dense(4) >> fn.tanh()), (4,)),),
     "add": (LayerCase(lambda: fn.add(fn.dense(3), fn.dense(3) >> fn.tanh()), (4,)),),

@@ -6,7 +6,11 @@ import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
 
 DENSE: dict[str, tuple[LayerCase, ...]] = {
-    "dense": (LayerCase(lambda: fn.dense(3), (4,)), LayerCase(lambda: fn.dense(2), (3, 5), label="sequence")),
+    "dense": (
+        LayerCase(lambda: fn.dense(3), (4,)),
+        LayerCase(lambda: fn.dense(2), (3, 5), label="sequence"),
+        LayerCase(lambda: fn.dense(2), (3, 1), label="one feature"),
+    ),
     "linear": (LayerCase(lambda: fn.linear(3), (4,)), LayerCase(lambda: fn.linear(2), (3, 5), label="sequence")),
     "flatten": (LayerCase(lambda: fn.flatten(), (2, 3)),),
     "reshape": (LayerCase(lambda: fn.reshape((3, -1)), (2, 6)), LayerCase(lambda: fn.reshape((6,)), (2, 3), label="flat")),

@@ -71,6 +71,7 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "negative_elbo": (
         LossCase(lambda: fn.negative_elbo(), autoencoded),
         LossCase(lambda: fn.negative_elbo("gaussian", beta=0.3), autoencoded, label="gaussian"),
+        LossCase(lambda: fn.negative_elbo("gaussian"), weighted(autoencoded), label="weighted"),
     ),
     "negative_log_likelihood": (
         LossCase(lambda: fn.negative_log_likelihood(), labelled(2, 3)),
@@ -107,5 +108,8 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
         LossCase(lambda: fn.info_nce(0.2, symmetric=True), untargeted((3,), (3,)), batch=4, label="symmetric"),
         LossCase(lambda: fn.info_nce(), weighted(untargeted((3,), (3,))), batch=4, label="weighted"),
     ),
-    "ctc": (LossCase(lambda: fn.ctc(), transcribed, batch=4),),
+    "ctc": (
+        LossCase(lambda: fn.ctc(), transcribed, batch=4),
+        LossCase(lambda: fn.ctc(), weighted(transcribed), batch=4, label="weighted"),
+    ),
 }

@@ -7,7 +7,12 @@ from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import tied
 
 POOLING: dict[str, tuple[LayerCase, ...]] = {
-    "max_pool1d": (LayerCase(lambda: fn.max_pool1d(2), (5, 2)), LayerCase(lambda: fn.max_pool1d(3, stride=2, padding=1), (6, 2))),
+    "max_pool1d": (
+        LayerCase(lambda: fn.max_pool1d(2), (5, 2)),
+        LayerCase(lambda: fn.max_pool1d(3, stride=2, padding=1), (6, 2), label="overlapping"),
+        LayerCase(lambda: fn.max_pool1d(4, stride=3, padding=((2, 1),), ceil_mode=True), (8, 2), label="ceil"),
+        LayerCase(lambda: fn.max_pool1d(2, stride=3, padding=1, ceil_mode=True), (5, 2), label="ceil, none behind the input"),
+    ),
     "max_pool2d": (
         LayerCase(lambda: fn.max_pool2d(2), (4, 5, 2)),
         LayerCase(lambda: fn.max_pool2d((2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
@@ -17,7 +22,12 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.max_pool2d(2), (4, 4, 1), inputs=tied, smooth=False, label="ties"),
     ),
     "max_pool3d": (LayerCase(lambda: fn.max_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
-    "avg_pool1d": (LayerCase(lambda: fn.avg_pool1d(2), (5, 2)), LayerCase(lambda: fn.avg_pool1d(3, stride=2, padding=1), (6, 2))),
+    "avg_pool1d": (
+        LayerCase(lambda: fn.avg_pool1d(2), (5, 2)),
+        LayerCase(lambda: fn.avg_pool1d(3, stride=2, padding=1), (6, 2), label="overlapping"),
+        LayerCase(lambda: fn.avg_pool1d(2, padding=1), (5, 2), label="a window of one point"),
+        LayerCase(lambda: fn.avg_pool1d(4, stride=3, padding=((2, 1),), ceil_mode=True), (8, 2), label="ceil"),
+    ),
     "avg_pool2d": (
         LayerCase(lambda: fn.avg_pool2d(2), (4, 5, 2)),
         LayerCase(lambda: fn.avg_pool2d((2, 3), stride=(1, 2), padding=((0, 1), (1, 0))), (4, 5, 2), label="overlapping"),
@@ -38,6 +48,6 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.lp_pool2d(2.5, 2), (4, 4, 1), label="odd power"),
     ),
     "lp_pool3d": (LayerCase(lambda: fn.lp_pool3d(3.0, 2, stride=1), (2, 3, 3, 1), batch=2),),
-    "global_avg_pool": (LayerCase(lambda: fn.global_avg_pool(), (3, 2, 2)),),
-    "global_max_pool": (LayerCase(lambda: fn.global_max_pool(), (3, 2, 2)),),
+    "global_avg_pool": (LayerCase(lambda: fn.global_avg_pool(), (3, 2, 4)),),
+    "global_max_pool": (LayerCase(lambda: fn.global_max_pool(), (3, 2, 4)),),
 }

@@ -44,7 +44,11 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.reverse_time(fn.gru(3)), (4, 2)),
         LayerCase(lambda: fn.reverse_time(fn.lstm(3, masked=True)), (4, 2), inputs=masked, label="masked"),
         LayerCase(lambda: fn.concatenate(fn.rnn(3), fn.reverse_time(fn.rnn(2))), (4, 2), label="bidirectional"),
+        LayerCase(lambda: fn.reverse_time(fn.rnn(3, initial=True)), ((4, 2), (3,)), inputs=with_state, label="initial"),
     ),
-    "masked_steps": (LayerCase(lambda: fn.masked_steps(fn.dense(3) >> fn.tanh()), (4, 2), inputs=masked),),
+    "masked_steps": (
+        LayerCase(lambda: fn.masked_steps(fn.dense(3) >> fn.tanh()), (4, 2), inputs=masked),
+        LayerCase(lambda: fn.masked_steps(fn.dense(3)), (4, 2, 5), inputs=masked, label="matrices"),
+    ),
     "unmask": (LayerCase(lambda: fn.unmask(), (4, 2), inputs=masked),),
 }

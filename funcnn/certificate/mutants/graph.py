@@ -14,6 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import attrs
+import numpy as np
 
 from funcnn.certificate.mutants.source import parse
 from funcnn.layer import Layer
@@ -157,7 +158,7 @@ class Exchange:
         """Return the names that the functions of a module see: a copy of the module's."""
         own = function.__globals__
         if id(own) not in self.spaces:
-            self.spaces[id(own)] = {**own, **self.extra}
+            self.spaces[id(own)] = {name: _guarded(value) for name, value in own.items()} | self.extra
         return self.spaces[id(own)]
 
     def _put(self, space: dict[str, Any], name: str, function: FunctionType) -> None:
@@ -170,6 +171,33 @@ class Exchange:
         vars(copy).update(vars(module))
         setattr(copy, attribute, function)
         space[owner] = copy
+
+
+def _guarded(value: Any) -> Any:
+    """Return what a name of a module stands for, so that a mutant cannot write into it: constants stay what they are."""
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        lock(value)
+    return partial(_locked, value) if hasattr(value, "cache_info") else value
+
+
+def _locked(cached: Callable[..., Any], *args: Any) -> Any:
+    result = cached(*args)
+    lock(result)
+    return result
+
+
+def lock(value: Any) -> None:
+    """Make every array in a record, a tuple or a list read-only."""
+    if isinstance(value, np.ndarray):
+        value.setflags(write=False)
+    elif isinstance(value, (tuple, list)):
+        for one in value:
+            lock(one)
+    elif isinstance(value, dict):
+        lock(list(value.values()))
+    elif attrs.has(type(value)):
+        lock([getattr(value, field.name) for field in attrs.fields(type(value))])
 
 
 @cache

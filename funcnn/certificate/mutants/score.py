@@ -13,6 +13,7 @@ import numpy as np
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.certificate.mutants.equivalent import REASONS, Reasons
 from funcnn.certificate.mutants.judge import Verdict, exchange, fails, judge
+from funcnn.certificate.mutants.memory import little_memory
 from funcnn.certificate.mutants.mutations import Mutation, mutations
 from funcnn.certificate.mutants.record import FunctionScore, Mutant, MutationScore
 from funcnn.certificate.mutants.source import parse
@@ -76,12 +77,11 @@ def measure(
             if (names is None or case.name in names) and function not in chosen:
                 chosen.append(function)
     tally = _Tally(reasons, quick)
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with np.errstate(all="ignore"), little_memory(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        functions = [tally.function(one, _nearest(one, of[one])) for one in sorted(chosen, key=name_of)]
-    return MutationScore(
-        tuple(functions), tally.confirmed, tuple(tally.denied), tuple(tally.stale), time.perf_counter() - started
-    )
+        scores = [tally.function(one, _nearest(of[one])) for one in sorted(chosen, key=name_of)]
+    functions = tuple(one for one in scores if one is not None)
+    return MutationScore(functions, tally.confirmed, tuple(tally.denied), tuple(tally.stale), time.perf_counter() - started)
 
 
 def name_of(function: FunctionType) -> str:
@@ -89,9 +89,9 @@ def name_of(function: FunctionType) -> str:
     return f"{function.__module__.removeprefix('funcnn.')}.{function.__qualname__}"
 
 
-def _nearest(function: FunctionType, cases: list[Gradient]) -> list[Gradient]:
-    """Return the cases with those first in which the function does most of the work."""
-    return sorted(cases, key=lambda case: len(case.parts))
+def _nearest(cases: list[Gradient]) -> list[Gradient]:
+    """Return the cases with the simplest gradients first, and the large ones last."""
+    return sorted(cases, key=lambda case: (case.large, len(case.parts)))
 
 
 class _Tally:
@@ -103,29 +103,35 @@ class _Tally:
         self.denied: list[str] = []
         self.stale: list[str] = []
 
-    def function(self, function: FunctionType, cases: list[Gradient]) -> FunctionScore:
-        """Judge the mutants of a function."""
+    def function(self, function: FunctionType, cases: list[Gradient]) -> FunctionScore | None:
+        """Judge the mutants of a function; None where it computes no gradient after all."""
         name, made = name_of(function), list(mutations(function))
         if self.quick:
             made = made[:: max(1, len(made) // _SAMPLE)]
-        killed = raised = total = 0
+        killed = raised = total = valued = numbers = 0
         equivalent: list[Mutant] = []
         survivors: list[Mutant] = []
         for mutation in made:
             verdict = judge(function, mutation, cases)
             if verdict.outcome == "value only":
+                valued += 1
                 continue
             total += 1
             mutant = Mutant(mutation.line, mutation.operator, mutation.before, mutation.after)
             if verdict.outcome in ("raised", "killed"):
                 killed += 1
                 raised += verdict.outcome == "raised"
+                numbers += verdict.outcome == "killed"
                 if verdict.numbers:
                     self._confirm(name, function, mutation, verdict)
             elif verdict.outcome == "another subgradient":
                 equivalent.append(attrs.evolve(mutant, reason=_AT_A_KINK))
             else:
                 survivors.append(mutant)
+        for case in cases:
+            case.check_unchanged()
+        if valued and not numbers and not equivalent:
+            return None  # it computes the value beside the slope
         explained, left = self._explain(name, survivors)
         return FunctionScore(name, parse(function).path, total, killed, raised, (*equivalent, *explained), tuple(left))
 

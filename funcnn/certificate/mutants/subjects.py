@@ -14,7 +14,7 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.certificate.cases import LayerCase, LossCase
 from funcnn.certificate.edges import DRAWN, EDGES
-from funcnn.certificate.mutants.graph import parts
+from funcnn.certificate.mutants.graph import lock, parts
 from funcnn.certificate.subjects import MODES, LayerSubject, LossSubject, Situation, start
 from funcnn.layers.elementwise import forward_keeping_slope
 from funcnn.losses.loss import Loss
@@ -63,12 +63,18 @@ class Gradient:
         self.function: Any = self.whole.forward.args[1] if self.slope else self.whole.backward
         self.parts: list[FunctionType] = parts(self.function)
         self._given: dict[int, Given | None] = {}
+        self._failing: dict[int, bool] = {}
         self.situations = tuple(situations(case))
 
     @property
     def smooth(self) -> bool:
         """Whether the inputs, as they are drawn, are at no kink."""
         return isinstance(self.case.of, LossCase) or self.case.of.smooth
+
+    @property
+    def large(self) -> bool:
+        """Whether the inputs are many numbers."""
+        return isinstance(self.case.of, LayerCase) and self.case.of.method != "auto"
 
     def given(self, index: int) -> Given | None:
         """Return what is known about the situation of an index; None where the library refuses the input."""
@@ -78,6 +84,22 @@ class Gradient:
             except ValueError:
                 self._given[index] = None
         return self._given[index]
+
+    def check_unchanged(self) -> None:
+        """Raise unless the gradient still gives what it gave: no mutant may have written into the library's constants.
+
+        Raises
+        ------
+        RuntimeError
+            When it does not.
+        """
+        for given in self._given.values():
+            if given is not None:
+                again = self.leaves(self.function(*given.args), given.primal)
+                for one, other in zip(given.expected, again, strict=True):
+                    if one is not None and (other is None or not np.array_equal(one, other)):
+                        raise RuntimeError(f"a mutant has changed {self.name} itself: some constant can be written to")
+                return
 
     def _prepare(self, at: Situation) -> Given | None:
         of = self.case.of
@@ -119,6 +141,21 @@ class Gradient:
         other = partial(_with_value_of, self.function, change(self.function))
         return attrs.evolve(self.whole, forward=partial(forward.func, forward.args[0], other))
 
+    def fails(self, whole: Any, at: Situation) -> bool:
+        """Ask the checker about the layer or loss in the place of this one."""
+        subject: Any = self.case
+        subject = attrs.evolve(subject, of=attrs.evolve(subject.of, make=lambda: whole))
+        try:
+            return bool(subject.check(at).verdict == "fail")
+        except Exception:
+            return True
+
+    def fails_itself(self, index: int) -> bool:
+        """Tell whether the checker fails the original in a situation: then it cannot judge mutants there."""
+        if index not in self._failing:
+            self._failing[index] = self.fails(self.whole, self.situations[index])
+        return self._failing[index]
+
     def selective(self, function: Any, given: Given) -> Any:
         """Return the gradient of the parameters from a backward that is told to leave out the input's; None if it cannot."""
         if self.slope or isinstance(self.whole, Loss) or not self.whole.selective:
@@ -141,19 +178,6 @@ def _cotangent(output: Any, generator: np.random.Generator) -> Any:
         generator.normal(size=leaf.shape).astype(leaf.dtype) if leaf.dtype.kind == "f" else None for leaf in tree.leaves(output)
     ]
     return tree.rebuild(output, iter(drawn))
-
-
-def lock(value: Any) -> None:
-    """Make every array in a record, a tuple or a list read-only."""
-    if isinstance(value, np.ndarray):
-        value.setflags(write=False)
-    elif isinstance(value, (tuple, list)):
-        for one in value:
-            lock(one)
-    elif isinstance(value, dict):
-        lock(list(value.values()))
-    elif attrs.has(type(value)):
-        lock([getattr(value, field.name) for field in attrs.fields(type(value))])
 
 
 def gradients(layers: Mapping[str, Sequence[LayerCase]], losses: Mapping[str, Sequence[LossCase]]) -> Iterator[Gradient]:
