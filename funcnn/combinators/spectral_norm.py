@@ -33,7 +33,7 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, backward_without_input, params_only
 from funcnn.numerics import dot
 from funcnn.tree import freeze
-from funcnn.typing import Array, Scalar, Shape, Shapes
+from funcnn.typing import Array, Scalar, Shapes
 
 P = TypeVar("P", bound=HasWeight)
 S = TypeVar("S")
@@ -73,11 +73,9 @@ def as_matrix(weight: Array, axis: int) -> Array:
     return last.reshape(-1, last.shape[-1])
 
 
-def as_weight(matrix: Array, axis: int, shape: Shape) -> Array:
-    """Return the weight of which this is the matrix."""
-    space = list(shape)
-    outputs = space.pop(axis)
-    return np.moveaxis(matrix.reshape(*space, outputs), -1, axis)
+def as_weight(matrix: Array, axis: int, like: Array) -> Array:
+    """Return the weight, of the shape of another one, of which this is the matrix."""
+    return np.moveaxis(matrix.reshape(np.moveaxis(like, axis, -1).shape), -1, axis)
 
 
 def iterated(matrix: Array, u: Array, v: Array, iterations: int) -> tuple[Array, Array]:
@@ -126,7 +124,8 @@ def backward(
     made = inner.backward(*given) if input_grad else params_only(inner, *given)
     dnormalised = made.params.weight
     dsigma = (dnormalised * weight).sum()
-    dweight = dnormalised - as_weight(np.multiply.outer(residuals.v, residuals.u * dsigma), axis, weight.shape)
+    gradient = residuals.v[:, np.newaxis] * residuals.u  # of sigma
+    dweight = dnormalised - as_weight(gradient, axis, weight) * dsigma
     dweight /= sigma
     grads = with_weight(made.params, dweight)
     return Backward(grads, made.input) if input_grad else backward_without_input(grads)

@@ -45,8 +45,7 @@ def init(
 
 def filters(weight: Array, multiplier: int) -> Array:
     """Return the weight (*kernel, 1, I M) as (k, I, M)."""
-    channels = weight.shape[-1]
-    return weight.reshape(weight.size // max(1, channels), channels // multiplier, multiplier)
+    return weight.reshape(-1, weight.shape[-1] // multiplier, multiplier)
 
 
 def forward(
@@ -79,7 +78,7 @@ def backward(
         if input_grad:
             dpadded[:, *place] += (dy_filters * w[k]).sum(-1)
     grads = ConvParams(weight=dw.reshape(params.weight.shape), bias=sum_rows(rows(dy)))
-    return Backward(grads, crop(dpadded, pads).copy()) if input_grad else backward_without_input(grads)
+    return Backward(grads, crop(dpadded, pads)) if input_grad else backward_without_input(grads)
 
 
 def _depthwise(

@@ -7,7 +7,7 @@ Forward.  Every point of the output is a copy of one point of the input,
 $$ y_{npc} = x_{n,\,\pi(p - a),\,c}, \qquad \pi(r) = \begin{cases}
    \min(\max(r, 0), L - 1) & \text{replicate} \\
    r \bmod L & \text{circular} \\
-   (L - 1) - |(L - 1) - (|r| \bmod 2(L-1))| & \text{reflect} \end{cases} $$
+   (L - 1) - \big|(L - 1) - |r|\big| & \text{reflect} \end{cases} $$
 or, in the mode *constant*, the same number wherever $p - a$ lies outside of the axis.  To reflect at the last point repeats the
 inner points without it; the circle has the last point next to the first.
 
@@ -40,7 +40,7 @@ def sources(kind: PadMode, length: int, low: int, high: int) -> IntArray:
         return place.clip(0, last)
     if kind == "circular":
         return place % length
-    return last - abs(last - abs(place) % (2 * last)) if last else place
+    return last - abs(last - abs(place))
 
 
 def check_widths(kind: PadMode, space: Shape, pads: tuple[Pair, ...]) -> None:

@@ -56,7 +56,7 @@ def unshuffled(factor: int | Shape, x: Array) -> Array:
     ndim = len(coarse) - 1
     pairs = [length for pair in zip(coarse[:-1], sizes_of(factor, ndim), strict=True) for length in pair]
     blocks = x.reshape(len(x), *pairs, x.shape[-1])
-    order = (0, *range(1, 2 * ndim, 2), *range(2, 2 * ndim + 1, 2), 2 * ndim + 1)
+    order = (0, *[2 * q - 1 for q in range(1, 1 + ndim)], *[2 * q for q in range(1, 1 + ndim)], 2 * ndim + 1)
     return np.array(blocks.transpose(order), order="C").reshape(len(x), *coarse)
 
 

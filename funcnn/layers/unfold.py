@@ -39,7 +39,7 @@ def folded(windows: Windows, space: Shape, x: Array) -> Array:
     channels = x.shape[-1] // points(windows)
     pads = windows.pads(space)
     shape = (len(x), *[n + low + high for n, (low, high) in zip(space, pads, strict=True)], channels)
-    return crop(scatter(x.reshape(*x.shape[:-1], *windows.kernel, channels), windows, shape), pads).copy()
+    return crop(scatter(x.reshape(*x.shape[:-1], *windows.kernel, channels), windows, shape), pads)
 
 
 def unfold_init(windows: Windows, key: Key, in_shape: Shape) -> Init[Empty, Empty]:

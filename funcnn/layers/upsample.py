@@ -42,7 +42,7 @@ def linear_matrix(length: int, factor: int, align_corners: bool, dtype: np.dtype
     else:
         place = ((p + dtype.type(0.5)) / dtype.type(factor) - dtype.type(0.5)).clip(0, length - 1)
     weights: Array = 1 - abs(place[:, np.newaxis] - np.arange(length, dtype=dtype))
-    return weights.clip(0, 1)
+    return weights.clip(min=0)
 
 
 def nearest_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:

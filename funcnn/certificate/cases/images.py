@@ -23,9 +23,12 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
     "upsample": (
         LayerCase(lambda: fn.upsample(2), (2, 3, 2)),
         LayerCase(lambda: fn.upsample((3, 1)), (2, 3, 2), label="each axis"),
+        LayerCase(lambda: fn.upsample(2), (3, 2), label="one axis"),
+        LayerCase(lambda: fn.upsample(2), (3, 2), label="sequence"),
         LayerCase(lambda: fn.upsample(2, mode="linear"), (3, 4, 2), label="linear"),
         LayerCase(lambda: fn.upsample((3, 2), mode="linear", align_corners=True), (3, 4, 2), label="corners"),
         LayerCase(lambda: fn.upsample(1, mode="linear", align_corners=True), (1, 3), label="one point"),
+        LayerCase(lambda: fn.upsample(1, mode="linear", align_corners=True), (2, 3), label="two points"),
     ),
     "pixel_shuffle": (
         LayerCase(lambda: fn.pixel_shuffle(2), (2, 3, 8)),
