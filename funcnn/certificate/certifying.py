@@ -117,7 +117,7 @@ def environment() -> dict[str, str]:
 
 def _situations(case: Subject, quick: bool) -> Iterator[Situation]:
     """Yield the situations of a case: every edge at its own batch size, and batches of none and of one."""
-    own = case.batch(None)
+    own, quick = case.batch(None), quick or case.large
     sizes = () if quick else tuple(size for size in (1, 0) if case.batch(size) != own)
     for mode in case.modes:
         for dtype in ("float64", "float32"):

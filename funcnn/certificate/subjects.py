@@ -48,6 +48,11 @@ class Subject(Protocol):
         """The modes that it has."""
         ...
 
+    @property
+    def large(self) -> bool:
+        """Whether it is too large to be checked everywhere: then its inputs are taken as they are drawn, and at 0."""
+        ...
+
     def batch(self, wanted: int | None) -> int:
         """Return the batch size to use for a wanted one; None is the case's own."""
         ...
@@ -84,6 +89,11 @@ class LayerSubject:
 
     modes = ("train", "eval")
 
+    @property
+    def large(self) -> bool:
+        """Whether it is checked along random directions only."""
+        return self.of.method == "screen"
+
     def batch(self, wanted: int | None) -> int:
         """Return the wanted size; batch statistics need more than one example, and have another case of few."""
         return self.of.batch if wanted is None else wanted
@@ -119,6 +129,7 @@ class LossSubject:
     of: LossCase
 
     modes = ("",)
+    large = False
 
     def batch(self, wanted: int | None) -> int:
         """Return the wanted size."""
@@ -145,6 +156,7 @@ class PenaltySubject:
     of: PenaltyCase
 
     modes = ("",)
+    large = False
 
     def batch(self, wanted: int | None) -> int:
         """Return 0: there are no examples."""

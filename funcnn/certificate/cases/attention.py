@@ -66,6 +66,13 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             label="blocks, relative, grouped, masked",
         ),
         LayerCase(lambda: fn.attention(2, dropout=0.4, positions="alibi", block_rows=3), (4, 4), label="blocks, dropout"),
+        LayerCase(
+            lambda: fn.attention(2, dropout=0.3, causal=True, masked=True, block_rows=2),
+            (5, 4),
+            inputs=masked,
+            label="blocks, causal, masked, dropout",
+        ),
+        LayerCase(lambda: fn.attention(2, bias=False), (182, 2), batch=2, label="blocks of examples", method="screen"),
         LayerCase(lambda: fn.attention(2), (5, 4), inputs=saturating, label="saturated"),
         LayerCase(lambda: fn.attention(2, causal=True), (1, 2), label="one step"),
     ),
@@ -83,6 +90,12 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             ((4, 3), (5, 2)),
             inputs=both_masked,
             label="masked, dropout",
+        ),
+        LayerCase(
+            lambda: fn.cross_attention(4, key_value_heads=2, block_rows=2),
+            ((4, 4), (3, 2)),
+            inputs=normals,
+            label="blocks, grouped",
         ),
     ),
 }

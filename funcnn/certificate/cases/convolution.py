@@ -12,7 +12,6 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.conv1d(2, 2, dilation=2, padding=((2, 0),)), (5, 2), label="causal"),
         LayerCase(lambda: fn.conv1d(2, 2, padding=((2, 0),)), (3, 2), label="padding beyond the kernel, before"),
         LayerCase(lambda: fn.conv1d(2, 2, padding=((0, 2),)), (3, 2), label="padding beyond the kernel, after"),
-        LayerCase(lambda: fn.conv1d(1, 257, padding="same"), (257, 1), batch=2, label="parts of examples", method="screen"),
         LayerCase(lambda: fn.conv1d(1, 200, padding="same"), (200, 1), label="an example at a time", method="screen"),
     ),
     "conv2d": (
@@ -24,6 +23,7 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.conv2d(3, 1), (2, 3, 2), label="pointwise"),
         LayerCase(lambda: fn.conv2d(2, (3, 2), padding=((1, 0), (0, 1))), (3, 2, 5), label="one-sided padding"),
         LayerCase(lambda: fn.conv2d(2, 1, padding=1), (2, 2, 1), label="padding beyond the kernel"),
+        LayerCase(lambda: fn.conv2d(1, (33, 9), padding="same"), (25, 9, 1), batch=2, label="parts of examples", method="screen"),
     ),
     "conv3d": (LayerCase(lambda: fn.conv3d(2, 2, stride=(1, 2, 1), padding=1), (2, 3, 2, 2), batch=2),),
     "conv_transpose1d": (

@@ -91,7 +91,7 @@ def name_of(function: FunctionType) -> str:
 
 def _nearest(cases: list[Gradient]) -> list[Gradient]:
     """Return the cases with the simplest gradients first, and the large ones last."""
-    return sorted(cases, key=lambda case: (case.large, len(case.parts)))
+    return sorted(cases, key=lambda case: (case.case.large, len(case.parts)))
 
 
 class _Tally:

@@ -44,11 +44,11 @@ def situations(case: LayerSubject | LossSubject) -> Iterator[Situation]:
         for mode in case.modes:
             yield Situation(dtype, own, DRAWN, mode)
         for mode in case.modes:
-            for size in _BATCHES:
+            for size in () if case.large else _BATCHES:
                 if case.batch(size) != own:
                     yield Situation(dtype, size, DRAWN, mode)
             for edge in EDGES:
-                if edge is not DRAWN:
+                if edge is not DRAWN and (edge.name == "zeros" or not case.large):
                     yield Situation(dtype, own, edge, mode)
 
 
@@ -70,11 +70,6 @@ class Gradient:
     def smooth(self) -> bool:
         """Whether the inputs, as they are drawn, are at no kink."""
         return isinstance(self.case.of, LossCase) or self.case.of.smooth
-
-    @property
-    def large(self) -> bool:
-        """Whether the inputs are many numbers."""
-        return isinstance(self.case.of, LayerCase) and self.case.of.method != "auto"
 
     def given(self, index: int) -> Given | None:
         """Return what is known about the situation of an index; None where the library refuses the input."""
