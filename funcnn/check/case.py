@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +33,10 @@ class Case:
         self.seed = seed
         self.cotangent: Array = cotangent.astype(sample.result)
         self.dy = build(sample.output, self.cotangent, sample.result)
+        before, started = sample.count, time.perf_counter()
         self.noise, self.stairs = measure_noise(sample, self.generator(2))
+        self.pace = (time.perf_counter() - started) / max(1, sample.count - before)
+        """The seconds that one evaluation takes."""
         self.contraction = Contraction(self.cotangent, np.abs(self.cotangent), sample.y, sample.eps, self.noise)
         self.pullbacks = 0
 

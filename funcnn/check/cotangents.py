@@ -57,22 +57,25 @@ def arrays(cotangent: object) -> list[Array]:
     return found
 
 
-def flatten(output: object, given: object) -> Array:
+def flatten(output: object, given: object, name: str = "cotangent") -> Array:
     """Return the vector of a cotangent tree that a user gave.
 
     Raises
     ------
     ValueError
-        When it does not look like the output, with the path.
+        When it does not look like the output, with the path, or would pass anything: zeros, or numbers that are not finite.
     """
     findings: list[Finding] = []
-    found = list(_read(as_tree(output), as_tree(given), "cotangent", findings, False))
+    found = list(_read(as_tree(output), as_tree(given), name, findings, False))
     if findings:
-        raise ValueError(f"{findings[0].path}: {findings[0].text} (it is a tree like the output of the function)")
+        what = findings[0].text.replace("the cotangent", findings[0].path, 1)
+        raise ValueError(f"{what} (the {name} is a tree like the output of the function)")
     parts = [leaf.reshape(-1) for leaf in found if leaf is not None]
     vector: Array = np.concatenate([np.zeros(0), *parts])
     if not np.isfinite(vector).all():
-        raise ValueError("the cotangent has entries that are not finite")
+        raise ValueError(f"the {name} has entries that are not finite")
+    if vector.size and not vector.any():
+        raise ValueError(f"the {name} is zero everywhere: any gradient would pass")
     return vector
 
 
@@ -166,8 +169,9 @@ def _children(node: object) -> list[tuple[str, object]]:
 def _read_leaf(arg: Array, got: object, path: str, findings: list[Finding], strict_dtype: bool) -> Array | None:
     if isinstance(got, np.generic) and arg.shape == ():
         got = np.asarray(got)
-    if not isinstance(got, np.ndarray):
-        findings.append(finding("structure", path, f"the cotangent is {_show(got)}, expected an array of shape {arg.shape}"))
+    if not isinstance(got, np.ndarray) or isinstance(got, (np.ma.MaskedArray, np.matrix)):
+        kind = f"a {type(got).__name__}" if isinstance(got, np.ndarray) else _show(got)
+        findings.append(finding("structure", path, f"the cotangent is {kind}, expected an array of shape {arg.shape}"))
         return None
     if got.dtype.kind != "f":
         findings.append(finding("dtype", path, f"the cotangent is {describe(got)}, expected {describe(arg)}"))

@@ -15,6 +15,7 @@ from funcnn.check import (
     diagnose_eps,
     diagnose_linearity,
     diagnose_moves,
+    diagnose_sample,
     diagnose_scale,
     diagnose_sums,
     diagnose_support,
@@ -76,6 +77,7 @@ def _hypotheses(probe: Probe) -> Iterator[Hypothesis]:
     if whole.leaf == probe.evidence.wrong.value.shape:
         yield from _of_view(whole, probe)
     else:  # the entries that were examined
+        yield from diagnose_sample.hypotheses(probe.evidence.wrong)
         yield from diagnose_scale.hypotheses(whole, probe)
         yield from diagnose_terms.last_resort(whole)
     yield from _in_small(probe)

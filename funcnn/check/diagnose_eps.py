@@ -20,7 +20,7 @@ from funcnn.typing import Array
 _EXACT = 1e-8
 _SAME = 1e-11  # of a mere shift: anything more is left by differences with a step
 _FAR = (2.0**20, 2.0**40)
-_SCALES = (
+_NEAR = (
     2.0**-10,
     2.0**-8,
     2.0**-6,
@@ -78,10 +78,12 @@ def _stretched(view: View, probe: Probe, spots: tuple[int, ...], factor: Array) 
 
 def _scaled(view: View, probe: Probe, spots: tuple[int, ...]) -> Iterator[Hypothesis]:
     """k^p N(k x) for one k, and for one k in each slice of the wrong leaf."""
-    known = {k: made for k in _SCALES if (made := _stretched(view, probe, spots, np.asarray(k))) is not None}
-    power = _power(view, known)
+    far = {k: _stretched(view, probe, spots, np.asarray(k)) for k in _FAR}
+    power = _power(view, *far.values())
     if power is None:
         return
+    near = {k: _stretched(view, probe, spots, np.asarray(k)) for k in _NEAR}
+    known = {k: made for k, made in (near | far).items() if made is not None}
     groups: list[tuple[int, ...]] = [()]
     if spots == (probe.spot,):
         shape = view.leaf
@@ -100,21 +102,18 @@ def _scaled(view: View, probe: Probe, spots: tuple[int, ...]) -> Iterator[Hypoth
             return
 
 
-def _power(view: View, known: dict[float, Array]) -> float | None:
+def _power(view: View, near: Array | None, far: Array | None) -> float | None:
     """Return p such that k^p N(k x) settles at large k, near N(x); None where there is no such p, or no epsilon."""
-    if any(k not in known for k in _FAR) or len(known) < 6:
+    if near is None or far is None or not near.any() or not far.any():
         return None
-    near, far = (float(np.sqrt((known[k] ** 2).sum())) for k in _FAR)
-    if not near or not far:
-        return None
-    power = 0.5 * round(2 * np.log(near / far) / np.log(_FAR[1] / _FAR[0]))
-    settled = [k**power * known[k] for k in _FAR]
+    power = 0.5 * round(float(np.log((near**2).sum() / (far**2).sum()) / np.log(_FAR[1] / _FAR[0])))
+    first, last = (k**power * made for k, made in zip(_FAR, (near, far), strict=True))
     size = float((view.numeric**2).sum())
-    unsteady = float(((settled[0] - settled[1]) ** 2).sum()) > 1e-3 * size
-    if unsteady or float(((settled[1] - view.numeric) ** 2).sum()) > 0.2 * size or not _alike(view, settled[1]):
-        return None
-    homogeneous = all(float(((k**power * made - view.numeric) ** 2).sum()) <= 1e-16 * size for k, made in known.items())
-    return None if homogeneous else power
+    distance = float(((last - view.numeric) ** 2).sum())
+    unsteady = float(((first - last) ** 2).sum()) > 1e-3 * size
+    if unsteady or not 1e-26 * size < distance <= 0.2 * size or not _alike(view, last):
+        return None  # the last: where it is N(x) itself, the function is homogeneous, without an epsilon
+    return power
 
 
 def _alike(view: View, far: Array) -> bool:

@@ -46,7 +46,7 @@ def gather(
             if all(np.isfinite(done.analytic)) or any(one.kind != "nonfinite" for one in findings if one.path == leaf.path):
                 findings.append(_wrong(case, contract, position, done, made, findings, explain))
         elif done.unsure.any() or done.unresolved:
-            findings.append(_unsure(leaf.path, leaf.array.shape, done))
+            findings.append(_unsure(leaf.path, leaf.array, done))
     findings += check_precision(case, contract.gradient, made, {one.path for one in findings})
     return findings
 
@@ -73,7 +73,7 @@ def _wrong(
     elif not diagnosed:
         said = ()
     else:
-        said = explain(case, position, _evidence(case, made), partial(is_stale, case, contract, position))
+        said = explain(case, position, _evidence(case, made), partial(is_stale, case, contract, position, wrong))
     bad, looked = int(wrong.sum()), int(done.examined.sum())
     text = f"{bad} of {looked} entries are off by more than {CONFIDENCE:.0f} error bars"
     return Finding(
@@ -92,12 +92,14 @@ def _wrong(
     )
 
 
-def _unsure(path: str, shape: tuple[int, ...], done: Comparison) -> Finding:
-    unsure = done.unsure
+def _unsure(path: str, array: Array, done: Comparison) -> Finding:
+    unsure, shape, values = done.unsure, array.shape, array.reshape(-1)
     index: tuple[int, ...] | None = None
     if unsure.any():
         worst = int(np.argmax(np.where(unsure, np.where(np.isfinite(done.bar), done.bar, np.inf), -1)))
         text = done.note or "the error bar is too wide to judge"
+        if not np.isfinite(values[worst]):
+            text = f"the argument itself is {values[worst]} here: it has no neighbours, and the function no derivative"
         index = tuple(int(axis) for axis in np.unravel_index(worst, shape))
         numbers = (float(done.analytic[worst]), float(done.low[worst]), float(done.bar[worst]))
         return Finding("inconclusive", path, text, index, *numbers, int(unsure.sum()), int(done.examined.sum()))

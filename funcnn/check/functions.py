@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from funcnn.check import requests
 from funcnn.check.cotangents import convert_leaves
 from funcnn.check.problem import pose
 from funcnn.check.report import Report
@@ -75,6 +76,8 @@ def check_vjp(
     >>> report.findings[0].path, report.findings[0].index
     ('[0]', (2,))
     """
+    requests.options(seed, method, reference)
+    requests.functions(f=f, vjp=vjp)
     names = argument_names(f, len(args))
     call = ", ".join([name_of(f), name_of(vjp), *names, f"seed={seed}"])
     problem = pose(name_of(f), f, vjp, args, names, reproduce=f"fn.check.check_vjp({call})")
@@ -127,6 +130,8 @@ def check_grad(
     >>> fn.check.check_grad(loss, grad, np.ones(2), np.array([[0.1, 0.2], [-0.3, 0.5]])).ok
     True
     """
+    requests.options(seed, method, reference)
+    requests.functions(loss=loss, grad=grad)
 
     def pullback(params: P, *rest: object) -> tuple[object]:
         *args, dy = rest
@@ -179,6 +184,8 @@ def check_hvp(
     >>> fn.check.check_hvp(lambda p: p**3, lambda p, v: 3 * p**2 * v, np.array([1.0, -2.0])).ok
     True
     """
+    requests.options(seed, method, reference)
+    requests.functions(grad=grad, hvp=hvp)
 
     def pullback(params: P, *rest: object) -> tuple[P]:
         *args, vector = rest
@@ -187,7 +194,7 @@ def check_hvp(
     names = ("params", *argument_names(grad, len(args) + 1)[1:])
     call = ", ".join([name_of(grad), name_of(hvp), *names, f"seed={seed}"])
     problem = pose(name_of(grad), grad, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_hvp({call})")
-    return verify(problem, cotangent=vector, seed=seed, method=method, reference=reference, explain=explain)
+    return verify(problem, cotangent=vector, given="vector", seed=seed, method=method, reference=reference, explain=explain)
 
 
 def times(grads: P, dy: object) -> P:

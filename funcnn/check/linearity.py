@@ -33,14 +33,20 @@ def check_linearity(case: Case, gradient: tuple[Array | None, ...]) -> tuple[Lin
     v = case.cotangent
     w = draw(len(v), case.generator(4)).astype(v.dtype)
 
+    failed: list[Exception] = []
+
     def pull(vector: Array) -> tuple[Array | None, ...]:
         try:
             return case.pull(case.sample.args, build(case.sample.output, vector, case.sample.result)).leaves
-        except Exception:
+        except Exception as error:
+            failed.append(error)
             return (None,) * len(gradient)
 
     doubled, negated, other, both = pull(2 * v), pull(-v), pull(w), pull(v + w)
     scaled = [pull(factor * v) for factor in _FACTORS]
+    if failed and case.wide is not None:  # it takes the precision, and not every cotangent
+        text = f"the gradient fails with another cotangent: {type(failed[0]).__name__}: {failed[0]}"
+        return tuple(Linearity(_finding(leaf.path, text, "nonlinear_in_dy")) for leaf in case.problem.active())
     made = []
     for position, (leaf, at_v) in enumerate(zip(case.problem.active(), gradient, strict=True)):
         parts = [result[position] for result in (doubled, negated, other, both)]

@@ -10,10 +10,12 @@ from typing import TypeVar, cast
 import numpy as np
 
 from funcnn import tree
+from funcnn.check import requests
 from funcnn.check.functions import times
 from funcnn.check.problem import pose
 from funcnn.check.report import Report
 from funcnn.check.verify import ONE, Method, verify
+from funcnn.errors import describe
 from funcnn.grad import loss_and_grad
 from funcnn.key import Key
 from funcnn.layer import Eval, Layer, Mode, Train
@@ -77,14 +79,22 @@ def check_layer(
     >>> report.ok, [leaf.path for leaf in report.leaves]
     (True, ['params.weight', 'params.bias', 'input'])
     """
+    requests.options(seed, method, reference)
+    requests.a_layer(layer)
+    requests.a_mode(mode)
+    requests.a_batch(batch)
     how = Eval() if mode is None else mode
     generator = np.random.default_rng(seed)
+    if _is_like_a_shape(x):
+        requests.a_shape(x, "x")
     shape = cast(Shapes, x) if is_shape(x) else example_shape(x)
     data = drawn(shape, batch, generator) if is_shape(x) else x
     if params is None or state is None:
         made = layer.init(Key(seed), shape)
         params = perturbed(made.params, generator) if params is None else params
         state = made.state if state is None else state
+        requests.alike(params, made.params, "params")
+        requests.alike(state, made.state, "state")
 
     def function(params: P, state: S, x: X) -> Y:
         return layer.forward(params, state, x, how).output
@@ -150,6 +160,8 @@ def check_loss(
     >>> fn.check.check_loss(fn.mean_squared_error(), np.ones((2, 3)), np.zeros((2, 3))).ok
     True
     """
+    requests.options(seed, method, reference)
+    requests.a_loss(loss)
 
     def function(prediction: Y, target: T) -> object:
         return loss.forward(prediction, target).value
@@ -214,11 +226,17 @@ def check_model(
     >>> fn.check.check_model(model, fn.softmax_cross_entropy(), x, labels).ok
     True
     """
+    requests.options(seed, method, reference)
+    requests.a_layer(model, "model")
+    requests.a_loss(loss)
+    requests.a_mode(mode)
     how = Eval() if mode is None else mode
     if params is None or state is None:
         made = model.init(Key(seed), example_shape(x))
         params = perturbed(made.params, np.random.default_rng(seed)) if params is None else params
         state = made.state if state is None else state
+        requests.alike(params, made.params, "params")
+        requests.alike(state, made.state, "state")
     step = loss_and_grad(model, loss)
 
     def function(params: P, state: S, x: X, target: T) -> object:
@@ -239,11 +257,18 @@ def is_shape(x: object) -> bool:
     return isinstance(x, tuple) and all(isinstance(part, (int, np.integer)) or is_shape(part) for part in x)
 
 
-def example_shape(x: object) -> Shapes:
+def _is_like_a_shape(x: object) -> bool:
+    """Tell whether x can be nothing but a shape: a tuple that holds numbers somewhere."""
+    return isinstance(x, tuple) and any(isinstance(part, (int, float, str)) or _is_like_a_shape(part) for part in x)
+
+
+def example_shape(x: object, path: str = "input") -> Shapes:
     """Return the shape of one example of a batch: a tuple of shapes for a tuple of arrays."""
     if isinstance(x, np.ndarray):
+        if not x.ndim:
+            raise ValueError(f"{path} is {describe(x)}: expected a batch of examples, with the batch as its first axis")
         return cast(Shapes, x.shape[1:])
-    return cast(Shapes, tuple(example_shape(child) for _, child in tree.children(x)))
+    return cast(Shapes, tuple(example_shape(child, path + step) for step, child in tree.children(x, path)))
 
 
 def drawn(shape: object, batch: int, generator: np.random.Generator) -> object:

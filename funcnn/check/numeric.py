@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funcnn.check import requests
+from funcnn.check.calls import noted
 from funcnn.check.case import Case
 from funcnn.check.compare import differences
 from funcnn.check.cotangents import convert_leaves, flatten
 from funcnn.check.functions import argument_names, name_of
-from funcnn.check.problem import pose
+from funcnn.check.problem import is_floating, output_leaves, pose
 from funcnn.check.sampler import Sampler, sampler
+from funcnn.errors import describe
 from funcnn.typing import Array
 
 
@@ -63,8 +66,18 @@ def numeric_grad(
     >>> fn.check.numeric_grad(np.abs, np.array(0.0))
     NumericGradient(values=array(0.), bars=array(1.))
     """
+    requests.options(seed, reference=reference)
+    requests.functions(f=f)
     problem = pose(name_of(f), f, lambda *given: (), args, argument_names(f, len(args)))
-    base = Sampler(problem, None, fresh=True)
+    with noted("raised by the function, at the point where its gradient is asked for"):
+        base = Sampler(problem, None, fresh=True)
+    outputs = output_leaves(base.output)
+    if not any(is_floating(leaf) for leaf in outputs):
+        got = ", ".join(describe(leaf) for leaf in outputs) or "nothing"
+        raise TypeError(f"{problem.name} gives {got}: floating numbers are expected, there is nothing to differentiate")
+    if not np.isfinite(base.y).all():
+        bad = int((~np.isfinite(base.y)).sum())
+        raise ValueError(f"{problem.name} gives {bad} numbers that are not finite at this point: it has no derivative there")
     if cotangent is None and base.y.size != 1:
         raise ValueError(f"{problem.name} gives {base.y.size} numbers: a gradient needs one, or a cotangent to weigh them with")
     vector = np.ones(1) if cotangent is None else flatten(base.output, cotangent)

@@ -26,11 +26,14 @@ from funcnn.typing import Array, IntArray, Scalar
 
 DIRECTIONS = 4
 EVALUATIONS = 12  # along a direction, at most
-_TRIES = 8  # directions at most: one that crosses a kink at every step is replaced
+_TRIES = 12  # directions at most: one that crosses a kink at every step is replaced
+_MORE = 8  # directions, where most of them cross a few kinks of many thousands
+_ROUGH = 10  # times the usual bar is then good enough: more directions make up for it
 _MISS = 1e-9  # the probability with which an error as small as the reported power goes unseen
 _SAMPLE = 32  # entries examined beside the one that bisection names
 _ATTEMPTS = 3
 _FEW = 256  # entries that are all looked at where directions do not settle
+_SECONDS = 10.0  # that this may take
 _KINKS = 2000  # entries at kinks that are all looked at
 
 
@@ -86,43 +89,52 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
     """Screen some entries of a leaf, and record what is found."""
     generator = case.generator(1000 + 10 * leaf + number)
     origin = case.sample.origin[leaf]
-    probes: list[Probe] = []
+    good: list[Probe] = []
+    rough: list[Probe] = []  # those whose bar is ten times too wide
     faint: list[Probe] = []
-    first = 0
+    first, last = 0, len(_stages(case)) - 1
     scales = entry_scales(origin)
     for count in range(_TRIES):
-        if count == 2 and not probes and not faint:
+        if count == 2 and not good and not rough and not faint:
             scales = own_scales(origin)  # moved like the rest, entries far smaller leave the domain, or cross kinks
         direction = np.zeros_like(origin)
         # In sixteenths, so that steps of powers of two are exact.
         direction[group] = np.rint(16 * generator.standard_normal(group.size)) / 16 * scales[group]
         probe = _probe(case, leaf, made.analytic, direction, made.slack, first)
+        if probe.disagrees and not probe.agrees(case.visible) and not probe.invisible and probe.stage < last:
+            probe = _probe(case, leaf, made.analytic, direction, made.slack, last)  # or did it cross a kink at every step?
         if probe.agrees(case.visible):
-            probes.append(probe)
-            first = probe.stage
+            good.append(probe)
         elif probe.invisible:
             faint.append(probe)
         elif probe.disagrees:
             _locate(case, leaf, gradient, made, probe, group)
             return
-        if max(len(probes), len(faint)) == DIRECTIONS:
+        elif probe.agrees(_ROUGH * case.visible):
+            rough.append(probe)
+        if not probe.invisible:
+            first = probe.stage  # longer steps cross kinks: not again
+        if max(len(good), len(faint)) == DIRECTIONS or len(good) + len(rough) == _MORE:
             break
-    if len(probes) == DIRECTIONS:
-        _record(made, probes, max(probe.size for probe in probes))
+    if len(good) == DIRECTIONS or len(good) + len(rough) == _MORE:
+        _record(made, good if len(good) == DIRECTIONS else good + rough)
     elif len(faint) < DIRECTIONS or not _judge_faint(case, leaf, made, faint):
         if group.size <= _FEW:
             made.take(compare_entries(case, leaf, gradient, group), group)
         else:
             made.unresolved = True
-            made.note = "the slopes along random directions are not precise enough to judge"
+            made.note = "the slopes along random directions are not precise enough to judge, most likely for many kinks: "
+            made.note += 'a smaller batch, or reference="longdouble", sees more'
 
 
-def _record(made: Comparison, probes: list[Probe], size: Scalar) -> None:
+def _record(made: Comparison, probes: list[Probe], size: Scalar | None = None) -> None:
     """Record that directions agree, and the error that they would have seen."""
+    size = max(probe.size for probe in probes) if size is None else size
     tau = float(max(probe.allowed for probe in probes) / size)
+    made.method = f"{len(probes)} directions"
     made.scale = max(made.scale, size)
     made.ratio = max(made.ratio, *(float(CONFIDENCE * abs(probe.off) / probe.allowed) for probe in probes))
-    made.power = max(made.power or 0.0, 0.8 * tau * (1 / _MISS) ** (1 / DIRECTIONS))
+    made.power = max(made.power or 0.0, 0.8 * tau * (1 / _MISS) ** (1 / len(probes)))
 
 
 def _judge_faint(case: Case, leaf: int, made: Comparison, probes: list[Probe]) -> bool:
@@ -178,11 +190,11 @@ def _probe(case: Case, leaf: int, flat: Array, direction: Array, rounding: float
 
 
 def _stages(case: Case) -> list[tuple[float, ...]]:
-    """Return the steps of a direction, stage by stage, each finest first: pairs sixteen times apart."""
+    """Return the steps of a direction, stage by stage, each finest first; without long double pairs closer together."""
     first = first_steps(case.resolution)
     if len(first) == 2:
         return [first, (2.0**-24, 2.0**-20), (2.0**-32, 2.0**-28)]
-    return [first, (2.0**-20, 2.0**-16), (2.0**-23, 2.0**-19)]
+    return [first, (2.0**-20, 2.0**-17), (2.0**-23, 2.0**-21)]
 
 
 def _slopes(case: Case, at: Callable[[float], Array], steps: Sequence[float]) -> tuple[Array, Array]:
@@ -223,12 +235,16 @@ def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Pro
         probe.direction[seat] = 0
         probe = _probe(case, leaf, made.analytic, probe.direction, made.slack, probe.stage)
     else:
-        if group.size <= _KINKS:
+        if group.size <= min(_KINKS, _SECONDS / (5 * max(case.pace, 1e-9))):
             chosen = group
     found = compare_entries(case, leaf, gradient, chosen)
     made.take(found, chosen)
     if found.wrong.any():
         made.method = found.method
+        probe.direction[made.wrong] = 0
+        if _probe(case, leaf, made.analytic, probe.direction, made.slack, probe.stage).agrees(case.visible):
+            count = int(made.wrong.sum())
+            made.note = f"without {'it' if count == 1 else 'them'}, a random direction agrees: no other entry seems to be wrong"
     elif chosen.size < group.size:
         made.unresolved = True
         made.note = "random directions disagree with the gradient, but no entry was found that does (many kinks?)"

@@ -11,35 +11,42 @@ from funcnn.check.compare import compare_entries
 from funcnn.check.contract import Contract
 from funcnn.check.problem import pose
 from funcnn.check.sampler import sampler
+from funcnn.typing import BoolArray, IntArray
 
 _ENTRIES = 32
+_QUICK = 1e-3  # seconds of an evaluation that allow for many
+_FEW = 4
 _OTHERS = 3
 
 
-def is_stale(case: Case, contract: Contract, leaf: int) -> bool:
+def is_stale(case: Case, contract: Contract, leaf: int, wrong: BoolArray) -> bool:
     """Tell whether a leaf that is wrong here is right at the point of the first call, and wrong at other points too."""
     if case.wide is None:
         return False
-    first = _error_at(case, contract.elsewhere, leaf)
+    # Some of the wrong entries, and some of all.
+    order = case.generator(6).permutation(wrong.size)
+    quick = case.pace < _QUICK
+    entries = order[:_ENTRIES] if quick else np.union1d(order[:_FEW], np.flatnonzero(wrong)[:_FEW])
+    first = _error_at(case, contract.elsewhere, leaf, entries)
     if first >= 1e-4:
         return False
     generator = case.generator(9)
-    others = (_error_at(case, other_point(case.problem, generator), leaf) for _ in range(_OTHERS))
+    others = (_error_at(case, other_point(case.problem, generator), leaf, entries) for _ in range(_OTHERS))
     return all(error > 1e-4 and error > 100 * first for error in others)
 
 
-def _error_at(case: Case, args: tuple[object, ...], leaf: int) -> float:
+def _error_at(case: Case, args: tuple[object, ...], leaf: int, entries: IntArray) -> float:
     """Return the relative error of a leaf's gradient at another point: of a few entries (infinite where it is not defined)."""
     problem = case.problem
     names = tuple(f"argument {index}" for index in range(len(args)))
     copies = tuple(tree.map(np.array, arg) for arg in args)
     moved = pose(problem.name, problem.function, problem.pullback, copies, names, differentiated=problem.differentiated)
     try:
-        there = Case(moved, sampler(moved), case.cotangent, case.seed)
+        reference = "auto" if case.sample.dtype != np.float64 else "float64"
+        there = Case(moved, sampler(moved, reference), case.cotangent, case.seed)
         gradient = None if there.wide is None else there.wide.leaves[leaf]
         if gradient is None:
             return np.inf
-        entries = case.generator(6).permutation(gradient.size)[:_ENTRIES]
         made = compare_entries(there, leaf, gradient, entries)
     except Exception:  # the other point may lie outside the domain
         return np.inf

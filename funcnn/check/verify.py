@@ -18,7 +18,7 @@ from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity, check_linearity
 from funcnn.check.problem import Problem, in_working_precision, is_floating, output_leaves
 from funcnn.check.report import Finding, LeafReport, Report, Verdict
-from funcnn.check.sampler import Sampler, sampler
+from funcnn.check.sampler import LONG, WIDER, Sampler, sampler
 from funcnn.check.screen import screen
 from funcnn.errors import describe
 from funcnn.typing import Array
@@ -33,6 +33,10 @@ ONE = object()
 SMALL = 16
 _LARGEST = 4000  # entries of a leaf that are all looked at
 _WORK = 1e8  # entries of all leaves times evaluations: what a thorough check may take
+_SECONDS = 10.0  # that the evaluations for every entry may take
+_EACH = 5  # evaluations for an entry, about
+_NOISE, _SCREEN = 30, 60  # evaluations for measuring noise and for screening a leaf, about
+_PATIENCE = 60.0  # seconds that a second look, in long double, may take
 _HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
 
 
@@ -40,12 +44,13 @@ def verify(
     problem: Problem,
     *,
     cotangent: object | None = None,
+    given: str = "cotangent",
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
     explain: bool = True,
 ) -> Report:
-    """Check the gradient of a problem and return the report."""
+    """Check the gradient of a problem and return the report; ``given`` is what the user calls the cotangent."""
     started = time.perf_counter()
     with noted("raised by the function, at the point where its gradient is checked"):
         base = Sampler(problem, None, fresh=True)
@@ -60,7 +65,7 @@ def verify(
             raise ValueError(f"{problem.name} gives {' and '.join(describe(leaf) for leaf in outputs)}, expected a single number")
         vector: Array = np.ones(1)
     else:
-        vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent)
+        vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent, given)
     if not np.isfinite(base.y).all():
         return _without_numbers(problem, outputs, seed, started)
     calls = Calls(problem, in_working_precision(problem, base.output), vector)
@@ -74,6 +79,8 @@ def verify(
         case = Case(problem, sampler(problem, wanted, fresh=contract.writes), vector, seed)
         case.visit(contract.elsewhere)
         made, linear = _compare(case, contract, method)
+        if wanted != reference:
+            _in_long_double(case, made)
         return _finish(problem, contract, case, made, linear, seed, started, explain)
 
 
@@ -83,21 +90,51 @@ def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Compa
     if case.wide is not None:
         gradient = tuple(one if one is not None else other for one, other in zip(case.wide.leaves, gradient, strict=True))
     linear = list(check_linearity(case, gradient))
-    full = _thorough([leaf.array.size for leaf in case.problem.active()], method)
+    sizes = [leaf.array.size for leaf in case.problem.active()]
+    full, patiently = (_thorough(sizes, method, pace) for pace in (case.pace, 0.0))
     made: list[Comparison | None] = []
     for position, leaf in enumerate(gradient):
         if leaf is None:
             made.append(None)
+        elif full[position]:
+            made.append(compare_entries(case, position, leaf))
         else:
-            made.append(compare_entries(case, position, leaf) if full[position] else screen(case, position, leaf))
+            done = screen(case, position, leaf)
+            if patiently[position] and not done.wrong.any():
+                done.method += f" (for speed: an evaluation takes {1000 * case.pace:.0f} ms)"
+            made.append(done)
     return made, linear
 
 
-def _thorough(sizes: list[int], method: Method) -> list[bool]:
-    """Choose the leaves of which every entry is looked at."""
+def _in_long_double(case: Case, made: list[Comparison | None]) -> None:
+    """Look again, in long double, at leaves that float64 was too coarse for, if that does not take too long."""
+    vague = [position for position, done in enumerate(made) if done is not None and done.verdict == "inconclusive"]
+    if not vague or not WIDER:
+        return
+    started = time.perf_counter()
+    try:
+        sample = Sampler(case.problem, LONG, fresh=case.sample.fresh)
+    except Exception:  # the function does not take the precision
+        return
+    pace = time.perf_counter() - started
+    if pace * (_NOISE + _SCREEN * len(vague)) > _PATIENCE:
+        return
+    wide = Case(case.problem, sample, case.cotangent, case.seed)
+    for position in vague:
+        gradient = None if wide.wide is None else wide.wide.leaves[position]
+        if gradient is not None:
+            again = screen(wide, position, gradient)
+            if again.verdict != "inconclusive":
+                again.method += " in long double"
+                made[position] = again
+    case.sample.count += sample.count
+
+
+def _thorough(sizes: list[int], method: Method, pace: float) -> list[bool]:
+    """Choose the leaves of which every entry is looked at: the small ones, as long as the work and the time allow."""
     if method != "auto":
         return [method == "full" or size <= SMALL for size in sizes]
-    budget = min(max(_WORK / max(1, sum(sizes)), 16), 2 * _LARGEST)
+    budget = min(max(_WORK / max(1, sum(sizes)), 16), 2 * _LARGEST, max(_SECONDS / (_EACH * max(pace, 1e-9)), SMALL))
     chosen = [False] * len(sizes)
     for position in sorted(range(len(sizes)), key=lambda at: sizes[at]):
         budget -= sizes[position]
