@@ -9,7 +9,7 @@ $$ \bar x_{nqi} = \sum_{p,k:\; sp+dk-a=q}\; \sum_o \bar y_{npo}\, w_{kio}, \qqua
 
 The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix
 stays in the processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do
-not mix.
+not mix.  Kernels of 3x3 points with many channels take fewer products (:mod:`funcnn.winograd`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from funcnn import winograd
 from funcnn.numerics import dot
 from funcnn.typing import Array, Shape
 from funcnn.windows import Windows, crop, pad, scatter, view
@@ -29,6 +30,13 @@ _FEW = 3  # channels
 
 def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
     """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
+    if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):
+        return winograd.correlate(x, weight, windows)
+    return correlate_plain(x, weight, windows, groups)
+
+
+def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """Return the same as :func:`correlate` by the sum itself."""
     space = x.shape[1:-1]
     count, padded = windows.count(space), pad(x, windows.pads(space))
     y: Array = np.empty((len(x), *count, weight.shape[-1]), np.result_type(x, weight))
@@ -66,6 +74,13 @@ def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape,
 
 def correlate_weight(x: Array, dy: Array, windows: Windows, groups: int = 1) -> Array:
     """Return the cotangent of the weight (*kernel, i / groups, o)."""
+    if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):
+        return winograd.correlate_weight(x, dy, windows)
+    return correlate_weight_plain(x, dy, windows, groups)
+
+
+def correlate_weight_plain(x: Array, dy: Array, windows: Windows, groups: int) -> Array:
+    """Return the same as :func:`correlate_weight` by the sum itself."""
     space = x.shape[1:-1]
     count, padded = windows.count(space), pad(x, windows.pads(space))
     features = x.shape[-1] // groups

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
+from funcnn import correlation, tree, winograd
 from funcnn.typing import Array
 from funcnn.windows import make_windows
 
@@ -66,6 +67,65 @@ def test_blocks_of_any_size_give_the_same(block: int, batch: int, monkeypatch: p
     monkeypatch.setattr("funcnn.correlation.BLOCK_BYTES", block)
     for one, other in zip(plain, results(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("block", [1, 3000, 1 << 20])
+@pytest.mark.parametrize("batch", [0, 1, 3])
+@pytest.mark.parametrize("space", [(3, 3), (4, 5), (5, 4), (6, 6), (1, 2)])
+def test_fewer_products_give_the_same(space: tuple[int, int], batch: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("funcnn.winograd.BLOCK_BYTES", block)
+    generator = np.random.default_rng(0)
+    x, weight = generator.normal(size=(batch, *space, 2)), generator.normal(size=(3, 3, 2, 5))
+    for pads in (((1, 1), (1, 1)), ((1, 1), (0, 2)), ((2, 3), (2, 1)), ((3, 1), (1, 4))):
+        windows = make_windows(2, 3, 1, pads)
+        y = correlation.correlate_plain(x, weight, windows, 1)
+        np.testing.assert_allclose(winograd.correlate(x, weight, windows), y, rtol=1e-11, atol=1e-12)
+        dy = generator.normal(size=y.shape)
+        dweight = correlation.correlate_weight_plain(x, dy, windows, 1)
+        np.testing.assert_allclose(winograd.correlate_weight(x, dy, windows), dweight, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [(np.float32, 2e-6), (np.float64, 4e-15)])
+def test_fewer_products_cost_few_digits(dtype: type[np.floating[Any]], digits: float) -> None:
+    generator = np.random.default_rng(0)
+    x, weight = generator.normal(size=(2, 8, 8, 64)).astype(dtype), generator.normal(size=(3, 3, 64, 64)).astype(dtype)
+    windows = make_windows(2, 3, 1, 1)
+    exact = correlation.correlate_plain(x.astype(np.longdouble), weight.astype(np.longdouble), windows, 1)
+    got = winograd.correlate(x, weight, windows)
+    assert got.dtype == dtype
+    assert abs(got - exact).max() < digits * abs(exact).max()
+    dy = generator.normal(size=got.shape).astype(dtype)
+    slope = correlation.correlate_weight_plain(x.astype(np.longdouble), dy.astype(np.longdouble), windows, 1)
+    assert abs(winograd.correlate_weight(x, dy, windows) - slope).max() < digits * abs(slope).max()
+
+
+def test_only_suitable_convolutions_take_fewer_products() -> None:
+    many, single = winograd.LEAST_CHANNELS, np.dtype(np.float32)
+    suits = winograd.suits
+    assert suits(make_windows(2, 3, 1, "same"), many, many, single)
+    assert not suits(make_windows(2, 3), many - 1, many, single)
+    assert not suits(make_windows(2, 3), many, many - 1, single)
+    assert not suits(make_windows(2, 3), many, many, np.dtype(np.longdouble))
+    for windows in (make_windows(2, 3, 2), make_windows(2, 3, 1, 0, 2), make_windows(2, (3, 2)), make_windows(3, 3)):
+        assert not suits(windows, many, many, single)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_layer_of_many_channels_is_its_definition(dtype: type[np.floating[Any]]) -> None:
+    layer = fn.conv2d(48, 3, padding=((1, 0), (1, 1)))
+    start = layer.init(fn.Key(1), (4, 3, 48))
+    params = tree.astype(start.params, dtype)
+    x = np.random.default_rng(0).normal(size=(2, 4, 3, 48)).astype(dtype)
+    made = layer.forward(params, (), x, fn.Eval())
+    assert made.output.shape == (2, *start.out_shape)
+    wide, same = tree.astype(start.params, np.longdouble), x.astype(np.longdouble)
+    expected = layer.forward(wide, (), same, fn.Eval())  # long double takes the plain sums
+    tolerance = 100 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(made.output, expected.output, rtol=tolerance, atol=tolerance)
+    ours, theirs = layer.backward(params, made.residuals, made.output), layer.backward(wide, expected.residuals, expected.output)
+    for one, other in zip(tree.leaves((ours.params, ours.input)), tree.leaves((theirs.params, theirs.input)), strict=True):
+        assert one.dtype == dtype
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * float(abs(other).max()))
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "extra"), list(itertools.product((1, 2), (0, 1), (1, 2), (0, 1))))
