@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.add import add
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
+    from funcnn.combinators.masked_residual import masked_residual
     from funcnn.combinators.masked_steps import masked_steps, unmask
+    from funcnn.combinators.memory import beside_memory, drop_memory, memory_residual
     from funcnn.combinators.on_values import on_values
     from funcnn.combinators.parallel import parallel
     from funcnn.combinators.recompute import recompute
@@ -60,6 +62,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.max_pooling import max_pool1d, max_pool2d, max_pool3d
     from funcnn.layers.max_unpooling import Pooled, max_pool_with_indices, max_unpool
     from funcnn.layers.maxout import maxout
+    from funcnn.layers.mean_steps import mean_steps
     from funcnn.layers.mish import mish
     from funcnn.layers.pad import pad
     from funcnn.layers.pixel_shuffle import pixel_shuffle, pixel_unshuffle
@@ -68,6 +71,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.prelu import prelu
     from funcnn.layers.rectifiers import elu, leaky_relu, relu
     from funcnn.layers.reshape import flatten, reshape
+    from funcnn.layers.rms_norm import rms_norm
     from funcnn.layers.rrelu import rrelu
     from funcnn.layers.shrinkage import hardshrink, softshrink, tanhshrink, threshold
     from funcnn.layers.sigmoids import log_sigmoid, sigmoid, silu, softplus, tanh
@@ -76,6 +80,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.softmin import softmin
     from funcnn.layers.sparsemax import sparsemax
     from funcnn.layers.spatial_dropout import spatial_dropout
+    from funcnn.layers.tied_embedding import tied_embedding
     from funcnn.layers.transpose import transpose
     from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
     from funcnn.layers.unfold import fold, unfold
@@ -106,6 +111,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.variational import gaussian_kl, negative_elbo
     from funcnn.losses.weighted import Weighted
     from funcnn.masked import Masked
+    from funcnn.models.generate import generate
+    from funcnn.models.gpt import gpt
+    from funcnn.models.transformer import decoder_block, encoder_block
     from funcnn.optim import schedules
     from funcnn.optim.accumulation import accumulated, skip_nonfinite
     from funcnn.optim.adafactor import adafactor
@@ -168,6 +176,7 @@ __all__ = [
     "alpha_dropout",
     "gaussian_noise",
     "layer_norm",
+    "rms_norm",
     "batch_norm",
     "group_norm",
     "instance_norm",
@@ -218,14 +227,22 @@ __all__ = [
     "lstm",
     "gru",
     "last_step",
+    "mean_steps",
     "embedding",
     "embedding_bag",
+    "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",
     "attention",
     "cross_attention",
+    "decoder_block",
+    "encoder_block",
+    "beside_memory",
+    "drop_memory",
+    "memory_residual",
     "reverse_time",
     "masked_steps",
+    "masked_residual",
     "unmask",
     # activations
     "relu",
@@ -270,6 +287,9 @@ __all__ = [
     "branch",
     "parallel",
     "recompute",
+    # models
+    "gpt",
+    "generate",
     # losses
     "Loss",
     "LossForward",

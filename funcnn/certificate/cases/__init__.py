@@ -20,6 +20,7 @@ from funcnn.certificate.cases.normalisation import NORMALISATION
 from funcnn.certificate.cases.penalties import PENALTIES
 from funcnn.certificate.cases.pooling import POOLING
 from funcnn.certificate.cases.sequences import SEQUENCES
+from funcnn.certificate.cases.transformers import TRANSFORMERS
 
 LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **DENSE,
@@ -31,6 +32,7 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **SEQUENCES,
     **EMBEDDING,
     **ATTENTION,
+    **TRANSFORMERS,
     **COMBINATORS,
 }
 """By the name of the factory."""

@@ -1,0 +1,121 @@
+"""A generative Transformer (Radford et al. 2019, GPT-2): tokens to the logits of the token that comes next, at every step."""
+
+import math
+from typing import Literal, TypeAlias, overload
+
+from attrs import evolve
+
+from funcnn import initializers
+from funcnn.combinators.serial import serial
+from funcnn.errors import check_count, check_range
+from funcnn.layer import AnyLayer, Layer
+from funcnn.layers.dropout import dropout as dropping
+from funcnn.layers.embedding import EmbeddingParams, embedding
+from funcnn.layers.heads import check_flag
+from funcnn.layers.identity import identity
+from funcnn.layers.layer_norm import LayerNormParams, layer_norm
+from funcnn.layers.linear import LinearParams, linear
+from funcnn.layers.positions import PositionParams, learned_positions
+from funcnn.layers.tied_embedding import TiedEmbeddingParams, tied_embedding
+from funcnn.models.transformer import PreNorm, encoder_block
+from funcnn.typing import Array, Empty, IntArray
+
+Body: TypeAlias = tuple[PositionParams, Empty, tuple[PreNorm, ...], LayerNormParams]
+"""The parameters of what stands between the tokens and the logits."""
+
+
+@overload
+def gpt(
+    vocabulary: int,
+    *,
+    layers: int = ...,
+    heads: int = ...,
+    features: int = ...,
+    block: int = ...,
+    tied: Literal[True] = True,
+    dropout: float = ...,
+) -> Layer[TiedEmbeddingParams[Body], tuple[object, ...], IntArray, Array]: ...
+@overload
+def gpt(
+    vocabulary: int,
+    *,
+    layers: int = ...,
+    heads: int = ...,
+    features: int = ...,
+    block: int = ...,
+    tied: Literal[False],
+    dropout: float = ...,
+) -> Layer[tuple[EmbeddingParams, Body, LinearParams], tuple[object, ...], IntArray, Array]: ...
+def gpt(
+    vocabulary: int,
+    *,
+    layers: int = 4,
+    heads: int = 4,
+    features: int = 128,
+    block: int = 64,
+    tied: bool = True,
+    dropout: float = 0.0,
+) -> AnyLayer:
+    r"""Make a GPT: tokens (n, t), t at most ``block``, to logits (n, t, vocabulary).
+
+    Embedding and learned positions, pre-norm blocks of causal attention and two dense layers of four times the width with
+    GELU (its tanh form) between them, and a last normalisation.  The initial values are GPT-2's: weights of standard
+    deviation 0.02, and those that write into the residual stream $0.02 / \sqrt{2 L}$ for $L$ blocks, so that the stream's
+    variance does not grow with the depth.
+
+    Parameters
+    ----------
+    vocabulary : int
+        Number of tokens.
+    layers : int, optional
+        Number of blocks L.
+    heads, features : int, optional
+        Attention heads, and features of the residual stream: a multiple of ``heads``.
+    block : int, optional
+        The largest number of steps.
+    tied : bool, optional
+        Whether the table of the embedding also reads the logits; otherwise a linear layer does.
+    dropout : float, optional
+        Rate of dropout of the embedding, of the attention's weights and of the output of each part.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a setting is out of its range; in ``forward``, when a sequence is longer than ``block`` or a token is none of the
+        vocabulary.
+
+    See Also
+    --------
+    generate : tokens drawn from such a model.
+
+    References
+    ----------
+    Radford et al. (2019), Language models are unsupervised multitask learners.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> model = fn.gpt(65, layers=2, features=32, block=16)
+    >>> start = model.init(fn.Key(0), (16,))
+    >>> fn.apply(model, start.params, start.state, np.array([[3, 1, 4]])).shape
+    (1, 3, 65)
+    """
+    check_count(layers, "layers")
+    check_flag(tied, "tied")
+    check_range(dropout, "dropout", 0, 1, open_high=True)
+    small, smaller = initializers.normal(0.02), initializers.normal(0.02 / math.sqrt(2 * layers))
+    blocks = [
+        encoder_block(features, heads, causal=True, dropout=dropout, weight_init=small, output_init=smaller)
+        for _ in range(layers)
+    ]
+    first = dropping(dropout) if dropout else identity()
+    body: AnyLayer = serial(learned_positions(block), first, serial(*blocks), layer_norm())
+    if tied:
+        model: AnyLayer = tied_embedding(vocabulary, features, body, weight_init=small)
+    else:
+        model = serial(embedding(vocabulary, features, weight_init=small), body, linear(vocabulary, weight_init=small))
+    return evolve(model, name=f"gpt({layers} x {features})")
