@@ -67,6 +67,12 @@ def test_a_convolutional_network_reads_digits_better() -> None:
     assert run("convnet") >= 0.985
 
 
+def test_lines_are_learned_character_by_character() -> None:
+    losses = run("shakespeare")
+    assert losses["gpt"] < 1.7
+    assert losses["lstm"] < 0.7
+
+
 def test_every_example_is_run() -> None:
     text = Path(__file__).read_text()
     names = {path.stem for path in EXAMPLES.glob("*.py")}
