@@ -79,7 +79,7 @@ def check_vjp(
     requests.options(seed, method, reference)
     requests.functions(f=f, vjp=vjp)
     names = argument_names(f, len(args))
-    call = ", ".join([name_of(f), name_of(vjp), *names, f"seed={seed}"])
+    call = ", ".join([called(f, "f"), called(vjp, "vjp"), *names, *spelled(seed, method, reference, cotangent=cotangent)])
     problem = pose(name_of(f), f, vjp, args, names, reproduce=f"fn.check.check_vjp({call})")
     return verify(problem, cotangent=cotangent, seed=seed, method=method, reference=reference, explain=explain)
 
@@ -138,7 +138,7 @@ def check_grad(
         return (times(grad(params, *args), dy),)
 
     names = ("params", *argument_names(loss, len(args) + 1)[1:])
-    call = ", ".join([name_of(loss), name_of(grad), *names, f"seed={seed}"])
+    call = ", ".join([called(loss, "loss"), called(grad, "grad"), *names, *spelled(seed, method, reference)])
     problem = pose(name_of(loss), loss, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_grad({call})")
     return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
@@ -192,9 +192,22 @@ def check_hvp(
         return (hvp(params, vector, *args),)
 
     names = ("params", *argument_names(grad, len(args) + 1)[1:])
-    call = ", ".join([name_of(grad), name_of(hvp), *names, f"seed={seed}"])
+    call = ", ".join([called(grad, "grad"), called(hvp, "hvp"), *names, *spelled(seed, method, reference, vector=vector)])
     problem = pose(name_of(grad), grad, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_hvp({call})")
     return verify(problem, cotangent=vector, given="vector", seed=seed, method=method, reference=reference, explain=explain)
+
+
+def spelled(seed: int, method: str, reference: str, **more: object) -> list[str]:
+    """Return the options of a check as one would type them: those that are not the defaults."""
+    said = [f"{name}={name}" for name, given in more.items() if given is not None]
+    said += [f"{name}={given!r}" for name, given in (("method", method), ("reference", reference)) if given != "auto"]
+    return [*said, f"seed={seed}"]
+
+
+def called(f: Callable[..., object], otherwise: str) -> str:
+    """Return the name by which a function can be typed, or another where it has none."""
+    name = name_of(f)
+    return name if name.isidentifier() else otherwise
 
 
 def times(grads: P, dy: object) -> P:

@@ -11,7 +11,7 @@ import numpy as np
 
 from funcnn import tree
 from funcnn.check import requests
-from funcnn.check.functions import times
+from funcnn.check.functions import spelled, times
 from funcnn.check.problem import pose
 from funcnn.check.report import Report
 from funcnn.check.verify import ONE, Method, verify
@@ -110,7 +110,8 @@ def check_layer(
         return pulled.params, pulled.input
 
     given = f"{x!r}, batch={batch}" if is_shape(x) else "x, params=params, state=state"
-    call = f"fn.check.check_layer(layer, {given}, mode={_spelled(how)}, seed={seed})  # layer: {layer.name}"
+    options = ", ".join(spelled(seed, method, reference, cotangent=cotangent))
+    call = f"fn.check.check_layer(layer, {given}, mode={_spelled(how)}, {options})  # layer: {layer.name}"
     names = ("params", "state", "input")
     problem = pose(
         layer.name,
@@ -175,7 +176,7 @@ def check_loss(
         return (times(loss.backward(residuals), dy),)
 
     names = ("prediction", "target")
-    call = f"fn.check.check_loss(loss, prediction, target, seed={seed})"
+    call = f"fn.check.check_loss(loss, prediction, target, {', '.join(spelled(seed, method, reference))})"
     given = (prediction, target)
     problem = pose(
         loss.name, function, pullback, given, names, names, (0,), again=again, constants=constants(loss.forward), reproduce=call
@@ -246,7 +247,8 @@ def check_model(
         return (times(step(params, state, x, target, how).grads, dy),)
 
     names = ("params", "state", "input", "target")
-    call = f"fn.check.check_model(model, loss, x, target, params=params, state=state, mode={_spelled(how)}, seed={seed})"
+    options = ", ".join(spelled(seed, method, reference))
+    call = f"fn.check.check_model(model, loss, x, target, params=params, state=state, mode={_spelled(how)}, {options})"
     given = (params, state, x, target)
     problem = pose(f"{model.name} with {loss.name}", function, pullback, given, names, names, (0,), reproduce=call)
     return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)

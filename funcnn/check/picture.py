@@ -6,7 +6,7 @@ import numpy as np
 
 from funcnn.typing import Array
 
-_SHADES = " ·░▒▓█"
+SHADES = " ·░▒▓█"
 _ROWS, _COLUMNS = 16, 64
 
 
@@ -40,5 +40,5 @@ def _shade(value: float, largest: float) -> str:
     if value == float("inf"):
         return "∞"
     if value <= 0 or largest <= 0:
-        return _SHADES[0]
-    return _SHADES[max(1, len(_SHADES) - 1 + int(np.floor(np.log10(value / largest) + 1e-9)))]
+        return SHADES[0]
+    return SHADES[max(1, len(SHADES) - 1 + int(np.floor(np.log10(value / largest) + 1e-9)))]

@@ -5,22 +5,50 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+_SHOWN = 5
+
 if TYPE_CHECKING:
     from funcnn.check.report import Finding, LeafReport, Report
 
 
 def render(report: Report) -> str:
     """Return a report as text."""
-    lines = [f"{report.verdict.upper()}: gradient of {report.name}", ""]
-    lines += _table(report.leaves)
-    for finding in sorted(report.findings, key=_order):
+    lines = [f"{report.verdict.upper()}: gradient of {report.name}", *summary(report), ""]
+    lines += ["  " + "  ".join(row).rstrip() for row in _aligned(table(report.leaves))]
+    for finding in told(report):
         lines += ["", *_finding(finding, report)]
+    return "\n".join([*lines, "", *footing(report)])
+
+
+def summary(report: Report) -> list[str]:
+    """Return one line that says which leaves are wrong, and why; none when nothing is."""
+    if not report.findings:
+        return []
+    worst: dict[str, str] = {}
+    for finding in told(report):
+        worst.setdefault(finding.path or report.name, finding.kind if finding.kind == "inconclusive" else finding.diagnosis.tag)
+    shown = ", ".join(f"{path} ({tag})" for path, tag in list(worst.items())[:_SHOWN])
+    more = f" and {len(worst) - _SHOWN} more" if len(worst) > _SHOWN else ""
+    bad, count = sum(leaf.verdict in ("fail", "inconclusive") for leaf in report.leaves), len(report.leaves)
+    what = f"{bad} of {count} {'leaf' if count == 1 else 'leaves'} not passed" if bad else "the values are right"
+    return [f"{what}; look at {shown}{more}"]
+
+
+def told(report: Report) -> list[Finding]:
+    """Return the findings worth telling, the worst first: one that is the diagnosis of another is told with that."""
+    known = {(one.path, one.diagnosis.text) for one in report.findings if one.kind == "value"}
+    kept = [one for one in report.findings if one.kind == "value" or (one.path, one.text) not in known]
+    return sorted(kept, key=_order)
+
+
+def footing(report: Report) -> list[str]:
+    """Return what the verdict rests on, and the line that runs the check again."""
     precision = f"differences in {report.reference}" if report.reference else "nothing was differenced"
     counts = f"{report.evaluations} evaluations of the function, {report.pullbacks} of the gradient"
-    lines += ["", f"{precision}, {counts}, seed {report.seed}"]
-    if report.reproduce:
-        lines.append(f"again: {report.reproduce}")
-    return "\n".join(lines)
+    lines = [f"{precision}, {counts}, seed {report.seed}"]
+    if any(_power(leaf) for leaf in report.leaves):
+        lines.append("would see: the smallest error, relative to the largest entry of the leaf, that would not have passed")
+    return [*lines, f"again: {report.reproduce}"] if report.reproduce else lines
 
 
 def _order(finding: Finding) -> float:
@@ -37,16 +65,23 @@ def _relative(finding: Finding) -> float:
     return abs(finding.analytic - finding.numeric) / size if size else 0.0
 
 
-def _table(leaves: tuple[LeafReport, ...]) -> list[str]:
-    rows = [("leaf", "shape", "dtype", "verdict", "compared", "error/bar", "would see")]
+def table(leaves: tuple[LeafReport, ...]) -> list[tuple[str, ...]]:
+    """Return the table of the leaves, its head first."""
+    rows: list[tuple[str, ...]] = [("leaf", "shape", "dtype", "verdict", "compared", "error/bar", "would see")]
     for leaf in leaves:
         shape = "x".join(map(str, leaf.shape)) or "number"
         compared = leaf.method != "not compared"
         ratio, power = (f"{leaf.worst_ratio:.2g}", _power(leaf)) if compared else ("", "")
-        kinks = f", {leaf.kinks} at kinks ({leaf.convention})" if leaf.kinks else ""
+        kinks = f", {leaf.kinks} at kinks" if leaf.kinks else ""
+        kinks += f" ({leaf.convention})" if leaf.convention else ""
         rows.append((_called(leaf), shape, leaf.dtype, leaf.verdict, leaf.method + kinks, ratio, power))
+    return rows
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return rows whose cells are as wide as their columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [tuple(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def _called(leaf: LeafReport) -> str:
@@ -59,33 +94,52 @@ def _power(leaf: LeafReport) -> str:
     return f"{leaf.power:.0e}" if math.isfinite(leaf.power) and leaf.power else ""
 
 
-def _finding(finding: Finding, report: Report) -> list[str]:
+def where(finding: Finding, report: Report) -> str:
+    """Return the leaf and the entry that a finding is about, with the name of the argument."""
     index = f"[{', '.join(map(str, finding.index))}]" if finding.index else ""
     leaf = next((leaf for leaf in report.leaves if leaf.path == finding.path), None)
     name = f" of {leaf.name}" if leaf and leaf.name not in ("", leaf.path) else ""
-    where = (finding.path or report.name) + index + name
-    lines = [f"  {where}  {finding.kind}"]
-    if finding.analytic is not None:
-        lines.append(f"    {_numbers(finding)}")
-    if finding.text:
-        lines.append(f"    {finding.text}")
-    said = finding.diagnosis
-    if said.text != finding.text:
-        share = f" (explains {_share(said.explained)} of the error)" if said.explained else ""
-        lines.append(f"    diagnosis: {said.tag}: {said.text}{share}")
-    else:
-        lines.append(f"    diagnosis: {said.tag}")
-    others = [f"{other.tag} ({_share(other.explained)})" for other in finding.rejected[:6]]
-    if others:
-        lines.append(f"    less likely: {', '.join(others)}")
+    return (finding.path or report.name) + index + name
+
+
+def _finding(finding: Finding, report: Report) -> list[str]:
+    lines = [f"  {where(finding, report)}  {finding.kind}", *(f"    {line}" for line in sentences(finding))]
     if finding.picture:
-        lines.append("    error by entry, the last axis to the right (dark: large; blank: none; ?: not looked at):")
+        lines.append(f"    {CAPTION} (dark: large; blank: none; ?: not looked at):")
         lines += [f"      |{row}|" for row in finding.picture.splitlines()]
     return lines
 
 
-def _numbers(finding: Finding) -> str:
-    said = f"analytic {finding.analytic:.9g}"
+CAPTION = "error by entry, the last axis to the right"
+
+
+def sentences(finding: Finding) -> list[str]:
+    """Return what is to be said of a finding: the numbers, the diagnosis, what else was tried."""
+    lines = [numbers(finding)] if finding.analytic is not None else []
+    lines += [finding.text] if finding.text else []
+    said = finding.diagnosis
+    if finding.kind == "inconclusive":
+        return lines
+    if said.text != finding.text:
+        share = f" (explains {_share(said.explained)} of the error)" if said.explained else ""
+        lines.append(f"diagnosis: {said.tag}: {said.text}{share}")
+    else:
+        lines.append(f"diagnosis: {said.tag}")
+    fits = [other.tag for other in finding.rejected if other.explained >= _FITS]
+    others = [f"{other.tag} ({_share(other.explained)})" for other in finding.rejected if other.explained < _FITS]
+    if fits:
+        lines.append(f"fits as well, but says less: {', '.join(fits)}")
+    if others:
+        lines.append(f"rejected, with what they explain: {', '.join(others[:6])}")
+    return lines
+
+
+_FITS = 1 - 1e-6
+
+
+def numbers(finding: Finding) -> str:
+    """Return the worst entry: the gradient under test, the differences, the error."""
+    said = f"analytic {(finding.analytic or 0.0):.9g}"
     if finding.numeric is None or math.isnan(finding.numeric):
         return said
     said += f", numeric {finding.numeric:.9g}"

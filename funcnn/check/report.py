@@ -160,6 +160,11 @@ class Report:
 
         return render(self)
 
+    def _repr_html_(self) -> str:
+        from funcnn.check.html import page
+
+        return page(self)
+
     def to_dict(self) -> dict[str, object]:
         """Return the report as plain dicts, lists, numbers and strings, for JSON."""
         made = attrs.asdict(self)

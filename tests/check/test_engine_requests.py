@@ -228,3 +228,33 @@ def test_an_argument_that_is_infinite_is_named() -> None:
     report = check_vjp(np.tanh, lambda x, dy: (dy / np.cosh(x) ** 2,), np.array([1.0, np.inf]))
     assert not report.ok
     assert "the argument itself is inf" in str(report)
+
+
+def test_the_page_says_first_what_is_wrong_and_ends_with_a_line_to_paste() -> None:
+    def scaled(x: Array, dy: Array) -> tuple[Array]:
+        return (2 * dy * np.cos(x),)
+
+    lines = str(check_vjp(np.sin, scaled, X, method="full", reference="float64", cotangent=np.ones(3))).splitlines()
+    assert lines[:2] == ["FAIL: gradient of sin", "1 of 1 leaf not passed; look at [0] (constant_factor)"]
+    assert (
+        lines[-1] == "again: fn.check.check_vjp(sin, scaled, x, cotangent=cotangent, method='full', reference='float64', seed=0)"
+    )
+    unnamed = str(check_grad(lambda p: np.sin(p).sum(), lambda p: np.sin(p), X))
+    assert unnamed.splitlines()[-1] == "again: fn.check.check_grad(loss, grad, params, seed=0)"
+
+
+def test_a_cause_is_told_once() -> None:
+    report = check_vjp(np.sin, lambda x, dy: (abs(dy) * np.cos(x),), X)
+    assert str(report).count("not linear in dy") == 1
+    assert "rejected" not in str(report)
+
+
+def test_a_report_in_a_notebook() -> None:
+    report = check_vjp(lambda x: np.sin(x), lambda x, dy: (dy * np.cos(x) * (x > 1),), X)
+    page = report._repr_html_()
+    assert page.startswith("<div>")
+    assert page.count("<svg") == 1
+    assert "FAIL" in page
+    assert "row_or_column" in page or "region" in page
+    assert "&lt;lambda&gt;" in page  # text, not markup
+    assert "<svg" not in check_vjp(np.sin, cosine, X)._repr_html_()
