@@ -10,5 +10,300 @@ from typing import TypeAlias
 
 Reasons: TypeAlias = dict[str, dict[str, tuple[int, str]]]
 
-REASONS: Reasons = {}
+REASONS: Reasons = {
+    "combinators.memory.residual_backward": {
+        "return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))": (
+            2,
+            "a sum of two is the same in either order",
+        ),
+    },
+    "combinators.reverse_time.flipped": {
+        "return Masked(x.values[:, ::-1], x.mask[:, ::-1])": (7, "only the forward flips a mask: a cotangent has none"),
+    },
+    "correlation._flipped": {
+        "found = tuple([(reach - 1 - low, reach - 1 - high) for reach, (low, high) in zip(windows.reach, pads, strict=True)])": (
+            2,
+            "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead",
+        ),
+        "if any((low < 0 or high < 0 for low, high in found)):": (
+            4,
+            "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead",
+        ),
+    },
+    "correlation._matrix": {
+        "if block.shape[-1] > _FEW:": (6, "the same matrix in either layout of memory"),
+    },
+    "correlation.blocks": {
+        "width = math.prod(windows.kernel) * padded.shape[-1]": (
+            7,
+            "how many windows are treated at a time, which changes no sum",
+        ),
+        "line = math.prod(count[1:]) * width * padded.itemsize": (
+            8,
+            "how many windows are treated at a time, which changes no sum",
+        ),
+        "lines = max(1, BLOCK_BYTES // max(1, line))": (7, "how many windows are treated at a time, which changes no sum"),
+        "if lines >= count[0]:": (4, "how many windows are treated at a time, which changes no sum"),
+        "examples = max(1, lines // max(1, count[0]))": (8, "how many windows are treated at a time, which changes no sum"),
+    },
+    "correlation.correlate": {
+        "if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):": (
+            12,
+            "whether the fast algorithm is taken, which gives the same numbers",
+        ),
+    },
+    "correlation.correlate_input": {
+        "if set(windows.stride) == {1} and groups == 1:": (2, "which of two ways is taken that give the same numbers"),
+        "rows = dy[n, ..., outputs].reshape(-1, outputs.stop - outputs.start)": (
+            1,
+            "a product with more axes, in the same order of memory",
+        ),
+        "dx[n, ..., inputs] = scatter(values, windows, (1, *shape[1:], size))[0]": (
+            2,
+            "one example is scattered at a time: another one, which is empty, is not read",
+        ),
+    },
+    "correlation.correlate_plain": {
+        "for (inputs, outputs) in channel_groups(x.shape[-1], weight.shape[-1], groups):": (
+            1,
+            "channels of x matter with groups only, and the backward correlates without",
+        ),
+        "kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)": (2, "with one group the channels start at 0"),
+        "if part.flags.c_contiguous and part.flags.aligned:": (4, "whether a product is written in place or copied there"),
+        "part[...] = dot(rows, kernel).reshape(part.shape)": (
+            7,
+            "reached with groups only, which the backward does not correlate",
+        ),
+    },
+    "correlation.correlate_weight": {
+        "if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):": (
+            12,
+            "whether the fast algorithm is taken, which gives the same numbers",
+        ),
+    },
+    "dot_product_attention.attend_backward": {
+        "if ddiagonals is not None and rules.diagonals is not None:": (3, "the one is None where the other is"),
+    },
+    "dot_product_attention.bias": {
+        "zero = chosen.shape[-1] - all_keys - queries.start": (1, "a negative index counts from the end: the same place"),
+    },
+    "dot_product_attention.blocks": {
+        "each = shared * queries * keys": (6, "how many scores are computed at a time, which changes no sum"),
+        "if rules.block_rows is None and each <= BLOCK:": (3, "how many scores are computed at a time, which changes no sum"),
+        "step = max(1, BLOCK // max(1, each))": (7, "how many scores are computed at a time, which changes no sum"),
+        "rows = rules.block_rows or max(LEAST_ROWS, BLOCK // (shared * keys))": (
+            6,
+            "how many scores are computed at a time, which changes no sum",
+        ),
+    },
+    "dot_product_attention.diagonal_sums": {
+        "sheared = wide.reshape(count, shared, -1)[..., :height * (height + width - 1)]": (
+            1,
+            "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same",
+        ),
+        "sums: Array = sheared.reshape(count, shared, height, height + width - 1).sum(2)": (
+            2,
+            "a negative length stands for what is left, which is rows + columns - 1",
+        ),
+    },
+    "dot_product_attention.drawn": {
+        "factors = (generator.random(like.shape, dtype=np.float32) >= rate).astype(like.real.dtype)": (
+            1,
+            "a random number is never exactly the rate",
+        ),
+    },
+    "dot_product_attention.penalty": {
+        "return made": (1, "twice minus infinity, or twice 0"),
+    },
+    "dot_product_attention.scores": {
+        "square[..., queries.start:queries.stop] += penalty(~later, made)": (
+            2,
+            "twice minus infinity, or twice 0; and a causal block has no keys after its last query",
+        ),
+    },
+    "erf._half_erfc_from": {
+        "pole *= z < rule.reach": (1, "no number is exactly the reach, which is irrational"),
+    },
+    "erf._sum_of_poles": {
+        "sums = np.empty_like(square)": (1, "the squares are not needed afterwards"),
+        "sums[start:start + _BLOCK] = rule.weights.dot(terms)": (1, "a vector is its own transpose"),
+    },
+    "erf.normal": {
+        "np.subtract(x >= 0, lower, out=lower)": (2, "the magnitude is taken next; at 0 both sides are one half"),
+    },
+    "layer._chain_backward": {
+        "while first < len(layers) and type(params[first]) is tuple and (not params[first]):": (
+            3,
+            "what is computed without need: the gradients of layers that have no parameters",
+        ),
+        "while index > first or (index == first and input_grad):": (
+            2,
+            "what is computed without need: the cotangent of the input",
+        ),
+    },
+    "layers.algebraic.root_and_excess": {
+        "quotient = np.minimum(size, corner)": (1, "it is squared next"),
+    },
+    "layers.algebraic.softsign_and_slope": {
+        "slope = np.reciprocal(size, out=size)": (1, "it is squared next"),
+    },
+    "layers.algebraic.squareplus_and_slope": {
+        "slope = np.where(x >= 0, constant(1, x.dtype) - slope, slope)": (1, "at 0 both sides are one half"),
+    },
+    "layers.attention.position_grad": {
+        "if not isinstance(position, RelativeBias) or dbias is None:": (
+            1,
+            "there is a cotangent of the bias exactly where there is a table",
+        ),
+    },
+    "layers.average_pooling.divisor": {
+        "return np.maximum(total, 1)": (1, "no window lies in the padding alone"),
+    },
+    "layers.batch_norm.backward": {
+        "count = max(1, len(dy_rows))": (1, "matters to an empty batch only, which has no entries"),
+    },
+    "layers.clipped.hard_swish_and_slope": {
+        "slope = clipped(-3.0, 3.0, x)": (2, "what lies outside is replaced; the clipping keeps infinities out"),
+    },
+    "layers.embedding.put_back": {
+        "real = np.flatnonzero(flat != padding_index)": (1, "places, or booleans that choose the same places"),
+    },
+    "layers.heads.split": {
+        "chosen = x[..., first * size:(first + heads) * size].reshape(batch, time, heads, size)": (
+            3,
+            "the backward splits all heads: they start at 0 and end with the axis",
+        ),
+        "return np.ascontiguousarray(chosen.swapaxes(1, 2)).reshape(batch * heads, time, size)": (
+            1,
+            "the caller gives it the same shape",
+        ),
+    },
+    "layers.heads.turned": {
+        "cosine, sine = (np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype))": (
+            2,
+            "rounded to the precision of the result when it is stored there",
+        ),
+    },
+    "layers.max_pooling.max_backward": {
+        "pads = own.pads(x.shape[1:-1])": (5, "the fitted windows hold their padding, whatever the shape"),
+        "padded = pad(x, pads, -np.inf)": (1, "no maximum is infinite, of either sign"),
+    },
+    "layers.mish.fraction": {
+        "numerator: Array = np.where(x >= 0, e * two + one, e * (e + two))": (1, "at 0 both sides are the same"),
+        "return (numerator, numerator + np.where(x >= 0, e * e * two, two))": (1, "at 0 both sides are the same"),
+    },
+    "layers.mish.mish_and_slope": {
+        "slope: Array = np.where(x >= 0, e * e, e)": (1, "at 0 both sides are the same"),
+    },
+    "layers.power_pooling.magnitude": {
+        "return x * np.where(x.real < 0, x.real.dtype.type(-1), x.real.dtype.type(1))": (2, "a factor of 1 or -1; 0 has no sign"),
+    },
+    "layers.power_pooling.power_backward": {
+        "pads = own.pads(x.shape[1:-1])": (5, "the fitted windows hold their padding, whatever the shape"),
+        "nonzero = y + (y == 0)": (2, "only the magnitude of the ratio is used"),
+    },
+    "layers.rectifiers.elu_and_slope": {
+        "if alpha != 1:": (1, "with alpha 1 the factor is 1, and alpha is never 0"),
+    },
+    "layers.shrinkage.tanhshrink_and_slope": {
+        "slope: Array = np.tanh(x)": (1, "it is squared next"),
+    },
+    "layers.sigmoids.numerator": {
+        "top: Array = np.maximum(x >= constant(0, x.dtype), e) if x.dtype.kind == 'f' else np.where(x >= 0, 1, e)": (
+            1,
+            "at 0 the exponential is 1 as well",
+        ),
+    },
+    "layers.sigmoids.tanh_and_slope": {
+        "slope = decaying(x)": (1, "it is squared in the end"),
+    },
+    "layers.softmax.along": {
+        "return rows(x if axis in (-1, x.ndim - 1) else x.swapaxes(axis, -1))": (
+            6,
+            "exchanging the last axis with itself; axis 0 is not allowed",
+        ),
+    },
+    "layers.softmax.back": {
+        "if axis in (-1, len(shape) - 1):": (6, "exchanging the last axis with itself; axis 0 is not allowed"),
+    },
+    "losses.cosine_embedding.pullback": {
+        "side = np.where(np.abs(cosine.real) > 0.5, np.sign(cosine.real), 0).astype(dlosses.dtype)": (
+            9,
+            "the formula holds for any side, which decides the rounding only",
+        ),
+    },
+    "losses.ctc.earlier": {
+        "moved = np.full_like(logs, LOG_0)": (1, "twice minus 10**30 is as far below"),
+    },
+    "losses.ctc.log_sum": {
+        "for one in logs[1:]:": (1, "the maximum with itself"),
+    },
+    "losses.ctc.pullback": {
+        "at_end = np.where((from_end == 0) | (from_end == -1), 0, LOG_0).astype(log_y.real.dtype)": (
+            4,
+            "a common factor is divided out in the end, and rounding is that of the result",
+        ),
+        "after -= after.max(1)[:, None]": (2, "a common factor is divided out in the end: it keeps long sequences in range"),
+        "leaving = log_sum(after, earlier(after, 1), earlier(np.where(residuals.skips, after, LOG_0), 2))": (
+            2,
+            "a sum is the same in any order",
+        ),
+        "in_state = np.exp(log_both - log_both.max(2)[..., None])": (4, "the sum is divided out next"),
+        "of_class = (states[:, :, None] == np.arange(classes)).astype(log_y.real.dtype)": (1, "booleans count as 0 and 1"),
+    },
+    "losses.hinge.squared_pullback": {
+        "return -2 * residuals.target * residuals.missing * dlosses": (1, "the target is 1 or -1"),
+    },
+    "losses.overlap.pullback": {
+        "whole = shared + missed": (1, "it is a factor twice"),
+    },
+    "losses.poisson.log_pullback": {
+        "return np.where(np.abs(z.real) < 0.5, np.expm1(z) - (target - 1), np.exp(z) - target) * dlosses": (
+            5,
+            "two forms of the same number: which is the more precise is decided here, and tested elsewhere",
+        ),
+    },
+    "losses.vectors.inverse": {
+        "return np.divide(1, length, out=np.zeros_like(length), where=length != 0)": (
+            1,
+            "matters to vectors of length 0 only, where the cosine has no derivative",
+        ),
+    },
+    "numerics._beside": {
+        "if x.size >= 2048:": (5, "which of two ways is faster"),
+        "if flat.shape[1] >= 32:": (6, "which of two ways is faster"),
+    },
+    "numerics.examples": {
+        "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
+        "return x.reshape(len(x), x.size // max(1, len(x)))": (2, "an empty array has no examples to divide by"),
+    },
+    "numerics.project": {
+        "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
+    },
+    "numerics.rows": {
+        "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
+        "return x.reshape(x.size // max(1, x.shape[-1]), x.shape[-1])": (1, "every array has a feature at least"),
+    },
+    "scatter.scatter_rows": {
+        "first = np.flatnonzero(np.diff(indices, prepend=-1))": (1, "no index is negative"),
+        "rank = np.arange(len(indices)) - np.repeat(first, np.diff(first, append=len(indices)))": (
+            1,
+            "a rank is halved until it is 0, whatever its sign",
+        ),
+        "while (odd := np.flatnonzero(rank & 1)).size:": (1, "sums are made that are not used"),
+        "even = np.flatnonzero(rank & 1 == 0)": (1, "places, or booleans that choose the same places"),
+    },
+    "windows.pad": {
+        "padded: Array = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)": (
+            1,
+            "which of two ways is taken that give the same numbers",
+        ),
+    },
+    "winograd.suits": {
+        "return windows.kernel == (3, 3) and windows.stride == windows.dilation == (1, 1) and (min(inputs, outputs) >= LEAST_CHANNELS) and (dtype.char in 'fd')": (
+            14,
+            "whether the fast algorithm is taken, which gives the same numbers",
+        ),
+    },
+}
 """By function, then by statement: how many, and why."""
