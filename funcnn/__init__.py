@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.residual import residual
     from funcnn.combinators.reverse_time import reverse_time
     from funcnn.combinators.serial import serial
+    from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.spectral_norm import spectral_norm
     from funcnn.combinators.weight_norm import weight_norm
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.attention import attention
     from funcnn.layers.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
     from funcnn.layers.batch_norm import batch_norm
+    from funcnn.layers.bilinear import bilinear
     from funcnn.layers.clipped import hard_sigmoid, hard_swish, hard_tanh, relu6
     from funcnn.layers.convolution import conv1d, conv2d, conv3d
     from funcnn.layers.crop import crop
@@ -49,6 +51,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.gaussian_noise import gaussian_noise
     from funcnn.layers.gelu import gelu
     from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
+    from funcnn.layers.gradient_reversal import gradient_reversal
     from funcnn.layers.group_norm import group_norm
     from funcnn.layers.gru import gru
     from funcnn.layers.identity import identity
@@ -73,13 +76,17 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.reshape import flatten, reshape
     from funcnn.layers.rms_norm import rms_norm
     from funcnn.layers.rrelu import rrelu
+    from funcnn.layers.scale import scale
     from funcnn.layers.shrinkage import hardshrink, softshrink, tanhshrink, threshold
     from funcnn.layers.sigmoids import log_sigmoid, sigmoid, silu, softplus, tanh
     from funcnn.layers.simple_rnn import rnn
+    from funcnn.layers.slice_axis import slice_axis
     from funcnn.layers.softmax import log_softmax, softmax
     from funcnn.layers.softmin import softmin
     from funcnn.layers.sparsemax import sparsemax
     from funcnn.layers.spatial_dropout import spatial_dropout
+    from funcnn.layers.squeeze import expand_dims, squeeze
+    from funcnn.layers.straight_through import straight_through
     from funcnn.layers.tied_embedding import tied_embedding
     from funcnn.layers.transpose import transpose
     from funcnn.layers.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -113,6 +120,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.masked import Masked
     from funcnn.models.generate import generate
     from funcnn.models.gpt import gpt
+    from funcnn.models.text_classifier import text_classifier
     from funcnn.models.transformer import decoder_block, encoder_block
     from funcnn.optim import schedules
     from funcnn.optim.accumulation import accumulated, skip_nonfinite
@@ -184,6 +192,13 @@ __all__ = [
     "weight_norm",
     "spectral_norm",
     "identity",
+    "bilinear",
+    "scale",
+    "squeeze",
+    "expand_dims",
+    "slice_axis",
+    "gradient_reversal",
+    "straight_through",
     # convolution
     "conv1d",
     "conv2d",
@@ -287,8 +302,10 @@ __all__ = [
     "branch",
     "parallel",
     "recompute",
+    "stop_gradient",
     # models
     "gpt",
+    "text_classifier",
     "generate",
     # losses
     "Loss",

@@ -6,7 +6,7 @@ import funcnn as fn
 from funcnn.certificate.cases.attention import both_masked, masked_memory, masked_sequence
 from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import masked, normals
-from funcnn.certificate.cases.embedding import below
+from funcnn.certificate.cases.embedding import below, padded
 
 TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
     "rms_norm": (
@@ -106,6 +106,12 @@ TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
             batch=2,
             inputs=below(2),
             label="own head, dropout",
+        ),
+    ),
+    "text_classifier": (
+        LayerCase(lambda: fn.text_classifier(3, 2, features=3, heads=1, padding_index=1), (3,), batch=2, inputs=padded(3)),
+        LayerCase(
+            lambda: fn.text_classifier(3, 2, "gru", features=2, padding_index=1), (4,), inputs=padded(3), label="recurrent"
         ),
     ),
 }
