@@ -21,13 +21,12 @@ REASONS: Reasons = {
         "return Masked(x.values[:, ::-1], x.mask[:, ::-1])": (7, "only the forward flips a mask: a cotangent has none"),
     },
     "correlation._flipped": {
-        "found = tuple([(reach - 1 - low, reach - 1 - high) for reach, (low, high) in zip(windows.reach, pads, strict=True)])": (
-            2,
-            "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead",
-        ),
+        (
+            "found = tuple([(reach - 1 - low, reach - 1 - high) for reach, (low, high) in zip(windows.reach, pads, strict=True)])"
+        ): (2, ("which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead")),
         "if any((low < 0 or high < 0 for low, high in found)):": (
             4,
-            "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead",
+            ("which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead"),
         ),
     },
     "correlation._matrix": {
@@ -47,10 +46,9 @@ REASONS: Reasons = {
         "examples = max(1, lines // max(1, count[0]))": (8, "how many windows are treated at a time, which changes no sum"),
     },
     "correlation.correlate": {
-        "if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):": (
-            12,
-            "whether the fast algorithm is taken, which gives the same numbers",
-        ),
+        (
+            "if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):"
+        ): (12, "whether the fast algorithm is taken, which gives the same numbers"),
     },
     "correlation.correlate_input": {
         "if set(windows.stride) == {1} and groups == 1:": (2, "which of two ways is taken that give the same numbers"),
@@ -76,7 +74,7 @@ REASONS: Reasons = {
         ),
     },
     "correlation.correlate_weight": {
-        "if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):": (
+        ("if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):"): (
             12,
             "whether the fast algorithm is taken, which gives the same numbers",
         ),
@@ -99,7 +97,7 @@ REASONS: Reasons = {
     "dot_product_attention.diagonal_sums": {
         "sheared = wide.reshape(count, shared, -1)[..., :height * (height + width - 1)]": (
             1,
-            "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same",
+            ("rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same"),
         ),
         "sums: Array = sheared.reshape(count, shared, height, height + width - 1).sum(2)": (
             2,
@@ -162,6 +160,9 @@ REASONS: Reasons = {
     "layers.batch_norm.backward": {
         "count = max(1, len(dy_rows))": (1, "matters to an empty batch only, which has no entries"),
     },
+    "layers.bilinear.backward": {
+        "dz: Array = (residuals.u @ dy_rows[:, :, np.newaxis])[:, :, 0]": (1, "there is one column: the first is the last"),
+    },
     "layers.clipped.hard_swish_and_slope": {
         "slope = clipped(-3.0, 3.0, x)": (2, "what lies outside is replaced; the clipping keeps infinities out"),
     },
@@ -179,7 +180,7 @@ REASONS: Reasons = {
         ),
     },
     "layers.heads.turned": {
-        "cosine, sine = (np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype))": (
+        ("cosine, sine = (np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype))"): (
             2,
             "rounded to the precision of the result when it is stored there",
         ),
@@ -209,7 +210,7 @@ REASONS: Reasons = {
         "slope: Array = np.tanh(x)": (1, "it is squared next"),
     },
     "layers.sigmoids.numerator": {
-        "top: Array = np.maximum(x >= constant(0, x.dtype), e) if x.dtype.kind == 'f' else np.where(x >= 0, 1, e)": (
+        ("top: Array = np.maximum(x >= constant(0, x.dtype), e) if x.dtype.kind == 'f' else np.where(x >= 0, 1, e)"): (
             1,
             "at 0 the exponential is 1 as well",
         ),
@@ -278,7 +279,8 @@ REASONS: Reasons = {
         "return x.reshape(len(x), x.size // max(1, len(x)))": (2, "an empty array has no examples to divide by"),
     },
     "numerics.project": {
-        "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
+        "if x.ndim == 2:": (4, "which of two ways is taken that give the same numbers"),
+        "return dot(rows(x), weight).reshape(*x.shape[:-1], weight.shape[1])": (1, "a product with more axes is the same"),
     },
     "numerics.rows": {
         "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
@@ -299,10 +301,51 @@ REASONS: Reasons = {
             "which of two ways is taken that give the same numbers",
         ),
     },
+    "winograd.blocks": {
+        "at_once = max(1, BLOCK_BYTES // (16 * tiles * parted.shape[-1] * parted.itemsize))": (
+            15,
+            "how many tiles are treated at a time, which changes no sum",
+        ),
+        "examples, rows = (max(1, at_once // lines), min(at_once, lines))": (
+            4,
+            "how many tiles are treated at a time, which changes no sum",
+        ),
+    },
+    "winograd.by_parity": {
+        "parted: Array = np.zeros((n, 2 * lines + 2, 2, tiles + 1, channels), x.dtype)": (
+            2,
+            "more lines or columns of zeros than are needed, which are not read or cropped again",
+        ),
+        "for parity in (0, 1):": (1, "both are done, in either order"),
+    },
+    "winograd.correlate": {
+        "lines, tiles = (-(-height // 2), -(-width // 2))": (
+            4,
+            "more lines or columns of zeros than are needed, which are not read or cropped again",
+        ),
+        "parted = by_parity(x, windows.pads(x.shape[1:-1]), lines, tiles)": (
+            5,
+            "with stride 1 the padding does not depend on the shape",
+        ),
+        "combine = np.kron(A, A).T.astype(weight.dtype)": (1, "rounded to the precision of the result when it is stored there"),
+    },
+    "winograd.correlate_weight": {
+        "lines, tiles = (-(-height // 2), -(-width // 2))": (
+            2,
+            "more lines or columns of zeros than are needed, which are not read or cropped again",
+        ),
+        "spread = np.kron(A, A).astype(dy.dtype)": (1, "rounded to the precision of the result when it is stored there"),
+    },
     "winograd.suits": {
-        "return windows.kernel == (3, 3) and windows.stride == windows.dilation == (1, 1) and (min(inputs, outputs) >= LEAST_CHANNELS) and (dtype.char in 'fd')": (
-            14,
-            "whether the fast algorithm is taken, which gives the same numbers",
+        (
+            "return windows.kernel == (3, 3) and windows.stride == windows.dilation == (1, 1) and "
+            "(min(inputs, outputs) >= LEAST_CHANNELS) and (dtype.char in 'fd')"
+        ): (14, "whether the fast algorithm is taken, which gives the same numbers"),
+    },
+    "winograd.transformed_kernel": {
+        ("return dot(np.kron(G, G).astype(weight.dtype), weight.reshape(9, inputs * outputs)).reshape(16, inputs, outputs)"): (
+            1,
+            "rounded to the precision of the result when it is stored there",
         ),
     },
 }

@@ -41,7 +41,7 @@ def is_ours(value: Any) -> bool:
     Functions whose results are cached are tables of constants, which gradients share with values: they are not.
     """
     function = value
-    if not isinstance(function, FunctionType) or function.__name__.startswith(("check_", "refuse_", "<")):
+    if not isinstance(function, FunctionType) or function.__name__.startswith(("check_", "refuse_", "describe_", "<")):
         return False
     name = function.__module__ or ""
     return (

@@ -20,15 +20,14 @@ from funcnn.typing import Array
 
 Outcome: TypeAlias = Literal["raised", "killed", "survived", "value only", "another subgradient"]
 
-_ROUNDING = {"float64": 1e-13, "float32": 1e-3}
-"""Relative to the largest entry of a leaf: differences below are those of another order of operations."""
-_NOISE = {"float64": 1e-15, "float32": 1e-6}
-"""Relative to the largest entry of all leaves: a leaf may be 0 but for rounding."""
+_ROUNDING = {"float64": (1e-13, 1e-15), "float32": (1e-3, 1e-6)}
+"""Relative to the largest entry of the leaf, and of all leaves: differences below are those of another order of operations."""
 _CLEAR = {"float64": 1e-9, "float32": np.inf}
 """Differences above are far larger than what the certificate sees; between the two the checker is asked."""
 _PLAIN = ("drawn", "strided")
-_EXTREME = {"saturated": 1e-6, "1e-8": 1e-6}
-"""Where functions magnify rounding; differences below say nothing."""
+_EXTREME = ("saturated", "1e-8")
+_MAGNIFIED = {"float64": 1e6, "float32": 100.0}
+"""How much functions may magnify rounding there."""
 
 
 @frozen(eq=False)
@@ -122,8 +121,7 @@ def _seen(case: Gradient, mutant: Any, given: Given) -> str:
         if not got.size or got is wanted:
             continue
         error = np.max(np.abs(got - wanted))
-        rounding = max(_ROUNDING[given.at.dtype], _EXTREME.get(given.at.edge.name, 0)) * scale
-        if not error <= max(rounding, _NOISE[given.at.dtype] * max(given.scales)):
+        if not error <= _rounding(given, scale):
             plain = case.smooth and given.at.edge.name in _PLAIN and (error > _CLEAR[given.at.dtype] * scale)
             if plain or np.isnan(error):
                 return "wrong"
@@ -135,6 +133,13 @@ def _seen(case: Gradient, mutant: Any, given: Given) -> str:
     if seen == "same" and case.slope and not np.array_equal(result[0], case.function(*given.args)[0]):
         return "value"
     return seen
+
+
+def _rounding(given: Given, scale: float) -> float:
+    """Return how far two forms of one formula may be apart in a leaf of this scale."""
+    own, shared = _ROUNDING[given.at.dtype]
+    magnified = _MAGNIFIED[given.at.dtype] if given.at.edge.name in _EXTREME else 1.0
+    return magnified * max(own * scale, shared * max(given.scales))
 
 
 def _same_params(case: Gradient, full: Any, part: Any) -> bool:
