@@ -13,11 +13,13 @@ _CLOSE = 1e-6
 
 
 def name_factor(factor: float, probe: Probe) -> str:
-    """Return the name of a positive factor, such as ``1/5 (1 over the length 5 of axis 0 of [0])``, or the empty string."""
-    for number, name in _candidates(probe):
+    """Return the name of a positive factor, such as ``1/5, where 5 is the length of axis 0 of [0]``, or the empty string."""
+    for number, said in _candidates(probe):
+        name, _, what = said.removesuffix(")").partition(" (")
+        note = f", where {name} is {what}" if what else ""
         for value, form in _forms(number, name):
             if math.isclose(factor, value, rel_tol=_CLOSE):
-                return form
+                return form + note
     return ""
 
 

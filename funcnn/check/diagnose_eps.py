@@ -9,13 +9,14 @@ the gradient for another epsilon, whatever the formula; and $N(x + \delta)$ is t
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from funcnn.check.diagnose_probe import Probe
 from funcnn.check.diagnose_view import ACCEPT, Hypothesis, View
-from funcnn.typing import Array
+from funcnn.typing import Array, IntArray
 
 _EXACT = 1e-8
 _SAME = 1e-11  # of a mere shift: anything more is left by differences with a step
@@ -68,10 +69,10 @@ def _at(view: View, probe: Probe, arrays: list[Array]) -> Array | None:
 
 
 def _stretched(view: View, probe: Probe, spots: tuple[int, ...], factor: Array) -> Array | None:
-    """Return the numeric Jacobian with some leaves scaled; a factor with several entries has the axes of a view."""
+    """Return the numeric Jacobian with some leaves scaled: by numbers, or by one for each entry of the wrong leaf."""
     arrays = list(probe.arrays)
     for spot in spots:
-        scale = factor.reshape(factor.shape[len(view.out) :]) if factor.size > 1 else factor.reshape(())
+        scale = factor if spot == probe.spot or factor.ndim == 0 else factor.reshape(-1)[0]
         arrays[spot] = arrays[spot] * scale.astype(probe.dtype)
     return _at(view, probe, arrays)
 
@@ -84,22 +85,46 @@ def _scaled(view: View, probe: Probe, spots: tuple[int, ...]) -> Iterator[Hypoth
         return
     near = {k: _stretched(view, probe, spots, np.asarray(k)) for k in _NEAR}
     known = {k: made for k, made in (near | far).items() if made is not None}
-    groups: list[tuple[int, ...]] = [()]
-    if spots == (probe.spot,):
-        shape = view.leaf
-        every = (axes for count in (1, 2) for axes in itertools.combinations(range(len(shape)), count))
-        groups += [axes for axes in every if np.prod(shape) >= 2 * np.prod([shape[axis] for axis in axes])]
-    for axes in groups:
-        left = _search(view, probe, spots, known, power, axes)
+    for count, (said, labels) in enumerate(_groupings(view, alone=spots == (probe.spot,))):
+        left = _search(view, probe, spots, known, power, labels)
         if left <= _EXACT:
             what = " and ".join(probe.paths[spot] for spot in spots)
-            each = f", one for each index of axis {' and '.join(map(str, axes))}" if axes else ""
             text = (
-                f"the gradient is right for another epsilon{each}: "
+                f"the gradient is right for another epsilon{said}: "
                 "an epsilon is left out or another one, or the variance is divided by another n"
             )
-            yield Hypothesis("eps_mismatch", f"{text} (found by scaling {what})", left, 2.5 + len(axes) * 0.2)
+            yield Hypothesis("eps_mismatch", f"{text} (found by scaling {what})", left, 2.5 + 0.2 * min(count, 2))
             return
+
+
+def _groupings(view: View, *, alone: bool) -> Iterator[tuple[str, IntArray]]:
+    """Yield the ways in which entries of the leaf may share an epsilon: all, by axes, or those that the function mixes."""
+    shape = view.leaf
+    yield "", np.zeros(shape, int)
+    if not alone:
+        return
+    for count in (1, 2):
+        for axes in itertools.combinations(range(len(shape)), count):
+            lengths = [shape[axis] if axis in axes else 1 for axis in range(len(shape))]
+            places: IntArray = np.broadcast_to(np.arange(math.prod(lengths)).reshape(lengths), shape)
+            if math.prod(shape) >= 2 * math.prod(lengths):
+                yield f", one for each index of axis {' and '.join(map(str, axes))}", places
+    labels = _mixed(view)
+    if 1 < labels.max() + 1 <= labels.size // 2:
+        yield ", one for each group of entries that depend on one another", labels.reshape(shape)
+
+
+def _mixed(view: View) -> IntArray:
+    """Return a label for each entry, the same for entries that meet in an output."""
+    meets = (view.numeric != 0).reshape(-1, math.prod(view.leaf))
+    labels = np.arange(meets.shape[1])
+    for _ in range(meets.shape[1]):
+        before = labels
+        lowest = np.where(meets, labels, meets.shape[1]).min(1)  # of each output
+        labels = np.minimum(labels, np.where(meets, lowest[:, None], meets.shape[1]).min(0, initial=meets.shape[1]))
+        if np.array_equal(labels, before):
+            break
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _power(view: View, near: Array | None, far: Array | None) -> float | None:
@@ -127,13 +152,16 @@ def _alike(view: View, far: Array) -> bool:
     return True
 
 
-def _search(
-    view: View, probe: Probe, spots: tuple[int, ...], known: dict[float, Array], power: float, axes: tuple[int, ...]
-) -> float:
+def _search(view: View, probe: Probe, spots: tuple[int, ...], known: dict[float, Array], power: float, labels: IntArray) -> float:
     """Return the smallest share that is left for the best k in each group: from a table, then by Gauss-Newton steps in log k."""
-    kept = {len(view.out) + axis for axis in axes}
-    summed = tuple(axis for axis in range(view.numeric.ndim) if axis not in kept)
-    misses = np.stack([((view.analytic - k**power * made) ** 2).sum(summed, keepdims=True) for k, made in known.items()])
+    place = labels.reshape(-1)
+
+    def summed(table: Array) -> Array:
+        sums: Array = np.zeros(int(place.max()) + 1)
+        np.add.at(sums, place, table.reshape(-1, labels.size).sum(0))
+        return sums
+
+    misses = np.stack([summed((view.analytic - k**power * made) ** 2) for k, made in known.items()])
     logs = np.log(np.array(list(known)))[misses.argmin(0)]
     left = float(misses.min(0).sum()) / view.size
     width = 1e-4
@@ -141,14 +169,13 @@ def _search(
         hopeless = left > (0.99 if turn < 2 else 0.3)
         if left <= _EXACT**1.5 or hopeless or np.abs(logs).max() > np.log(2.0**12):
             break
-        here, there = (_stretched(view, probe, spots, np.exp(at)) for at in (logs, logs + width))
+        here, there = (_stretched(view, probe, spots, np.exp(at)[labels]) for at in (logs, logs + width))
         if here is None or there is None:
             break
-        base = np.exp(power * logs) * here
-        slope = (np.exp(power * (logs + width)) * there - base) / width
+        base = np.exp(power * logs)[labels] * here
+        slope = (np.exp(power * (logs + width))[labels] * there - base) / width
         rest = view.analytic - base
-        norm = np.maximum((slope**2).sum(summed, keepdims=True), _TINY)
-        logs = logs + np.clip((rest * slope).sum(summed, keepdims=True) / norm, -1, 1)
+        logs = logs + np.clip(summed(rest * slope) / np.maximum(summed(slope**2), _TINY), -1, 1)
         left = float((rest**2).sum()) / view.size
     return left
 

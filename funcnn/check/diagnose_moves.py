@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     yield from _flips(view)
     yield from _shifts(view)
     yield from _permutations(view)
+    yield from _elsewhere(view)
 
 
 def _name(view: View, axis: int) -> str:
@@ -101,7 +103,24 @@ def _flips(view: View) -> Iterator[Hypothesis]:
             if len(set(axes)) == 2 * count:
                 places = " and ".join(str(q - len(view.out)) for _, q in chosen)
                 text = f"a kernel is applied without being turned (along axis {places}): its order is reversed"
-                yield Hypothesis("permuted", text, view.left(np.flip(view.numeric, axes)), 1.4 + 0.1 * count)
+                turned = np.flip(view.numeric, axes)
+                yield Hypothesis("permuted", text, view.left(turned), 1.4 + 0.1 * count)
+                if count == 1:
+                    yield from _moved_back(view, turned, axes[1], text)
+
+
+def _moved_back(view: View, turned: Array, axis: int, text: str) -> Iterator[Hypothesis]:
+    """A kernel that is not turned, of a filter that looks one way: the reversed band lies at another place."""
+    length = view.numeric.shape[axis]
+    for step in (1, -1, 2, -2, 3, -3, 4, -4):
+        if 2 * abs(step) < length:
+            place = np.arange(length) - step
+            stays = ((place >= 0) & (place < length)).reshape([-1 if one == axis else 1 for one in range(turned.ndim)])
+            rolled = np.roll(turned, step, axis)
+            yield Hypothesis("permuted", text, view.left(np.where(stays, rolled, 0)), 1.7)
+            inside = np.broadcast_to(stays, turned.shape)
+            if np.count_nonzero(rolled[inside]) >= 4 and (view.error[inside] != 0).any():
+                yield Hypothesis("permuted", f"{text} (but for the entries at the edge)", view.left(rolled, inside), 2.7)
 
 
 def _shifts(view: View) -> Iterator[Hypothesis]:
@@ -161,6 +180,19 @@ def _permutations(view: View) -> Iterator[Hypothesis]:
                 text = f"{what} in another order, as after a reshape without a transpose"
                 few = 2 * np.count_nonzero(flat.numeric.any(1 - axis)) < flat.numeric.shape[axis]  # zeros may go anywhere
                 yield Hypothesis("permuted", text, flat.left(flat.numeric.take(order, axis)), 2.9 if few else 2.6)
+
+
+def _elsewhere(view: View) -> Iterator[Hypothesis]:
+    """Each entry gets the right amounts, of other places of the cotangent; or each output's amounts go to other entries."""
+    if not view.full or not view.out or not view.size:
+        return
+    ours, true = (one.reshape(math.prod(view.out), -1) for one in (view.analytic, view.numeric))
+    for axis, text in (
+        (0, "each entry gets the right amounts, but of other places of the cotangent: an index or an order is wrong"),
+        (1, "what each output says goes to other entries: an index or an order is wrong"),
+    ):
+        rest = np.sort(ours, axis) - np.sort(true, axis)
+        yield Hypothesis("permuted", text, float((rest**2).sum()) / view.size, 2.95)
 
 
 def _match(view: View, axis: int, generator: np.random.Generator) -> IntArray | None:

@@ -23,7 +23,7 @@ def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     if (alive & ~bad).any():
         yield from _single(bad)
         yield from _slices(bad, alive, view, probe)
-        yield from _shared(bad, alive, view)
+        yield from _shared(bad, alive, view, probe)
         yield from _border(bad, alive, view)
     yield from _flat(view)
     yield from _regions(view, probe)
@@ -67,11 +67,14 @@ def _multiple(view: View, bad: BoolArray) -> bool:
     return float(((ours - factor * true) ** 2).sum()) <= 1e-9 * norm
 
 
-def _shared(bad: BoolArray, alive: BoolArray, view: View) -> Iterator[Hypothesis]:
+def _shared(bad: BoolArray, alive: BoolArray, view: View, probe: Probe) -> Iterator[Hypothesis]:
     """Exactly the rows that several places of the output use are wrong: of their contributions one survives."""
     if not view.out or bad.ndim < 2:
         return
     rest = tuple(range(1, bad.ndim))
+    rows_of_each = (view.numeric != 0).reshape(-1, *view.leaf).any(tuple(axis + 1 for axis in rest)).sum(1)
+    if rows_of_each.max() > 1 and not any(leaf.dtype.kind in "iu" for leaf in probe.arrays):
+        return  # outputs that mix rows, and nothing that says which
     uses = (view.numeric != 0).reshape(-1, *view.leaf).sum(0).max(rest)
     hit, live = bad.any(rest), alive.any(rest)
     if hit.any() and (live & ~hit).any() and uses[hit].min() > uses[live & ~hit].max():

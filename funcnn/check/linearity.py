@@ -12,11 +12,13 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.check.case import Case
+from funcnn.check.condition import last_digits
 from funcnn.check.cotangents import build, draw
 from funcnn.check.report import Diagnosis, Finding
 from funcnn.typing import Array
 
 _FACTORS = (1024.0, 2.0**-20, 0.0)
+_ROUNDINGS = 1e3  # of last digits
 _ROUGH = 0.02  # rounding in eleven bits, at the most
 
 
@@ -82,6 +84,10 @@ def _judge(case: Case, position: int, path: str, at_v: Array, parts: list[Array]
         return Linearity()
     if case.mere_rounding(position, at_v.reshape(-1)):
         return Linearity()
+    eps = float(np.finfo(at_v.dtype).eps)
+    least = max(np.max(last_digits(case, position, at_v, eps)), eps * case.natural(position) / 10)
+    if not off and additive * size <= _ROUNDINGS * least:
+        return Linearity()  # what is left after a cancellation, or where units are saturated
     if all(got is not None and np.max(np.abs(got - at_v)) <= tolerance * size for got in (doubled, negated, scaled[-1])):
         return Linearity(_finding(path, "the gradient does not depend on the cotangent dy", "ignores_dy"))
     if off:

@@ -10,16 +10,15 @@ import numpy as np
 
 from funcnn.check.calls import ROUNDINGS, eps_of
 from funcnn.check.case import Case
-from funcnn.check.cotangents import Cotangents, build
+from funcnn.check.condition import last_digits
+from funcnn.check.cotangents import Cotangents
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity
 from funcnn.check.noise import POINTS, fourth_differences, wobble
-from funcnn.check.problem import Leaf, cast_args
+from funcnn.check.problem import Leaf
 from funcnn.check.refine import CONFIDENCE
 from funcnn.check.report import Diagnosis, Finding
 from funcnn.typing import Array
-
-_DRAWS = 4
 
 
 def lost_digits(case: Case, linear: list[Linearity]) -> list[Finding]:
@@ -45,7 +44,7 @@ def absolve(case: Case, position: int, done: Comparison) -> None:
         return
     noise = _own_rounding(case, position)
     if noise is not None:
-        digits = _condition(case, position, done.analytic.reshape(case.problem.active()[position].array.shape), case.sample.eps)
+        digits = last_digits(case, position, done.analytic.reshape(case.problem.active()[position].array.shape), case.sample.eps)
         # The entries of a leaf come from one formula: the noisiest tells more than the luck of each.
         usual = np.max(noise, initial=0, where=noise <= 1e-6 * done.scale)
         noise = np.maximum(noise, usual) + np.where(digits <= 1e-3 * done.scale, digits, 0).reshape(-1)
@@ -92,7 +91,7 @@ def check_precision(case: Case, working: Cotangents, made: list[Comparison | Non
         if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
             continue
         size = max(size, case.natural(position))
-        allowed = ROUNDINGS * (eps * size + _condition(case, position, exact, 0.0)) + blur + least
+        allowed = ROUNDINGS * (eps * size + last_digits(case, position, exact, 0.0)) + blur + least
         bad = off > allowed
         if bad.any():
             found.append(_finding(leaf, got, judge, off, allowed))
@@ -116,32 +115,3 @@ def _finding(leaf: Leaf, got: Array, exact: Array, off: Array, allowed: Array) -
         bad.size,
         Diagnosis("precision_loss", text, 1.0),
     )
-
-
-def _condition(case: Case, position: int, exact: Array, eps: float) -> Array:
-    """Return by how much the gradient changes, entry by entry, when everything changes by its last digit.
-
-    The digit is eps or, where that is 0, the last one of each leaf in its own precision.
-    """
-    generator = case.generator(8)
-    wide = case.sample.result
-
-    def bend(array: Array, digit: float) -> Array:
-        return array * (1 + digit * generator.choice((-1.0, 1.0), array.shape).astype(wide))
-
-    def moved(leaf: Leaf) -> Array:
-        if leaf.array.dtype.kind != "f":
-            return np.array(leaf.array)
-        return np.asarray(bend(leaf.array.astype(wide), eps or eps_of(leaf.array)))
-
-    coarsest = eps or max(eps_of(leaf.array) for leaf in case.problem.active())
-    largest = np.zeros(exact.shape, exact.dtype)
-    for _ in range(_DRAWS):
-        dy = build(case.sample.output, bend(case.cotangent, coarsest), wide)
-        try:
-            other = case.pull(cast_args(case.problem, moved), dy).leaves[position]
-        except Exception:  # a neighbour may lie outside the domain
-            continue
-        if other is not None:
-            largest = np.fmax(largest, np.abs(other - exact))
-    return largest

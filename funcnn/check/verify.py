@@ -12,7 +12,7 @@ from funcnn.check.calls import Calls, noted
 from funcnn.check.case import Case
 from funcnn.check.compare import compare_entries
 from funcnn.check.contract import Contract, honour
-from funcnn.check.cotangents import draw, finding, flatten
+from funcnn.check.cotangents import arrays, build, draw, finding, flatten
 from funcnn.check.findings import gather
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity, check_linearity
@@ -66,6 +66,8 @@ def verify(
         vector: Array = np.ones(1)
     else:
         vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent, given)
+    # The same numbers in every precision: those that the outputs' own can hold.
+    vector = np.concatenate([np.zeros(0), *(leaf.reshape(-1) for leaf in arrays(build(base.output, vector)))])
     if not np.isfinite(base.y).all():
         return _without_numbers(problem, outputs, seed, started)
     calls = Calls(problem, in_working_precision(problem, base.output), vector)

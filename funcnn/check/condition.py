@@ -1,0 +1,42 @@
+"""The condition of a gradient: by how much it changes with the last digits of everything that it is computed from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcnn.check.calls import eps_of
+from funcnn.check.case import Case
+from funcnn.check.cotangents import build
+from funcnn.check.problem import Leaf, cast_args
+from funcnn.typing import Array
+
+_DRAWS = 4
+
+
+def last_digits(case: Case, position: int, exact: Array, eps: float) -> Array:
+    """Return by how much the gradient changes, entry by entry, when everything changes by its last digit.
+
+    The digit is eps or, where that is 0, the last one of each leaf in its own precision.
+    """
+    generator = case.generator(8)
+    wide = case.sample.result
+
+    def bend(array: Array, digit: float) -> Array:
+        return array * (1 + digit * generator.choice((-1.0, 1.0), array.shape).astype(wide))
+
+    def moved(leaf: Leaf) -> Array:
+        if leaf.array.dtype.kind != "f":
+            return np.array(leaf.array)
+        return np.asarray(bend(leaf.array.astype(wide), eps or eps_of(leaf.array)))
+
+    coarsest = eps or max(eps_of(leaf.array) for leaf in case.problem.active())
+    largest = np.zeros(exact.shape, exact.dtype)
+    for _ in range(_DRAWS):
+        dy = build(case.sample.output, bend(case.cotangent, coarsest), wide)
+        try:
+            other = case.pull(cast_args(case.problem, moved), dy).leaves[position]
+        except Exception:  # a neighbour may lie outside the domain
+            continue
+        if other is not None:
+            largest = np.fmax(largest, np.abs(other - exact))
+    return largest
