@@ -49,6 +49,7 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
         activation(lambda: fn.gelu(), "saturated", saturating),
         LayerCase(lambda: fn.gelu(), (1,), batch=1, inputs=wide, label="one number"),
         LayerCase(lambda: fn.gelu(), (41, 100), batch=2, inputs=wide, label="many numbers", method="screen"),
+        LayerCase(lambda: fn.gelu(), (2100,), batch=1, inputs=wide, label="a long row", method="screen"),
         activation(lambda: fn.gelu(approximate=True), "approximate, saturated", saturating),
     ),
     "softmax": (
