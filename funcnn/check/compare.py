@@ -62,6 +62,11 @@ def _compare(case: Case, leaf: int, gradient: Array, indices: IntArray | None, s
     chosen = np.arange(gradient.size) if indices is None else indices
     if indices is not None:
         made.method = f"{len(indices)} entries"
+    endless = np.isinf(case.sample.origin[leaf][chosen])
+    if endless.any():  # such an entry has no neighbours; where the function is finite, it has levelled off
+        nothing = np.zeros(int(endless.sum()), made.low.dtype)
+        made.set(chosen[endless], nothing, nothing, nothing)
+        chosen = chosen[~endless]
     if chosen.size:
         suspect = _pass(case, leaf, made, chosen, scales, first_steps(case.resolution))
         _second_look(case, leaf, made, chosen, scales, suspect)
