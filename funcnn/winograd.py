@@ -62,7 +62,7 @@ def correlate(x: Array, weight: Array, windows: Windows) -> Array:
         u = transformed(parted, some, rows)
         products: Array = np.matmul(u, kernel)
         place = y[some, rows]
-        values = dot(combine, products.reshape(16, products[0].size))
+        values = dot(combine, products.reshape(16, -1))
         place[...] = values.reshape(2, 2, *place.shape[:2], tiles, outputs).transpose(2, 3, 0, 4, 1, 5)
     return y.reshape(n, 2 * lines, 2 * tiles, outputs)[:, :height, :width]
 
@@ -77,12 +77,13 @@ def correlate_weight(x: Array, dy: Array, windows: Windows) -> Array:
     dkernel: Array = np.zeros((16, inputs, outputs), dy.dtype)
     for some, rows in blocks(parted, lines, tiles):
         u = transformed(parted, some, rows)
-        values: Array = np.zeros((2, 2, some.stop - some.start, rows.stop - rows.start, tiles, outputs), dy.dtype)
+        points = dy[some, 2 * rows.start : 2 * rows.stop]
+        values: Array = np.zeros((2, 2, len(points), -(-points.shape[1] // 2), tiles, outputs), dy.dtype)
         for i, j in np.ndindex(2, 2):
-            part = dy[some, 2 * rows.start + i : 2 * rows.stop : 2, j::2]
+            part = points[:, i::2, j::2]
             values[i, j, :, : part.shape[1], : part.shape[2]] = part
-        dproducts = dot(spread, values.reshape(4, u[0].size // inputs * outputs))
-        dkernel += np.matmul(u.transpose(0, 2, 1), dproducts.reshape(16, u.shape[1], outputs))
+        dproducts = dot(spread, values.reshape(4, -1)).reshape(16, -1, outputs)
+        dkernel += np.matmul(u.transpose(0, 2, 1), dproducts)
     dweight = dot(np.kron(G, G).T.astype(dy.dtype), dkernel.reshape(16, inputs * outputs))
     return dweight.reshape(3, 3, inputs, outputs)
 
@@ -113,11 +114,12 @@ def transformed(parted: Array, some: slice, lines: slice) -> Array:
     part = parted[some, 2 * lines.start : 2 * lines.stop + 2]
     n, rows, _, columns, channels = part.shape
     vertical: Array = np.empty((4, n, rows // 2 - 1, 2, columns, channels), part.dtype)
-    _add_and_subtract(part[:, :-2:2], part[:, 1:-2:2], part[:, 2::2], part[:, 3::2], vertical)
+    even, odd = part[:, ::2], part[:, 1::2]
+    _add_and_subtract(even[:, :-1], odd[:, :-1], even[:, 1:], odd[:, 1:], vertical)
     u: Array = np.empty((4, 4, n, rows // 2 - 1, columns - 1, channels), part.dtype)
     even, odd = vertical[:, :, :, 0], vertical[:, :, :, 1]
     _add_and_subtract(even[:, :, :, :-1], odd[:, :, :, :-1], even[:, :, :, 1:], odd[:, :, :, 1:], u.swapaxes(0, 1))
-    return u.reshape(16, n * (rows // 2 - 1) * (columns - 1), channels)
+    return u.reshape(16, -1, channels)
 
 
 def _add_and_subtract(d0: Array, d1: Array, d2: Array, d3: Array, out: Array) -> None:
