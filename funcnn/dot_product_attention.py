@@ -261,7 +261,7 @@ def plain_attend(q: Array, k: Array, v: Array, rules: Rules) -> Array:
     if rules.mask is not None:
         allowed = allowed & np.repeat(rules.mask, len(q) // len(rules.mask), axis=0)[:, np.newaxis, np.newaxis]
     s = np.where(allowed, s, -np.inf)
-    top = s.real.max(-1, keepdims=True)
+    top: Array = np.real(s).max(-1, keepdims=True)
     e = np.where(allowed, np.exp(s - np.where(np.isneginf(top), 0, top)), 0)
     total = e.sum(-1, keepdims=True)
     output: Array = np.einsum("brij,bjk->brik", e / np.where(total == 0, 1, total), v)

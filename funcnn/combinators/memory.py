@@ -160,10 +160,10 @@ def residual_forward(
 def residual_backward(
     inner: Layer[P, S, tuple[X, M], X], params: P, residuals: MemoryResiduals, dy: tuple[Any, M]
 ) -> Backward[P, Any]:
-    dsequence, dmemory = dy
+    dsequence, dmemory = cast("tuple[Any, Any]", dy)
     if residuals.mask is not None:
         dsequence = Masked(cleared(dsequence.values, residuals.mask), cast(Any, None))
-    made = inner.backward(params, residuals.inner, dsequence)
+    made = inner.backward(params, residuals.inner, cast(Any, dsequence))
     dx, dm = cast("tuple[Any, Any]", made.input)
     return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))
 

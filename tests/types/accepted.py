@@ -7,7 +7,11 @@ from attrs import evolve
 
 import funcnn as fn
 from funcnn.layer import Chain, Layer, Residuals
+from funcnn.layers.attention import AttentionParams
 from funcnn.layers.dense import DenseParams
+from funcnn.layers.embedding import EmbeddingParams
+from funcnn.layers.tied_embedding import TiedEmbeddingParams
+from funcnn.models.gpt import Body
 from funcnn.typing import Array, Empty, Scalar
 
 key = fn.Key(0)
@@ -117,3 +121,11 @@ assert_type(fn.load("params.npz"), dict[str, Array])
 # replacing a gradient
 frozen_gradient = evolve(model, backward=model.backward)
 assert_type(frozen_gradient, Layer[Params, State, Array, Array])
+
+# attention and Transformers
+tokens = fn.embedding(9, 4) >> fn.attention(2, causal=True)
+assert_type(tokens.init(key, (5,)).params, tuple[EmbeddingParams, AttentionParams])
+hidden = fn.embedding(9, 4, padding_index=0, masked=True) >> fn.attention(2, masked=True) >> fn.mean_steps(masked=True)
+assert_type(fn.apply(hidden, hidden.init(key, (5,)).params, hidden.init(key, (5,)).state, np.zeros((1, 5), int)), Array)
+assert_type(fn.gpt(9).init(key, (5,)).params, TiedEmbeddingParams[Body])
+assert_type(fn.gpt(9).init(key, (5,)).params.inner[2][0][0][1], AttentionParams)
