@@ -33,7 +33,7 @@ from funcnn.typing import Array
 from funcnn.windows import Pair, Windows
 
 LEAST_CHANNELS = 48  # of input and output: with fewer the additions cost what the products save
-BLOCK_BYTES = 1 << 20  # of transformed tiles at a time: a usual second-level cache
+BLOCK_BYTES = 1 << 19  # of transformed tiles at a time: half of a usual second-level cache
 
 G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]])

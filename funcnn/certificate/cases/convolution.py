@@ -26,6 +26,7 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(
             lambda: fn.conv2d(50, 3, padding=((1, 0), (1, 1))), (4, 5, 48), batch=2, label="fewer products", method="screen"
         ),
+        LayerCase(lambda: fn.conv2d(48, 3, padding="same"), (19, 18, 50), batch=2, label="in parts", method="screen"),
         LayerCase(lambda: fn.conv2d(1, (33, 9), padding="same"), (25, 9, 1), batch=2, label="parts of examples", method="screen"),
     ),
     "conv3d": (LayerCase(lambda: fn.conv3d(2, 2, stride=(1, 2, 1), padding=1), (2, 3, 2, 2), batch=2),),
