@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.residual import residual
     from funcnn.combinators.reverse_time import reverse_time
     from funcnn.combinators.serial import serial
-    from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.spectral_norm import spectral_norm
+    from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.weight_norm import weight_norm
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.instrument import map_layers
@@ -77,6 +77,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.rms_norm import rms_norm
     from funcnn.layers.rrelu import rrelu
     from funcnn.layers.scale import scale
+    from funcnn.layers.scaled_dot_product import scaled_dot_product
     from funcnn.layers.shrinkage import hardshrink, softshrink, tanhshrink, threshold
     from funcnn.layers.sigmoids import log_sigmoid, sigmoid, silu, softplus, tanh
     from funcnn.layers.simple_rnn import rnn
@@ -248,6 +249,7 @@ __all__ = [
     "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",
+    "scaled_dot_product",
     "attention",
     "cross_attention",
     "decoder_block",

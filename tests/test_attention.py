@@ -143,6 +143,18 @@ def test_cross_attention_is_loops_over_numbers(masked: bool, memory_masked: bool
     np.testing.assert_allclose(y.values if masked else y, expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_scaled_dot_product_is_loops_over_numbers(causal: bool) -> None:
+    q, k, v = numbers(2, 4, 3), numbers(2, 4, 3, seed=1), numbers(2, 4, 3, seed=2)
+    layer = fn.scaled_dot_product(causal=causal)
+    assert layer.init(fn.Key(0), ((4, 3), (4, 3), (4, 5))).out_shape == (4, 5)
+    y = fn.apply(layer, (), (), (q, k, v))
+    for n, i in np.ndindex(2, 4):
+        seen = range(i + 1 if causal else 4)
+        keys, values = [k[n, j].tolist() for j in seen], [v[n, j].tolist() for j in seen]
+        np.testing.assert_allclose(y[n, i], weighted_mean(q[n, i].tolist(), keys, values, [0.0] * len(keys)), rtol=1e-12)
+
+
 # ------------------------------------------------------------------------------------------- the fast form and the plain one
 
 
@@ -344,6 +356,12 @@ SEQUENCE, MASK = np.zeros((2, 3, 4)), np.ones((2, 3), bool)
         (lambda: called(fn.attention(2), np.zeros((2, 3, 4), int)), TypeError, "int64"),
         (lambda: called(fn.attention(2), fn.Masked(SEQUENCE, MASK)), TypeError, "masked=True"),
         (lambda: called(fn.attention(2, masked=True), SEQUENCE), TypeError, "expected funcnn.Masked"),
+        (lambda: fn.scaled_dot_product(causal=1), TypeError, "causal"),  # type: ignore[arg-type]
+        (lambda: fn.scaled_dot_product().init(fn.Key(0), ((3, 2), (4, 2))), ValueError, "queries, keys and values"),
+        (lambda: fn.scaled_dot_product().init(fn.Key(0), ((3, 2), (4, 3), (4, 2))), ValueError, r"\(s, d\)"),
+        (lambda: fn.scaled_dot_product(causal=True).init(fn.Key(0), ((3, 2), (4, 2), (4, 2))), ValueError, "as many keys"),
+        (lambda: called(fn.scaled_dot_product(), SEQUENCE, ((3, 4),) * 3), TypeError, "queries, keys, values"),
+        (lambda: called(fn.scaled_dot_product(), (SEQUENCE, SEQUENCE[:1], SEQUENCE), ((3, 4),) * 3), ValueError, "batches"),
         (lambda: fn.cross_attention(2).init(fn.Key(0), (3, 4)), ValueError, "memory time"),
         (lambda: fn.cross_attention(2, key_value_heads=4), ValueError, "divisor"),
         (lambda: fn.cross_attention(2, memory_masked=None), TypeError, "memory_masked"),  # type: ignore[call-overload]

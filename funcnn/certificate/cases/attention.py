@@ -30,6 +30,10 @@ def both_masked(generator: np.random.Generator, shape: Any) -> Any:
 
 
 ATTENTION: dict[str, tuple[LayerCase, ...]] = {
+    "scaled_dot_product": (
+        LayerCase(lambda: fn.scaled_dot_product(), ((3, 2), (4, 2), (4, 5)), inputs=normals),
+        LayerCase(lambda: fn.scaled_dot_product(causal=True), ((4, 3), (4, 3), (4, 2)), inputs=normals, label="causal"),
+    ),
     "attention": (
         LayerCase(lambda: fn.attention(2), (5, 4)),
         LayerCase(lambda: fn.attention(1, causal=True, bias=False), (4, 4), label="one head, causal, no bias"),
