@@ -190,7 +190,16 @@ def test_the_librarys_own_cases_kill_a_sample_of_all_mutants() -> None:
     assert made.confirmed > 10
 
 
-@pytest.mark.parametrize("name", ["dense", "layer_norm", "tanh", "half_squared_error", "residual"])
+def test_a_mutant_of_a_method_is_a_record_of_another_class() -> None:
+    penalty = fn.l2_penalty(0.5)
+    method: Any = type(penalty)._slope
+    (twice,) = [one for one in mutations(method) if "2 * (self.strength" in one.after]
+    wrong = exchange(method, twice)(penalty.gradient)
+    assert [leaf.tolist() for leaf in wrong((np.ones(1),))] == [[1.0]]
+    assert [leaf.tolist() for leaf in penalty.gradient((np.ones(1),))] == [[0.5]]
+
+
+@pytest.mark.parametrize("name", ["dense", "layer_norm", "tanh", "half_squared_error", "residual", "l2_penalty"])
 def test_all_mutants_are_killed(name: str) -> None:
     made = score([name])
     assert made.ok, str(made)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 import funcnn as fn
 from funcnn.certificate.cases.draws import normal
 from funcnn.check.verify import Method
-from funcnn.layer import AnyLayer
+from funcnn.layer import AnyLayer, Forward, Mode
 from funcnn.typing import Shape
 
 
@@ -22,6 +23,9 @@ class LayerCase:
     ``independent`` says that each example of a batch is treated alone (not so for batch statistics); ``inputs`` draws
     x; ``smooth`` says that they are not at a kink, where a complex step takes one side.  A case that is large is checked by
     the method "screen", along random directions.
+
+    ``surrogate`` makes, where backward is on purpose not the derivative of forward, the layer whose derivative it is instead: the
+    gradient is held to that one as strictly as any other to its own forward.
     """
 
     make: Callable[[], AnyLayer]
@@ -32,10 +36,25 @@ class LayerCase:
     smooth: bool = True
     label: str = ""
     method: Method = "auto"
+    surrogate: Callable[[], AnyLayer] | None = None
 
     def x(self, batch: int | None = None, seed: int = 0) -> Any:
         """Draw a batch of inputs."""
         return self.inputs(np.random.default_rng([seed, 1]), (self.batch if batch is None else batch, *self.shape))
+
+    def promised(self) -> AnyLayer:
+        """Return the layer whose gradient is to be proved: it gives what the surrogate gives, if there is one."""
+        layer = self.make()
+        if self.surrogate is None:
+            return layer
+        return evolve(layer, forward=partial(_with_output_of, self.surrogate(), layer.forward))
+
+
+def _with_output_of(
+    surrogate: AnyLayer, forward: Callable[..., Any], params: Any, state: Any, x: Any, mode: Mode
+) -> Forward[Any, Any, Any]:
+    """Return what a layer's forward gives, but for the output, which is the surrogate's."""
+    return evolve(forward(params, state, x, mode), output=surrogate.forward(params, state, x, mode).output)
 
 
 @frozen

@@ -206,6 +206,9 @@ REASONS: Reasons = {
     "layers.rectifiers.elu_and_slope": {
         "if alpha != 1:": (1, "with alpha 1 the factor is 1, and alpha is never 0"),
     },
+    "layers.scaled_dot_product.backward": {
+        "return Backward(params, (dq[:, 0], dk, dv))": (1, "there is one set of queries: the first is the last"),
+    },
     "layers.shrinkage.tanhshrink_and_slope": {
         "slope: Array = np.tanh(x)": (1, "it is squared next"),
     },
@@ -285,6 +288,9 @@ REASONS: Reasons = {
     "numerics.rows": {
         "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
         "return x.reshape(x.size // max(1, x.shape[-1]), x.shape[-1])": (1, "every array has a feature at least"),
+    },
+    "penalties.Penalty._takes": {
+        "return leaf.dtype.kind in 'fc' and selects(self.where, path, leaf.shape)": (1, "all parameters are real numbers"),
     },
     "scatter.scatter_rows": {
         "first = np.flatnonzero(np.diff(indices, prepend=-1))": (1, "no index is negative"),

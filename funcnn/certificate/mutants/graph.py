@@ -10,7 +10,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import attrs
@@ -22,7 +22,21 @@ from funcnn.layer import Layer
 Gradient = Callable[..., Any]
 
 _FOREIGN = (
-    *("tree", "structure", "layer", "errors", "typing", "key", "record", "masked", "initializers", "program", "check", "train"),
+    *(
+        "tree",
+        "structure",
+        "layer",
+        "errors",
+        "typing",
+        "key",
+        "record",
+        "masked",
+        "initializers",
+        "program",
+        "check",
+        "train",
+        "optim",
+    ),
     *("losses.checks", "losses.loss", "losses.weighted", "certificate"),
 )
 """Modules that compute no gradients: structure, checks of arguments, random numbers."""
@@ -74,7 +88,9 @@ def reads(function: FunctionType) -> tuple[dict[str, FunctionType], frozenset[st
 def roots(gradient: Any, attributes: frozenset[str] | None = None) -> Iterator[FunctionType]:
     """Yield the functions that a gradient is bound to: its own first, then those among its arguments."""
     value = plain(gradient)
-    if isinstance(value, FunctionType):
+    if isinstance(value, MethodType):
+        yield from _methods(value)
+    elif isinstance(value, FunctionType):
         if attributes is None or is_ours(value):
             yield value
     elif isinstance(value, partial):
@@ -91,6 +107,18 @@ def roots(gradient: Any, attributes: frozenset[str] | None = None) -> Iterator[F
         for name in fields(value):
             if attributes is not None and name in attributes:
                 yield from roots(getattr(value, name), attributes)
+
+
+def _methods(method: MethodType) -> Iterator[FunctionType]:
+    """Yield a method and those of the same class that it calls, directly or not."""
+    names, waiting = set(), [method.__func__.__name__]
+    while waiting:
+        name = waiting.pop(0)
+        function = getattr(type(method.__self__), name, None)
+        if name not in names and isinstance(function, FunctionType):
+            names.add(name)
+            waiting += sorted(reads(function)[1])
+            yield function
 
 
 def fields(value: Any) -> list[str]:
@@ -126,6 +154,8 @@ class Exchange:
     def __call__(self, gradient: Any) -> Any:
         """Return a gradient, or what is bound to one, with the function exchanged."""
         value = plain(gradient)
+        if isinstance(value, MethodType):
+            return self.method(value)
         if isinstance(value, FunctionType):
             return self.function(value) if self.original in _reached(value) else gradient
         if isinstance(value, partial):
@@ -138,6 +168,13 @@ class Exchange:
             if any(one is not getattr(value, name) for name, one in changed.items()):
                 return attrs.evolve(value, **changed)
         return gradient
+
+    def method(self, method: MethodType) -> Any:
+        """Return a method of a record like its own, of a class in which the changed method takes the original's place."""
+        owner: Any = method.__self__
+        methods = {one.__name__: self.function(one) for one in _methods(method) if self.original in _reached(one)}
+        kind = type(type(owner).__name__, (type(owner),), {"__slots__": (), **methods})
+        return getattr(kind(*[getattr(owner, name) for name in fields(owner)]), method.__func__.__name__)
 
     def function(self, function: FunctionType) -> FunctionType:
         """Return a function that reaches the changed one, made again to call it."""

@@ -10,7 +10,7 @@ from types import FunctionType
 import attrs
 import numpy as np
 
-from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
+from funcnn.certificate.cases import LAYERS, LOSSES, PENALTIES, LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.mutants.equivalent import REASONS, Reasons
 from funcnn.certificate.mutants.judge import Verdict, exchange, fails, judge
 from funcnn.certificate.mutants.memory import little_memory
@@ -52,10 +52,11 @@ def score(names: Iterable[str] | None = None, quick: bool = False) -> MutationSc
     (True, 1, 1)
     """
     wanted = None if names is None else set(names)
-    missing = sorted((wanted or set()) - {*LAYERS, *LOSSES})
+    known = {*LAYERS, *LOSSES, *PENALTIES}
+    missing = sorted((wanted or set()) - known)
     if missing:
-        raise ValueError(f"there are no cases of {', '.join(missing)}, only of {', '.join(sorted({*LAYERS, *LOSSES}))}")
-    return measure(LAYERS, LOSSES, REASONS, names=wanted, quick=quick)
+        raise ValueError(f"there are no cases of {', '.join(missing)}, only of {', '.join(sorted(known))}")
+    return measure(LAYERS, LOSSES, REASONS, penalties=PENALTIES, names=wanted, quick=quick)
 
 
 def measure(
@@ -63,12 +64,13 @@ def measure(
     losses: Mapping[str, Sequence[LossCase]],
     reasons: Reasons,
     *,
+    penalties: Mapping[str, Sequence[PenaltyCase]] | None = None,
     names: set[str] | None = None,
     quick: bool = False,
 ) -> MutationScore:
     """Return the score of tables of cases."""
     started = time.perf_counter()
-    cases = list(gradients(layers, losses))
+    cases = list(gradients(layers, losses, penalties or {}))
     of: dict[FunctionType, list[Gradient]] = {}
     chosen: list[FunctionType] = []
     for case in cases:

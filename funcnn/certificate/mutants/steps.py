@@ -49,7 +49,7 @@ def indices(node: ast.AST, source: Source) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call) and called(node) == "range" and not _plain(node.args[-1]):
         stop = node.args[-1] if len(node.args) < 3 else node.args[1]
         fewer: ast.expr = ast.BinOp(stop, ast.Sub(), _ONE)
-        args = [fewer] if len(node.args) == 1 else [node.args[0], fewer, *node.args[2:]]
+        args: list[ast.expr] = [fewer] if len(node.args) == 1 else [node.args[0], fewer, *node.args[2:]]
         yield ast.Call(node.func, args, node.keywords)
         if len(node.args) == 1:
             yield ast.Call(node.func, [ast.Constant(1), stop], node.keywords)

@@ -12,16 +12,19 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.certificate.cases import LayerCase, LossCase
+from funcnn.certificate.cases import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.edges import DRAWN, EDGES
 from funcnn.certificate.mutants.graph import lock, parts
-from funcnn.certificate.subjects import MODES, LayerSubject, LossSubject, Situation, start
+from funcnn.certificate.subjects import MODES, LayerSubject, LossSubject, PenaltySubject, Situation, start
+from funcnn.layer import Layer
 from funcnn.layers.elementwise import forward_keeping_slope
-from funcnn.losses.loss import Loss
+from funcnn.penalties import Penalty
 from funcnn.typing import Array
 
 _BATCHES = (0, 1)
 _NOISY = "1e+8"  # where all digits may be lost: of two forms of one formula neither agrees with the other
+
+AnySubject = LayerSubject | LossSubject | PenaltySubject
 
 Change = Callable[[Any], Any]
 """How a gradient is made again with a function changed."""
@@ -38,7 +41,7 @@ class Given:
     scales: tuple[float, ...]
 
 
-def situations(case: LayerSubject | LossSubject) -> Iterator[Situation]:
+def situations(case: AnySubject) -> Iterator[Situation]:
     """Yield the situations in which the certificate checks a case, the most telling first."""
     own = case.batch(None)
     for dtype in ("float64", "float32"):
@@ -56,12 +59,12 @@ def situations(case: LayerSubject | LossSubject) -> Iterator[Situation]:
 class Gradient:
     """One case of a public name: its gradient as a function, what goes in and what comes out."""
 
-    def __init__(self, name: str, case: LayerSubject | LossSubject) -> None:
+    def __init__(self, name: str, case: AnySubject) -> None:
         self.name, self.case = name, case
-        made: Any = case.of.make() if isinstance(case.of, LossCase) else case.of.promised()
+        made: Any = case.of.promised() if isinstance(case.of, LayerCase) else case.of.make()
         self.whole = made
         self.slope = _keeps_slope(self.whole)
-        self.function: Any = self.whole.forward.args[1] if self.slope else self.whole.backward
+        self.function: Any = _gradient(made)
         self.parts: list[FunctionType] = parts(self.function)
         self._given: dict[int, Given | None] = {}
         self._failing: dict[int, bool] = {}
@@ -70,7 +73,7 @@ class Gradient:
     @property
     def smooth(self) -> bool:
         """Whether the inputs, as they are drawn, are at no kink."""
-        return isinstance(self.case.of, LossCase) or self.case.of.smooth
+        return not isinstance(self.case.of, LayerCase) or self.case.of.smooth
 
     def given(self, index: int) -> Given | None:
         """Return what is known about the situation of an index; None where the library refuses the input."""
@@ -99,10 +102,13 @@ class Gradient:
 
     def _prepare(self, at: Situation) -> Given | None:
         of = self.case.of
-        if isinstance(of, LossCase):
+        if isinstance(of, PenaltyCase):
+            primal = at.edge(tree.astype(of.params(), at.dtype))
+            args: tuple[Any, ...] = (primal,)
+        elif isinstance(of, LossCase):
             prediction, target = of.draw(np.random.default_rng(1), at.batch)
             primal = at.edge(tree.astype(prediction, at.dtype))
-            args: tuple[Any, ...] = (self.whole.forward(primal, target).residuals,)
+            args = (self.whole.forward(primal, target).residuals,)
         else:
             params, state = (tree.astype(part, at.dtype) for part in start(of, self.whole))
             x = at.edge(tree.astype(of.x(at.batch), at.dtype))
@@ -125,12 +131,14 @@ class Gradient:
                 raise TypeError("no slope")
             yield slope
         else:
-            cotangent = made if isinstance(self.case.of, LossCase) else (made.params, made.input)
+            cotangent = (made.params, made.input) if isinstance(self.case.of, LayerCase) else made
             for _, _, leaf in tree.with_cotangents(primal, cotangent):
                 yield leaf
 
     def changed(self, change: Change) -> Any:
         """Return the layer or loss with its gradient changed, and its value as it is."""
+        if isinstance(self.case.of, PenaltyCase):
+            return change(self.function).__self__
         if not self.slope:
             return attrs.evolve(self.whole, backward=change(self.function))
         forward = self.whole.forward
@@ -154,7 +162,7 @@ class Gradient:
 
     def selective(self, function: Any, given: Given) -> Any:
         """Return the gradient of the parameters from a backward that is told to leave out the input's; None if it cannot."""
-        if self.slope or isinstance(self.whole, Loss) or not self.whole.selective:
+        if self.slope or not isinstance(self.whole, Layer) or not self.whole.selective:
             return None
         return function(*given.args, input_grad=False).params
 
@@ -163,8 +171,14 @@ def _with_value_of(original: Any, other: Any, x: Array) -> tuple[Array, Array]:
     return original(x)[0], other(x)[1]
 
 
+def _gradient(whole: Any) -> Any:
+    if isinstance(whole, Penalty):
+        return whole.gradient
+    return whole.forward.args[1] if _keeps_slope(whole) else whole.backward
+
+
 def _keeps_slope(whole: Any) -> bool:
-    forward: Any = whole.forward
+    forward: Any = getattr(whole, "forward", None)
     return isinstance(forward, partial) and forward.func is forward_keeping_slope
 
 
@@ -176,11 +190,18 @@ def _cotangent(output: Any, generator: np.random.Generator) -> Any:
     return tree.rebuild(output, iter(drawn))
 
 
-def gradients(layers: Mapping[str, Sequence[LayerCase]], losses: Mapping[str, Sequence[LossCase]]) -> Iterator[Gradient]:
+def gradients(
+    layers: Mapping[str, Sequence[LayerCase]],
+    losses: Mapping[str, Sequence[LossCase]],
+    penalties: Mapping[str, Sequence[PenaltyCase]],
+) -> Iterator[Gradient]:
     """Yield the gradient of every case."""
-    for name, cases in layers.items():
-        for case in cases:
-            yield Gradient(name, LayerSubject(case.label or "plain", case))
-    for name, some in losses.items():
-        for one in some:
-            yield Gradient(name, LossSubject(one.label or "plain", one))
+    for name, layer_cases in layers.items():
+        for layer in layer_cases:
+            yield Gradient(name, LayerSubject(layer.label or "plain", layer))
+    for name, loss_cases in losses.items():
+        for loss in loss_cases:
+            yield Gradient(name, LossSubject(loss.label or "plain", loss))
+    for name, penalty_cases in penalties.items():
+        for penalty in penalty_cases:
+            yield Gradient(name, PenaltySubject(penalty.label or "plain", penalty))
