@@ -53,10 +53,10 @@ def init(causal: bool, key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
     return Init((), (), (queries[0], values[1]))
 
 
-def forward(causal: bool, params: Empty, state: Empty, x: Triple, mode: Mode) -> Forward[Array, Empty, ScaledDotProductResiduals]:
+def forward(causal: bool, params: Empty, state: Empty, x: object, mode: Mode) -> Forward[Array, Empty, ScaledDotProductResiduals]:
     if not isinstance(x, tuple) or len(x) != 3:
         raise TypeError(f"the input is {describe(x)}, expected (queries, keys, values)")
-    q, k, v = x
+    q, k, v = cast(Triple, x)
     for one, what in ((q, "queries"), (k, "keys"), (v, "values")):
         check_array(one, what, min_ndim=3)
     check_lengths(causal, q.shape[1:], k.shape[1:], v.shape[1:])
