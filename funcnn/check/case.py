@@ -20,6 +20,7 @@ VISIBLE = 1e-7
 """The widest error bar, relative to the leaf's largest gradient, with which a verdict is given; 1e-6 without long double."""
 SLACK = 16
 """How many roundings a gradient may be off, relative to the largest entry of its leaf, beside the error bar."""
+_SLOW = 5e-3  # seconds of an evaluation
 _BENDS = 4  # neighbours that are looked at: one alone may meet the same roundings
 _DOUBLE = float(np.finfo(np.float64).eps)
 
@@ -51,6 +52,11 @@ class Case:
         stairs = self.stairs & (sizes > 0)
         measured = float(np.median(self.noise[stairs] / sizes[stairs])) if stairs.any() else 0.0
         return max(self.sample.eps, measured)
+
+    @property
+    def slow(self) -> bool:
+        """Whether an evaluation takes so long that looking at fewer entries is worth it."""
+        return self.pace > _SLOW
 
     @property
     def visible(self) -> float:

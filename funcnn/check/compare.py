@@ -181,7 +181,7 @@ class Closer:
         made = self.made
         clear = left[made.clearly_wrong[left]]
         if clear.size:
-            worst = clear[np.argsort(-made.off[clear])][:_CONFIRM]
+            worst = clear[np.argsort(-made.off[clear])][: 1 if self.case.slow else _CONFIRM]
             self.closely(worst)
             if made.wrong[worst].all():
                 left = left[~made.clearly_wrong[left]]

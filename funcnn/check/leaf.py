@@ -33,6 +33,7 @@ class Comparison:
         self.rounded = np.zeros(size, bool)  # accepted because the gradient's own rounding explains the difference
         self.method = "every entry"
         self.note = ""
+        self.convention = ""  # at kinks that were judged together
         self.power: float | None = None  # where it does not follow from the bars
         self.ratio = 0.0  # of the directions: the largest difference over its bar
         self.evaluations = 0
@@ -142,6 +143,8 @@ class Comparison:
 
     def _convention(self) -> str:
         at = self.kink & ~self.wrong & ~self.forgiven & (self.high > self.low)
+        if self.convention:
+            return self.convention
         if not at.any():
             return "its own at each output" if (self.kink & self.forgiven).any() else ""
         share = ((self.analytic - self.low) / (self.high - self.low))[at].astype(float)

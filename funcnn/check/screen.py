@@ -21,6 +21,7 @@ from funcnn.check.compare import compare_entries, first_steps
 from funcnn.check.differences import richardson
 from funcnn.check.entries import entry_scales, own_scales
 from funcnn.check.leaf import Comparison
+from funcnn.check.one_sided import one_convention
 from funcnn.check.refine import CONFIDENCE
 from funcnn.typing import Array, IntArray, Scalar
 
@@ -78,9 +79,9 @@ def screen(case: Case, leaf: int, gradient: Array) -> Comparison:
     made = Comparison(flat, case.slack(gradient), case.visible)
     made.method = f"{DIRECTIONS} directions"
     # Zeros are where kinks are: they get directions of their own, so that they do not spoil those of the rest.
-    groups = [group for group in (np.flatnonzero(~zero), np.flatnonzero(zero)) if group.size]
-    for number, group in enumerate(groups):
-        _screen_group(case, leaf, gradient, made, group, number)
+    for number, group in enumerate((np.flatnonzero(~zero), np.flatnonzero(zero))):
+        if group.size:
+            _screen_group(case, leaf, gradient, made, group, number)
     made.evaluations = case.sample.count - before
     return made
 
@@ -108,6 +109,8 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
         elif probe.invisible:
             faint.append(probe)
         elif probe.disagrees:
+            if number and group.size > _KINKS and _at_kinks(case, leaf, made, group, scales, generator):
+                return
             _locate(case, leaf, gradient, made, probe, group)
             return
         elif probe.agrees(_ROUGH * case.visible):
@@ -125,6 +128,18 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
             made.unresolved = True
             made.note = "the slopes along random directions are not precise enough to judge, most likely for many kinks: "
             made.note += 'a smaller batch, or reference="longdouble", sees more'
+
+
+def _at_kinks(case: Case, leaf: int, made: Comparison, group: IntArray, scales: Array, generator: np.random.Generator) -> bool:
+    """Judge entries that all stand at kinks by one-sided slopes along directions; return whether that can be done."""
+    found = one_convention(case, leaf, made.analytic, group, scales, generator)
+    if found is None:
+        return False
+    made.kink[group] = made.forgiven[group] = True
+    made.convention = str(found)
+    made.scale = max(made.scale, found.size)
+    made.power = max(made.power or 0.0, 0.8 * float(found.tau / found.size) * (1 / _MISS) ** (1 / DIRECTIONS))
+    return True
 
 
 def _record(made: Comparison, probes: list[Probe], size: Scalar | None = None) -> None:
@@ -230,7 +245,9 @@ def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Pro
         chosen = np.union1d(chosen, seat)
         found = compare_entries(case, leaf, gradient, seat)
         if found.wrong.any():
-            chosen = np.union1d(chosen, _neighbours(gradient.shape, int(seat[0]), generator))
+            chosen = np.union1d(
+                chosen, _neighbours(gradient.shape, int(seat[0]), generator, _SAMPLE // 2 if case.slow else _SAMPLE)
+            )
             break
         probe.direction[seat] = 0
         probe = _probe(case, leaf, made.analytic, probe.direction, made.slack, probe.stage)
@@ -266,13 +283,13 @@ def _bisect(case: Case, leaf: int, flat: Array, probe: Probe) -> IntArray:
     return inside
 
 
-def _neighbours(shape: tuple[int, ...], seat: int, generator: np.random.Generator) -> IntArray:
+def _neighbours(shape: tuple[int, ...], seat: int, generator: np.random.Generator, count: int) -> IntArray:
     """Return entries to look at beside a wrong one: some of its row along each axis, and some anywhere."""
     size = math.prod(shape)
     place = np.unravel_index(seat, shape)
-    found = [generator.choice(size, min(size, _SAMPLE // 2), replace=False)]
+    found = [generator.choice(size, min(size, count // 2), replace=False)]
     for axis, length in enumerate(shape):
-        along = generator.choice(length, min(length, _SAMPLE // 2 // len(shape)), replace=False)
+        along = generator.choice(length, min(length, max(1, count // 2 // len(shape))), replace=False)
         rows = [np.full(along.shape, at) for at in place]
         rows[axis] = along
         found.append(np.ravel_multi_index(tuple(rows), shape))

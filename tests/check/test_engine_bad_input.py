@@ -117,12 +117,14 @@ def test_a_function_with_another_shape_each_time() -> None:
     assert report.findings[0].diagnosis.tag == "shape"
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_an_argument_that_is_not_finite(value: float) -> None:
-    x = np.array([value, 1.0])
+def test_an_argument_that_is_not_a_number() -> None:
+    x = np.array([np.nan, 1.0])
     report = check_vjp(lambda x: np.nan_to_num(np.tanh(x)), lambda x, dy: (dy / np.cosh(x) ** 2,), x)
     assert not report.ok
     assert "[0]" in {one.path for one in report.findings}
+    unsure = check_vjp(lambda x: np.nan_to_num(np.tanh(x)), lambda x, dy: (dy / np.cosh(np.nan_to_num(x)) ** 2,), x)
+    assert unsure.verdict == "inconclusive"
+    assert "the argument itself is nan" in unsure.findings[0].text
 
 
 @pytest.mark.parametrize("cotangent", [np.ones(2), np.ones((3, 1)), "a", None, np.array([1.0, np.nan, 1.0]), (X,)])

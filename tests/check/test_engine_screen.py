@@ -103,3 +103,50 @@ def test_a_million_parameters_with_one_entry_off_by_a_thousandth() -> None:
     (found,) = (one for one in report.findings if one.kind == "value")
     assert (found.path, found.index) == ("params[0].weight", (123, 456))
     assert report.evaluations < 1500
+
+
+MANY_ZEROS = np.where(np.random.default_rng(0).random((80, 80)) < 0.5, 0, np.random.default_rng(1).standard_normal((80, 80)))
+
+
+@pytest.mark.parametrize(("at_zero", "convention"), [(0.0, "left derivative"), (1.0, "right derivative")])
+def test_thousands_of_kinks_with_one_convention_are_right(at_zero: float, convention: str) -> None:
+    report = check_vjp(lambda x: np.maximum(x, 0).sum(1), lambda x, dy: (dy[:, None] * np.heaviside(x, at_zero),), MANY_ZEROS)
+    assert report.verdict == "kink-ok"
+    assert report.leaves[0].convention == convention
+    assert report.leaves[0].power < 1e-5
+
+
+@pytest.mark.parametrize("at_zero", [-0.01, 1.01, 3.0])
+def test_thousands_of_kinks_with_another_value_are_wrong(at_zero: float) -> None:
+    report = check_vjp(lambda x: np.maximum(x, 0).sum(1), lambda x, dy: (dy[:, None] * np.heaviside(x, at_zero),), MANY_ZEROS)
+    assert report.verdict == "fail"
+    index = report.findings[0].index
+    assert index is not None
+    assert MANY_ZEROS[index] == 0
+
+
+def test_a_single_wrong_entry_of_a_large_leaf_is_called_one() -> None:
+    def vjp(x: Array, dy: Array) -> tuple[Array]:
+        d = dy * np.cos(x)
+        d[40, 7] += 0.01
+        return (d,)
+
+    report = check_vjp(
+        np.sin, vjp, np.random.default_rng(2).standard_normal((100, 100)), cotangent=np.ones((100, 100)), method="screen"
+    )
+    (found,) = (one for one in report.findings if one.kind == "value")
+    assert found.index == (40, 7)
+    assert "a random direction agrees" in found.text
+
+
+def test_a_row_of_a_large_leaf_is_named_by_the_entries_that_were_looked_at() -> None:
+    w = np.random.default_rng(3).standard_normal((90, 70))
+
+    def vjp(w: Array, dy: Array) -> tuple[Array]:
+        d = np.broadcast_to(dy, w.shape) * 2 * w
+        d[:, 33] *= 1.5
+        return (d,)
+
+    report = check_vjp(lambda w: (w * w).sum(0), vjp, w, method="screen")
+    assert report.verdict == "fail"
+    assert report.findings[0].diagnosis.tag == "row_or_column"
