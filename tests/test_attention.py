@@ -1,6 +1,7 @@
 """Attention, against loops over single numbers, and the properties that it promises."""
 
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,24 @@ def test_blocks_of_any_size_give_the_same_gradients(
     monkeypatch.setattr(rule, "LEAST_ROWS", 4)
     for one, other in zip(whole, gradients(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+def test_memory_grows_linearly_with_time() -> None:
+    layer = fn.attention(1, causal=True)
+    params = layer.init(fn.Key(0), (4, 4)).params
+
+    def peak(steps: int) -> int:
+        x = numbers(1, steps, 4)
+        tracemalloc.start()
+        try:
+            made = layer.forward(params, (), x, fn.Eval())
+            layer.backward(params, made.residuals, made.output)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(4000) < 2.5 * peak(2000)
+    assert peak(4000) < 8 * 4000 * 4000 / 5  # the matrix of all scores would be 8 bytes each
 
 
 def test_large_scores_neither_overflow_nor_vanish() -> None:
