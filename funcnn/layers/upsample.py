@@ -8,8 +8,8 @@ $$ y_{npc} = \sum_q m_{pq}\, x_{nqc}, \qquad m_{pq} = \begin{cases}
    \delta_{q,\,\lfloor p / f \rfloor} & \text{nearest} \\
    \max(0,\, 1 - |r_p - q|) & \text{linear} \end{cases} $$
 where $\delta$ is 1 if its indices are equal and else 0, and $r_p$ is the place of point $p$ on the input's axis.  Points are the
-centres of cells, $r_p = \min(\max(\tfrac{p + 1/2}{f} - \tfrac12,\, 0),\, L - 1)$; or, with aligned corners, the first and the last point of both
-axes lie on each other, $r_p = p\,\tfrac{L - 1}{fL - 1}$.
+centres of cells, $r_p = \min(\max(\tfrac{p + 1/2}{f} - \tfrac12,\, 0),\, L - 1)$; or, with aligned corners, the first and the
+last point of both axes lie on each other, $r_p = p\,\tfrac{L - 1}{fL - 1}$.
 
 Derivation.  Linear in x, so its transpose is the product with the transposed matrix, $\bar x_{nqc} = \sum_p m_{pq}\, \bar
 y_{npc}$; for the nearest point, the sum over the $f$ copies of each point.
