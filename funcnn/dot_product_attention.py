@@ -13,11 +13,15 @@ Derivation.  From $\mathrm{d}\ell_i = \sum_j p_{ij}\,\mathrm{d}s_{ij}$ follows
 $\mathrm{d}p_{ij} = p_{ij}\,(\mathrm{d}s_{ij} - \sum_l p_{il}\,\mathrm{d}s_{il})$, and $o$ is bilinear in $p$ and $v$:
 $$ \bar v_{jk} = \sum_i m_{ij} p_{ij}\, \bar o_{ik}, \qquad \bar p_{ij} = m_{ij} \sum_k \bar o_{ik} v_{jk}, \qquad
    \bar s_{ij} = p_{ij}\,\Big(\bar p_{ij} - \sum_l p_{il}\, \bar p_{il}\Big) . $$
-The last sum needs no second pass over the keys: it is
-$\delta_i = \sum_l p_{il} m_{il} \sum_k \bar o_{ik} v_{lk} = \sum_k \bar o_{ik}\, o_{ik}$.  Scores are bilinear in $q$ and $k$:
+Scores are bilinear in $q$ and $k$:
 $$ \bar q_{ik} = \frac{1}{\sqrt d} \sum_j \bar s_{ij} k_{jk}, \qquad \bar k_{jk} = \frac{1}{\sqrt d} \sum_i \bar s_{ij} q_{ik},
    \qquad \bar\beta_u = \sum_{j - i = u} \bar s_{ij} , $$
 where $k$ and $v$, which several query heads share, collect the sum over $r$.
+
+Digits.  The weights of a query sum to 1, and so the cotangents $\bar s_{ij}$ sum to 0: it changes nothing to subtract one vector
+from all keys or, without dropout, from all values, or one number from all $\bar p_{ij}$ of a query.  Where keys or values are
+nearly alike, or one weight is nearly 1, differences would cancel; so keys and values are centred in backward, and
+$\bar p_{im}$ of the largest weight is subtracted first.
 
 Memory.  Scores are computed for a block of queries at a time, small enough for the cache, against all keys that these
 queries may look at.  Backward computes them again and needs $\ell_i$ for that, one number for each query.  The bias is kept
@@ -133,7 +137,7 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
 
 
 def attend_backward(
-    q: Array, k: Array, v: Array, rules: Rules, logsumexp: Array, delta: Array, doutput: Array
+    q: Array, k: Array, v: Array, rules: Rules, logsumexp: Array, doutput: Array
 ) -> tuple[Array, Array, Array, Array | None]:
     """Return the cotangents of q, k, v and the diagonals (None if there are none).
 
@@ -143,8 +147,6 @@ def attend_backward(
         As in :func:`attend`.
     logsumexp : array (b, r, T)
         From there.
-    delta : array (b, r, T)
-        Of each query, the product of output and cotangent, summed over features.
     doutput : array (b, r, T, e)
     """
     dtype = np.result_type(q, k, v, doutput)
@@ -156,25 +158,28 @@ def attend_backward(
     if rules.diagonals is not None:
         ddiagonals = np.zeros((*q.shape[:2], rules.diagonals.shape[-1]), dtype)
     generator = None if rules.key is None else rules.key.generator()
+    near = k - k.mean(1, keepdims=True)
+    values = v - v.mean(1, keepdims=True) if generator is None else v
     for block in blocks(q, k, rules):
         examples, keys = block.examples, block.keys
         place = examples, slice(None), block.queries
         asked = scaled(q, block)
-        flat = (*asked.shape[:2], 1)
         weights = scores(asked, k, rules, block)
-        weights -= logsumexp[place].reshape(flat)
+        weights -= logsumexp[place].reshape(*asked.shape[:2], 1)
         np.exp(weights, out=weights)
         given = rows(doutput[place])
-        dscores = np.matmul(given, v[examples, :keys].swapaxes(1, 2))
+        dscores = np.matmul(given, values[examples, :keys].swapaxes(1, 2))
         if generator is None:
             dv[examples, :keys] += np.matmul(weights.swapaxes(1, 2), given)
         else:
             factors = drawn(generator, rules.dropout, weights)
             dv[examples, :keys] += np.matmul((weights * factors).swapaxes(1, 2), given)
             dscores *= factors
-        dscores -= delta[place].reshape(flat)
+        largest = weights.real.argmax(-1)[..., np.newaxis]
+        dscores -= np.take_along_axis(dscores, largest, -1)
+        dscores -= np.einsum("bij,bij->bi", weights, dscores)[..., np.newaxis]
         dscores *= weights
-        dq[place] = (np.matmul(dscores, k[examples, :keys]) * scale(q)).reshape(dq[place].shape)
+        dq[place] = (np.matmul(dscores, near[examples, :keys]) * scale(q)).reshape(dq[place].shape)
         dk[examples, :keys] += np.matmul(dscores.swapaxes(1, 2), asked)
         if ddiagonals is not None:
             square = dscores.reshape(*dq[place].shape[:-1], keys)

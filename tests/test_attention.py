@@ -196,8 +196,8 @@ def test_blocks_of_any_size_give_the_same_gradients(
     dy = numbers(6, 2, 37, 3, seed=5)
 
     def gradients() -> Any:
-        output, logsumexp = attend(q, k, v, rules)
-        return attend_backward(q, k, v, rules, logsumexp, (output * dy).sum(-1), dy)
+        _, logsumexp = attend(q, k, v, rules)
+        return attend_backward(q, k, v, rules, logsumexp, dy)
 
     whole = gradients()
     monkeypatch.setattr(rule, "BLOCK", block)

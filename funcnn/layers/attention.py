@@ -172,10 +172,8 @@ def backward(
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, kept.q.shape
     djoined = mapped_back(params.output, doutput)
-    product = (djoined * kept.joined).reshape(batch, steps, heads, shape[-1]).sum(-1)
-    delta = np.ascontiguousarray(product.swapaxes(1, 2)).reshape(shape[:-1])
     dattended = split(djoined, 0, heads, shape[-1]).reshape(shape)
-    dq, dk, dv, dbias = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, delta, dattended)
+    dq, dk, dv, dbias = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
     dq = dq.reshape(batch * heads, steps, shape[-1])
     if setting.positions == "rotary":
         dq, dk = turned(dq, -1), turned(dk, -1)

@@ -126,10 +126,8 @@ def backward(
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, kept.q.shape
     djoined = mapped_back(params.output, doutput)
-    product = (djoined * kept.joined).reshape(batch, steps, heads, shape[-1]).sum(-1)
-    delta = np.ascontiguousarray(product.swapaxes(1, 2)).reshape(shape[:-1])
     dattended = split(djoined, 0, heads, shape[-1]).reshape(shape)
-    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, delta, dattended)
+    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
     dasked = join(dq.reshape(batch * heads, steps, shape[-1]), heads)
     dseen = np.concatenate([join(part, setting.key_value_heads) for part in (dk, dv)], axis=-1)
     grads = CrossAttentionParams(

@@ -27,13 +27,12 @@ Triple: TypeAlias = tuple[Array, Array, Array]
 
 @frozen(eq=False)
 class ScaledDotProductResiduals:
-    """The inputs, the output and the logarithm of each query's sum."""
+    """The inputs, and the logarithm of each query's sum."""
 
     q: Array  # (n, 1, T, d)
     k: Array  # (n, S, d)
     v: Array  # (n, S, e)
     logsumexp: Array  # (n, 1, T)
-    output: Array  # (n, 1, T, e)
 
 
 def check_lengths(causal: bool, queries: Any, keys: Any, values: Any) -> None:
@@ -64,13 +63,11 @@ def forward(causal: bool, params: Empty, state: Empty, x: object, mode: Mode) ->
         raise ValueError(f"the batches are {len(q)}, {len(k)} and {len(v)} examples long, expected the same length")
     asked = q[:, np.newaxis]
     output, logsumexp = attend(asked, k, v, Rules(causal))
-    return Forward(output[:, 0].copy(), state, ScaledDotProductResiduals(asked, k, v, logsumexp, output))
+    return Forward(output[:, 0].copy(), state, ScaledDotProductResiduals(asked, k, v, logsumexp))
 
 
 def backward(causal: bool, params: Empty, kept: ScaledDotProductResiduals, dy: Array) -> Backward[Empty, Triple]:
-    doutput = dy[:, np.newaxis]
-    delta: Array = (doutput * kept.output).sum(-1)
-    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, Rules(causal), kept.logsumexp, delta, doutput)
+    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, Rules(causal), kept.logsumexp, dy[:, np.newaxis])
     return Backward(params, (dq[:, 0], dk, dv))
 
 
