@@ -101,5 +101,13 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             inputs=normals,
             label="blocks, grouped",
         ),
+        LayerCase(
+            lambda: fn.cross_attention(1, bias=False),
+            ((1, 1), (131073, 1)),
+            batch=1,
+            inputs=normals,
+            label="more keys than a block has scores",
+            method="screen",
+        ),
     ),
 }

@@ -10,6 +10,7 @@ from funcnn.certificate.cases.targets import (
     distributed,
     labelled,
     logits,
+    long_transcribed,
     membership,
     over,
     pair,
@@ -111,5 +112,6 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "ctc": (
         LossCase(lambda: fn.ctc(), transcribed, batch=4),
         LossCase(lambda: fn.ctc(), weighted(transcribed), batch=4, label="weighted"),
+        LossCase(lambda: fn.ctc(), long_transcribed, batch=1, label="long"),
     ),
 }

@@ -134,3 +134,9 @@ def transcribed(generator: np.random.Generator, batch: int) -> tuple[Array, fn.C
     lengths = np.resize([2, 3, 0, 1], batch)
     target = fn.CTCTarget(generator.integers(1, 3, size=(batch, 3)), lengths, np.resize([6, 5, 4, 1], batch))
     return generator.normal(size=(batch, 6, 3)), target
+
+
+def long_transcribed(generator: np.random.Generator, batch: int) -> tuple[Array, fn.CTCTarget]:
+    """Draw logits of 30 time steps and 3 classes, and sequences of 4 labels."""
+    lengths, steps = np.full(batch, 4), np.full(batch, 30)
+    return generator.normal(size=(batch, 30, 3)), fn.CTCTarget(generator.integers(1, 3, size=(batch, 4)), lengths, steps)

@@ -41,7 +41,7 @@ REASONS: Reasons = {
             8,
             "how many windows are treated at a time, which changes no sum",
         ),
-        "lines = max(1, BLOCK_BYTES // max(1, line))": (7, "how many windows are treated at a time, which changes no sum"),
+        "lines = max(1, BLOCK_BYTES // max(1, line))": (5, "how many windows are treated at a time, which changes no sum"),
         "if lines >= count[0]:": (4, "how many windows are treated at a time, which changes no sum"),
         "examples = max(1, lines // max(1, count[0]))": (8, "how many windows are treated at a time, which changes no sum"),
     },
@@ -62,10 +62,6 @@ REASONS: Reasons = {
         ),
     },
     "correlation.correlate_plain": {
-        "for (inputs, outputs) in channel_groups(x.shape[-1], weight.shape[-1], groups):": (
-            1,
-            "channels of x matter with groups only, and the backward correlates without",
-        ),
         "kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)": (2, "with one group the channels start at 0"),
         "if part.flags.c_contiguous and part.flags.aligned:": (4, "whether a product is written in place or copied there"),
         "part[...] = dot(rows, kernel).reshape(part.shape)": (
@@ -75,11 +71,16 @@ REASONS: Reasons = {
     },
     "correlation.correlate_weight": {
         ("if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):"): (
-            12,
+            9,
             "whether the fast algorithm is taken, which gives the same numbers",
         ),
     },
     "dot_product_attention.attend_backward": {
+        "near = k - k.mean(1, keepdims=True)": (2, "cotangents of scores sum to 0: a shift changes rounding only"),
+        "values = v - v.mean(1, keepdims=True) if generator is None else v": (
+            3,
+            "cotangents of scores sum to 0: a shift changes rounding only",
+        ),
         "if ddiagonals is not None and rules.diagonals is not None:": (3, "the one is None where the other is"),
     },
     "dot_product_attention.bias": {
@@ -90,7 +91,7 @@ REASONS: Reasons = {
         "if rules.block_rows is None and each <= BLOCK:": (3, "how many scores are computed at a time, which changes no sum"),
         "step = max(1, BLOCK // max(1, each))": (7, "how many scores are computed at a time, which changes no sum"),
         "rows = rules.block_rows or max(LEAST_ROWS, BLOCK // (shared * keys))": (
-            6,
+            3,
             "how many scores are computed at a time, which changes no sum",
         ),
     },
@@ -247,12 +248,12 @@ REASONS: Reasons = {
             4,
             "a common factor is divided out in the end, and rounding is that of the result",
         ),
-        "after -= after.max(1)[:, None]": (2, "a common factor is divided out in the end: it keeps long sequences in range"),
+        "after -= after.max(1)[:, None]": (1, "these are logarithms: leaving out a common number changes rounding only"),
         "leaving = log_sum(after, earlier(after, 1), earlier(np.where(residuals.skips, after, LOG_0), 2))": (
             2,
             "a sum is the same in any order",
         ),
-        "in_state = np.exp(log_both - log_both.max(2)[..., None])": (4, "the sum is divided out next"),
+        "in_state = np.exp(log_both - log_both.max(2)[..., None])": (3, "the sum is divided out next"),
         "of_class = (states[:, :, None] == np.arange(classes)).astype(log_y.real.dtype)": (1, "booleans count as 0 and 1"),
     },
     "losses.hinge.squared_pullback": {
@@ -309,7 +310,7 @@ REASONS: Reasons = {
     },
     "winograd.blocks": {
         "at_once = max(1, BLOCK_BYTES // (16 * tiles * parted.shape[-1] * parted.itemsize))": (
-            15,
+            13,
             "how many tiles are treated at a time, which changes no sum",
         ),
         "examples, rows = (max(1, at_once // lines), min(at_once, lines))": (
@@ -346,7 +347,7 @@ REASONS: Reasons = {
         (
             "return windows.kernel == (3, 3) and windows.stride == windows.dilation == (1, 1) and "
             "(min(inputs, outputs) >= LEAST_CHANNELS) and (dtype.char in 'fd')"
-        ): (14, "whether the fast algorithm is taken, which gives the same numbers"),
+        ): (6, "whether the fast algorithm is taken where it gives the same numbers; and no stride is 0"),
     },
     "winograd.transformed_kernel": {
         ("return dot(np.kron(G, G).astype(weight.dtype), weight.reshape(9, inputs * outputs)).reshape(16, inputs, outputs)"): (
