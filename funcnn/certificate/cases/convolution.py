@@ -37,7 +37,8 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(
             lambda: fn.conv2d(50, 3, padding=((1, 0), (1, 1))), (4, 5, 48), batch=5, label="fewer products", method="screen"
         ),
-        LayerCase(lambda: fn.conv2d(48, 3, padding="same"), (3, 172, 50), batch=2, label="in parts", method="screen"),
+        LayerCase(lambda: fn.conv2d(48, 3, padding="same"), (1, 172, 50), batch=2, label="an example a part", method="screen"),
+        LayerCase(lambda: fn.conv2d(48, 3, padding="same"), (19, 18, 50), batch=1, label="parts of an example", method="screen"),
         LayerCase(lambda: fn.conv2d(96, 3, groups=2), (3, 4, 96), batch=2, label="groups of many channels", method="screen"),
         *[many_channels(kernel) for kernel in ((4, 3), (2, 3), (3, 4), (3, 2))],
         *[many_channels((3, 3), apart) for apart in ((2, 1), (1, 2))],

@@ -20,6 +20,9 @@ REASONS: Reasons = {
     "combinators.reverse_time.flipped": {
         "return Masked(x.values[:, ::-1], x.mask[:, ::-1])": (7, "only the forward flips a mask: a cotangent has none"),
     },
+    "combinators.shared.backward": {
+        "grads = tree.map(np.add, grads, later.params)": (1, "a sum of two is the same in either order"),
+    },
     "correlation._flipped": {
         (
             "found = tuple([(reach - 1 - low, reach - 1 - high) for reach, (low, high) in zip(windows.reach, pads, strict=True)])"

@@ -18,7 +18,7 @@ from funcnn.certificate.mutants.subjects import Given, Gradient
 from funcnn.certificate.subjects import Situation
 from funcnn.typing import Array
 
-Outcome: TypeAlias = Literal["raised", "killed", "survived", "value only", "another subgradient"]
+Outcome: TypeAlias = Literal["raised", "killed", "survived", "value only", "accepted"]
 
 _ROUNDING = {"float64": (1e-13, 1e-15), "float32": (1e-3, 1e-6)}
 """Relative to the largest entry of the leaf, and of all leaves: differences below are those of another order of operations."""
@@ -93,7 +93,7 @@ def judge(function: FunctionType, mutation: Mutation, cases: list[Gradient]) -> 
                     return Verdict("killed", case, given.at)
                 forgiven.add((id(case), given.at.edge.name))
             with_value |= seen == "value"
-    return Verdict("another subgradient" if forgiven else "value only" if with_value else "survived")
+    return Verdict("accepted" if forgiven else "value only" if with_value else "survived")
 
 
 def fails(case: Gradient, change: Exchange, at: Situation) -> bool:

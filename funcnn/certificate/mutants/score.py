@@ -21,7 +21,7 @@ from funcnn.certificate.mutants.subjects import Gradient, gradients
 
 _CONFIRM = 50  # one of so many of the killed is given to the checker
 _SAMPLE = 12  # mutants of a function, when it has to be quick
-_AT_A_KINK = "differs at kinks only, where every entry is between the one-sided derivatives"
+_ACCEPTED = "accepted by the checker where it differs: at kinks, or in the rounding of extreme inputs"
 
 
 def score(names: Iterable[str] | None = None, quick: bool = False) -> MutationScore:
@@ -126,8 +126,8 @@ class _Tally:
                 numbers += verdict.outcome == "killed"
                 if verdict.numbers:
                     self._confirm(name, function, mutation, verdict)
-            elif verdict.outcome == "another subgradient":
-                equivalent.append(attrs.evolve(mutant, reason=_AT_A_KINK))
+            elif verdict.outcome == "accepted":
+                equivalent.append(attrs.evolve(mutant, reason=_ACCEPTED))
             else:
                 survivors.append(mutant)
         for case in cases:

@@ -80,7 +80,9 @@ class Gradient:
         if index not in self._given:
             try:
                 self._given[index] = self._prepare(self.situations[index])
-            except ValueError:
+            except ValueError:  # corners of a domain may be refused, what a case draws may not
+                if index == 0:
+                    raise
                 self._given[index] = None
         return self._given[index]
 
