@@ -100,14 +100,16 @@ class LayerSubject:
 
     def check(self, at: Situation) -> Report:
         """Check at a situation."""
-        layer = self.of.make()
+        layer = self.of.promised()
         params, state = (tree.astype(part, at.dtype) for part in start(self.of, layer))
         x = at.edge(tree.astype(self.of.x(at.batch), at.dtype))
         return check_layer(layer, x, mode=MODES[at.mode], params=params, state=state, method=self.of.method, explain=False)
 
     def controls(self) -> Iterator[tuple[str, Report]]:
-        """Spoil leaf after leaf, in alternating modes."""
-        layer, x = self.of.make(), self.of.x()
+        """Spoil leaf after leaf, in alternating modes; not of a large case, whose name has smaller ones."""
+        if self.large:
+            return
+        layer, x = self.of.promised(), self.of.x()
         params, state = start(self.of, layer)
         leaves = [
             what + path
@@ -196,4 +198,6 @@ def source(name: str) -> str:
 
 
 def _label(cases: tuple[LayerCase, ...] | tuple[LossCase, ...] | tuple[PenaltyCase, ...], index: int) -> str:
-    return cases[index].label or ("plain" if index == 0 else f"case {index + 1}")
+    case = cases[index]
+    label = case.label or ("plain" if index == 0 else f"case {index + 1}")
+    return f"{label}, surrogate" if isinstance(case, LayerCase) and case.surrogate else label
