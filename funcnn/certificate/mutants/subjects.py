@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import attrs
@@ -140,7 +140,7 @@ class Gradient:
     def changed(self, change: Change) -> Any:
         """Return the layer or loss with its gradient changed, and its value as it is."""
         if isinstance(self.case.of, PenaltyCase):
-            return change(self.function).__self__
+            return SimpleNamespace(value=self.whole.value, gradient=change(self.function))
         if not self.slope:
             return attrs.evolve(self.whole, backward=change(self.function))
         forward = self.whole.forward
