@@ -17,7 +17,7 @@ from funcnn.certificate.edges import DRAWN, EDGES
 from funcnn.certificate.names import layer_factories, loss_factories, penalty_factories
 from funcnn.certificate.record import Certificate, Entry, Row
 from funcnn.certificate.subjects import Situation, Subject, names, source, subjects
-from funcnn.certificate.undecided import REASONS
+from funcnn.certificate.undecided import NOT_CHECKED, REASONS, not_checked, reason
 from funcnn.check import Report
 
 _QUICK = ("drawn", "zeros")
@@ -80,14 +80,15 @@ def certify(
 
 
 def stale(entries: Iterable[Entry], quick: bool) -> tuple[str, ...]:
-    """Return the reasons for undecided rows that no row of these entries needed."""
-    certified = {entry.name for entry in entries}
-    needed = {(row.name, row.leaf, row.edge) for entry in entries for row in entry.rows if row.verdict == "undecided"}
-    return tuple(
-        f"{name} {leaf} {edge}"
-        for name, leaf, edge in REASONS
-        if name in certified and (name, leaf, edge) not in needed and (not quick or edge in _QUICK)
-    )
+    """Return the reasons that no row of these entries needed, among those that are about one of them."""
+    rows = [row for entry in entries for row in entry.rows]
+    found = []
+    for one in (*REASONS, *NOT_CHECKED):
+        about = [row for row in rows if one.covers(row.name, one.edge)]
+        needed = any(row.note.endswith(one.why) and one.covers(row.name, row.edge, row.leaf or "*") for row in about)
+        if about and not needed and (not quick or one.edge in _QUICK):
+            found.append(f"{one.name} {one.leaf} {one.edge}")
+    return tuple(found)
 
 
 def public() -> list[str]:
@@ -131,6 +132,8 @@ def _situations(case: Subject, quick: bool) -> Iterator[Situation]:
 def _rows(name: str, case: Subject, at: Situation) -> list[Row]:
     """Return the rows of one check: one for each leaf, and one for each finding that is about no leaf."""
     row = partial(Row, name, case.case, dtype=at.dtype, batch=at.batch, edge=at.edge.name, mode=at.mode)
+    if why := not_checked(name, at.edge.name):
+        return [row("", shape=(), verdict="undecided", note=why)]
     try:
         with np.errstate(all="ignore"):  # edges are extreme on purpose
             made = case.check(at)
@@ -139,9 +142,9 @@ def _rows(name: str, case: Subject, at: Situation) -> list[Row]:
     if at.edge.name in _EXTREME and any(finding.kind == "nonfinite" and not finding.path for finding in made.findings):
         return [row("", shape=(), verdict="overflow", note="the value is beyond the largest number of its format")]
     notes = _notes(made)
-    for leaf in notes:
-        if notes[leaf].startswith("inconclusive") and (name, leaf, at.edge.name) in REASONS:
-            notes[leaf] = _UNDECIDED + REASONS[name, leaf, at.edge.name]
+    for leaf, note in notes.items():
+        if why := reason(name, leaf, at.edge.name, note.split(":")[0]):
+            notes[leaf] = _UNDECIDED + why
     rows = [
         row(
             leaf.path,

@@ -18,6 +18,7 @@ from funcnn.certificate.edges import EDGES
 from funcnn.certificate.page import page
 from funcnn.certificate.spoil import spoiled_layer
 from funcnn.certificate.subjects import names
+from funcnn.certificate.undecided import Reason
 from funcnn.cli.failure import RequestError
 from funcnn.cli.main import main
 
@@ -84,7 +85,7 @@ def test_name_without_a_case_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_reason_that_no_row_needs_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("funcnn.certificate.certifying.REASONS", {("relu", "input", "zeros"): "no reason"})
+    monkeypatch.setattr("funcnn.certificate.certifying.REASONS", (Reason("relu", "input", "zeros", "no reason"),))
     made = certify(["relu"], quick=True)
     assert made.stale == ("relu input zeros",)
     assert not made.ok
