@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.residual import residual
     from funcnn.combinators.reverse_time import reverse_time
     from funcnn.combinators.serial import serial
+    from funcnn.combinators.shared import shared
     from funcnn.combinators.spectral_norm import spectral_norm
     from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.weight_norm import weight_norm
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.exponential_units import celu, selu
     from funcnn.layers.gated import geglu, glu, swiglu
     from funcnn.layers.gaussian_noise import gaussian_noise
+    from funcnn.layers.gaussian_sample import gaussian_sample
     from funcnn.layers.gelu import gelu
     from funcnn.layers.global_pooling import global_avg_pool, global_max_pool
     from funcnn.layers.gradient_reversal import gradient_reversal
@@ -119,10 +121,19 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.variational import gaussian_kl, negative_elbo
     from funcnn.losses.weighted import Weighted
     from funcnn.masked import Masked
+    from funcnn.models.autoencoder import autoencoder
+    from funcnn.models.char_rnn import char_rnn
+    from funcnn.models.convnet import convnet
     from funcnn.models.generate import generate
     from funcnn.models.gpt import gpt
+    from funcnn.models.lenet5 import lenet5
+    from funcnn.models.mlp import mlp
+    from funcnn.models.resnet import resnet
+    from funcnn.models.siamese import siamese
     from funcnn.models.text_classifier import text_classifier
     from funcnn.models.transformer import decoder_block, encoder_block
+    from funcnn.models.unet import unet
+    from funcnn.models.vae import vae, vae_decoder
     from funcnn.optim import schedules
     from funcnn.optim.accumulation import accumulated, skip_nonfinite
     from funcnn.optim.adafactor import adafactor
@@ -184,6 +195,7 @@ __all__ = [
     "spatial_dropout",
     "alpha_dropout",
     "gaussian_noise",
+    "gaussian_sample",
     "layer_norm",
     "rms_norm",
     "batch_norm",
@@ -304,8 +316,19 @@ __all__ = [
     "branch",
     "parallel",
     "recompute",
+    "shared",
     "stop_gradient",
     # models
+    "mlp",
+    "lenet5",
+    "resnet",
+    "convnet",
+    "autoencoder",
+    "vae",
+    "vae_decoder",
+    "char_rnn",
+    "unet",
+    "siamese",
     "gpt",
     "text_classifier",
     "generate",

@@ -73,6 +73,10 @@ def test_lines_are_learned_character_by_character() -> None:
     assert losses["lstm"] < 0.7
 
 
+def test_a_small_modern_network_learns_in_two_epochs() -> None:
+    assert run("mnist") >= 0.9
+
+
 def test_every_example_is_run() -> None:
     text = Path(__file__).read_text()
     names = {path.stem for path in EXAMPLES.glob("*.py")}

@@ -31,6 +31,7 @@ BUILDERS = {
     "max_pool",
     "avg_pool",
     "lp_pool",
+    "activation_named",
 }
 
 

@@ -27,14 +27,20 @@ class Reason:
         return where and (leaf == "*" or fnmatchcase(leaf, self.leaf))
 
 
+_NOT_SEEN = "the slope is a product of differences of 1e-8 between keys and between values: below the last digit of the output"
+_BESIDE = "what it adds is below the last digit of what stands beside it"
+_ONE_HOT = "every weight is 0 or 1 to the last digit: no bias changes one"
+
 REASONS = (
-    Reason("attention", "params.position.table", "saturated", "every weight is 0 or 1 to the last digit: no bias changes one"),
-    Reason(
-        "cross_attention",
-        "params.query.*",
-        "1e-8",
-        "the slope is a product of differences of 1e-8 between keys and between values: below the last digit of the output",
-    ),
+    Reason("attention", "params.position.table", "saturated", _ONE_HOT),
+    Reason("cross_attention", "params.query.*", "1e-8", _NOT_SEEN),
+    Reason("memory_residual", "*query.*", "1e-8", _NOT_SEEN),
+    Reason("memory_residual", "*query.*", "saturated", _ONE_HOT),
+    Reason("drop_memory", "*query.*", "1e-8", _NOT_SEEN),
+    Reason("decoder_block", "*query.*", "1e-8", _NOT_SEEN),
+    Reason("decoder_block", "*scale", "1e-8", _NOT_SEEN),
+    Reason("bilinear", "params.bias", "1e+8", _BESIDE),
+    Reason("bilinear", "params.weight", "1e-8", _BESIDE),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
     Reason(
         "gaussian_kl",
@@ -45,16 +51,25 @@ REASONS = (
 )
 """Findings that are explained."""
 
-NOT_CHECKED: tuple[Reason, ...] = (
-    Reason(
-        "*attention",
-        "*",
-        "1e+8",
-        "scores of 1e16, whose own rounding is larger than the differences that decide between keys",
-        kinds=(),
-    ),
+_SCORES = "scores of 1e16, whose own rounding is larger than the differences that decide between keys"
+_ALL_KINKS = (
+    "normalised zeros are all alike: every relu stands at its kink at once, and no neighbouring point tells the sides apart"
 )
-"""Situations in which no number would mean anything."""
+_DEAD_ZONE = "beside numbers of 1e8 every step is longer than the dead zone around 0"
+
+NOT_CHECKED: tuple[Reason, ...] = (
+    Reason("*attention", "*", "1e+8", _SCORES, kinds=()),
+    Reason("encoder_block", "*", "1e+8", _SCORES, kinds=()),
+    Reason("decoder_block", "*", "1e+8", _SCORES, kinds=()),
+    Reason("hardshrink", "*", "1e+8", _DEAD_ZONE, kinds=()),
+    Reason("softshrink", "*", "1e+8", _DEAD_ZONE, kinds=()),
+    Reason("softmin", "*", "saturated", "a probability is 1 to the last digit: what the others take from it is lost", kinds=()),
+    Reason("lenet5", "*", "zeros", "in every window all entries tie, and rounding breaks the ties", kinds=()),
+    Reason("convnet", "*", "zeros", _ALL_KINKS, kinds=()),
+    Reason("resnet", "*", "zeros", _ALL_KINKS, kinds=()),
+    Reason("unet", "*", "zeros", _ALL_KINKS, kinds=()),
+)
+"""Situations in which differences, or numbers of this precision, mean nothing."""
 
 
 def reason(name: str, leaf: str, edge: str, kind: str) -> str:

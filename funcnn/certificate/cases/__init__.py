@@ -16,14 +16,17 @@ from funcnn.certificate.cases.dense import DENSE
 from funcnn.certificate.cases.embedding import EMBEDDING
 from funcnn.certificate.cases.images import IMAGES
 from funcnn.certificate.cases.losses import LOSSES
+from funcnn.certificate.cases.models import MODELS
 from funcnn.certificate.cases.normalisation import NORMALISATION
 from funcnn.certificate.cases.penalties import PENALTIES
 from funcnn.certificate.cases.pooling import POOLING
 from funcnn.certificate.cases.sequences import SEQUENCES
+from funcnn.certificate.cases.small import SMALL
 from funcnn.certificate.cases.transformers import TRANSFORMERS
 
 LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **DENSE,
+    **SMALL,
     **NORMALISATION,
     **ACTIVATIONS,
     **CONVOLUTION,
@@ -33,6 +36,7 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **EMBEDDING,
     **ATTENTION,
     **TRANSFORMERS,
+    **MODELS,
     **COMBINATORS,
 }
 """By the name of the factory."""

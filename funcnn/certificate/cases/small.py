@@ -1,0 +1,84 @@
+"""Cases of small layers, and of those whose backward is, on purpose, that of a surrogate."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import funcnn as fn
+from funcnn.certificate.cases.case import LayerCase
+from funcnn.certificate.cases.draws import among, normals, wide
+from funcnn.layer import AnyLayer, Mode
+
+
+def times(factor: float) -> AnyLayer:
+    """Return the surrogate that multiplies by a factor."""
+    return fn.define_layer("times", _no_init, partial(_times_forward, factor), _no_backward)
+
+
+def constant(features: int) -> AnyLayer:
+    """Return the surrogate that gives zeros, whatever it is given."""
+    return fn.define_layer("constant", _no_init, partial(_constant_forward, features), _no_backward)
+
+
+def _no_init(key: fn.Key, in_shape: Any) -> fn.Init[Any, Any]:
+    raise NotImplementedError("the layer itself is initialised")
+
+
+def _times_forward(factor: float, params: Any, state: Any, x: Any, mode: Mode) -> fn.Forward[Any, Any, tuple[()]]:
+    return fn.Forward(x * factor, state, ())
+
+
+def _constant_forward(features: int, params: Any, state: Any, x: Any, mode: Mode) -> fn.Forward[Any, Any, tuple[()]]:
+    return fn.Forward(np.zeros((*x.shape[:-1], features), x.dtype), state, ())
+
+
+def _no_backward(params: Any, residuals: tuple[()], dy: Any) -> fn.Backward[Any, Any]:
+    raise NotImplementedError("the layer itself has the backward")
+
+
+SMALL: dict[str, tuple[LayerCase, ...]] = {
+    "bilinear": (
+        LayerCase(lambda: fn.bilinear(2), ((3,), (4,)), inputs=normals),
+        LayerCase(lambda: fn.bilinear(3), ((2, 3), (2, 3)), inputs=normals, label="sequence"),
+    ),
+    "scale": (
+        LayerCase(lambda: fn.scale(), (4,)),
+        LayerCase(lambda: fn.scale(), (3, 2), label="sequence"),
+        LayerCase(lambda: fn.scale(bias=True), (3, 2), label="bias, sequence"),
+    ),
+    "squeeze": (
+        LayerCase(lambda: fn.squeeze(2), (4, 1, 2)),
+        LayerCase(lambda: fn.squeeze(-1), (4, 1), label="last"),
+    ),
+    "expand_dims": (
+        LayerCase(lambda: fn.expand_dims(1), (4, 2)),
+        LayerCase(lambda: fn.expand_dims(-1), (4,), label="last"),
+    ),
+    "slice_axis": (
+        LayerCase(lambda: fn.slice_axis(1, -1), (4,)),
+        LayerCase(lambda: fn.slice_axis(0, 2), (2, 3), label="last axis"),
+        LayerCase(lambda: fn.slice_axis(None, None, step=-2, axis=1), (5, 2), label="backwards"),
+    ),
+    "gradient_reversal": (
+        LayerCase(lambda: fn.gradient_reversal(), (3,), surrogate=lambda: times(-1.0)),
+        LayerCase(lambda: fn.gradient_reversal(0.3), (3, 2), surrogate=lambda: times(-0.3), label="0.3"),
+    ),
+    "straight_through": (
+        LayerCase(lambda: fn.straight_through("round"), (4,), inputs=wide, surrogate=lambda: times(1.0), label="round"),
+        LayerCase(lambda: fn.straight_through("sign"), (4,), surrogate=lambda: times(1.0), label="sign"),
+        LayerCase(
+            lambda: fn.straight_through("sign"),
+            (4,),
+            inputs=among(0.0, 0.5, -0.5),
+            surrogate=lambda: times(1.0),
+            label="sign at steps",
+        ),
+    ),
+    "stop_gradient": (
+        LayerCase(lambda: fn.stop_gradient(), (3,), surrogate=lambda: constant(3)),
+        LayerCase(lambda: fn.stop_gradient(fn.dense(2)), (3,), surrogate=lambda: constant(2), label="dense"),
+    ),
+}

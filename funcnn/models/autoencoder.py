@@ -1,0 +1,58 @@
+"""An autoencoder (Hinton and Salakhutdinov 2006): it learns to redraw its input through a narrow code."""
+
+from attrs import evolve
+
+from funcnn.combinators.serial import serial
+from funcnn.errors import check_count
+from funcnn.layer import AnyLayer, Layer
+from funcnn.models.choices import activation_named
+from funcnn.models.mlp import mlp
+from funcnn.typing import Array
+
+
+def autoencoder(
+    features: int, *, hidden: tuple[int, ...] = (128,), code: int = 16, activation: str = "silu", output: str | None = None
+) -> Layer[tuple[object, ...], tuple[object, ...], Array, Array]:
+    """Make an autoencoder: (n, features) to (n, features), through (n, code).
+
+    The encoder is a perceptron with the hidden widths, the decoder one with the same in reverse.
+
+    Parameters
+    ----------
+    features : int
+        Of the input, and so of the output.
+    hidden : tuple of int, optional
+    code : int, optional
+    activation : str, optional
+        As :func:`funcnn.mlp` takes them.
+    output : str, optional
+        An activation of the output, such as "sigmoid" for entries in [0, 1]; by default none.
+
+    Returns
+    -------
+    Layer
+        A chain of encoder and decoder: ``params[0]`` and ``params[1]`` are theirs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a setting is out of its range.
+
+    References
+    ----------
+    Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural networks.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> start = fn.autoencoder(64, hidden=(32,), code=4).init(fn.Key(0), (64,))
+    >>> start.out_shape
+    (64,)
+    """
+    check_count(features, "features")
+    encoder = mlp(*hidden, code, activation=activation)
+    decoder: AnyLayer = mlp(*reversed(hidden), features, activation=activation)
+    if output is not None:
+        decoder = serial(decoder, activation_named(output))
+    made: AnyLayer = serial(encoder, decoder)
+    return evolve(made, name=f"autoencoder({features}, {code})")

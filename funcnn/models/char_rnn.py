@@ -1,0 +1,74 @@
+"""A recurrent model of characters (Mikolov et al. 2010; Graves 2013, arXiv:1308.0850): tokens to logits of the next."""
+
+from typing import Literal, TypeAlias, get_args
+
+from attrs import evolve
+
+from funcnn.combinators.serial import serial
+from funcnn.errors import check_count, check_range
+from funcnn.layer import AnyLayer, Layer
+from funcnn.layers.dense import dense
+from funcnn.layers.dropout import dropout as dropping
+from funcnn.layers.embedding import embedding
+from funcnn.layers.gru import gru
+from funcnn.layers.lstm import lstm
+from funcnn.layers.simple_rnn import rnn
+from funcnn.typing import Array, IntArray
+
+Cell: TypeAlias = Literal["rnn", "lstm", "gru"]
+
+
+def char_rnn(
+    vocabulary: int, *, cell: Cell = "lstm", features: int = 128, layers: int = 1, embedded: int = 32, dropout: float = 0.0
+) -> Layer[tuple[object, ...], tuple[object, ...], IntArray, Array]:
+    """Make a recurrent language model: tokens (n, t) to logits (n, t, vocabulary).
+
+    An embedding (of a one-hot vector, the same as a dense layer without bias), recurrent layers one above the other, dropout
+    after each, and a dense layer at every step.
+
+    Parameters
+    ----------
+    vocabulary : int
+    cell : {"lstm", "gru", "rnn"}, optional
+    features : int, optional
+        Of a recurrent layer's hidden state.
+    layers : int, optional
+    embedded : int, optional
+        Features of a token.
+    dropout : float, optional
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a setting is out of its range; in ``forward``, when a token is none of the vocabulary.
+
+    See Also
+    --------
+    generate : text drawn from such a model.
+
+    References
+    ----------
+    Graves (2013), Generating sequences with recurrent neural networks.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> model = fn.char_rnn(65, cell="gru", features=16)
+    >>> start = model.init(fn.Key(0), (5,))
+    >>> fn.apply(model, start.params, start.state, np.array([[3, 1, 4]])).shape
+    (1, 3, 65)
+    """
+    if cell not in get_args(Cell):
+        raise ValueError(f"cell is {cell!r}, expected one of {', '.join(get_args(Cell))}")
+    check_count(layers, "layers")
+    check_range(dropout, "dropout", 0, 1, open_high=True)
+    steps: list[AnyLayer] = []
+    for _ in range(layers):
+        recurrent: AnyLayer = rnn(features) if cell == "rnn" else lstm(features) if cell == "lstm" else gru(features)
+        steps += [recurrent, *([dropping(dropout)] if dropout else [])]
+    made: AnyLayer = serial(embedding(vocabulary, embedded), *steps, dense(vocabulary))
+    return evolve(made, name=f"char_rnn({vocabulary}, {cell})")
