@@ -226,7 +226,7 @@ def test_gates_multiply_the_first_half_by_the_gated_second(make: Callable[[], An
     for mode in (TRAIN, fn.Eval(residuals=False)):
         y = layer.forward((), (), x, mode).output
         for n, t, c in np.ndindex(2, 3, 4):
-            assert math.isclose(y[n, t, c], x[n, t, c] * gate(x[n, t, 4 + c]), rel_tol=1e-12, abs_tol=1e-15)
+            assert math.isclose(y[n, t, c], x[n, t, c] * gate(float(x[n, t, 4 + c])), rel_tol=1e-12, abs_tol=1e-15)
     with pytest.raises(ValueError, match="Eval\\(\\)"):
         layer.backward((), layer.forward((), (), x, fn.Eval(residuals=False)).residuals, y)
 

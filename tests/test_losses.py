@@ -201,6 +201,27 @@ def ctc(blank: int = 0) -> Callable[[Any, Any], float]:
     return value
 
 
+def long_ctc(prediction: Any, target: Any) -> float:
+    """Return the same sum for sequences too long to spell out: from the left, one label of the path after the other."""
+    losses = []
+    for logits, labels in zip(prediction, target.labels, strict=True):
+        logs = [log_softmax(row) for row in rows(logits)]
+        wanted = tuple(labels.tolist())
+        paths: dict[tuple[tuple[int, ...], int], float] = {
+            ((), 0): 1.0
+        }  # the probability of all beginnings that spell a tuple and end with a label
+        for step in logs:
+            longer: dict[tuple[tuple[int, ...], int], float] = {}
+            for (spelt, last), probability in paths.items():
+                for k, log in enumerate(step):
+                    now = spelt if k in (0, last) else (*spelt, k)
+                    if now == wanted[: len(now)]:
+                        longer[now, k] = longer.get((now, k), 0.0) + probability * math.exp(log)
+            paths = longer
+        losses.append(-math.log(math.fsum(found for (spelt, _), found in paths.items() if spelt == wanted)))
+    return mean(losses)
+
+
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
 REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
@@ -254,6 +275,7 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "info_nce-0": info_nce(0.5, symmetric=False),
     "info_nce-symmetric": info_nce(0.2, symmetric=True),
     "ctc-0": ctc(),
+    "ctc-long": long_ctc,
     "margin_ranking-0": lambda p, t: entries(lambda d, s: max(0.0, 0.5 - s * d))(p[0] - p[1], t),
 }
 

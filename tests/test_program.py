@@ -91,7 +91,7 @@ def test_layer_in_chains(case: LayerCase) -> None:
     target = cosines(model.forward(start.params, start.state, x, TRAIN).output)
     assert_equal(model, WEIGHED, start.params, start.state, x, target)
     if x.dtype.kind == "f":  # behind a layer with parameters the gradient goes through
-        model = fn.serial(fn.serial(fn.linear(case.shape[-1]), fn.identity()), inner)
+        model = fn.serial(fn.serial(fn.scale(), fn.identity()), inner)
         start = model.init(fn.Key(1), case.shape)
         target = cosines(model.forward(start.params, start.state, x, TRAIN).output)
         assert_equal(model, WEIGHED, start.params, start.state, x, target)

@@ -51,7 +51,7 @@ def resnet(
     >>> import numpy as np, funcnn as fn
     >>> start = fn.resnet(20).init(fn.Key(0), (32, 32, 3))
     >>> start.out_shape, fn.tree.size(start.params)
-    ((10,), 274042)
+    ((10,), 273258)
     """
     check_count(depth, "depth")
     check_count(classes, "classes")

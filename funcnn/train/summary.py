@@ -15,7 +15,8 @@ from numpy.typing import DTypeLike
 from funcnn import tree
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Init, Layer, Train
+from funcnn.layer import AnyLayer, Forward, Init, Layer, Residuals, Train
+from funcnn.layers.max_unpooling import Pooled
 from funcnn.masked import Masked
 from funcnn.typing import Array, Shapes
 
@@ -164,17 +165,24 @@ def _outline(layer: AnyLayer, path: str, depth: int, numbers: Iterator[int]) -> 
 
 def _kept(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike, batch: int) -> int:
     """Return the bytes of all arrays that a forward in training keeps, parameters and state left out."""
-    with np.errstate(all="ignore"):
-        try:
-            made = model.forward(params, state, _zeros(in_shape, batch, dtype), Train(Key(0)))
-        except TypeError:  # a network that takes integers (tokens), or masked sequences
-            try:
-                made = model.forward(params, state, _zeros(in_shape, batch, np.intp), Train(Key(0)))
-            except TypeError:
-                made = model.forward(params, state, _masked(in_shape, batch, dtype), Train(Key(0)))
+    made = _forward(model, params, state, in_shape, dtype, batch)
     theirs = {id(_owner(leaf)) for leaf in tree.leaves((params, state))}
     owners = {id(owner): owner for owner in map(_owner, _arrays((made.output, made.residuals)))}
     return sum(owner.nbytes for number, owner in owners.items() if number not in theirs)
+
+
+def _forward(
+    model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike, batch: int
+) -> Forward[object, object, Residuals]:
+    """Return what the model makes of the first kind of input that it takes: its shape does not say which kind it wants."""
+    *others, last = _zeros, _tokens, _masked, _pooled
+    with np.errstate(all="ignore"):
+        for make in others:
+            try:
+                return model.forward(params, state, make(in_shape, batch, dtype), Train(Key(0)))
+            except TypeError:
+                continue
+        return model.forward(params, state, last(in_shape, batch, dtype), Train(Key(0)))
 
 
 def _zeros(shape: Shapes, batch: int, dtype: DTypeLike) -> object:
@@ -183,9 +191,18 @@ def _zeros(shape: Shapes, batch: int, dtype: DTypeLike) -> object:
     return np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
 
 
+def _tokens(shape: Shapes, batch: int, dtype: DTypeLike) -> object:
+    return _zeros(shape, batch, np.intp)
+
+
 def _masked(shape: Shapes, batch: int, dtype: DTypeLike) -> Masked:
     values = np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
     return Masked(values, np.ones(values.shape[:2], bool))
+
+
+def _pooled(shape: Shapes, batch: int, dtype: DTypeLike) -> Pooled:
+    values = np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
+    return Pooled(values, np.zeros(values.shape, np.intp))
 
 
 def _arrays(value: object) -> Iterator[Array]:
