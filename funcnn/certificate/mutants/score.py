@@ -20,7 +20,7 @@ from funcnn.certificate.mutants.source import parse
 from funcnn.certificate.mutants.subjects import Gradient, gradients
 
 _CONFIRM = 50  # one of so many of the killed is given to the checker
-_SAMPLE = 12  # mutants of a function, when it has to be quick
+_SAMPLE = 8  # mutants of a function, when it has to be quick
 _ACCEPTED = "accepted by the checker where it differs: at kinks, or in the rounding of extreme inputs"
 
 
