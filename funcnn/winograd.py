@@ -1,42 +1,70 @@
-r"""Winograd's minimal filtering F(2x2, 3x3): correlation with kernels of 3x3 points for 4/9 of the multiplications.
+r"""Winograd's minimal filtering F(4x4, 3x3): correlation with kernels of 3x3 points for a quarter of the multiplications.
 
-Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308, eqs. 3 to 8.
+Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308; Barabasz et al. 2020, arXiv:1803.10986 (choice of the points).
 
-Indices: $t$ tile of 2x2 points of the output (of all examples), $\xi$ point of a 4x4 tile, $k$ point of the kernel, $m$ point of
+Indices: $t$ tile of 4x4 points of the output (of all examples), $\xi$ point of a 6x6 tile, $k$ point of the kernel, $m$ point of
 a tile of the output, $i$ input channel, $o$ output channel.
 
-Two neighbouring outputs of a kernel of three points see four inputs $d$, and $y = A^\top\big[(G w) \odot (B^\top d)\big]$ with
-$$ B^\top = \begin{pmatrix} 1&0&-1&0\\ 0&1&1&0\\ 0&-1&1&0\\ 0&1&0&-1 \end{pmatrix}, \quad
-   G = \tfrac12\begin{pmatrix} 2&0&0\\ 1&1&1\\ 1&-1&1\\ 0&0&2 \end{pmatrix}, \quad
-   A^\top = \begin{pmatrix} 1&1&1&0\\ 0&1&-1&-1 \end{pmatrix} $$
-takes four products in place of six; along both axes of an image, with $\mathcal B = B \otimes B$ and so on, 16 in place of 36.
-The sum over input channels goes inside, where it is one matrix product for each point $\xi$:
+Take a kernel of three points and four outputs in a line for polynomials, $w(z) = \sum_k w_k z^k$ and $y(z) = \sum_m y_m z^m$.
+Their product has degree 5 and is known by its values at five points $p_\xi$ and its leading coefficient, the "value at
+infinity": six products in place of twelve.  With the rows
+$$ A_{\xi m} = p_\xi^m, \qquad G_{\xi k} = p_\xi^k \Big/ \prod_{\eta\ne\xi}(p_\xi - p_\eta), \qquad
+   \sum_j B_{j\xi}\, z^j = \prod_{\eta\ne\xi} (z - p_\eta), $$
+and for infinity $A = (0,0,0,1)$, $G = (0,0,1)$, $\sum_j B_{j} z^j = \prod_\eta (z - p_\eta)$, Lagrange's formula says that the
+product's coefficients are $B\,[(G w) \odot (A y)]$.  The transpose of this map of $y$ takes six inputs $d$ to the four outputs of
+their correlation with the kernel,
+$$ y = A^\top\big[(G w) \odot (B^\top d)\big]. $$
+Along both axes of an image, with $\mathcal B = B \otimes B$ and so on, there are 36 products in place of 144.  The sum over input
+channels goes inside, where it is one matrix product for each point $\xi$:
 $$ u_{\xi ti} = \sum_\eta \mathcal B_{\eta\xi}\, d_{\eta ti}, \qquad g_{\xi io} = \sum_k \mathcal G_{\xi k}\, w_{kio}, \qquad
    y_{mto} = \sum_\xi \mathcal A_{\xi m} \sum_i u_{\xi ti}\, g_{\xi io}. $$
 
 The weight's cotangent is the transpose of this chain of linear maps,
 $$ \bar g_{\xi io} = \sum_t u_{\xi ti} \sum_m \mathcal A_{\xi m}\, \bar y_{mto}, \qquad
    \bar w_{kio} = \sum_\xi \mathcal G_{\xi k}\, \bar g_{\xi io}; $$
-the input's is a correlation with the flipped kernel.  :mod:`funcnn.correlation` has the plain sums, to which these are equal but
-for rounding (some digits of the seventh place in single precision), and takes this form where there are so many channels that
-the matrix products outweigh the additions.
+the input's is a correlation with the flipped kernel.
+
+Any points give the same in exact arithmetic.  Rounding errors are four times those of the plain sums with
+$0, \pm\frac23, \pm\frac32$, eight times with the usual $0, \pm1, \pm2$.  :mod:`funcnn.correlation` has the plain sums, and takes
+this form where there are so many channels that the matrix products outweigh the transformations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from funcnn.numerics import dot
 from funcnn.typing import Array
-from funcnn.windows import Pair, Windows
+from funcnn.windows import Pair, Windows, pad, view
 
-LEAST_CHANNELS = 48  # of input and output: with fewer the additions cost what the products save
-BLOCK_BYTES = 1 << 19  # of transformed tiles at a time: half of a usual second-level cache
+LEAST_CHANNELS = 32  # of input and output: with fewer the transformations cost what the products save
+POINTS = np.array([0, 2 / 3, -2 / 3, 3 / 2, -3 / 2])
+OUT = 4  # points of a tile of the output along each axis
+IN = 6  # points of the input that they see
+NO_PADDING: tuple[Pair, ...] = ((0, 0), (0, 0))
 
-G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
-A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]])
+
+def at_points(size: int) -> Array:
+    """Return the matrix that evaluates polynomials of so many coefficients at the points and at infinity."""
+    return np.vstack([np.vander(POINTS, size, increasing=True), np.eye(size)[-1:]])
+
+
+def through_points() -> tuple[Array, Array]:
+    """Return the coefficients of the polynomials that are zero at all points but one, and their values at that one."""
+    rows = [np.poly(np.delete(POINTS, index))[::-1] for index in range(len(POINTS))]
+    others = [np.prod(point - np.delete(POINTS, index)) for index, point in enumerate(POINTS)]
+    return np.vstack([np.pad(rows, ((0, 0), (0, 1))), np.poly(POINTS)[::-1]]), np.array([*others, 1.0])[:, np.newaxis]
+
+
+@lru_cache(maxsize=4)
+def matrices(dtype: np.dtype[np.floating]) -> tuple[Array, Array, Array]:
+    """Return A (36, 16), the transpose of B (36, 36), and G (36, 9) for both axes together: the same ones every time."""
+    coefficients, values = through_points()
+    a, g = at_points(OUT), at_points(3) / values
+    return np.kron(a, a).astype(dtype), np.kron(coefficients, coefficients).astype(dtype), np.kron(g, g).astype(dtype)
 
 
 def suits(windows: Windows, inputs: int, outputs: int, dtype: np.dtype[np.floating]) -> bool:
@@ -51,89 +79,65 @@ def suits(windows: Windows, inputs: int, outputs: int, dtype: np.dtype[np.floati
 
 def correlate(x: Array, weight: Array, windows: Windows) -> Array:
     """Return y (n, *count, o) for x (n, *space, i) and weight (3, 3, i, o)."""
-    n, outputs = len(x), weight.shape[-1]
+    n, (inputs, outputs) = len(x), weight.shape[2:]
+    spread, gather, points = matrices(weight.dtype)
     height, width = windows.count(x.shape[1:-1])
-    lines, tiles = -(-height // 2), -(-width // 2)
-    parted = by_parity(x, windows.pads(x.shape[1:-1]), lines, tiles)
-    kernel = transformed_kernel(weight)
-    combine = np.kron(A, A).T.astype(weight.dtype)
-    y: Array = np.empty((n, lines, 2, tiles, 2, outputs), weight.dtype)
-    for some, rows in blocks(parted, lines, tiles):
-        u = transformed(parted, some, rows)
-        products: Array = np.matmul(u, kernel)
-        place = y[some, rows]
-        values = dot(combine, products.reshape(16, -1))
-        place[...] = values.reshape(2, 2, *place.shape[:2], tiles, outputs).transpose(2, 3, 0, 4, 1, 5)
-    return y.reshape(n, 2 * lines, 2 * tiles, outputs)[:, :height, :width]
+    lines, tiles = -(-height // OUT), -(-width // OUT)
+    seen = tiled(x, IN, windows.pads(x.shape[1:-1]), lines, tiles)
+    kernel = dot(points, weight.reshape(9, inputs * outputs)).reshape(IN * IN, inputs, outputs)
+    y: Array = np.empty((n, lines, OUT, tiles, OUT, outputs), weight.dtype)
+    for some in blocks(n, lines, tiles, inputs * outputs):
+        products: Array = np.matmul(transformed(gather, seen[some]), kernel)
+        values: Array = np.matmul(spread.T, products.swapaxes(0, 1))
+        place = y[some]
+        place[...] = values.reshape(*place.shape[:2], tiles, OUT, OUT, outputs).swapaxes(2, 3)
+    return y.reshape(n, OUT * lines, OUT * tiles, outputs)[:, :height, :width]
 
 
 def correlate_weight(x: Array, dy: Array, windows: Windows) -> Array:
     """Return the cotangent of the weight (3, 3, i, o)."""
     inputs, outputs = x.shape[-1], dy.shape[-1]
+    spread, gather, points = matrices(dy.dtype)
     height, width = dy.shape[1:-1]
-    lines, tiles = -(-height // 2), -(-width // 2)
-    parted = by_parity(x, windows.pads(x.shape[1:-1]), lines, tiles)
-    spread = np.kron(A, A).astype(dy.dtype)
-    dkernel: Array = np.zeros((16, inputs, outputs), dy.dtype)
-    for some, rows in blocks(parted, lines, tiles):
-        u = transformed(parted, some, rows)
-        points = dy[some, 2 * rows.start : 2 * rows.stop]
-        values: Array = np.zeros((2, 2, len(points), -(-points.shape[1] // 2), tiles, outputs), dy.dtype)
-        for i, j in np.ndindex(2, 2):
-            part = points[:, i::2, j::2]
-            values[i, j, :, : part.shape[1], : part.shape[2]] = part
-        dproducts = dot(spread, values.reshape(4, -1)).reshape(16, -1, outputs)
-        dkernel += np.matmul(u.transpose(0, 2, 1), dproducts)
-    dweight = dot(np.kron(G, G).T.astype(dy.dtype), dkernel.reshape(16, inputs * outputs))
-    return dweight.reshape(3, 3, inputs, outputs)
+    lines, tiles = -(-height // OUT), -(-width // OUT)
+    seen = tiled(x, IN, windows.pads(x.shape[1:-1]), lines, tiles)
+    dseen = tiled(dy, OUT, NO_PADDING, lines, tiles)
+    dkernel: Array = np.zeros((IN * IN, inputs, outputs), dy.dtype)
+    for some in blocks(len(x), lines, tiles, inputs * outputs):
+        dkernel += np.matmul(transformed(gather, seen[some]).swapaxes(1, 2), transformed(spread, dseen[some]))
+    return dot(points.T, dkernel.reshape(IN * IN, inputs * outputs)).reshape(3, 3, inputs, outputs)
 
 
-def transformed_kernel(weight: Array) -> Array:
-    """Return g (16, i, o) of a weight (3, 3, i, o)."""
-    inputs, outputs = weight.shape[2:]
-    return dot(np.kron(G, G).astype(weight.dtype), weight.reshape(9, inputs * outputs)).reshape(16, inputs, outputs)
+def tiled(x: Array, size: int, pads: tuple[Pair, ...], lines: int, tiles: int) -> Array:
+    """Return the tiles (n, lines, tiles, size, size, c) of x, four points apart: a view of x padded."""
+    wanted = [OUT * (count - 1) + size for count in (lines, tiles)]
+    filled = [(low, every - low - n) for every, (low, _), n in zip(wanted, pads, x.shape[1:-1], strict=True)]
+    return view(pad(x, tuple(filled)), Windows((size, size), (OUT, OUT), (1, 1), NO_PADDING), (lines, tiles))
 
 
-def by_parity(x: Array, pads: tuple[Pair, ...], lines: int, tiles: int) -> Array:
-    """Return x padded, its even columns beside its odd ones: (n, 2 lines + 2, 2, tiles + 1, c).
-
-    The columns of neighbouring tiles then lie side by side.
-    """
-    n, height, _, channels = x.shape
-    (top, _), (left, _) = pads
-    parted: Array = np.zeros((n, 2 * lines + 2, 2, tiles + 1, channels), x.dtype)
-    for parity in (0, 1):
-        first = (left + 1 - parity) // 2  # the first tile with a column of this parity that is not padding
-        columns = x[:, :, 2 * first + parity - left :: 2]
-        parted[:, top : top + height, parity, first : first + columns.shape[2]] = columns
-    return parted
+def transformed(matrix: Array, tiles: Array) -> Array:
+    """Return a matrix times each of the tiles (n, lines, tiles, *points, c), as an array (rows of the matrix, t, c)."""
+    rows = tiles.reshape(-1, matrix.shape[1], tiles.shape[-1])
+    product: Array = np.empty((len(matrix), len(rows), tiles.shape[-1]), tiles.dtype)
+    np.matmul(matrix, rows, out=product.swapaxes(0, 1))
+    return product
 
 
-def transformed(parted: Array, some: slice, lines: slice) -> Array:
-    """Return u (16, t, c) of some examples and some lines of tiles."""
-    part = parted[some, 2 * lines.start : 2 * lines.stop + 2]
-    n, rows, _, columns, channels = part.shape
-    vertical: Array = np.empty((4, n, rows // 2 - 1, 2, columns, channels), part.dtype)
-    even, odd = part[:, ::2], part[:, 1::2]
-    _add_and_subtract(even[:, :-1], odd[:, :-1], even[:, 1:], odd[:, 1:], vertical)
-    u: Array = np.empty((4, 4, n, rows // 2 - 1, columns - 1, channels), part.dtype)
-    even, odd = vertical[:, :, :, 0], vertical[:, :, :, 1]
-    _add_and_subtract(even[:, :, :, :-1], odd[:, :, :, :-1], even[:, :, :, 1:], odd[:, :, :, 1:], u.swapaxes(0, 1))
-    return u.reshape(16, -1, channels)
-
-
-def _add_and_subtract(d0: Array, d1: Array, d2: Array, d3: Array, out: Array) -> None:
-    """Write the transpose of B times (d0, d1, d2, d3) into an array that was just made."""
-    np.subtract(d0, d2, out=out[0])
-    np.add(d1, d2, out=out[1])
-    np.subtract(d2, d1, out=out[2])
-    np.subtract(d1, d3, out=out[3])
-
-
-def blocks(parted: Array, lines: int, tiles: int) -> Iterator[tuple[slice, slice]]:
-    """Yield examples and lines of tiles, so many at a time that what is made of them stays in the cache."""
-    at_once = max(1, BLOCK_BYTES // (16 * tiles * parted.shape[-1] * parted.itemsize))
-    examples, rows = max(1, at_once // lines), min(at_once, lines)
-    for n in range(0, len(parted), examples):
+def blocks(n: int, lines: int, tiles: int, products: int) -> Iterator[tuple[slice, slice]]:
+    """Yield examples and lines of tiles, so many at a time as suits matrix products with so many products for each tile."""
+    count = tiles_at_once(products)
+    examples, rows = max(1, count // (lines * tiles)), min(lines, max(1, count // tiles))
+    for first in range(0, n, examples):
         for low in range(0, lines, rows):
-            yield slice(n, min(n + examples, len(parted))), slice(low, min(low + rows, lines))
+            yield slice(first, min(first + examples, n)), slice(low, min(low + rows, lines))
+
+
+def tiles_at_once(products: int) -> int:
+    """Return how many tiles are treated at a time.
+
+    That many stay in the processor's cache, and OpenBLAS has kernels for matrix products of up to a million scalar ones that
+    neither copy their operands nor wait for another thread.  With very many channels that would be too few tiles: the sums over
+    each block of them, as large as 36 points of all channels, would have to be added up too often.
+    """
+    count = min(80, 10**6 // products)
+    return count if count >= 48 else 256

@@ -11,8 +11,8 @@ from funcnn.certificate.cases.case import LayerCase
 def many_channels(kernel: tuple[int, int], apart: tuple[int, int] = (1, 1)) -> LayerCase:
     """Make a case of so many channels that kernels of 3 by 3 would take another algorithm, and this one must not."""
     label = f"many channels, {kernel[0]} by {kernel[1]}, {apart[0]} and {apart[1]} apart"
-    make = partial(fn.conv2d, 48, kernel, stride=apart, dilation=apart)
-    return LayerCase(make, (6, 6, 48), batch=1, label=label, method="screen")
+    make = partial(fn.conv2d, 32, kernel, stride=apart, dilation=apart)
+    return LayerCase(make, (6, 6, 32), batch=1, label=label, method="screen")
 
 
 CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
@@ -35,11 +35,11 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.conv2d(2, (3, 2), padding=((1, 0), (0, 1))), (3, 2, 5), label="one-sided padding"),
         LayerCase(lambda: fn.conv2d(2, 1, padding=1), (2, 2, 1), label="padding beyond the kernel"),
         LayerCase(
-            lambda: fn.conv2d(50, 3, padding=((1, 0), (1, 1))), (4, 5, 48), batch=5, label="fewer products", method="screen"
+            lambda: fn.conv2d(34, 3, padding=((1, 0), (1, 1))), (6, 5, 32), batch=5, label="fewer products", method="screen"
         ),
-        LayerCase(lambda: fn.conv2d(48, 3, padding="same"), (1, 172, 50), batch=2, label="an example a part", method="screen"),
-        LayerCase(lambda: fn.conv2d(48, 3, padding="same"), (19, 18, 50), batch=1, label="parts of an example", method="screen"),
-        LayerCase(lambda: fn.conv2d(96, 3, groups=2), (3, 4, 96), batch=2, label="groups of many channels", method="screen"),
+        LayerCase(lambda: fn.conv2d(32, 3, padding="same"), (1, 325, 34), batch=2, label="an example a part", method="screen"),
+        LayerCase(lambda: fn.conv2d(32, 3, padding="same"), (9, 105, 33), batch=1, label="parts of an example", method="screen"),
+        LayerCase(lambda: fn.conv2d(64, 3, groups=2), (3, 4, 64), batch=2, label="groups of many channels", method="screen"),
         *[many_channels(kernel) for kernel in ((4, 3), (2, 3), (3, 4), (3, 2))],
         *[many_channels((3, 3), apart) for apart in ((2, 1), (1, 2))],
         LayerCase(lambda: fn.conv2d(1, (33, 9), padding="same"), (25, 9, 1), batch=2, label="parts of examples", method="screen"),

@@ -312,51 +312,49 @@ REASONS: Reasons = {
         ),
     },
     "winograd.blocks": {
-        "at_once = max(1, BLOCK_BYTES // (16 * tiles * parted.shape[-1] * parted.itemsize))": (
-            13,
+        "count = tiles_at_once(products)": (3, "how many tiles are treated at a time, which changes no sum"),
+        "examples, rows = (max(1, count // (lines * tiles)), min(lines, max(1, count // tiles)))": (
+            8,
             "how many tiles are treated at a time, which changes no sum",
         ),
-        "examples, rows = (max(1, at_once // lines), min(at_once, lines))": (
-            4,
-            "how many tiles are treated at a time, which changes no sum",
-        ),
-    },
-    "winograd.by_parity": {
-        "parted: Array = np.zeros((n, 2 * lines + 2, 2, tiles + 1, channels), x.dtype)": (
-            2,
-            "more lines or columns of zeros than are needed, which are not read or cropped again",
-        ),
-        "for parity in (0, 1):": (1, "both are done, in either order"),
     },
     "winograd.correlate": {
-        "lines, tiles = (-(-height // 2), -(-width // 2))": (
-            4,
-            "more lines or columns of zeros than are needed, which are not read or cropped again",
-        ),
-        "parted = by_parity(x, windows.pads(x.shape[1:-1]), lines, tiles)": (
+        "lines, tiles = (-(-height // OUT), -(-width // OUT))": (2, "more tiles than are needed, of zeros or cropped again"),
+        "seen = tiled(x, IN, windows.pads(x.shape[1:-1]), lines, tiles)": (
             5,
             "with stride 1 the padding does not depend on the shape",
         ),
-        "combine = np.kron(A, A).T.astype(weight.dtype)": (1, "rounded to the precision of the result when it is stored there"),
+        "for some in blocks(n, lines, tiles, inputs * outputs):": (
+            5,
+            "how many tiles are treated at a time, which changes no sum",
+        ),
     },
     "winograd.correlate_weight": {
-        "lines, tiles = (-(-height // 2), -(-width // 2))": (
-            2,
-            "more lines or columns of zeros than are needed, which are not read or cropped again",
+        "lines, tiles = (-(-height // OUT), -(-width // OUT))": (2, "more tiles than are needed, of zeros or cropped again"),
+        "for some in blocks(len(x), lines, tiles, inputs * outputs):": (
+            5,
+            "how many tiles are treated at a time, which changes no sum",
         ),
-        "spread = np.kron(A, A).astype(dy.dtype)": (1, "rounded to the precision of the result when it is stored there"),
     },
     "winograd.suits": {
         (
-            "return windows.kernel == (3, 3) and windows.stride == windows.dilation == (1, 1) and "
-            "(min(inputs, outputs) >= LEAST_CHANNELS) and (dtype.char in 'fd')"
+            "return windows.kernel == (3, 3) and windows.stride == windows.dilation == (1, 1) and (min(inputs, "
+            "outputs) >= LEAST_CHANNELS) and (dtype.char in 'fd')"
         ): (6, "whether the fast algorithm is taken where it gives the same numbers; and no stride is 0"),
     },
-    "winograd.transformed_kernel": {
-        ("return dot(np.kron(G, G).astype(weight.dtype), weight.reshape(9, inputs * outputs)).reshape(16, inputs, outputs)"): (
-            1,
-            "rounded to the precision of the result when it is stored there",
+    "winograd.tiled": {
+        "wanted = [OUT * (count - 1) + size for count in (lines, tiles)]": (
+            3,
+            "more zeros behind the array than the tiles reach",
         ),
+        "filled = [(low, every - low - n) for every, (low, _), n in zip(wanted, pads, x.shape[1:-1], strict=True)]": (
+            4,
+            "more zeros behind the array than the tiles reach",
+        ),
+    },
+    "winograd.tiles_at_once": {
+        "count = min(80, 10 ** 6 // products)": (9, "how many tiles are treated at a time, which changes no sum"),
+        "return count if count >= 48 else 256": (7, "how many tiles are treated at a time, which changes no sum"),
     },
 }
 """By function, then by statement: how many, and why."""
