@@ -9,6 +9,8 @@ import numpy as np
 
 from funcnn.typing import Array
 
+PART = 1 << 16  # numbers: a quarter of a usual second-level cache
+
 
 def dot(a: Array, b: Array) -> Array:
     """Return ``a @ b`` for a vector or matrix a and a matrix b: the method has half the overhead of the operator."""
@@ -36,8 +38,20 @@ def row(bias: Array, y: Array) -> Array:
 
 
 def sum_rows(x: Array) -> Array:
-    """Return ``x.sum(0)`` of a matrix, as the product with a row of ones: two to three times faster."""
-    return dot(ones(len(x), x.dtype), x)
+    """Return ``x.sum(0)`` of a matrix, as products with rows of ones: two to three times faster.
+
+    Sums of parts lose fewer digits than one long sum; and with so few numbers no product waits for a second thread.
+    """
+    if x.size <= PART:
+        return dot(ones(len(x), x.dtype), x)
+    sums: Array = np.add.reduce([dot(ones(len(part), x.dtype), part) for part in parts(x)])
+    return sums
+
+
+def parts(x: Array) -> list[Array]:
+    """Return the rows of a matrix in parts that stay in the processor's cache."""
+    step = max(1, PART // x.shape[1])
+    return [x[low : low + step] for low in range(0, len(x), step)]
 
 
 def row_sums(x: Array) -> Array:

@@ -24,6 +24,8 @@ def normal(*shape: int, dtype: Any = np.float64) -> Any:
         (numerics.project, lambda x, w: x @ w, ((2, 3, 4), (4, 5))),
         (numerics.project, lambda x, w: x @ w, ((3, 4), (4, 5))),
         (numerics.sum_rows, lambda x: x.sum(0), ((3, 4),)),
+        (lambda x: numerics.sum_rows(x) / len(x), lambda x: x.mean(0), ((40000, 2),)),
+        (lambda x: np.concatenate(numerics.parts(x)), lambda x: x, ((40000, 3),)),
         (numerics.row_sums, lambda x: x.sum(-1), ((2, 3, 4),)),
         (numerics.row_dots, lambda x, y: (x * y).sum(-1), ((3, 4), (3, 4))),
         (numerics.examples, lambda x: x.reshape(len(x), -1), ((2, 3, 4),)),

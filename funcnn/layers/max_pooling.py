@@ -20,6 +20,8 @@ from funcnn.layers.pooling import check_input, fitted, geometry, init, name, off
 from funcnn.typing import Array, Empty
 from funcnn.windows import Padding, Sizes, Windows, crop, pad
 
+BLOCK = 1 << 15  # windows and channels at a time, so that they stay in the processor's cache
+
 
 @frozen(eq=False)
 class PoolResiduals:
@@ -48,13 +50,21 @@ def max_backward(windows: Windows, ceil: bool, params: Empty, residuals: PoolRes
     own = fitted(windows, ceil, x.shape[1:-1])
     pads = own.pads(x.shape[1:-1])
     padded = pad(x, pads, -np.inf)
-    dpadded: Array = np.zeros(padded.shape, dy.dtype)
-    free = np.ones(y.shape, bool)  # windows whose maximum was not found yet
-    for place in offsets(own, y.shape[1:-1]):
-        chosen = padded[:, *place] == y
-        chosen &= free
-        free ^= chosen
-        dpadded[:, *place] += dy * chosen
+    places = list(offsets(own, y.shape[1:-1]))
+    tiled = own.stride == own.reach and padded.size == len(places) * y.size  # every point is in one window
+    dpadded: Array = np.empty(padded.shape, dy.dtype) if tiled else np.zeros(padded.shape, dy.dtype)
+    at_once = max(1, BLOCK * len(y) // max(1, y.size))
+    for low in range(0, len(y), at_once):
+        some = slice(low, low + at_once)
+        rest = dy[some].copy()  # the cotangents of windows whose maximum was not found yet, and 0
+        for place in places:
+            part = (padded[some, *place] == y[some]).astype(dy.dtype)
+            part *= rest
+            rest -= part
+            if tiled:
+                dpadded[some, *place] = part
+            else:
+                dpadded[some, *place] += part
     return Backward(params, crop(dpadded, pads))
 
 

@@ -10,6 +10,7 @@ DENSE: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.dense(3), (4,)),
         LayerCase(lambda: fn.dense(2), (3, 5), label="sequence"),
         LayerCase(lambda: fn.dense(2), (3, 1), label="one feature"),
+        LayerCase(lambda: fn.dense(2), (33000, 1), batch=1, label="many rows", method="screen"),
     ),
     "linear": (LayerCase(lambda: fn.linear(3), (4,)), LayerCase(lambda: fn.linear(2), (3, 5), label="sequence")),
     "flatten": (LayerCase(lambda: fn.flatten(), (2, 3)),),

@@ -11,6 +11,7 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.max_pool1d(2), (5, 2)),
         LayerCase(lambda: fn.max_pool1d(3, stride=2, padding=1), (6, 2), label="overlapping"),
         LayerCase(lambda: fn.max_pool1d(4, stride=3, padding=((2, 1),), ceil_mode=True), (8, 2), label="ceil"),
+        LayerCase(lambda: fn.max_pool1d(3, stride=2, dilation=2), (9, 2), label="as many points in windows as there are"),
         LayerCase(lambda: fn.max_pool1d(2, stride=3, padding=1, ceil_mode=True), (5, 2), label="ceil, none behind the input"),
     ),
     "max_pool2d": (
@@ -20,6 +21,7 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.max_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
         LayerCase(lambda: fn.max_pool2d(2, stride=1, dilation=2), (4, 5, 2), label="dilated"),
         LayerCase(lambda: fn.max_pool2d(2), (4, 4, 1), inputs=tied, smooth=False, label="ties"),
+        LayerCase(lambda: fn.max_pool2d((1, 2)), (1, 2, 16400), batch=3, label="an example at a time", method="screen"),
     ),
     "max_pool3d": (LayerCase(lambda: fn.max_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
     "avg_pool1d": (

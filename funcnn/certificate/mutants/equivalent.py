@@ -190,6 +190,14 @@ REASONS: Reasons = {
         ),
     },
     "layers.max_pooling.max_backward": {
+        "tiled = own.stride == own.reach and padded.size == len(places) * y.size": (
+            2,
+            "whether the faster way is taken, which gives the same numbers",
+        ),
+        "at_once = max(1, BLOCK * len(y) // max(1, y.size))": (
+            5,
+            "how many examples are treated at a time, which changes no sum",
+        ),
         "pads = own.pads(x.shape[1:-1])": (5, "the fitted windows hold their padding, whatever the shape"),
         "padded = pad(x, pads, -np.inf)": (1, "no maximum is infinite, of either sign"),
     },
@@ -285,6 +293,13 @@ REASONS: Reasons = {
         "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
         "return x.reshape(len(x), x.size // max(1, len(x)))": (2, "an empty array has no examples to divide by"),
     },
+    "numerics.parts": {
+        "step = max(1, PART // x.shape[1])": (5, "how many rows are treated at a time, which changes no sum"),
+        "return [x[low:low + step] for low in range(0, len(x), step)]": (
+            1,
+            "how many rows are treated at a time, which changes no sum",
+        ),
+    },
     "numerics.project": {
         "if x.ndim == 2:": (4, "which of two ways is taken that give the same numbers"),
         "return dot(rows(x), weight).reshape(*x.shape[:-1], weight.shape[1])": (1, "a product with more axes is the same"),
@@ -292,6 +307,9 @@ REASONS: Reasons = {
     "numerics.rows": {
         "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
         "return x.reshape(x.size // max(1, x.shape[-1]), x.shape[-1])": (1, "every array has a feature at least"),
+    },
+    "numerics.sum_rows": {
+        "if x.size <= PART:": (1, "which of two ways is taken that give the same numbers"),
     },
     "penalties.Penalty._takes": {
         "return leaf.dtype.kind in 'fc' and selects(self.where, path, leaf.shape)": (1, "all parameters are real numbers"),
