@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn import check, data, initializers, tree
     from funcnn.allocator import keep_memory
     from funcnn.combinators.add import add
+    from funcnn.combinators.bidirectional import bidirectional
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
     from funcnn.combinators.masked_residual import masked_residual
@@ -22,9 +23,11 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.residual import residual
     from funcnn.combinators.reverse_time import reverse_time
     from funcnn.combinators.serial import serial
+    from funcnn.combinators.shard import shard
     from funcnn.combinators.shared import shared
     from funcnn.combinators.spectral_norm import spectral_norm
     from funcnn.combinators.stop_gradient import stop_gradient
+    from funcnn.combinators.trained_start import trained_start
     from funcnn.combinators.weight_norm import weight_norm
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.instrument import map_layers
@@ -270,6 +273,8 @@ __all__ = [
     "drop_memory",
     "memory_residual",
     "reverse_time",
+    "bidirectional",
+    "trained_start",
     "masked_steps",
     "masked_residual",
     "unmask",
@@ -316,6 +321,7 @@ __all__ = [
     "branch",
     "parallel",
     "recompute",
+    "shard",
     "shared",
     "stop_gradient",
     # models

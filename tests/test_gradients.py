@@ -141,6 +141,11 @@ def test_same_key_same_output(case: LayerCase, mode: Mode) -> None:
     assert layer.random or tree.same(first.output, other.output), "a layer that draws random numbers must say random=True"
 
 
+def shapes(nested: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of the leaves, from a shape or a tuple of such."""
+    return [shape for part in nested for shape in shapes(part)] if isinstance(nested[0], tuple) else [nested]
+
+
 @each_layer
 def test_init_tells_the_shape_of_the_output(case: LayerCase) -> None:
     layer = case.make()
@@ -149,8 +154,7 @@ def test_init_tells_the_shape_of_the_output(case: LayerCase) -> None:
     assert all(not leaf.flags.writeable for leaf in tree.leaves((made.params, made.state)))
     for mode in MODES.values():
         outputs = tree.leaves(layer.forward(made.params, made.state, case.x(), mode).output)
-        shapes: Any = made.out_shape if isinstance(made.out_shape[0], tuple) else (made.out_shape,)
-        assert [output.shape for output in outputs if real(output)] == [(case.batch, *shape) for shape in shapes]
+        assert [output.shape for output in outputs if real(output)] == [(case.batch, *shape) for shape in shapes(made.out_shape)]
 
 
 @each_layer

@@ -50,7 +50,7 @@ def backward(inner: Layer[P, S, X, Y], params: P, residuals: Residuals, dy: Y, i
 def reverse_time(inner: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
     """Run a layer of sequences backwards in time.
 
-    A bidirectional network is ``fn.concatenate(fn.lstm(8), fn.reverse_time(fn.lstm(8)))``.
+    A layer in each direction is :func:`funcnn.bidirectional`; their sum is ``fn.add(fn.lstm(8), fn.reverse_time(fn.lstm(8)))``.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def reverse_time(inner: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> both = fn.concatenate(fn.gru(4), fn.reverse_time(fn.gru(4)))
+    >>> both = fn.add(fn.gru(4), fn.reverse_time(fn.gru(4)))
     >>> both.init(fn.Key(0), (7, 3)).out_shape
-    (7, 8)
+    (7, 4)
     """
     check_layers((inner,), "reverse_time", least=1)
     return Layer(

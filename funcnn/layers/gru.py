@@ -21,34 +21,26 @@ $$ \bar h_{t-1} = \bar h_t \odot u + \bar z_r U_r^\top + \bar z_u U_u^\top + \ba
    \bar U_n = \sum_t p_t^\top \bar z_{n,t}, \qquad \bar d = \sum_t 1^\top \bar z_{n,t}. $$
 In both, $\bar W = \sum_t x_t^\top \bar z_t$, $\bar b = \sum_t 1^\top \bar z_t$, $\bar x_t = \bar z_t W^\top$, and the other
 blocks of $\bar U$ are
-$\sum_t h_{t-1}^\top \bar z_t$.  A masked step keeps the state, as in :mod:`funcnn.layers.lstm`.
+$\sum_t h_{t-1}^\top \bar z_t$.  The final and the initial state, masked steps and the layout in
+code are as in :mod:`funcnn.layers.lstm`.
 """
 
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count
+from funcnn.errors import check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
-from funcnn.layers.lstm import ORTHOGONAL, keep_masked
-from funcnn.layers.recurrent import (
-    batch_first,
-    check_input,
-    check_state,
-    gate_shape,
-    put_together,
-    sequence_shape,
-    taken_apart,
-    time_first,
-    zeros,
-)
+from funcnn.layers import recurrent
+from funcnn.layers.lstm import ORTHOGONAL
+from funcnn.layers.recurrent import Ends, Steps
 from funcnn.masked import Masked
-from funcnn.numerics import dot, project, rows, sum_rows
+from funcnn.numerics import dot, rows, sum_rows
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
@@ -65,129 +57,117 @@ class GRUParams:
 
 @frozen(eq=False)
 class GRUResiduals:
-    """The input and all that each step computed, time first."""
+    """The input and all that each step computed, time first, examples as columns."""
 
-    x: Array  # (t, n, I)
-    mask: Array | None  # (t, n, 1)
-    gates: Array  # (t, n, 3 H)
-    inner: Array  # (t, n, H), q where the reset comes after, p where it comes before
-    hidden: Array  # (t + 1, n, H), the initial one first
+    steps: Steps
+    gates: Array  # (t, 3 H, n)
+    inner: Array  # (t, H, n), q where the reset comes after, p where it comes before
 
 
 def init(
     features: int,
-    initial: bool,
+    ends: Ends,
     input_init: Initializer,
     recurrent_init: Initializer,
     update_bias: float,
     key: Key,
     in_shape: Shapes,
 ) -> Init[GRUParams, Empty]:
-    time, inputs = sequence_shape(in_shape, initial, None, features)
+    time, inputs = recurrent.shape_of(ends, in_shape, (features,))
     bias = np.zeros(3 * features)
     bias[features : 2 * features] = update_bias
     params = GRUParams(
-        input_init(key.child(0), gate_shape(inputs, features, 3)),
+        input_init(key.child(0), (inputs, 3 * features)),
         np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(3)], axis=1),
         bias,
         np.zeros(features),
     )
-    return Init(freeze(params), (), (time, features))
+    return Init(freeze(params), (), recurrent.out_shape(ends, time, features, (features,)))
 
 
 def forward(
-    after: bool, masked: bool, initial: bool, params: GRUParams, state: Empty, inputs: Any, mode: Mode
+    after: bool, ends: Ends, params: GRUParams, state: Empty, given: Any, mode: Mode
 ) -> Forward[Any, Empty, GRUResiduals]:
-    values, mask, start = taken_apart(inputs, masked, initial)
-    check_input(values, params.input_weight)
-    x = time_first(values)
-    time, batch, _ = x.shape
-    size = params.recurrent_weight.shape[0]
-    h0 = zeros(batch, size, x, params.bias) if start is None else start
-    check_state(h0, batch, size)
-    gates = project(x, params.input_weight)  # all steps at once
-    gates += params.bias
-    hidden: Array = np.empty((time + 1, batch, size), np.result_type(gates, h0))
-    inner: Array = np.empty((time, batch, size), hidden.dtype)
-    hidden[0] = h0
-    half = gates.real.dtype.type(0.5)
-    two = params.recurrent_weight[:, : 2 * size]
-    candidate = params.recurrent_weight[:, 2 * size :]
-    for t in range(time):
-        h = hidden[t]
-        z, n = gates[t, :, : 2 * size], gates[t, :, 2 * size :]
-        mapped = dot(h, params.recurrent_weight if after else two)
-        z += mapped[:, : 2 * size]
-        z *= half  # sigma(z) = (1 + tanh(z / 2)) / 2
-        np.tanh(z, out=z)
-        z *= half
-        z += half
-        r, u = z[:, :size], z[:, size:]
+    steps, (h,) = recurrent.taken_apart(ends, given, 1, params.input_weight, params.recurrent_weight)
+    size = steps.size
+    half = recurrent.halves(size, 2, 3, params.bias)
+    weight = recurrent.transposed(params.recurrent_weight, half)
+    gates = recurrent.projected(steps, params.input_weight, params.bias, half)
+    d = params.candidate_bias[:, None]
+    inner: Array = np.empty((len(gates), *h.shape), gates.dtype)
+    for t in range(len(gates)):
+        z, n = gates[t, : 2 * size], gates[t, 2 * size :]
+        mapped = dot(weight if after else weight[: 2 * size], h)
+        z += mapped[: 2 * size]
+        recurrent.logistic(z)
+        r, u = z[:size], z[size:]
         if after:
-            q = np.add(mapped[:, 2 * size :], params.candidate_bias, out=inner[t])
+            q = np.add(mapped[2 * size :], d, out=inner[t])
             n += r * q
         else:
             p = np.multiply(r, h, out=inner[t])
-            n += dot(p, candidate)
-            n += params.candidate_bias
+            n += dot(weight[2 * size :], p)
+            n += d
         np.tanh(n, out=n)
-        new = np.subtract(h, n, out=hidden[t + 1])  # (1 - u) n + u h = n + u (h - n)
+        new = h - n  # (1 - u) n + u h = n + u (h - n)
         new *= u
         new += n
-        if mask is not None:
-            keep_masked(mask[t], hidden, t)
-    output = hidden[1:].copy() if mask is None else hidden[1:] * mask
-    result: Any = Masked(batch_first(output), inputs[0].mask if initial else inputs.mask) if masked else batch_first(output)
-    return Forward(result, state, GRUResiduals(x, mask, gates, inner, hidden))
+        if steps.mask is not None:
+            recurrent.hold(steps.mask[:, t], new, h)
+        h = new
+        steps.hidden[t + 1] = h.T
+    return Forward(recurrent.given_back(ends, steps), state, GRUResiduals(steps, gates, inner))
 
 
 def backward(
-    after: bool, masked: bool, initial: bool, params: GRUParams, kept: GRUResiduals, dy: Any, input_grad: bool = True
+    after: bool, ends: Ends, params: GRUParams, kept: GRUResiduals, dy: Any, input_grad: bool = True
 ) -> Backward[GRUParams, Any]:
-    doutput = time_first(dy.values if masked else dy)
-    time, batch, size = doutput.shape
-    two = np.ascontiguousarray(params.recurrent_weight[:, : 2 * size].T)
-    candidate = np.ascontiguousarray(params.recurrent_weight[:, 2 * size :].T)
-    dz: Array = np.empty(kept.gates.shape, np.result_type(doutput, kept.gates))
-    dinner: Array = np.empty(kept.inner.shape, dz.dtype)  # the cotangent of what U_n maps: q, or z_n
-    dh: Array = np.zeros((batch, size), dz.dtype)
-    for t in reversed(range(time)):
-        h = kept.hidden[t]
-        r, u, n = (kept.gates[t, :, k * size : (k + 1) * size] for k in range(3))
-        if kept.mask is None:
-            dh += doutput[t]
-            skipped = None
-        else:
-            dh += doutput[t] * kept.mask[t]
-            skipped = (1 - kept.mask[t]) * dh
-            dh *= kept.mask[t]
-        dr, du, dn = (dz[t, :, k * size : (k + 1) * size] for k in range(3))
+    steps, size = kept.steps, kept.steps.size
+    doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
+    two, candidate = params.recurrent_weight[:, : 2 * size], params.recurrent_weight[:, 2 * size :]
+    dz: Array = np.empty((3 * size, dh.shape[1]), dh.dtype)
+    dr, du, dn = dz[:size], dz[size : 2 * size], dz[2 * size :]
+    every: Array = np.empty((len(kept.gates), *dz.T.shape), dz.dtype)  # dz of all steps, (t, n, 3 H)
+    dmapped: Array = np.empty((len(kept.gates), *dh.T.shape), dz.dtype)  # the cotangent of what U_n gives: of q, or of z_n
+    for t in reversed(range(len(every))):
+        h = recurrent.columns(steps.hidden[t])
+        r, u, n = (kept.gates[t, k * size : (k + 1) * size] for k in range(3))
+        dh += doutput[:, t].T
+        passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
         np.multiply(dh * (1 - u), 1 - n * n, out=dn)
         np.multiply(dh * (h - n), u * (1 - u), out=du)
         dh *= u
         if after:
+            dq = dn * r
             np.multiply(dn * kept.inner[t], r * (1 - r), out=dr)
-            dh += dot(np.multiply(dn, r, out=dinner[t]), candidate)
+            dh += dot(candidate, dq)
+            dmapped[t] = dq.T
         else:
-            dinner[t] = dn
-            dp = dot(dn, candidate)
+            dp = dot(candidate, dn)
             np.multiply(dp * h, r * (1 - r), out=dr)
             dh += dp * r
-        dh += dot(dz[t, :, : 2 * size], two)
-        if skipped is not None:
-            dh += skipped
-    before = rows(kept.hidden[:-1])
-    every, mapped = rows(dz), rows(dinner)
-    seen = before if after else rows(kept.inner)
-    grads = GRUParams(
-        input_weight=dot(rows(kept.x).T, every),
-        recurrent_weight=np.concatenate([dot(before.T, every[:, : 2 * size]), dot(seen.T, mapped)], axis=1),
-        bias=sum_rows(every),
-        candidate_bias=sum_rows(mapped),
-    )
+            dmapped[t] = dn.T
+        dh += dot(two, dz[: 2 * size])
+        if passed is not None:
+            dh += passed
+        every[t] = dz.T
+    before, mapped = rows(steps.hidden[:-1]), rows(dmapped)
+    seen = before if after else rows(kept.inner.swapaxes(1, 2))  # by U_n
+    input_weight, bias = recurrent.input_grads(steps, every)
+    recurrent_weight = np.concatenate([dot(before.T, rows(every[..., : 2 * size])), dot(seen.T, mapped)], axis=1)
+    grads = GRUParams(input_weight, recurrent_weight, bias, sum_rows(mapped))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, put_together(batch_first(project(dz, params.input_weight.T)), dh, masked, initial))
+    return Backward(grads, recurrent.put_together(ends, every, params.input_weight, dh))
+
+
+class Settings(TypedDict, total=False):
+    """The arguments that do not change a type."""
+
+    reset_after: bool
+    input_init: Initializer
+    recurrent_init: Initializer
+    update_bias: float
 
 
 @overload
@@ -196,49 +176,58 @@ def gru(
     *,
     masked: Literal[False] = False,
     initial: Literal[False] = False,
-    reset_after: bool = ...,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    update_bias: float = ...,
+    final: Literal[False] = False,
+    **settings: Unpack[Settings],
 ) -> Layer[GRUParams, Empty, Array, Array]: ...
 @overload
 def gru(
     features: int,
     *,
-    masked: Literal[True],
+    masked: Literal[False] = False,
     initial: Literal[False] = False,
-    reset_after: bool = ...,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    update_bias: float = ...,
-) -> Layer[GRUParams, Empty, Masked, Masked]: ...
+    final: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[GRUParams, Empty, Array, tuple[Array, Array]]: ...
 @overload
 def gru(
     features: int,
     *,
     masked: Literal[False] = False,
     initial: Literal[True],
-    reset_after: bool = ...,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    update_bias: float = ...,
+    final: Literal[False] = False,
+    **settings: Unpack[Settings],
 ) -> Layer[GRUParams, Empty, tuple[Array, Array], Array]: ...
+@overload
+def gru(
+    features: int, *, masked: Literal[False] = False, initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+) -> Layer[GRUParams, Empty, tuple[Array, Array], tuple[Array, Array]]: ...
 @overload
 def gru(
     features: int,
     *,
     masked: Literal[True],
-    initial: Literal[True],
-    reset_after: bool = ...,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    update_bias: float = ...,
+    initial: Literal[False] = False,
+    final: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[GRUParams, Empty, Masked, Masked]: ...
+@overload
+def gru(
+    features: int, *, masked: Literal[True], initial: Literal[False] = False, final: Literal[True], **settings: Unpack[Settings]
+) -> Layer[GRUParams, Empty, Masked, tuple[Masked, Array]]: ...
+@overload
+def gru(
+    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[False] = False, **settings: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, tuple[Masked, Array], Masked]: ...
+@overload
+def gru(
+    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+) -> Layer[GRUParams, Empty, tuple[Masked, Array], tuple[Masked, Array]]: ...
 def gru(
     features: int,
     *,
     masked: bool = False,
     initial: bool = False,
+    final: bool = False,
     reset_after: bool = True,
     input_init: Initializer = initializers.glorot_uniform,
     recurrent_init: Initializer = ORTHOGONAL,
@@ -254,6 +243,8 @@ def gru(
         Take and give :class:`funcnn.Masked` sequences.
     initial : bool, optional
         Take a pair (sequence, hidden) with the initial state (n, H) instead of zeros.
+    final : bool, optional
+        Give a pair (sequence, hidden) with the state after the last step that is not masked.
     reset_after : bool, optional
         Apply the reset gate after the recurrent product, as PyTorch, Keras and cuDNN do; False is the paper's variant.
     input_init, recurrent_init : callable, optional
@@ -269,7 +260,13 @@ def gru(
     Raises
     ------
     TypeError, ValueError
-        When ``features`` is not a positive integer; in ``forward``, when the input is not what the layer was made for.
+        When an argument is out of range; in ``forward``, when the input is not what the layer was made for.
+
+    See Also
+    --------
+    last_step : the last hidden state alone.
+    bidirectional : one such layer in each direction.
+    trained_start : learns the initial state.
 
     References
     ----------
@@ -284,11 +281,13 @@ def gru(
     (2, 5, 8)
     """
     check_count(features, "features")
-    forwards: Any = partial(forward, reset_after, masked, initial)  # Any: the overloads say what goes in and out
-    backwards: Any = partial(backward, reset_after, masked, initial)
+    check_flag(reset_after, "reset_after")
+    ends = Ends(masked, initial, final)
+    forwards: Any = partial(forward, reset_after, ends)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, reset_after, ends)
     return Layer(
         f"gru({features})",
-        partial(init, features, initial, input_init, recurrent_init, update_bias),
+        partial(init, features, ends, input_init, recurrent_init, update_bias),
         forwards,
         backwards,
         False,

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.layers.recurrent import taken_apart
+from funcnn.layers.recurrent import sequence
 from funcnn.masked import Masked
 from funcnn.typing import Array, Empty, IntArray, Shape
 
@@ -37,7 +37,7 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 
 
 def forward(masked: bool, params: Empty, state: Empty, x: Any, mode: Mode) -> Forward[Array, Empty, LastStepResiduals]:
-    values, _, _ = taken_apart(x, masked, False)
+    values, _ = sequence(x, masked)
     time = values.shape[1]
     if masked:
         last = time - 1 - np.argmax(x.mask[:, ::-1], axis=1)

@@ -7,48 +7,48 @@ Forward.  Four gates from the input and the last output, the cell, the output:
 $$ [z_i, z_f, z_o, z_g]_t = x_t W + h_{t-1} U + b, $$
 $$ i_t = \sigma(z_{i}), \quad f_t = \sigma(z_{f}), \quad o_t = \sigma(z_{o}), \quad g_t = \tanh(z_{g}), $$
 $$ c_t = f_t \odot c_{t-1} + i_t \odot g_t, \qquad h_t = o_t \odot \tanh(c_t). $$
+With peepholes (Gers & Schmidhuber 2000) the gates see the cell as well, each unit its own, through three vectors $p$:
+$$ z_i \mathrel{+}= p_i \odot c_{t-1}, \qquad z_f \mathrel{+}= p_f \odot c_{t-1}, \qquad z_o \mathrel{+}= p_o \odot c_t . $$
 
 Derivation.  Go through the steps backwards.  Let $\bar h_t$ collect what arrives from the output and from step $t+1$, and
 $\bar c_t$ what
 arrives from step $t+1$.  From $\mathrm{d}h_t$ and $\mathrm{d}c_t$, with $\sigma' = \sigma(1-\sigma)$ and $\tanh' = 1 - \tanh^2$:
-$$ \bar c_t \mathrel{+}= \bar h_t \odot o_t \odot (1 - \tanh^2 c_t), $$
-$$ \bar z_{o} = \bar h_t \odot \tanh(c_t) \odot o_t (1 - o_t), \quad
-   \bar z_{i} = \bar c_t \odot g_t \odot i_t (1 - i_t), \quad
+$$ \bar z_{o} = \bar h_t \odot \tanh(c_t) \odot o_t (1 - o_t), \qquad
+   \bar c_t \mathrel{+}= \bar h_t \odot o_t \odot (1 - \tanh^2 c_t) \;[\,+\; p_o \odot \bar z_o\,], $$
+$$ \bar z_{i} = \bar c_t \odot g_t \odot i_t (1 - i_t), \quad
    \bar z_{f} = \bar c_t \odot c_{t-1} \odot f_t (1 - f_t), \quad
    \bar z_{g} = \bar c_t \odot i_t \odot (1 - g_t^2), $$
-$$ \bar c_{t-1} = \bar c_t \odot f_t, \qquad \bar h_{t-1} = \bar z_t U^\top . $$
-The affine map is linear in its parameters and the same at every step, so their cotangents are sums over steps, each one
-product at the end:
+$$ \bar c_{t-1} = \bar c_t \odot f_t \;[\,+\; p_i \odot \bar z_i + p_f \odot \bar z_f\,], \qquad
+   \bar h_{t-1} = \bar z_t U^\top , $$
+where the brackets hold what peepholes add.  All parameters enter linearly and are the same at every step, so their cotangents
+are sums over steps, each one product at the end:
 $$ \bar W = \sum_t x_t^\top \bar z_t, \qquad \bar U = \sum_t h_{t-1}^\top \bar z_t, \qquad \bar b = \sum_t 1^\top \bar z_t, \qquad
-   \bar x_t = \bar z_t W^\top . $$
+   \bar x_t = \bar z_t W^\top, $$
+$$ \bar p_i = \sum_t \bar z_i \odot c_{t-1}, \qquad \bar p_f = \sum_t \bar z_f \odot c_{t-1}, \qquad
+   \bar p_o = \sum_t \bar z_o \odot c_t \qquad\text{(summed over the batch)}. $$
+The recursion starts at the cotangents of the final state, if that was given out, and ends at those of the initial state.
 Where a step is masked, $m_t = 0$: $h_t = m_t \hat h_t + (1 - m_t) h_{t-1}$ and likewise $c_t$, with the output $m_t h_t$;
 the cotangents split alike.
+
+In code a state is a matrix with one column for each example, see :mod:`funcnn.layers.recurrent`, and the parameters of the
+gates with a logistic function are halved once, for $\sigma(z) = (1 + \tanh\frac{z}{2})/2$.
 """
 
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count
+from funcnn.errors import check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
-from funcnn.layers.recurrent import (
-    batch_first,
-    check_input,
-    check_state,
-    gate_shape,
-    put_together,
-    sequence_shape,
-    taken_apart,
-    time_first,
-    zeros,
-)
+from funcnn.layers import recurrent
+from funcnn.layers.recurrent import Ends, Steps
 from funcnn.masked import Masked
-from funcnn.numerics import dot, project, rows, sum_rows
+from funcnn.numerics import dot
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
@@ -65,129 +65,141 @@ class LSTMParams:
 
 
 @frozen(eq=False)
-class LSTMResiduals:
-    """The input and all that each step computed, time first."""
+class PeepholeLSTMParams(LSTMParams):
+    """Parameters of an LSTM with peepholes, which stand in the order input, forget, output."""
 
-    x: Array  # (t, n, I)
-    mask: Array | None  # (t, n, 1)
-    gates: Array  # (t, n, 4 H)
-    cells: Array  # (t + 1, n, H), the initial one first
-    tanh_cells: Array  # (t, n, H), of the cells before masking
-    hidden: Array  # (t + 1, n, H), the initial one first
+    peepholes: Array  # (3, H), p
+
+
+@frozen(eq=False)
+class LSTMResiduals:
+    """The input and all that each step computed, time first, examples as columns."""
+
+    steps: Steps
+    gates: Array  # (t, 4 H, n)
+    cells: Array  # (t + 1, H, n), the initial one first
+    tanh_cells: Array  # (t, H, n), of the cells before masking
 
 
 def init(
     features: int,
-    initial: bool,
+    ends: Ends,
+    peepholes: bool,
+    peephole_init: Initializer,
     input_init: Initializer,
     recurrent_init: Initializer,
     forget_bias: float,
     key: Key,
     in_shape: Shapes,
 ) -> Init[LSTMParams, Empty]:
-    time, inputs = sequence_shape(in_shape, initial, 2, features)
+    state = ((features,), (features,))
+    time, inputs = recurrent.shape_of(ends, in_shape, state)
     bias = np.zeros(4 * features)
     bias[features : 2 * features] = forget_bias
-    params = LSTMParams(
-        input_init(key.child(0), gate_shape(inputs, features, 4)),
-        np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(4)], axis=1),
-        bias,
-    )
-    return Init(freeze(params), (), (time, features))
+    weight = input_init(key.child(0), (inputs, 4 * features))
+    blocks = np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(4)], axis=1)
+    params = LSTMParams(weight, blocks, bias)
+    if peepholes:
+        params = PeepholeLSTMParams(weight, blocks, bias, peephole_init(key.child(2), (3, features)))
+    return Init(freeze(params), (), recurrent.out_shape(ends, time, features, state))
 
 
-def forward(
-    masked: bool, initial: bool, params: LSTMParams, state: Empty, inputs: Any, mode: Mode
-) -> Forward[Any, Empty, LSTMResiduals]:
-    values, mask, start = taken_apart(inputs, masked, initial)
-    check_input(values, params.input_weight)
-    x = time_first(values)
-    time, batch, _ = x.shape
-    size = params.recurrent_weight.shape[0]
-    h0, c0 = (zeros(batch, size, x, params.bias),) * 2 if start is None else start
-    check_state(h0, batch, size)
-    check_state(c0, batch, size)
-    gates = project(x, params.input_weight)  # all steps at once
-    gates += params.bias
-    kind = np.result_type(gates, h0)
-    hidden: Array = np.empty((time + 1, batch, size), kind)
-    cells: Array = np.empty_like(hidden)
-    tanh_cells: Array = np.empty((time, batch, size), kind)
-    hidden[0], cells[0] = h0, c0
-    half = gates.real.dtype.type(0.5)
-    for t in range(time):
+def forward(ends: Ends, params: LSTMParams, state: Empty, given: Any, mode: Mode) -> Forward[Any, Empty, LSTMResiduals]:
+    steps, (h, c) = recurrent.taken_apart(ends, given, 2, params.input_weight, params.recurrent_weight)
+    size, batch = h.shape
+    half = recurrent.halves(size, 3, 4, params.bias)
+    weight = recurrent.transposed(params.recurrent_weight, half)
+    gates = recurrent.projected(steps, params.input_weight, params.bias, half)
+    peepholes = 0.5 * params.peepholes[..., None] if isinstance(params, PeepholeLSTMParams) else None  # (3, H, 1)
+    cells: Array = np.empty((len(gates) + 1, size, batch), gates.dtype)
+    tanh_cells: Array = np.empty((len(gates), size, batch), gates.dtype)
+    cells[0] = c
+    for t in range(len(gates)):
         z = gates[t]
-        z += dot(hidden[t], params.recurrent_weight)
-        logistic = z[:, : 3 * size]  # sigma(z) = (1 + tanh(z / 2)) / 2: one tanh for all four gates
-        logistic *= half
-        np.tanh(z, out=z)
-        logistic *= half
-        logistic += half
+        z += dot(weight, h)
         i, f, o, g = parts(z, size)
-        cell = np.multiply(f, cells[t], out=cells[t + 1])
-        cell += i * g
-        np.multiply(o, np.tanh(cell, out=tanh_cells[t]), out=hidden[t + 1])
-        if mask is not None:
-            keep_masked(mask[t], cells, t)
-            keep_masked(mask[t], hidden, t)
-    output = hidden[1:].copy() if mask is None else hidden[1:] * mask
-    result: Any = Masked(batch_first(output), inputs[0].mask if initial else inputs.mask) if masked else batch_first(output)
-    return Forward(result, state, LSTMResiduals(x, mask, gates, cells, tanh_cells, hidden))
-
-
-def keep_masked(mask: Array, values: Array, t: int) -> None:
-    """Where step t is masked, put back what stood there a step before."""
-    values[t + 1] *= mask
-    values[t + 1] += (1 - mask) * values[t]
+        if peepholes is None:
+            recurrent.logistic(z[: 3 * size])
+        else:
+            i += peepholes[0] * cells[t]
+            f += peepholes[1] * cells[t]
+            recurrent.logistic(z[: 2 * size])
+        np.tanh(g, out=g)
+        c = np.multiply(f, cells[t], out=cells[t + 1])
+        c += i * g
+        if peepholes is not None:
+            o += peepholes[2] * c
+            recurrent.logistic(o)
+        new = o * np.tanh(c, out=tanh_cells[t])
+        if steps.mask is not None:
+            recurrent.hold(steps.mask[:, t], c, cells[t])
+            recurrent.hold(steps.mask[:, t], new, h)
+        h = new
+        steps.hidden[t + 1] = h.T
+    return Forward(recurrent.given_back(ends, steps, cells[-1]), state, LSTMResiduals(steps, gates, cells, tanh_cells))
 
 
 def parts(z: Array, size: int) -> tuple[Array, Array, Array, Array]:
     """Return the four gates as views."""
-    return z[:, :size], z[:, size : 2 * size], z[:, 2 * size : 3 * size], z[:, 3 * size :]
+    return z[:size], z[size : 2 * size], z[2 * size : 3 * size], z[3 * size :]
 
 
-def backward(
-    masked: bool, initial: bool, params: LSTMParams, kept: LSTMResiduals, dy: Any, input_grad: bool = True
-) -> Backward[LSTMParams, Any]:
-    doutput = time_first(dy.values if masked else dy)
-    time, batch, size = doutput.shape
-    recurrent = np.ascontiguousarray(params.recurrent_weight.T)  # once, for the product of every step
-    dz: Array = np.empty(kept.gates.shape, np.result_type(doutput, kept.gates))
-    dh: Array = np.zeros((batch, size), dz.dtype)
-    dc: Array = np.zeros((batch, size), dz.dtype)
-    for t in reversed(range(time)):
+def backward(ends: Ends, params: LSTMParams, kept: LSTMResiduals, dy: Any, input_grad: bool = True) -> Backward[LSTMParams, Any]:
+    steps, cells, size = kept.steps, kept.cells, kept.steps.size
+    doutput, (dh, dc) = recurrent.cotangent(ends, steps, 2, dy)
+    peepholes = params.peepholes[..., None] if isinstance(params, PeepholeLSTMParams) else None
+    dz: Array = np.empty((4 * size, dh.shape[1]), dh.dtype)
+    di, df, do, dg = parts(dz, size)
+    every: Array = np.empty((len(kept.gates), *dz.T.shape), dz.dtype)  # dz of all steps, (t, n, 4 H)
+    for t in reversed(range(len(every))):
         i, f, o, g = parts(kept.gates[t], size)
-        di, df, do, dg = parts(dz[t], size)
-        tanh_cell = kept.tanh_cells[t]
-        mask = None if kept.mask is None else kept.mask[t]
-        skipped: tuple[Array, ...] = ()
-        if mask is None:
-            dh += doutput[t]
-        else:
-            dh += doutput[t] * mask
-            skipped = (1 - mask) * dh, (1 - mask) * dc
-            dh *= mask
-            dc *= mask
+        tanh_cell, logistic = kept.tanh_cells[t], kept.gates[t, : 3 * size]
+        dh += doutput[:, t].T
+        passed = () if steps.mask is None else (recurrent.split(steps.mask[:, t], dh), recurrent.split(steps.mask[:, t], dc))
+        np.multiply(logistic, 1 - logistic, out=dz[: 3 * size])  # the slopes first
+        np.subtract(1, g * g, out=dg)
+        do *= dh * tanh_cell
         dc += dh * o * (1 - tanh_cell * tanh_cell)
-        np.multiply(dc * g, i * (1 - i), out=di)
-        np.multiply(dc * kept.cells[t], f * (1 - f), out=df)
-        np.multiply(dh * tanh_cell, o * (1 - o), out=do)
-        np.multiply(dc * i, 1 - g * g, out=dg)
+        if peepholes is not None:
+            dc += peepholes[2] * do
+        di *= dc * g
+        df *= dc * cells[t]
+        dg *= dc * i
         dc *= f
-        dh = dot(dz[t], recurrent)
-        if skipped:
-            dh += skipped[0]
-            dc += skipped[1]
-    every = rows(dz)
-    grads = LSTMParams(
-        input_weight=dot(rows(kept.x).T, every),
-        recurrent_weight=dot(rows(kept.hidden[:-1]).T, every),
-        bias=sum_rows(every),
-    )
+        if peepholes is not None:
+            dc += peepholes[0] * di + peepholes[1] * df
+        dh = dot(params.recurrent_weight, dz)
+        if passed:
+            dh += passed[0]
+            dc += passed[1]
+        every[t] = dz.T
+    grads = LSTMParams(*recurrent.affine_grads(steps, every))
+    if peepholes is not None:
+        di, df, do, _ = (every[..., k * size : (k + 1) * size] for k in range(4))
+        seen = np.stack([over_steps(di, cells[:-1]), over_steps(df, cells[:-1]), over_steps(do, cells[1:])])
+        grads = PeepholeLSTMParams(grads.input_weight, grads.recurrent_weight, grads.bias, seen)
     if not input_grad:
         return backward_without_input(grads)
-    dx = batch_first(project(dz, params.input_weight.T))
-    return Backward(grads, put_together(dx, (dh, dc), masked, initial))
+    return Backward(grads, recurrent.put_together(ends, every, params.input_weight, dh, dc))
+
+
+def over_steps(dgate: Array, cells: Array) -> Array:
+    """Return the sum over steps and examples of a gate's cotangent (t, n, H) times the cell (t, H, n) that it saw."""
+    total: Array = np.einsum("tnh,thn->h", dgate, cells)
+    return total
+
+
+class Settings(TypedDict, total=False):
+    """The arguments that do not change a type."""
+
+    input_init: Initializer
+    recurrent_init: Initializer
+    peephole_init: Initializer
+    forget_bias: float
+
+
+State: TypeAlias = tuple[Array, Array]
+"""The hidden state and the cell, each (n, H)."""
 
 
 @overload
@@ -196,47 +208,170 @@ def lstm(
     *,
     masked: Literal[False] = False,
     initial: Literal[False] = False,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    forget_bias: float = ...,
+    final: Literal[False] = False,
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
 ) -> Layer[LSTMParams, Empty, Array, Array]: ...
 @overload
 def lstm(
     features: int,
     *,
-    masked: Literal[True],
+    masked: Literal[False] = False,
     initial: Literal[False] = False,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    forget_bias: float = ...,
-) -> Layer[LSTMParams, Empty, Masked, Masked]: ...
+    final: Literal[True],
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, Array, tuple[Array, State]]: ...
 @overload
 def lstm(
     features: int,
     *,
     masked: Literal[False] = False,
     initial: Literal[True],
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    forget_bias: float = ...,
-) -> Layer[LSTMParams, Empty, tuple[Array, tuple[Array, Array]], Array]: ...
+    final: Literal[False] = False,
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, tuple[Array, State], Array]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[False] = False,
+    initial: Literal[True],
+    final: Literal[True],
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, tuple[Array, State], tuple[Array, State]]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[False] = False,
+    final: Literal[False] = False,
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, Masked, Masked]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[False] = False,
+    final: Literal[True],
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, Masked, tuple[Masked, State]]: ...
 @overload
 def lstm(
     features: int,
     *,
     masked: Literal[True],
     initial: Literal[True],
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-    forget_bias: float = ...,
-) -> Layer[LSTMParams, Empty, tuple[Masked, tuple[Array, Array]], Masked]: ...
+    final: Literal[False] = False,
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, tuple[Masked, State], Masked]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[True],
+    final: Literal[True],
+    peepholes: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[LSTMParams, Empty, tuple[Masked, State], tuple[Masked, State]]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[False] = False,
+    initial: Literal[False] = False,
+    final: Literal[False] = False,
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, Array, Array]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[False] = False,
+    initial: Literal[False] = False,
+    final: Literal[True],
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, Array, tuple[Array, State]]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[False] = False,
+    initial: Literal[True],
+    final: Literal[False] = False,
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, tuple[Array, State], Array]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[False] = False,
+    initial: Literal[True],
+    final: Literal[True],
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, tuple[Array, State], tuple[Array, State]]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[False] = False,
+    final: Literal[False] = False,
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, Masked, Masked]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[False] = False,
+    final: Literal[True],
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, Masked, tuple[Masked, State]]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[True],
+    final: Literal[False] = False,
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, tuple[Masked, State], Masked]: ...
+@overload
+def lstm(
+    features: int,
+    *,
+    masked: Literal[True],
+    initial: Literal[True],
+    final: Literal[True],
+    peepholes: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[PeepholeLSTMParams, Empty, tuple[Masked, State], tuple[Masked, State]]: ...
 def lstm(
     features: int,
     *,
     masked: bool = False,
     initial: bool = False,
+    final: bool = False,
+    peepholes: bool = False,
     input_init: Initializer = initializers.glorot_uniform,
     recurrent_init: Initializer = ORTHOGONAL,
+    peephole_init: Initializer = initializers.zeros,
     forget_bias: float = 1.0,
 ) -> AnyLayer:
     """Long short-term memory over a sequence: (n, t, I) to the hidden states (n, t, H).
@@ -249,24 +384,35 @@ def lstm(
         Take and give :class:`funcnn.Masked` sequences.
     initial : bool, optional
         Take a pair (sequence, (hidden, cell)) with the initial state, each (n, H), instead of zeros.
-    input_init, recurrent_init : callable, optional
-        Initialisers of W (I, 4 H) and of the four (H, H) blocks of U.
+    final : bool, optional
+        Give a pair (sequence, (hidden, cell)) with the state after the last step that is not masked.
+    peepholes : bool, optional
+        Let the gates see the cell.
+    input_init, recurrent_init, peephole_init : callable, optional
+        Initialisers of W (I, 4 H), of the four (H, H) blocks of U and of the peepholes (3, H).
     forget_bias : float, optional
         Initial bias of the forget gate; 1 lets the cell remember from the start (Jozefowicz et al. 2015).
 
     Returns
     -------
     Layer
-        Parameters :class:`LSTMParams`.  ``>> fn.last_step()`` gives the last hidden state alone.
+        Parameters :class:`LSTMParams`, or :class:`PeepholeLSTMParams`.
 
     Raises
     ------
     TypeError, ValueError
-        When ``features`` is not a positive integer; in ``forward``, when the input is not what the layer was made for.
+        When an argument is out of range; in ``forward``, when the input is not what the layer was made for.
+
+    See Also
+    --------
+    last_step : the last hidden state alone.
+    bidirectional : one such layer in each direction.
+    trained_start : learns the initial state.
 
     References
     ----------
     Hochreiter & Schmidhuber (1997), Long short-term memory.  Gers, Schmidhuber & Cummins (2000), Learning to forget.
+    Gers & Schmidhuber (2000), Recurrent nets that time and count.
 
     Examples
     --------
@@ -275,13 +421,23 @@ def lstm(
     >>> start = layer.init(fn.Key(0), (5, 3))
     >>> fn.apply(layer, start.params, start.state, np.zeros((2, 5, 3))).shape
     (2, 5, 8)
+
+    The state of one piece of a sequence starts the next:
+
+    >>> carried = fn.lstm(8, initial=True, final=True)
+    >>> zeros = np.zeros((2, 8)), np.zeros((2, 8))
+    >>> y, (hidden, cell) = fn.apply(carried, start.params, start.state, (np.ones((2, 5, 3)), zeros))
+    >>> bool((hidden == y[:, -1]).all())
+    True
     """
     check_count(features, "features")
-    forwards: Any = partial(forward, masked, initial)  # Any: the overloads say what goes in and out
-    backwards: Any = partial(backward, masked, initial)
+    check_flag(peepholes, "peepholes")
+    ends = Ends(masked, initial, final)
+    forwards: Any = partial(forward, ends)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, ends)
     return Layer(
         f"lstm({features})",
-        partial(init, features, initial, input_init, recurrent_init, forget_bias),
+        partial(init, features, ends, peepholes, peephole_init, input_init, recurrent_init, forget_bias),
         forwards,
         backwards,
         False,

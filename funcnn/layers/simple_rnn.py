@@ -10,11 +10,11 @@ $\phi' = 1 - h^2$ for tanh
 and $[h > 0]$ for relu, both functions of the output:
 $$ \bar z_t = \bar h_t \odot \phi'(h_t), \qquad \bar h_{t-1} = \bar z_t U^\top, \qquad \bar x_t = \bar z_t W^\top, $$
 $$ \bar W = \sum_t x_t^\top \bar z_t, \qquad \bar U = \sum_t h_{t-1}^\top \bar z_t, \qquad \bar b = \sum_t 1^\top \bar z_t. $$
-A masked step keeps the state, as in :mod:`funcnn.layers.lstm`.
+The final and the initial state, masked steps and the layout in code are as in :mod:`funcnn.layers.lstm`.
 """
 
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import frozen
@@ -24,19 +24,11 @@ from funcnn.errors import check_count
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
-from funcnn.layers.lstm import ORTHOGONAL, keep_masked
-from funcnn.layers.recurrent import (
-    batch_first,
-    check_input,
-    check_state,
-    put_together,
-    sequence_shape,
-    taken_apart,
-    time_first,
-    zeros,
-)
+from funcnn.layers import recurrent
+from funcnn.layers.lstm import ORTHOGONAL
+from funcnn.layers.recurrent import Ends, Steps
 from funcnn.masked import Masked
-from funcnn.numerics import dot, project, rows, sum_rows
+from funcnn.numerics import dot
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
@@ -52,133 +44,134 @@ class RNNParams:
 
 @frozen(eq=False)
 class RNNResiduals:
-    """The input and the states, time first."""
+    """The input and the states, time first, examples as columns."""
 
-    x: Array  # (t, n, I)
-    mask: Array | None  # (t, n, 1)
-    values: Array  # (t, n, H), of the activation, before masking
-    hidden: Array  # (t + 1, n, H), the initial one first
+    steps: Steps
+    values: Array  # (t, H, n), of the activation, before masking
 
 
 def init(
-    features: int, initial: bool, input_init: Initializer, recurrent_init: Initializer, key: Key, in_shape: Shapes
+    features: int, ends: Ends, input_init: Initializer, recurrent_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[RNNParams, Empty]:
-    time, inputs = sequence_shape(in_shape, initial, None, features)
+    time, inputs = recurrent.shape_of(ends, in_shape, (features,))
     params = RNNParams(
         input_init(key.child(0), (inputs, features)),
         recurrent_init(key.child(1), (features, features)),
         np.zeros(features),
     )
-    return Init(freeze(params), (), (time, features))
+    return Init(freeze(params), (), recurrent.out_shape(ends, time, features, (features,)))
 
 
 def forward(
-    activation: str, masked: bool, initial: bool, params: RNNParams, state: Empty, inputs: Any, mode: Mode
+    activation: str, ends: Ends, params: RNNParams, state: Empty, given: Any, mode: Mode
 ) -> Forward[Any, Empty, RNNResiduals]:
-    values, mask, start = taken_apart(inputs, masked, initial)
-    check_input(values, params.input_weight)
-    x = time_first(values)
-    time, batch, _ = x.shape
-    size = params.recurrent_weight.shape[0]
-    h0 = zeros(batch, size, x, params.bias) if start is None else start
-    check_state(h0, batch, size)
-    z = project(x, params.input_weight)  # all steps at once
-    z += params.bias
-    hidden: Array = np.empty((time + 1, batch, size), np.result_type(z, h0))
-    hidden[0] = h0
-    for t in range(time):
-        now = z[t]
-        now += dot(hidden[t], params.recurrent_weight)
+    steps, (h,) = recurrent.taken_apart(ends, given, 1, params.input_weight, params.recurrent_weight)
+    weight = recurrent.transposed(params.recurrent_weight)
+    values = recurrent.projected(steps, params.input_weight, params.bias)
+    for t in range(len(values)):
+        z = values[t]
+        z += dot(weight, h)
         if activation == "tanh":
-            np.tanh(now, out=now)
+            np.tanh(z, out=z)
         else:
-            np.maximum(now, 0, out=now)
-        hidden[t + 1] = now
-        if mask is not None:
-            keep_masked(mask[t], hidden, t)
-    output = hidden[1:].copy() if mask is None else hidden[1:] * mask
-    result: Any = Masked(batch_first(output), inputs[0].mask if initial else inputs.mask) if masked else batch_first(output)
-    return Forward(result, state, RNNResiduals(x, mask, z, hidden))
+            np.maximum(z, 0, out=z)
+        if steps.mask is None:
+            h = z
+        else:
+            before, h = h, z.copy()
+            recurrent.hold(steps.mask[:, t], h, before)
+        steps.hidden[t + 1] = h.T
+    return Forward(recurrent.given_back(ends, steps), state, RNNResiduals(steps, values))
 
 
 def backward(
-    activation: str, masked: bool, initial: bool, params: RNNParams, kept: RNNResiduals, dy: Any, input_grad: bool = True
+    activation: str, ends: Ends, params: RNNParams, kept: RNNResiduals, dy: Any, input_grad: bool = True
 ) -> Backward[RNNParams, Any]:
-    doutput = time_first(dy.values if masked else dy)
-    time, batch, size = doutput.shape
-    recurrent = np.ascontiguousarray(params.recurrent_weight.T)
-    dz: Array = np.empty(kept.values.shape, np.result_type(doutput, kept.values))
-    dh: Array = np.zeros((batch, size), dz.dtype)
-    for t in reversed(range(time)):
+    steps = kept.steps
+    doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
+    every: Array = np.empty((len(kept.values), *dh.T.shape), dh.dtype)  # dz of all steps, (t, n, H)
+    for t in reversed(range(len(every))):
         value = kept.values[t]
-        if kept.mask is None:
-            dh += doutput[t]
-            skipped = None
-        else:
-            dh += doutput[t] * kept.mask[t]
-            skipped = (1 - kept.mask[t]) * dh
-            dh *= kept.mask[t]
-        slope = 1 - value * value if activation == "tanh" else value > 0
-        dh = dot(np.multiply(dh, slope, out=dz[t]), recurrent)
-        if skipped is not None:
-            dh += skipped
-    every = rows(dz)
-    grads = RNNParams(
-        input_weight=dot(rows(kept.x).T, every),
-        recurrent_weight=dot(rows(kept.hidden[:-1]).T, every),
-        bias=sum_rows(every),
-    )
+        dh += doutput[:, t].T
+        passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
+        dz = dh * (1 - value * value if activation == "tanh" else value > 0)
+        dh = dot(params.recurrent_weight, dz)
+        if passed is not None:
+            dh += passed
+        every[t] = dz.T
+    grads = RNNParams(*recurrent.affine_grads(steps, every))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, put_together(batch_first(project(dz, params.input_weight.T)), dh, masked, initial))
+    return Backward(grads, recurrent.put_together(ends, every, params.input_weight, dh))
+
+
+class Settings(TypedDict, total=False):
+    """The arguments that do not change a type."""
+
+    activation: Literal["tanh", "relu"]
+    input_init: Initializer
+    recurrent_init: Initializer
 
 
 @overload
 def rnn(
     features: int,
     *,
-    activation: Literal["tanh", "relu"] = ...,
     masked: Literal[False] = False,
     initial: Literal[False] = False,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
+    final: Literal[False] = False,
+    **settings: Unpack[Settings],
 ) -> Layer[RNNParams, Empty, Array, Array]: ...
 @overload
 def rnn(
     features: int,
     *,
-    activation: Literal["tanh", "relu"] = ...,
-    masked: Literal[True],
+    masked: Literal[False] = False,
     initial: Literal[False] = False,
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
-) -> Layer[RNNParams, Empty, Masked, Masked]: ...
+    final: Literal[True],
+    **settings: Unpack[Settings],
+) -> Layer[RNNParams, Empty, Array, tuple[Array, Array]]: ...
 @overload
 def rnn(
     features: int,
     *,
-    activation: Literal["tanh", "relu"] = ...,
     masked: Literal[False] = False,
     initial: Literal[True],
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
+    final: Literal[False] = False,
+    **settings: Unpack[Settings],
 ) -> Layer[RNNParams, Empty, tuple[Array, Array], Array]: ...
 @overload
 def rnn(
+    features: int, *, masked: Literal[False] = False, initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+) -> Layer[RNNParams, Empty, tuple[Array, Array], tuple[Array, Array]]: ...
+@overload
+def rnn(
     features: int,
     *,
-    activation: Literal["tanh", "relu"] = ...,
     masked: Literal[True],
-    initial: Literal[True],
-    input_init: Initializer = ...,
-    recurrent_init: Initializer = ...,
+    initial: Literal[False] = False,
+    final: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Layer[RNNParams, Empty, Masked, Masked]: ...
+@overload
+def rnn(
+    features: int, *, masked: Literal[True], initial: Literal[False] = False, final: Literal[True], **settings: Unpack[Settings]
+) -> Layer[RNNParams, Empty, Masked, tuple[Masked, Array]]: ...
+@overload
+def rnn(
+    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[False] = False, **settings: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, tuple[Masked, Array], Masked]: ...
+@overload
+def rnn(
+    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+) -> Layer[RNNParams, Empty, tuple[Masked, Array], tuple[Masked, Array]]: ...
 def rnn(
     features: int,
     *,
     activation: Literal["tanh", "relu"] = "tanh",
     masked: bool = False,
     initial: bool = False,
+    final: bool = False,
     input_init: Initializer = initializers.glorot_uniform,
     recurrent_init: Initializer = ORTHOGONAL,
 ) -> AnyLayer:
@@ -193,6 +186,8 @@ def rnn(
         Take and give :class:`funcnn.Masked` sequences.
     initial : bool, optional
         Take a pair (sequence, hidden) with the initial state (n, H) instead of zeros.
+    final : bool, optional
+        Give a pair (sequence, hidden) with the state after the last step that is not masked.
     input_init, recurrent_init : callable, optional
         Initialisers of W (I, H) and U (H, H).
 
@@ -205,6 +200,12 @@ def rnn(
     ------
     TypeError, ValueError
         When an argument is out of range; in ``forward``, when the input is not what the layer was made for.
+
+    See Also
+    --------
+    last_step : the last hidden state alone.
+    bidirectional : one such layer in each direction.
+    trained_start : learns the initial state.
 
     References
     ----------
@@ -221,11 +222,12 @@ def rnn(
     check_count(features, "features")
     if activation not in ("tanh", "relu"):
         raise ValueError(f'activation is {activation!r}, expected "tanh" or "relu"')
-    forwards: Any = partial(forward, activation, masked, initial)  # Any: the overloads say what goes in and out
-    backwards: Any = partial(backward, activation, masked, initial)
+    ends = Ends(masked, initial, final)
+    forwards: Any = partial(forward, activation, ends)  # Any: the overloads say what goes in and out
+    backwards: Any = partial(backward, activation, ends)
     return Layer(
         f"rnn({features})",
-        partial(init, features, initial, input_init, recurrent_init),
+        partial(init, features, ends, input_init, recurrent_init),
         forwards,
         backwards,
         False,

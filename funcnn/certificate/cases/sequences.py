@@ -15,6 +15,7 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
             lambda: fn.rnn(3, masked=True, initial=True), ((4, 2), (3,)), inputs=masked_with_state, label="masked and initial"
         ),
         LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
+        LayerCase(lambda: fn.rnn(3, final=True), (4, 2), label="final"),
     ),
     "lstm": (
         LayerCase(lambda: fn.lstm(3), (4, 2)),
@@ -26,6 +27,14 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
             inputs=masked_with_state,
             label="masked and initial",
         ),
+        LayerCase(lambda: fn.lstm(3, final=True), (4, 2), label="final"),
+        LayerCase(lambda: fn.lstm(3, peepholes=True, peephole_init=fn.initializers.uniform(-1, 1)), (4, 2), label="peepholes"),
+        LayerCase(
+            lambda: fn.lstm(3, peepholes=True, masked=True, initial=True, final=True),
+            ((4, 2), ((3,), (3,))),
+            inputs=masked_with_state,
+            label="peepholes and all",
+        ),
     ),
     "gru": (
         LayerCase(lambda: fn.gru(3), (4, 2)),
@@ -35,6 +44,12 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
             lambda: fn.gru(3, masked=True, initial=True), ((4, 2), (3,)), inputs=masked_with_state, label="masked and initial"
         ),
         LayerCase(lambda: fn.gru(3, reset_after=False), (4, 2), label="reset before"),
+        LayerCase(
+            lambda: fn.gru(3, reset_after=False, masked=True, initial=True, final=True),
+            ((4, 2), (3,)),
+            inputs=masked_with_state,
+            label="reset before and all",
+        ),
     ),
     "last_step": (
         LayerCase(lambda: fn.last_step(), (4, 2)),
@@ -45,6 +60,21 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.reverse_time(fn.lstm(3, masked=True)), (4, 2), inputs=masked, label="masked"),
         LayerCase(lambda: fn.concatenate(fn.rnn(3), fn.reverse_time(fn.rnn(2))), (4, 2), label="bidirectional"),
         LayerCase(lambda: fn.reverse_time(fn.rnn(3, initial=True)), ((4, 2), (3,)), inputs=with_state, label="initial"),
+    ),
+    "bidirectional": (
+        LayerCase(lambda: fn.bidirectional(fn.gru(3), fn.rnn(2)), (4, 2)),
+        LayerCase(
+            lambda: fn.bidirectional(fn.rnn(1, masked=True, final=True), fn.lstm(2, masked=True, final=True)),
+            (3, 2),
+            inputs=masked,
+            label="masked and final",
+        ),
+    ),
+    "trained_start": (
+        LayerCase(lambda: fn.trained_start(fn.gru(2, initial=True), (2,)), (3, 4)),
+        LayerCase(
+            lambda: fn.trained_start(fn.lstm(2, initial=True, masked=True), ((2,), (2,))), (3, 4), inputs=masked, label="masked"
+        ),
     ),
     "masked_steps": (
         LayerCase(lambda: fn.masked_steps(fn.dense(3) >> fn.tanh()), (4, 2), inputs=masked),

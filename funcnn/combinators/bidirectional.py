@@ -1,0 +1,173 @@
+r"""Two layers of sequences on one input, one of them run backwards in time (Schuster & Paliwal 1997).
+
+Indices: $n$ example, $t$ step of $T$; $R$ reverses time, $(R x)_{nt} = x_{n,\,T-1-t}$.
+
+Forward
+$$ y = [\,f(x),\; R\, g(R x)\,], \qquad y_{nt} \text{ has seen the steps up to } t \text{ in its first part, those from } t
+   \text{ on in its second.} $$
+
+Derivation.  Joining along the last axis is a permutation of entries: its transpose cuts the cotangent, $\bar y = [\bar y_f, \bar
+y_g]$.  $R$ is its own transpose, so with both uses of x
+$$ \bar x = f'(x)^\top \bar y_f + R\, g'(R x)^\top R\, \bar y_g . $$
+
+So it is a branch of f and :func:`funcnn.reverse_time` of g, with what the two give joined: sequences, masked or not, along their
+features, and final states side by side.
+"""
+
+from functools import partial
+from typing import Any, TypeVar, cast, overload
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.combinators import branch
+from funcnn.combinators.reverse_time import reverse_time
+from funcnn.combinators.several import backward_each, check_layers, forward_each, joined, pulled_to_one_input
+from funcnn.errors import describe
+from funcnn.key import Key
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode
+from funcnn.masked import Masked
+from funcnn.typing import Array, Shapes
+
+P = TypeVar("P")
+Q = TypeVar("Q")
+S = TypeVar("S")
+T = TypeVar("T")
+X = TypeVar("X")
+F = TypeVar("F")
+G = TypeVar("G")
+
+
+@frozen(eq=False)
+class BidirectionalResiduals:
+    """How many features the first layer gives, and what both kept."""
+
+    cut: int
+    parts: tuple[Any, ...]  # Any: the hidden residuals of layers of any types
+
+
+def init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple[Any, ...], tuple[Any, ...]]:
+    made = branch.init(layers, key, in_shape)
+    shapes: Any = made.out_shape
+    final = all(len(shape) == 2 and isinstance(shape[0], tuple) for shape in shapes)
+    first, second = [shape[0] for shape in shapes] if final else shapes
+    if len(first) != 2 or len(second) != 2 or first[0] != second[0]:
+        raise ValueError(f"bidirectional needs two layers that give sequences of equal length, these give {shapes}")
+    shape: Any = (first[0], first[1] + second[1])
+    return Init(made.params, made.state, (shape, (shapes[0][1], shapes[1][1])) if final else shape)
+
+
+def forward(
+    layers: tuple[AnyLayer, ...], params: tuple[Any, ...], state: tuple[Any, ...], x: Any, mode: Mode
+) -> Forward[Any, Any, Any]:
+    made = forward_each(layers, params, state, (x, x), mode)
+    output, cut = together(made[0].output, made[1].output)
+    plain = joined(output, made)
+    return Forward(output, plain.state, BidirectionalResiduals(cut, plain.residuals))
+
+
+def together(first: Any, second: Any) -> tuple[Any, int]:
+    """Return two sequences joined along the last axis, their final states as a pair, and where the axis was joined."""
+    if isinstance(first, tuple):
+        sequence, cut = together(first[0], second[0])
+        return (sequence, (first[1], second[1])), cut
+    if isinstance(first, Masked):
+        values, cut = together(first.values, second.values)
+        return Masked(values, first.mask), cut
+    return np.concatenate([first, second], axis=-1), first.shape[-1]
+
+
+def apart(dy: Any, cut: int) -> tuple[Any, Any]:
+    """Return the cotangents of two sequences: the transpose of :func:`together`."""
+    if isinstance(dy, tuple):
+        first, second = apart(dy[0], cut)
+        return (first, dy[1][0]), (second, dy[1][1])
+    if isinstance(dy, Masked):
+        first, second = apart(dy.values, cut)
+        return Masked(first, cast(Any, None)), Masked(second, cast(Any, None))
+    return dy[..., :cut], dy[..., cut:]
+
+
+def backward(
+    layers: tuple[AnyLayer, ...], params: tuple[Any, ...], residuals: Any, dy: Any, input_grad: bool = True
+) -> Backward[Any, Any]:
+    parts = apart(dy, residuals.cut)
+    return pulled_to_one_input(backward_each(layers, params, residuals.parts, parts, input_grad), input_grad)
+
+
+@overload
+def bidirectional(
+    forwards: Layer[P, S, X, Array], backwards: Layer[Q, T, X, Array]
+) -> Layer[tuple[P, Q], tuple[S, T], X, Array]: ...
+@overload
+def bidirectional(
+    forwards: Layer[P, S, X, Masked], backwards: Layer[Q, T, X, Masked]
+) -> Layer[tuple[P, Q], tuple[S, T], X, Masked]: ...
+@overload
+def bidirectional(
+    forwards: Layer[P, S, X, tuple[Array, F]], backwards: Layer[Q, T, X, tuple[Array, G]]
+) -> Layer[tuple[P, Q], tuple[S, T], X, tuple[Array, tuple[F, G]]]: ...
+@overload
+def bidirectional(
+    forwards: Layer[P, S, X, tuple[Masked, F]], backwards: Layer[Q, T, X, tuple[Masked, G]]
+) -> Layer[tuple[P, Q], tuple[S, T], X, tuple[Masked, tuple[F, G]]]: ...
+def bidirectional(forwards: AnyLayer, backwards: AnyLayer) -> AnyLayer:
+    """Run one layer over sequences forwards and one backwards in time, and join what they give at each step.
+
+    Parameters
+    ----------
+    forwards, backwards : Layer
+        From sequences (n, t, I), masked or not, to sequences (n, t, F) and (n, t, G) of the same kind; with ``final=True``, to
+        pairs of a sequence and a final state.  The second sees the steps in reverse.
+
+    Returns
+    -------
+    Layer
+        To sequences (n, t, F + G), or to a pair of them and both final states.
+
+    Raises
+    ------
+    TypeError
+        When an argument is not a layer.
+    ValueError
+        In ``init``, when the layers do not give sequences of equal length.
+
+    See Also
+    --------
+    reverse_time : one layer backwards; ``fn.add(f, fn.reverse_time(g))`` sums both directions.
+    concatenate, branch : the two without time reversed.
+
+    References
+    ----------
+    Schuster & Paliwal (1997), Bidirectional recurrent neural networks.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> tagger = fn.bidirectional(fn.lstm(8), fn.lstm(8)) >> fn.bidirectional(fn.lstm(4), fn.lstm(4)) >> fn.dense(3)
+    >>> tagger.init(fn.Key(0), (7, 5)).out_shape
+    (7, 3)
+
+    One vector for a whole sequence is made of both final states:
+
+    >>> both = fn.bidirectional(fn.gru(4, final=True), fn.gru(4, final=True))
+    >>> both.init(fn.Key(0), (7, 5)).out_shape
+    ((7, 8), ((4,), (4,)))
+    """
+    check_layers((forwards, backwards), "bidirectional")
+    return made_of((forwards, reverse_time(backwards)))
+
+
+def made_of(layers: tuple[AnyLayer, ...]) -> AnyLayer:
+    """Make the combination of a layer and one whose time is already reversed."""
+    if len(layers) != 2:
+        raise ValueError(f"bidirectional takes two layers, got {describe(layers)}")
+    return Layer(
+        "bidirectional",
+        partial(init, layers),
+        partial(forward, layers),
+        partial(backward, layers),
+        any(one.random for one in layers),
+        layers,
+        made_of,
+    )
