@@ -61,8 +61,8 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
         output: Y = flat(params, state, x)
         return output
     memo = model.memo
-    memo.calls += 1
-    if memo.calls == OFTEN:
+    memo.calls = calls = memo.calls + 1  # of two threads that count at once, one call is lost
+    if calls == OFTEN:
         memo.function = _written(lambda network: network.predictor(model, _PREDICT))
     return model.forward(params, state, x, _PREDICT).output
 
@@ -135,9 +135,9 @@ class _LossAndGradOf(Generic[P, S, X, Y, T]):
             result: LossAndGrad[P, S, Y] = flat(params, state, x, target, mode)
             return result
         memo = self.memo
-        memo.calls += 1
+        memo.calls = calls = memo.calls + 1
         result = _loss_and_grad(self.model, self.loss, params, state, x, target, mode)
-        if memo.calls == OFTEN:  # after the call: it has shown that the arguments fit
+        if calls == OFTEN:  # after the call: it has shown that the arguments fit
             plain = partial(_loss_and_grad, self.model, self.loss)
             memo.function = _written(lambda network: network.trainer(self.model, self.loss, LossAndGrad, plain, params, target))
         return result

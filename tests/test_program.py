@@ -2,8 +2,10 @@
 
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -284,6 +286,139 @@ def test_a_writer_takes_back_what_it_cannot_finish() -> None:
     assert writer.statements == []
 
 
+# --------------------------------------------------------------------------------------- what may change between two calls
+
+SCALE = 2.0
+SWITCHES: list[str] = []
+MODULE = ModuleType("settings")
+MODULE.__dict__["factor"] = 2.0
+
+
+def scaled_by_name(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    return fn.Forward(SCALE * x, state, ())
+
+
+def scaled_by_helper(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    return fn.Forward(helper(x), state, ())
+
+
+def helper(x: Any) -> Any:
+    return x + SCALE
+
+
+def another_helper(x: Any) -> Any:
+    return x - SCALE
+
+
+def scaled_by_module(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    return fn.Forward(MODULE.factor * x, state, ())
+
+
+def switched(switches: Any, params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    y = x + 1
+    if switches or not SWITCHES or "other" in switches:
+        y = 3 * y
+    return fn.Forward(y, state, ())
+
+
+def append(switches: list[str]) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda patch: switches.append("on")
+
+
+LOCAL: list[str] = []
+CHANGES = [
+    (scaled_by_name, lambda patch: patch.setattr(f"{__name__}.SCALE", 5.0)),
+    (scaled_by_helper, lambda patch: patch.setattr(f"{__name__}.SCALE", 5.0)),
+    (scaled_by_helper, lambda patch: patch.setattr(f"{__name__}.helper", another_helper)),
+    (scaled_by_module, lambda patch: patch.setattr(MODULE, "factor", 5.0)),
+    (partial(switched, ("on",)), lambda patch: patch.setattr(f"{__name__}.SWITCHES", ["on"])),
+    (partial(switched, ()), lambda patch: patch.setattr(f"{__name__}.SWITCHES", ["on"])),
+    (partial(switched, LOCAL), append(LOCAL)),
+]
+
+
+@pytest.mark.parametrize(("forward", "change"), CHANGES)
+def test_what_changes_outside_of_the_function_is_seen(
+    forward: Any, change: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: AnyLayer = fn.serial(fn.dense(3), fn.define_layer("odd", init, forward, free_backward, random=False))
+    start = model.init(fn.Key(3), (3,))
+    x, target = np.ones((2, 3)), np.ones((2, 3))
+    predict, run = predictor(model, PREDICT), flat(model, WEIGHED, start.params, target)
+    for _ in range(2):
+        expected = plain(model, WEIGHED)(start.params, start.state, x, target, TRAIN)
+        assert run(start.params, start.state, x, target, TRAIN).loss == expected.loss
+        assert (predict(start.params, start.state, x) == expected.output).all()
+        change(monkeypatch)
+
+
+def test_an_array_has_no_truth_beforehand() -> None:
+    given = np.ones(2)
+    layer: AnyLayer = fn.define_layer("odd", init, partial(asking, given), free_backward, random=False)
+    assert_equal(layer, WEIGHED, (), (), np.ones((2, 3)), np.ones((2, 3)))
+
+
+def asking(given: Any, params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    y = x * 2
+    if given is None or not given.any():
+        y = y + 1
+    return fn.Forward(y, state, ())
+
+
+@attrs.define
+class Times:
+    """A function with a number that may change: it cannot be hashed."""
+
+    factor: float
+
+    def __call__(self, params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+        return fn.Forward(self.factor * x, state, ())
+
+
+def test_a_callable_object_is_called() -> None:
+    times = Times(2.0)
+    layer: AnyLayer = fn.define_layer("odd", init, times, free_backward, random=False)
+    predict = predictor(layer, PREDICT)
+    assert (predict((), (), np.ones((1, 2))) == 2).all()
+    times.factor = 3.0
+    assert (predict((), (), np.ones((1, 2))) == 3).all()
+
+
+def test_what_a_closure_holds_is_let_go() -> None:
+    import gc
+    import weakref
+
+    def use() -> Any:
+        held = np.ones(5)
+
+        def forward(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+            return fn.Forward(held[0] * x, state, ())
+
+        layer: AnyLayer = fn.define_layer("odd", init, forward, free_backward, random=False)
+        for _ in range(grad.OFTEN + 1):
+            fn.apply(layer, (), (), np.ones((1, 2)))
+        assert layer.memo.function is not None
+        return weakref.ref(held)
+
+    held = use()
+    gc.collect()
+    assert held() is None
+
+
+def test_threads_that_call_one_function_get_the_same() -> None:
+    model: AnyLayer = fn.serial(fn.dense(5), fn.dropout(0.5), fn.relu(), fn.dense(3))
+    start = model.init(fn.Key(0), (4,))
+    x, labels = np.random.default_rng(0).normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
+    step = fn.loss_and_grad(model, fn.softmax_cross_entropy())
+    keys = [fn.Train(fn.Key(seed)) for seed in range(80)]
+    expected = [_loss_and_grad(model, step.loss, start.params, start.state, x, labels, mode).grads for mode in keys]  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            got = pool.map(lambda mode: step(start.params, start.state, x, labels, mode).grads, keys)
+            assert all(fn.tree.same(one, other) for one, other in zip(expected, got, strict=True))
+    assert step.memo.function is not None  # type: ignore[attr-defined]
+
+
 # ----------------------------------------------------------------------------------------------------------------- errors
 
 
@@ -334,6 +469,39 @@ def test_wrong_inputs_give_the_same_errors() -> None:
     for one, other in parts:
         expected = raised(lambda p=one, s=other: plain(model, loss)(p, s, x, labels, TRAIN))  # type: ignore[misc]
         assert raised(lambda p=one, s=other: run(p, s, x, labels, TRAIN)) == expected  # type: ignore[misc]
+
+
+def malformed(node: Any) -> Iterator[Any]:
+    """Yield trees in which one part of a tree is something else."""
+    yield from ((), np.ones(2), None, [1], (1, 2, 3), np.array(3), np.ones((4, 4), np.float32))
+    if type(node) is tuple:
+        for index, child in enumerate(node):
+            yield from ((*node[:index], other, *node[index + 1 :]) for other in malformed(child))
+    elif attrs.has(type(node)):
+        for one in attrs.fields(type(node)):
+            yield from (attrs.evolve(node, **{one.name: other}) for other in malformed(getattr(node, one.name)))
+
+
+def outcome(function: Callable[[], Any]) -> object:
+    try:
+        return fn.tree.leaves(function().grads)[0].tobytes()
+    except Exception as error:
+        return type(error), str(error), getattr(error, "__notes__", [])
+
+
+def test_wrong_arguments_of_a_nested_network_give_the_same_errors() -> None:
+    inside = fn.serial(fn.batch_norm(), fn.dropout(0.3), fn.serial(fn.gelu(), fn.dense(3)))
+    model: AnyLayer = fn.serial(fn.serial(fn.flatten(), fn.dense(4)), fn.residual(fn.layer_norm() >> fn.dense(4)), inside)
+    start, loss = model.init(fn.Key(0), (2, 3)), fn.softmax_cross_entropy()
+    x, labels = np.ones((5, 2, 3)), np.array([0, 1, 2, 1, 0])
+    run = flat(model, loss, start.params, labels)
+    tries: list[tuple[Any, Any, Any, Any]] = [(params, start.state, x, labels) for params in malformed(start.params)]
+    tries += [(start.params, state, x, labels) for state in malformed(start.state)]
+    tries += [(start.params, start.state, x, target) for target in (labels[:2], labels.astype(float), labels * 9, None)]
+    tries += [(start.params, start.state, other, labels) for other in (x[0], x[:0], x.tolist(), None, x.astype(object))]
+    for arguments in tries:
+        expected = outcome(lambda a=arguments: plain(model, loss)(*a, TRAIN))  # type: ignore[misc]
+        assert outcome(lambda a=arguments: run(*a, TRAIN)) == expected  # type: ignore[misc]
 
 
 def test_a_traceback_shows_the_line() -> None:

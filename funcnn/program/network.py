@@ -18,7 +18,7 @@ from attrs import frozen
 from funcnn.errors import add_step
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, chain_parts, refuse_parts
 from funcnn.losses.loss import Loss, LossForward
-from funcnn.program.writer import CallInstead, Place, Record, Writer, expression, load
+from funcnn.program.writer import CallInstead, Place, Record, Writer, copy, expression, load
 
 Steps: TypeAlias = tuple[tuple[int, str], ...]
 Function: TypeAlias = Callable[..., Any]  # Any: networks of all types are written
@@ -41,7 +41,12 @@ def predictor(model: AnyLayer, mode: Mode) -> Function:
     writer = Writer()
     passed = forward(writer, model, load("params"), load("state"), load("x"), writer.constant(mode, "mode"), ())
     writer.emit(ast.Return(passed.output))
-    return finish(writer, f"apply {model.name}", ("params", "state", "x"))
+    return finish(writer, f"apply {model.name}", ("params", "state", "x"), partial(predict, model, mode))
+
+
+def predict(model: AnyLayer, mode: Mode, params: object, state: object, x: object) -> object:
+    """Return the output of a network by calling its layers."""
+    return model.forward(params, state, x, mode).output
 
 
 def trainer(model: AnyLayer, loss: Loss[Any, Any], result: type, plain: Function, params: object, target: object) -> Function:
@@ -51,23 +56,23 @@ def trainer(model: AnyLayer, loss: Loss[Any, Any], result: type, plain: Function
     """
     writer = Writer()
     arguments = ("params", "state", "x", "target", "mode")
-    otherwise = ast.Return(ast.Call(writer.constant(plain, "plain"), [load(name) for name in arguments], []))
-    tests = [f"type(mode) is not {named(writer, Train)}", f"type(target) is not {named(writer, type(target))}"]
+    otherwise = call_plain(writer, plain, arguments)
+    tests = [f"type(mode) is not {writer.held(Train).id}", f"type(target) is not {writer.held(type(target)).id}"]
     writer.types.update(mode=Train, target=type(target))
     if type(target) is np.ndarray:
-        tests.append(f"target.dtype is not {named(writer, target.dtype)}")
+        tests.append(f"target.dtype is not {writer.held(target.dtype).id}")
         writer.facts["target.dtype"] = target.dtype
     writer.emit(ast.If(expression(" or ".join(tests)), [otherwise], []))
     passed = forward(writer, model, load("params"), load("state"), load("x"), load("mode"), ())
     value, doutput = scored(writer, loss, passed.output, load("target"))
     grads = params_only(writer, model, passed, doutput, params, otherwise, ())
     writer.emit(ast.Return(ast.Call(writer.constant(result), [value, grads, passed.state, passed.output], [])))
-    return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments)
+    return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments, plain)
 
 
-def named(writer: Writer, value: object) -> str:
-    """Return the name of a value that is known."""
-    return ast.unparse(writer.constant(value))
+def call_plain(writer: Writer, plain: Function, arguments: tuple[str, ...]) -> ast.Return:
+    """Return the statement that hands everything to the function that calls the layers."""
+    return ast.Return(ast.Call(writer.constant(plain, "plain"), [load(name) for name in arguments], []))
 
 
 def record(writer: Writer, function: object, args: list[ast.expr], kind: type) -> Record:
@@ -113,7 +118,7 @@ def chain_forward(
     """Write the forward of layers, first to last."""
     size, p, s = len(layers), ast.unparse(params), ast.unparse(state)
     test = f"type({p}) is not tuple or len({p}) != {size} or type({s}) is not tuple or len({s}) != {size}"
-    refuse = f"{named(writer, refuse_parts)}({size}, {p}, {s})"
+    refuse = f"{writer.held(refuse_parts).id}({size}, {p}, {s})"
     writer.emit(ast.If(expression(test), [ast.Expr(expression(refuse))], []))
     own_params, own_states = ([writer.fresh(hint) for _ in layers] for hint in "ps")
     for names, whole in ((own_params, params), (own_states, state)):
@@ -125,7 +130,7 @@ def chain_forward(
         writer.enter(Place(inner, given.id))
         own_mode = mode
         if layer.random and writer.types.get(ast.unparse(mode)) is Train:
-            child = expression(f"{named(writer, Train)}({ast.unparse(mode)}.key.child({index}))")
+            child = expression(f"{writer.held(Train).id}({ast.unparse(mode)}.key.child({index}))")
             own_mode = writer.assign(writer.fresh("mode"), child)
             writer.types[own_mode.id] = Train
         passed.append(forward(writer, layer, load(own_params[index]), load(own_states[index]), given, own_mode, inner))
@@ -191,7 +196,8 @@ def params_only(
         first += 1
     if first:
         names = [ast.unparse(part.params) for part in residuals[:first]]
-        writer.emit(ast.If(expression(" or ".join(f"type({p}) is not tuple or {p}" for p in names)), [otherwise], []))
+        test = " or ".join(f"type({p}) is not tuple or {p}" for p in names)
+        writer.emit(ast.If(expression(test), [copy(otherwise)], []), placed=False)
     grads = [part.params for part in residuals]
     layers = chain_parts(layer)
     for index in range(len(layers) - 1, first - 1, -1):
@@ -209,8 +215,15 @@ def params_only(
 # ------------------------------------------------------------------------------------------------------------ the function
 
 
-def finish(writer: Writer, title: str, arguments: tuple[str, ...]) -> Function:
-    """Return the function of what was written."""
+def finish(writer: Writer, title: str, arguments: tuple[str, ...], plain: Function) -> Function:
+    """Return the function of what was written; it calls ``plain`` when a name has come to stand for something else."""
+    tests = [
+        f"{writer.held(names).id}.get({name!r}) is not {writer.held(value).id}"
+        for (_, name), (names, value) in writer.watched.items()
+    ]
+    if tests:
+        test = ast.If(expression(" or ".join(tests)), [call_plain(writer, plain, arguments)], [])
+        writer.statements.insert(0, (test, None))
     filename = f"<{title} {next(_NUMBERS)}>"
     places: dict[int, Place] = {}
     lines: list[ast.stmt] = []

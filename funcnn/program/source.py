@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from types import CodeType, FunctionType
+from typing import Any
 
 from attrs import frozen
 
@@ -17,7 +18,7 @@ from attrs import frozen
 class Definition:
     """A function's parameters and body."""
 
-    names: Mapping[str, object]
+    names: dict[str, Any]  # Any: of all types
     """What its global names stand for."""
     parameters: tuple[str, ...]
     defaults: Mapping[str, object]
@@ -26,14 +27,18 @@ class Definition:
     """The local names that are assigned, and in how many places."""
 
 
-@lru_cache(maxsize=4096)
 def read(function: object) -> Definition | None:
     """Return the definition of a function; None when its source is not at hand or its body cannot be put elsewhere.
 
     The latter is so for closures, generators, decorated functions, and those that take ``*args`` or ``**keywords``.
     """
     if not isinstance(function, FunctionType) or function.__closure__ or function.__code__.co_flags & _SUSPENDING:
-        return None
+        return None  # not remembered: a closure may hold large arrays
+    return _read(function)
+
+
+@lru_cache(maxsize=4096)
+def _read(function: FunctionType) -> Definition | None:
     found = definitions(function.__code__.co_filename).get(function.__code__)
     if found is None or found.decorator_list:
         return None
@@ -74,7 +79,10 @@ def definitions(filename: str) -> dict[CodeType, ast.FunctionDef]:
     found: dict[CodeType, ast.FunctionDef] = {}
     while codes:
         inner = [constant for constant in codes.pop().co_consts if isinstance(constant, CodeType)]
-        found.update({code: by_line[code.co_firstlineno] for code in inner if code.co_firstlineno in by_line})
+        for code in inner:
+            node = by_line.get(code.co_firstlineno)
+            if node is not None and node.name == code.co_name:  # not a lambda on its line
+                found[code] = node
         codes += inner
     return found
 

@@ -6,7 +6,9 @@ Three things make the result shorter than its parts:
 
 - a test whose outcome is known beforehand, such as ``isinstance(mode, Train)``, is left out with the branch that is not taken;
 - a record that is made in one function and taken apart in another becomes a few variables;
-- what a global name stands for is looked up when the function is written.
+- what a global name stands for is looked up when the function is written.  The names of modules of one's own may be assigned
+  again (a constant that is tuned, a helper that is mended in a notebook): what they stood for is kept in ``watched``, and the
+  function tests it at each call.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ _COMPARE: dict[type, Callable[[Any, Any], object]] = {
 }
 _STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.If, ast.Raise)
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr, ast.Await)
+_SETTLED = frozenset({"funcnn", "numpy", "attr", "attrs", "math", "typing", "functools", "itertools", "operator"})
+"""Packages whose names are not assigned again."""
 _FRAME_READERS = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "super"})
 
 
@@ -77,6 +81,8 @@ class Writer:
     """Expressions of which the value is known."""
     changing: set[str] = field(factory=set, init=False)
     """Local names that are assigned more than once."""
+    watched: dict[tuple[int, str], tuple[dict[str, Any], object]] = field(factory=dict, init=False)
+    """What names of other modules stood for when they were looked up, with the module's names."""
     _names: dict[int, str] = field(factory=dict, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _places: list[Place] = field(factory=list, init=False)
@@ -91,6 +97,10 @@ class Writer:
         """Return an expression for a value that is known now."""
         if value is None or type(value) in (bool, int, str):
             return ast.Constant(cast(Any, value))  # Any: the types of this line, which typeshed wants one by one
+        return self.held(value, hint)
+
+    def held(self, value: object, hint: str = "constant") -> ast.Name:
+        """Return the name of a value, this very object."""
         if id(value) not in self._names:
             hint = getattr(value, "__name__", hint)
             name = self._names[id(value)] = self.fresh(hint if hint.isidentifier() else "function")
@@ -101,10 +111,23 @@ class Writer:
         """Return the value of an expression that :meth:`constant` made, or None."""
         return self.values.get(expression.id) if isinstance(expression, ast.Name) else None
 
-    def emit(self, statement: ast.stmt) -> None:
-        """Write a statement."""
+    def look_up(self, names: dict[str, Any], name: str) -> object:
+        """Return what a name of a module stands for; if it may be assigned again, that is watched."""
+        value = names[name]
+        if str(names.get("__name__")).partition(".")[0] not in _SETTLED:
+            self.watched[id(names), name] = names, value
+        return value
+
+    def attribute(self, owner: object, name: str) -> object:
+        """Return an attribute of a known value, or UNKNOWN if it may change in a way that is not watched."""
+        if isinstance(owner, ModuleType) and owner.__name__.partition(".")[0] not in _SETTLED:
+            return self.look_up(vars(owner), name) if name in vars(owner) else UNKNOWN
+        return attribute_known(owner, name)
+
+    def emit(self, statement: ast.stmt, *, placed: bool = True) -> None:
+        """Write a statement, which belongs to the place that was entered last unless it is not placed."""
         statement = _MakeRecords(self).visit(statement)
-        self.statements.append((statement, self._places[-1] if self._places else None))
+        self.statements.append((statement, self._places[-1] if self._places and placed else None))
 
     def assign(self, name: str, value: ast.expr) -> ast.Name:
         """Write an assignment."""
@@ -199,7 +222,7 @@ class Writer:
         while waiting:
             statement = waiting.pop(0)
             if isinstance(statement, ast.If):
-                test = translate.evaluate(statement.test)
+                test = translate.truth(statement.test)
                 if test is not UNKNOWN:
                     waiting = [*(statement.body if test else statement.orelse), *waiting]
                     continue
@@ -264,7 +287,7 @@ class _MakeRecords(ast.NodeTransformer):
 class Translate(ast.NodeTransformer):
     """Puts the syntax of one function in terms of a writer's names."""
 
-    def __init__(self, writer: Writer, names: Mapping[str, object], bindings: Bindings) -> None:
+    def __init__(self, writer: Writer, names: dict[str, Any], bindings: Bindings) -> None:
         self.writer, self.names, self.bindings = writer, names, bindings
 
     def expression(self, node: ast.expr) -> ast.expr:
@@ -281,24 +304,25 @@ class Translate(ast.NodeTransformer):
         """Return the value of an expression where it is known, or UNKNOWN."""
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                value = self.evaluate(operand)
+                value = self.truth(operand)
                 return UNKNOWN if value is UNKNOWN else not value
             case ast.BoolOp(op=joint, values=parts):
                 decides = isinstance(joint, ast.Or)  # the truth value that ends the search
                 for part in parts:
                     value = self.evaluate(part)
-                    if value is UNKNOWN or bool(value) is decides:
-                        return value
-                return not decides
+                    if not is_immutable(value) or bool(value) is decides:
+                        return value if is_immutable(value) else UNKNOWN
+                return value
             case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() | ast.Eq() | ast.In() as sign], comparators=[right]):
                 values = self.evaluate(left), self.evaluate(right)
-                if any(value is UNKNOWN or isinstance(value, np.ndarray) for value in values):
+                by_identity = isinstance(sign, (ast.Is, ast.IsNot))
+                if any(value is UNKNOWN or not (by_identity or is_immutable(value)) for value in values):
                     return UNKNOWN
                 return _COMPARE[type(sign)](*values)
             case ast.Attribute(value=owner_node, attr=name):
                 owner = self.evaluate(owner_node)
                 if owner is not UNKNOWN:
-                    return attribute_known(owner, name)
+                    return self.writer.attribute(owner, name)
                 return self.writer.facts.get(f"{ast.unparse(self.expression(owner_node))}.{name}", UNKNOWN)
             case ast.Call(func=ast.Name(id="isinstance"), args=[value_node, kind_node], keywords=[]):
                 kind, base = self.kind(value_node), self.evaluate(kind_node)
@@ -327,9 +351,14 @@ class Translate(ast.NodeTransformer):
             case [ast.Return(value=ast.expr() as value), *_]:
                 return self.evaluate(value)
             case [ast.If(test=test, body=then, orelse=otherwise), *rest]:
-                known = self.evaluate(test)
+                known = self.truth(test)
                 return UNKNOWN if known is UNKNOWN else self.outcome([*(then if known else otherwise), *rest])
         return UNKNOWN
+
+    def truth(self, node: ast.expr) -> object:
+        """Return whether an expression is true, where that is known and cannot change; or UNKNOWN."""
+        value = self.evaluate(node)
+        return bool(value) if is_immutable(value) else UNKNOWN
 
     def kind(self, node: ast.expr) -> object:
         """Return the type of an expression's value where it is known, or UNKNOWN."""
@@ -363,7 +392,7 @@ class Translate(ast.NodeTransformer):
             value = self.bindings[node.id]
             return ast.Name(value.id, node.ctx) if isinstance(value, ast.Name) else cast(ast.expr, copy(value))
         if node.id in self.names:
-            return self.writer.constant(self.names[node.id], node.id)
+            return self.writer.constant(self.writer.look_up(self.names, node.id), node.id)
         if node.id in _FRAME_READERS:
             raise CallInstead
         return node  # a built-in
@@ -373,12 +402,12 @@ class Translate(ast.NodeTransformer):
         node = cast(ast.Attribute, self.generic_visit(node))
         if isinstance(node.value, Record) and node.attr in node.value.parts:
             return node.value.parts[node.attr]
-        value = attribute_known(self.writer.known(node.value), node.attr)
+        value = self.writer.attribute(self.writer.known(node.value), node.attr)
         return node if value is UNKNOWN else self.writer.constant(value, node.attr)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         """Choose, where the choice is known."""
-        test = self.evaluate(node.test)
+        test = self.truth(node.test)
         if test is not UNKNOWN:
             return cast(ast.expr, self.visit(node.body if test else node.orelse))
         return cast(ast.IfExp, self.generic_visit(node))
@@ -456,6 +485,13 @@ def by_keyword(keywords: list[ast.keyword]) -> dict[str, ast.expr] | None:
 def unpacked(arg: ast.expr) -> list[ast.expr]:
     """Return the arguments that one stands for: those of a ``*tuple`` that is written out."""
     return arg.value.elts if isinstance(arg, ast.Starred) and isinstance(arg.value, ast.Tuple) else [arg]
+
+
+def is_immutable(value: object) -> bool:
+    """Tell whether a value is known, and is and remains true or false, in or not in another, equal or not equal to another."""
+    if isinstance(value, (tuple, frozenset)):
+        return all(is_immutable(item) for item in value)
+    return value is None or isinstance(value, (bool, int, float, str, type, FunctionType, ModuleType, np.dtype, np.generic))
 
 
 @lru_cache(maxsize=4096)
