@@ -1,16 +1,21 @@
-"""Anomaly detection with an autoencoder: it learns to redraw zeros, and redraws every other digit badly."""
+"""Anomaly detection with an autoencoder: it learns to redraw one digit, and redraws every other one badly.
+
+python docs/examples/anomalies.py 0 1 2 3 4 5 6 7 8 9
+"""
+
+import sys
 
 import numpy as np
 
 import funcnn as fn
 
 
-def main() -> float:
-    key = fn.Key(0)
+def main(usual: int = 0, seed: int = 0) -> float:
+    key = fn.Key(seed)
     data = fn.data.digits(dtype=np.float32)
     split = fn.data.stratified_split(key.child(0), data, 0.25)
     train, test = split.train, split.test
-    normal = train.x[train.y == 0]
+    normal = train.x[train.y == usual]
     model = fn.serial(fn.dense(32), fn.silu(), fn.dense(6), fn.dense(32), fn.silu(), fn.dense(64), fn.sigmoid())
     result = fn.fit(
         model,
@@ -25,12 +30,12 @@ def main() -> float:
     )
     drawn = fn.apply(model, result.params, result.state, test.x)
     score = ((drawn - test.x) ** 2).mean(1)  # how badly each image was redrawn
-    area = fn.metrics.roc_auc(score, (test.y != 0).astype(int))
-    zeros, others = score[test.y == 0].mean(), score[test.y != 0].mean()
-    print(f"trained on {len(normal)} zeros; error on zeros {zeros:.4f}, on others {others:.4f}")
-    print(f"ROC-AUC for telling other digits from zeros: {area:.4f}")
+    area = fn.metrics.roc_auc(score, (test.y != usual).astype(int))
+    own, others = score[test.y == usual].mean(), score[test.y != usual].mean()
+    print(f"trained on {len(normal)} images of {usual}: error on {usual} {own:.4f}, on others {others:.4f}, ROC-AUC {area:.4f}")
     return area
 
 
 if __name__ == "__main__":
-    main()
+    areas = [main(int(digit)) for digit in sys.argv[1:] or ["0"]]
+    print(f"mean ROC-AUC {np.mean(areas):.4f}")
