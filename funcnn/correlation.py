@@ -9,7 +9,8 @@ $$ \bar x_{nqi} = \sum_{p,k:\; sp+dk-a=q}\; \sum_o \bar y_{npo}\, w_{kio}, \qqua
 
 The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix
 stays in the processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do
-not mix.  Kernels of 3x3 points with many channels take fewer products (:mod:`funcnn.winograd`).
+not mix.  Kernels of 3x3 points with many channels take fewer products (:mod:`funcnn.winograd`); for few channels the input's
+cotangent takes larger ones (:mod:`funcnn.banded`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from funcnn import winograd
+from funcnn import banded, winograd
 from funcnn.numerics import dot
 from funcnn.typing import Array, Shape
 from funcnn.windows import Windows, crop, pad, scatter, view
@@ -55,6 +56,8 @@ def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape,
     """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
     space = in_shape[1:-1]
     pads = windows.pads(space)
+    if groups == 1 and banded.suits(windows, in_shape, dy.shape[-2]):
+        return banded.correlate_input(dy, weight, windows, in_shape)
     if set(windows.stride) == {1} and groups == 1:
         flipped = _flipped(windows, pads)
         if flipped is not None:  # with stride 1 the transpose is a correlation with the flipped kernel

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn import correlation, tree, winograd
+from funcnn import banded, correlation, tree, winograd
 from funcnn.typing import Array
 from funcnn.windows import make_windows
 
@@ -83,6 +83,30 @@ def test_fewer_products_give_the_same(space: tuple[int, int], batch: int, tiles:
         dy = generator.normal(size=y.shape)
         dweight = correlation.correlate_weight_plain(x, dy, windows, 1)
         np.testing.assert_allclose(winograd.correlate_weight(x, dy, windows), dweight, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 2000, 1 << 20])
+@pytest.mark.parametrize("batch", [0, 1, 3])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_bands_give_the_same(setting: tuple[Any, ...], batch: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("funcnn.banded.BLOCK_BYTES", block)
+    shape, outputs, kernel, stride, padding, dilation, _ = setting
+    windows = make_windows(len(kernel), kernel, stride, padding, dilation)
+    in_shape = (batch, *shape)
+    generator = np.random.default_rng(0)
+    x, weight = generator.normal(size=in_shape), generator.normal(size=(*kernel, shape[-1], outputs))
+    y = correlation.correlate_plain(x, weight, windows, 1)
+    dy = generator.normal(size=y.shape)
+    dx = banded.correlate_input(dy, weight, windows, in_shape)
+    assert dx.shape == in_shape
+    expected = np.zeros(in_shape)  # each entry on its own: what the correlation of a 1 there is multiplied with
+    for place in np.ndindex(in_shape):
+        one = np.zeros(in_shape)
+        one[place] = 1
+        expected[place] = (correlation.correlate_plain(one, weight, windows, 1) * dy).sum()
+    np.testing.assert_allclose(dx, expected, rtol=1e-11, atol=1e-12)
+    monkeypatch.setattr("funcnn.banded.suits", lambda *_: False)
+    np.testing.assert_allclose(dx, correlation.correlate_input(dy, weight, windows, in_shape), rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [(np.float32, 2e-6), (np.float64, 4e-15)])

@@ -23,6 +23,8 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.conv1d(2, 2, padding=((2, 0),)), (3, 2), label="padding beyond the kernel, before"),
         LayerCase(lambda: fn.conv1d(2, 2, padding=((0, 2),)), (3, 2), label="padding beyond the kernel, after"),
         LayerCase(lambda: fn.conv1d(1, 200, padding="same"), (200, 1), label="an example at a time", method="screen"),
+        LayerCase(lambda: fn.conv1d(3, 3, padding="same", dilation=2), (9, 2), batch=230, label="bands", method="screen"),
+        LayerCase(lambda: fn.conv1d(4, 3, groups=2), (9, 2), batch=230, label="bands, but for groups", method="screen"),
         LayerCase(lambda: fn.conv1d(1, 1), (2, 65600), batch=2, label="windows larger than a block", method="screen"),
     ),
     "conv2d": (
@@ -42,6 +44,13 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.conv2d(64, 3, groups=2), (3, 4, 64), batch=2, label="groups of many channels", method="screen"),
         *[many_channels(kernel) for kernel in ((4, 3), (2, 3), (3, 4), (3, 2))],
         *[many_channels((3, 3), apart) for apart in ((2, 1), (1, 2))],
+        LayerCase(
+            lambda: fn.conv2d(3, (2, 3), stride=(3, 2), padding=((1, 0), (2, 1)), dilation=(2, 1)),
+            (1800, 7, 2),
+            batch=3,
+            label="bands",
+            method="screen",
+        ),
         LayerCase(lambda: fn.conv2d(1, (33, 9), padding="same"), (25, 9, 1), batch=2, label="parts of examples", method="screen"),
     ),
     "conv3d": (LayerCase(lambda: fn.conv3d(2, 2, stride=(1, 2, 1), padding=1), (2, 3, 2, 2), batch=2),),

@@ -11,6 +11,22 @@ from typing import TypeAlias
 Reasons: TypeAlias = dict[str, dict[str, tuple[int, str]]]
 
 REASONS: Reasons = {
+    "banded.correlate_input": {
+        "lines = Windows((*kernel, 1), (*windows.stride[:-1], 1), (*windows.dilation[:-1], 1), 'same')": (
+            3,
+            "along the last axis there is one window of one point",
+        ),
+        "at_once = max(1, BLOCK_BYTES // (math.prod(count) * len(matrix) * dx.itemsize))": (
+            8,
+            "how many examples are treated at a time, which changes no sum",
+        ),
+    },
+    "banded.suits": {
+        "return width * in_shape[-1] <= 16 * windows.kernel[-1] and math.prod(in_shape) >= 4096": (
+            16,
+            "which of two ways is taken that give the same numbers",
+        ),
+    },
     "combinators.memory.residual_backward": {
         "return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))": (
             2,
@@ -54,6 +70,10 @@ REASONS: Reasons = {
         ): (12, "whether the fast algorithm is taken, which gives the same numbers"),
     },
     "correlation.correlate_input": {
+        "if groups == 1 and banded.suits(windows, in_shape, dy.shape[-2]):": (
+            3,
+            "which of two ways is taken that give the same numbers",
+        ),
         "if set(windows.stride) == {1} and groups == 1:": (2, "which of two ways is taken that give the same numbers"),
         "rows = dy[n, ..., outputs].reshape(-1, outputs.stop - outputs.start)": (
             1,
