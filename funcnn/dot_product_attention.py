@@ -58,6 +58,8 @@ class Rules:
     dropout: float = 0.0
     key: Key | None = None
     """The key of dropout; None in evaluation."""
+    before: int = 0
+    """How many b of the whole batch come before the first: they get random numbers first."""
     block_rows: int | None = None
     """How many queries of one example are treated at a time; None for as many as fit the cache, also of several examples."""
 
@@ -112,7 +114,7 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
     """
     output: Array = np.empty((*q.shape[:-1], v.shape[-1]), np.result_type(q, k, v))
     logsumexp: Array = np.empty(q.shape[:-1], output.dtype)
-    generator = None if rules.key is None else rules.key.generator()
+    generator = started(q, k, rules)
     for block in blocks(q, k, rules):
         weights = scores(scaled(q, block), k, rules, block)
         top = weights.real.max(-1, keepdims=True)
@@ -157,7 +159,7 @@ def attend_backward(
     ddiagonals: Array | None = None
     if rules.diagonals is not None:
         ddiagonals = np.zeros((*q.shape[:2], rules.diagonals.shape[-1]), dtype)
-    generator = None if rules.key is None else rules.key.generator()
+    generator = started(q, k, rules)
     near = k - k.mean(1, keepdims=True)
     values = v - v.mean(1, keepdims=True) if generator is None else v
     for block in blocks(q, k, rules):
@@ -246,6 +248,17 @@ def diagonal_sums(square: Array) -> Array:
     sheared = wide.reshape(count, shared, -1)[..., : height * (height + width - 1)]
     sums: Array = sheared.reshape(count, shared, height, height + width - 1).sum(2)
     return sums
+
+
+def started(q: Array, k: Array, rules: Rules) -> np.random.Generator | None:
+    """Return the generator of the factors of dropout, if there are any."""
+    if rules.key is None:
+        return None
+    each = 0  # factors of one b
+    if rules.before:
+        for block in blocks(q[:1], k[:1], rules):
+            each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
+    return rules.key.generator(rules.before * each)
 
 
 def drawn(generator: np.random.Generator, rate: float, like: Array) -> Array:

@@ -58,6 +58,15 @@ class Key:
         """Return the first ``count`` children."""
         return tuple(self.child(index) for index in range(count))
 
-    def generator(self) -> np.random.Generator:
-        """Return a fresh generator: every call starts the same stream again."""
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.entropy, spawn_key=self.path)))
+    def generator(self, skip: int = 0) -> np.random.Generator:
+        """Return a fresh generator: every call starts the same stream again.
+
+        With ``skip`` it starts past as many uniform numbers of type float32.
+        """
+        bits = np.random.PCG64(np.random.SeedSequence(self.entropy, spawn_key=self.path))
+        generator = np.random.Generator(bits)
+        if skip:
+            bits.advance(skip // 2)  # of 64 bits, which make two such numbers
+            if skip % 2:
+                generator.random(dtype=np.float32)
+        return generator

@@ -38,6 +38,7 @@ Z = TypeVar("Z")  # output of a second layer
 Q = TypeVar("Q")  # parameter tree of a second layer
 T = TypeVar("T")  # state tree of a second layer
 R = TypeVar("R")  # residuals
+V = TypeVar("V")  # a number or an array
 Ps = TypeVarTuple("Ps")
 Ss = TypeVarTuple("Ss")
 
@@ -47,9 +48,34 @@ Residuals = NewType("Residuals", object)
 
 @frozen
 class Train:
-    """Training mode: batch statistics are used and updated, dropout drops.  The key makes it reproducible."""
+    """Training mode: batch statistics are used and updated, dropout drops.  The key makes it reproducible.
+
+    What a layer needs to know of the batch beyond its own examples it asks the mode, because the layer may be given a part of the
+    batch only (:func:`funcnn.shard`): then sums run over all parts, and random numbers are those that the whole batch would
+    get.
+    """
 
     key: Key
+
+    def child(self, index: int) -> Train:
+        """Return the mode for a layer's part, with a key of its own."""
+        return Train(self.key.child(index))
+
+    def total(self, value: V) -> V:
+        """Return the sum of a number or an array over all parts of the batch: here there is one."""
+        return value
+
+    def before(self, rows: int) -> int:
+        """Return which row of the whole batch is the first of these ``rows``."""
+        return 0
+
+    def uniform(self, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """Draw numbers from [0, 1), of which those of an example depend on its place in the whole batch."""
+        return self.key.generator().random(shape, dtype=np.float32)
+
+    def normal(self, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """Draw standard normal numbers, of which those of an example depend on its place in the whole batch."""
+        return self.key.generator().standard_normal(shape, dtype=np.float32)
 
 
 @frozen
@@ -333,7 +359,7 @@ def _chain_forward(
     states, residuals, index = [], [], 0
     try:
         for index, layer in enumerate(layers):
-            own = Train(mode.key.child(index)) if layer.random and isinstance(mode, Train) else mode
+            own = mode.child(index) if layer.random and isinstance(mode, Train) else mode
             step = layer.forward(params[index], state[index], x, own)
             x = step.output
             states.append(step.state)

@@ -342,11 +342,16 @@ def with_cotangents(primal: object, cotangent: object, path: str = "") -> Iterat
 
 def add_cotangents(first: T, second: T) -> T:
     """Return the sum of two cotangents of one tree: leaf by leaf, and None where both are None."""
-    if first is None:
-        return second
-    if isinstance(first, np.ndarray):
-        return cast(T, np.add(first, cast(Array, second)))
-    made = [add_cotangents(one, other) for (_, one), (_, other) in zip(children(first), children(second), strict=True)]
+    return map_cotangents(np.add, first, second)
+
+
+def map_cotangents(function: Callable[..., Array], *trees: T) -> T:
+    """Apply a function to the leaves of trees of one structure that may be cotangents: None stays None."""
+    first = trees[0]
+    if first is None or isinstance(first, np.ndarray):
+        return cast(T, None if first is None else function(*trees))
+    columns = zip(*[[child for _, child in children(one)] for one in trees], strict=True)
+    made = [map_cotangents(function, *column) for column in columns]
     kind = type(first)
     if kind is tuple:
         return cast(T, tuple(made))

@@ -228,22 +228,6 @@ def test_large_and_small_leaves_together_follow_the_equations(name: str, dtype: 
         assert not new[key].flags.writeable
 
 
-def test_two_threads_hand_on_errors_and_settings() -> None:
-    seen = []
-
-    def fail() -> None:
-        raise ArithmeticError("in the other thread")
-
-    with pytest.raises(ArithmeticError, match="in the other thread"):
-        flat.both(lambda: seen.append("first"), fail)
-    with pytest.raises(ArithmeticError):
-        flat.both(fail, lambda: seen.append("second"))
-    assert sorted(seen) == ["first", "second"]
-    with np.errstate(over="raise"):
-        flat.both(lambda: None, lambda: seen.append(np.geterr()["over"]))
-    assert seen[-1] == "raise"
-
-
 @each_case
 def test_each_leaf_alone_gives_the_same(case: OptimizerCase) -> None:
     if not case.elementwise:

@@ -45,7 +45,7 @@ def forward_each(
     check_lengths(layers, parameters=params, states=state)
     made = []
     for index, layer in enumerate(layers):
-        own = Train(mode.key.child(index)) if layer.random and isinstance(mode, Train) else mode
+        own = mode.child(index) if layer.random and isinstance(mode, Train) else mode
         try:
             made.append(layer.forward(params[index], state[index], xs[index], own))
         except Exception as error:

@@ -42,7 +42,7 @@ def forward(inner: AnyLayer, uses: int, params: Any, state: Any, x: Any, mode: M
         raise TypeError(f"shared takes a tuple of {uses} inputs, got {describe(x)}")
     outputs, kept = [], []
     for index, one in enumerate(x):
-        own = Train(mode.key.child(index)) if inner.random and isinstance(mode, Train) else mode
+        own = mode.child(index) if inner.random and isinstance(mode, Train) else mode
         made = inner.forward(params, state, one, own)
         state = made.state
         outputs.append(made.output)

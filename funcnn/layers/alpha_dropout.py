@@ -13,8 +13,6 @@ Derivation.  The mask does not depend on x: $\mathrm{d}y_k = a\,m_k\,\mathrm{d}x
 
 from functools import partial
 
-import numpy as np
-
 from funcnn.errors import check_array, check_range
 from funcnn.key import Key
 from funcnn.layer import Forward, Init, Layer, Mode, Train, define_layer
@@ -34,7 +32,7 @@ def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> F
     if not isinstance(mode, Train):
         return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
     a = float((1 - rate + SATURATED**2 * rate * (1 - rate)) ** -0.5)
-    kept = mode.key.generator().random(x.shape, dtype=np.float32) >= rate
+    kept = mode.uniform(x.shape) >= rate
     factors = kept.astype(x.real.dtype)
     factors *= a
     y = x * factors

@@ -155,8 +155,9 @@ def forward(
         q, k = turned(q), turned(k)
     q = q.reshape(batch * shared, heads // shared, steps, size)
     v = split(projected, heads + shared, shared, size)
-    key = mode.key if isinstance(mode, Train) and setting.dropout else None
-    rules = Rules(setting.causal, mask, diagonals(setting, params.position, q, steps), setting.dropout, key, setting.block_rows)
+    key, before = (mode.key, mode.before(len(q))) if isinstance(mode, Train) and setting.dropout else (None, 0)
+    bias = diagonals(setting, params.position, q, steps)
+    rules = Rules(setting.causal, mask, bias, setting.dropout, key, before, setting.block_rows)
     attended, logsumexp = attend(q, k, v, rules)
     joined = join(attended.reshape(batch * heads, steps, size), heads)
     y = mapped(params.output, joined)

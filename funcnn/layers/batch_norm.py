@@ -55,11 +55,12 @@ class RunningStatistics:
 
 @frozen(eq=False)
 class BatchNormResiduals:
-    """The input minus the mean, as a matrix, the reciprocal standard deviation, and whether both were the batch's own."""
+    """The input minus the mean, as a matrix, the reciprocal standard deviation, and whose both were: in training the batch's."""
 
     centred: Array  # (N, D)
     rstd: Array  # (D,)
-    from_batch: bool
+    mode: Mode
+    count: int  # N, of the whole batch
 
 
 def init(key: Key, in_shape: Shape) -> Init[BatchNormParams, RunningStatistics]:
@@ -75,22 +76,22 @@ def forward(
 ) -> Forward[Array, RunningStatistics, BatchNormResiduals]:
     check_features(x, params.scale)
     flat = rows(x)
-    from_batch = isinstance(mode, Train)
-    if from_batch:
-        count = max(1, len(flat))
-        mean: Array = sum_rows(flat) / count
+    count = len(flat)
+    if isinstance(mode, Train):
+        count = mode.total(count)
+        mean: Array = mode.total(sum_rows(flat)) / max(1, count)
         centred = flat - mean
-        rest = sum_rows(centred) / count  # what rounding left of the mean
+        rest = mode.total(sum_rows(centred)) / max(1, count)  # what rounding left of the mean
         centred -= rest
-        var: Array = sum_rows(centred * centred) / count
-        state = update(momentum, state, mean + rest, var, len(flat))
+        var: Array = mode.total(sum_rows(centred * centred)) / max(1, count)
+        state = update(momentum, state, mean + rest, var, count)
     else:
         centred = flat - state.mean
         var = state.var
     rstd = 1 / np.sqrt(var + eps)
     y = centred * (params.scale * rstd)
     y += params.shift
-    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, from_batch))
+    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, mode, count))
 
 
 def update(momentum: float | None, state: RunningStatistics, mean: Array, var: Array, rows: int) -> RunningStatistics:
@@ -109,11 +110,12 @@ def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) 
     centred, rstd, dy_rows = residuals.centred, residuals.rstd, rows(dy)
     product = dy_rows * centred
     grads = BatchNormParams(scale=sum_rows(product) * rstd, shift=sum_rows(dy_rows))
-    if residuals.from_batch:
-        count = max(1, len(dy_rows))
-        np.multiply(centred, rstd * grads.scale / count, out=product)
+    mode = residuals.mode
+    if isinstance(mode, Train):
+        count = max(1, residuals.count)
+        np.multiply(centred, rstd * mode.total(grads.scale) / count, out=product)
         dx = dy_rows - product
-        dx -= grads.shift / count
+        dx -= mode.total(grads.shift) / count
         dx *= params.scale * rstd
     else:
         dx = dy_rows * (params.scale * rstd)

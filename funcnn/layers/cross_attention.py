@@ -110,8 +110,8 @@ def forward(
     size = asked.shape[-1] // heads
     q = split(asked, 0, heads, size).reshape(batch * shared, heads // shared, steps, size)
     k, v = split(seen, 0, shared, size), split(seen, shared, shared, size)
-    key = mode.key if isinstance(mode, Train) and setting.dropout else None
-    rules = Rules(mask=memory_mask, dropout=setting.dropout, key=key, block_rows=setting.block_rows)
+    key, before = (mode.key, mode.before(len(q))) if isinstance(mode, Train) and setting.dropout else (None, 0)
+    rules = Rules(mask=memory_mask, dropout=setting.dropout, key=key, before=before, block_rows=setting.block_rows)
     attended, logsumexp = attend(q, k, v, rules)
     joined = join(attended.reshape(batch * heads, steps, size), heads)
     y = mapped(params.output, joined)

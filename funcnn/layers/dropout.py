@@ -12,7 +12,6 @@ precision.
 
 from functools import partial
 
-import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_range
@@ -36,7 +35,7 @@ def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> F
     check_array(x, min_ndim=1)
     if not isinstance(mode, Train):
         return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
-    draws = mode.key.generator().random(x.shape, dtype=np.float32)
+    draws = mode.uniform(x.shape)
     factors = (draws >= rate).astype(x.real.dtype)
     factors *= 1 / (1 - rate)
     return Forward(x * factors, state, Mask(factors))

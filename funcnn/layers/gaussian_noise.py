@@ -10,8 +10,6 @@ The noise is drawn from the key of the mode, in float32 whatever the precision o
 
 from functools import partial
 
-import numpy as np
-
 from funcnn.errors import check_array, check_range
 from funcnn.key import Key
 from funcnn.layer import Forward, Init, Layer, Mode, Train, define_layer
@@ -27,7 +25,7 @@ def forward(std: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Fo
     check_array(x, min_ndim=1)
     if not isinstance(mode, Train):
         return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
-    noise = mode.key.generator().standard_normal(x.shape, dtype=np.float32).astype(x.real.dtype)
+    noise = mode.normal(x.shape).astype(x.real.dtype)
     noise *= std
     return Forward(x + noise, state, ())
 

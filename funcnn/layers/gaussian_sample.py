@@ -50,7 +50,7 @@ def forward(
         raise ValueError(f"the mean is {describe(mean)} and the log-variance {describe(log_variance)}, expected one shape")
     if not isinstance(mode, Train):
         return Forward(mean.copy(), state, ())
-    noise = mode.key.generator().standard_normal(mean.shape, dtype=np.float32)
+    noise = mode.normal(mean.shape)
     added: Array = np.exp(log_variance / 2)
     added *= noise
     return Forward(mean + added, state, GaussianSampleResiduals(added))

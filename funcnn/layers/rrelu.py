@@ -26,7 +26,7 @@ def forward(low: float, high: float, params: Empty, state: Empty, x: Array, mode
     check_array(x, min_ndim=1)
     kind = x.real.dtype
     if isinstance(mode, Train):
-        drawn: Array = mode.key.generator().random(x.shape, dtype=np.float32).astype(kind)
+        drawn: Array = mode.uniform(x.shape).astype(kind)
         drawn *= high - low
         drawn += low
     else:

@@ -11,8 +11,6 @@ Derivation.  The mask does not depend on x: $\bar x_{nqc} = m_{nc}\, \bar y_{nqc
 
 from functools import partial
 
-import numpy as np
-
 from funcnn.errors import check_array, check_range
 from funcnn.key import Key
 from funcnn.layer import Forward, Init, Layer, Mode, Train, define_layer
@@ -30,7 +28,7 @@ def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> F
     check_array(x, min_ndim=3)
     if not isinstance(mode, Train):
         return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
-    draws = mode.key.generator().random((len(x), *(1,) * (x.ndim - 2), x.shape[-1]), dtype=np.float32)
+    draws = mode.uniform((len(x), *(1,) * (x.ndim - 2), x.shape[-1]))
     factors = (draws >= rate).astype(x.real.dtype)
     factors *= 1 / (1 - rate)
     return Forward(x * factors, state, Mask(factors))

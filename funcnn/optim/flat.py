@@ -9,10 +9,7 @@ several times.  The new parameters of a group are views of one new vector.
 
 from __future__ import annotations
 
-import contextvars
 import math
-import os
-import threading
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
 from typing import TypeAlias, TypeVar, cast
@@ -23,6 +20,7 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.optim.optimizer import OptState, Updated, counter, lock
 from funcnn.structure import Structure, take_apart
+from funcnn.threads import processors, together
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
@@ -297,34 +295,4 @@ def run(
         work(blocks)
     else:
         half = len(blocks) // 2
-        both(lambda: work(blocks[:half]), lambda: work(blocks[half:]))
-
-
-@lru_cache(maxsize=1)
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def both(first: Callable[[], None], second: Callable[[], None]) -> None:
-    """Run two functions at the same time and return when both are done; an error in either is raised here.
-
-    A thread that lives for one call costs some 50 microseconds.  It leaves nothing behind: no pool that a forked process would
-    miss.
-    """
-    failures: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            second()
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(guarded,))  # np.errstate is part of the context
-    thread.start()
-    try:
-        first()
-    finally:
-        thread.join()
-    if failures:
-        raise failures[0]
+        together([partial(work, blocks[:half]), partial(work, blocks[half:])])

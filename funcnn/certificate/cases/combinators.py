@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import normals
+from funcnn.certificate.cases.draws import masked, normals
 
 COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
     "serial": (
@@ -19,5 +19,15 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
     "concatenate": (LayerCase(lambda: fn.concatenate(fn.dense(3), fn.tanh(), fn.dense(1)), (4,)),),
     "branch": (LayerCase(lambda: fn.branch(fn.dense(3), fn.tanh()), (4,)),),
     "parallel": (LayerCase(lambda: fn.parallel(fn.dense(3), fn.tanh()), ((4,), (2,)), inputs=normals),),
+    "shard": (
+        LayerCase(lambda: fn.shard(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,), batch=5),
+        LayerCase(
+            lambda: fn.shard(fn.conv2d(2, (2, 3)) >> fn.batch_norm(eps=0.5)), (3, 4, 2), independent=False, label="convolution"
+        ),
+        LayerCase(lambda: fn.shard(fn.dense(3) >> fn.dropout(0.4) >> fn.tanh(), 3), (4,), batch=5, label="dropout"),
+        LayerCase(lambda: fn.shard(fn.gru(3, masked=True)), (4, 2), inputs=masked, label="masked"),
+        LayerCase(lambda: fn.shard(fn.parallel(fn.dense(3), fn.tanh())), ((4,), (2,)), inputs=normals, label="several inputs"),
+        LayerCase(lambda: fn.dense(3) >> fn.shard(fn.shard(fn.batch_norm(eps=0.5), 3)), (4,), independent=False, label="nested"),
+    ),
     "recompute": (LayerCase(lambda: fn.recompute(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,)),),
 }

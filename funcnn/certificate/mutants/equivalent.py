@@ -182,7 +182,7 @@ REASONS: Reasons = {
         "return np.maximum(total, 1)": (1, "no window lies in the padding alone"),
     },
     "layers.batch_norm.backward": {
-        "count = max(1, len(dy_rows))": (1, "matters to an empty batch only, which has no entries"),
+        "count = max(1, residuals.count)": (1, "matters to an empty batch only, which has no entries"),
     },
     "layers.bilinear.backward": {
         "dz: Array = (residuals.u @ dy_rows[:, :, np.newaxis])[:, :, 0]": (1, "there is one column: the first is the last"),
@@ -237,6 +237,16 @@ REASONS: Reasons = {
     },
     "layers.rectifiers.elu_and_slope": {
         "if alpha != 1:": (1, "with alpha 1 the factor is 1, and alpha is never 0"),
+    },
+    "layers.recurrent.each_part": {
+        "middle = length // 2": (5, "where a range is cut in two, which changes no sum"),
+        "run = together if operations >= LARGE else in_turn": (3, "whether two parts are computed at the same time"),
+    },
+    "layers.recurrent.over_steps": {
+        "each_part(compute, right.shape[1], left.size * right.shape[1])": (
+            4,
+            "whether two parts are computed at the same time",
+        ),
     },
     "layers.scaled_dot_product.backward": {
         "return Backward(params, (dq[:, 0], dk, dv))": (1, "there is one set of queries: the first is the last"),

@@ -1,0 +1,47 @@
+"""Doing several things at the same time: NumPy lets other threads run while it computes."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=1)
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def together(functions: Sequence[Callable[[], T]]) -> list[T]:
+    """Call functions at the same time, the first of them in this thread, and return their results in order.
+
+    When several fail, the error of the first in order is raised, after all have ended.  Threads that live for one call cost some
+    50 microseconds each.  They leave nothing behind: no pool that a forked process would miss.
+    """
+    results: list[T | None] = [None] * len(functions)
+    errors: dict[int, BaseException] = {}
+
+    def work(index: int) -> None:
+        try:
+            results[index] = functions[index]()
+        except BaseException as error:
+            errors[index] = error
+
+    threads = []
+    for index in range(1, len(functions)):
+        context = contextvars.copy_context()  # np.errstate is part of it
+        threads.append(threading.Thread(target=partial(context.run, work, index)))
+    for thread in threads:
+        thread.start()
+    work(0)
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[min(errors)]
+    return results  # type: ignore[return-value]  # without errors all have a result
