@@ -60,7 +60,12 @@ def main(folder: str = "", epochs: int = 20, seed: int = 0, picture: str = "") -
     fn.keep_memory()
     key = fn.Key(seed)
     x, x_test = load(folder, key.child(0))
-    pixels, batch, hidden, code = x.shape[1], 128 if folder else 32, (512, 256) if folder else (128,), 16 if folder else 8
+    hidden: tuple[int, ...]
+    if folder:
+        hidden, code, batch = (512, 256), 16, 128
+    else:
+        hidden, code, batch = (128,), 8, 32
+    pixels = x.shape[1]
     model: Any = fn.vae(pixels, hidden=hidden, code=code)
     steps = epochs * fn.data.batch_count(len(x), batch, drop_last=True)
     began = time.perf_counter()
