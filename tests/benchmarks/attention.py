@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks import jobs
-from tests.benchmarks.workload import Arrays, Job, Workload
+from tests.benchmarks.workload import Arrays, Workload
 
 
 @dataclass(frozen=True)

@@ -67,16 +67,16 @@ def funcnn_training(spec: Spec, arrays: Arrays) -> Job:
 
 def torch_network(spec: Spec, params: list[Any], x: Any) -> Any:
     """Return the logits; each block has twelve arrays, and the weights of matrices stand as (inputs, outputs)."""
-    from torch.nn import functional as F
+    from torch.nn import functional
 
     table, positions, *blocks, scale, shift = params
-    h = F.embedding(x, table) + positions
+    h = functional.embedding(x, table) + positions
     for index in range(spec.layers):
         first, project, second, feed = (blocks[12 * index + low : 12 * index + high] for low, high in PARTS)
-        h = h + torch_attention(spec.heads, *project, F.layer_norm(h, (spec.features,), *first))
-        z = F.linear(F.layer_norm(h, (spec.features,), *second), feed[0].T, feed[1])
-        h = h + F.linear(F.gelu(z, approximate="tanh"), feed[2].T, feed[3])
-    return F.linear(F.layer_norm(h, (spec.features,), scale, shift), table)
+        h = h + torch_attention(spec.heads, *project, functional.layer_norm(h, (spec.features,), *first))
+        z = functional.linear(functional.layer_norm(h, (spec.features,), *second), feed[0].T, feed[1])
+        h = h + functional.linear(functional.gelu(z, approximate="tanh"), feed[2].T, feed[3])
+    return functional.linear(functional.layer_norm(h, (spec.features,), scale, shift), table)
 
 
 PARTS = (0, 2), (2, 6), (6, 8), (8, 12)
