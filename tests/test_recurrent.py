@@ -10,6 +10,7 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.layer import AnyLayer
+from funcnn.layers import recurrent
 from funcnn.typing import Array
 
 BATCH, TIME, INPUTS, SIZE = 3, 5, 2, 4
@@ -172,9 +173,9 @@ def test_gates_of_any_size_stay_between_0_and_1() -> None:
     assert abs(y).max() <= 1
 
 
-def test_the_forget_gate_starts_open() -> None:
-    bias = fn.lstm(2, forget_bias=3.0).init(fn.Key(0), (4, 1)).params.bias
-    np.testing.assert_array_equal(bias, [0, 0, 3, 3, 0, 0, 0, 0])
+def test_gates_start_where_they_are_told_to() -> None:
+    bias = fn.lstm(2, forget_bias=3.0, input_bias=-2.0).init(fn.Key(0), (4, 1)).params.bias
+    np.testing.assert_array_equal(bias, [-2, -2, 3, 3, 0, 0, 0, 0])
     bias = fn.gru(2, update_bias=3.0).init(fn.Key(0), (4, 1)).params.bias
     np.testing.assert_array_equal(bias, [0, 0, 3, 3, 0, 0])
 
@@ -283,3 +284,54 @@ def test_bad_starts() -> None:
         fn.trained_start(fn.gru(3, initial=True), (0,))
     with pytest.raises(ValueError, match="a sequence and the initial state"):
         fn.trained_start(fn.gru(3, initial=True), (4,)).init(fn.Key(0), (TIME, INPUTS))
+
+
+# ------------------------------------------------------------------------------------------------- the fast way and the plain one
+
+
+def gradients(layer: AnyLayer, params: Any, x: Array, dy: Array) -> Any:
+    """Return the output and all cotangents."""
+    made = layer.forward(params, (), x, fn.Eval())
+    back = layer.backward(params, made.residuals, dy)
+    return made.output, back.params, back.input
+
+
+@each_kind
+def test_products_divided_between_threads_are_the_same(make: Any, step: Any, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, params, x, dy = make(), started(make()), numbers(BATCH, TIME, INPUTS), numbers(BATCH, TIME, SIZE, seed=1)
+    expected = gradients(layer, params, x, dy)
+    monkeypatch.setattr(recurrent, "LARGE", 0)
+    for ours, theirs in zip(tree.leaves(gradients(layer, params, x, dy)), tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_lstm_is_its_plain_formula() -> None:
+    layer, size = fn.lstm(20), 20  # more rows than are transposed at once
+    params, x, dy = started(layer, (TIME, 17)), numbers(BATCH, TIME, 17), numbers(BATCH, TIME, size, seed=1)
+    dy[:, ::2] = 0.0
+    states, gates = [(np.zeros((BATCH, size)), np.zeros((BATCH, size)))], []
+    for t in range(TIME):
+        h, c = states[-1]
+        z = x[:, t] @ params.input_weight + h @ params.recurrent_weight + params.bias
+        i, f, o = (1 / (1 + np.exp(-z[:, k * size : (k + 1) * size])) for k in range(3))
+        g = np.tanh(z[:, 3 * size :])
+        c = f * c + i * g
+        states.append((o * np.tanh(c), c))
+        gates.append((i, f, o, g))
+    dweight, drecurrent, dbias = (np.zeros(leaf.shape) for leaf in tree.leaves(params))
+    dx, dh, dc = np.zeros(x.shape), np.zeros((BATCH, size)), np.zeros((BATCH, size))
+    for t in reversed(range(TIME)):
+        i, f, o, g = gates[t]
+        before, after = states[t], np.tanh(states[t + 1][1])
+        dh = dh + dy[:, t]
+        dc = dc + dh * o * (1 - after**2)
+        dz = np.concatenate(
+            [dc * g * i * (1 - i), dc * before[1] * f * (1 - f), dh * after * o * (1 - o), dc * i * (1 - g**2)], 1
+        )
+        dweight += x[:, t].T @ dz
+        drecurrent += before[0].T @ dz
+        dbias += dz.sum(0)
+        dx[:, t], dh, dc = dz @ params.input_weight.T, dz @ params.recurrent_weight.T, dc * f
+    plain = np.stack([state[0] for state in states[1:]], axis=1), dweight, drecurrent, dbias, dx
+    for ours, theirs in zip(tree.leaves(gradients(layer, params, x, dy)), plain, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)

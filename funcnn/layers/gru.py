@@ -26,19 +26,20 @@ code are as in :mod:`funcnn.layers.lstm`.
 """
 
 from functools import partial
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
+from funcnn.blas import one_thread
 from funcnn.errors import check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
-from funcnn.layers.recurrent import Ends, Steps
+from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
 from funcnn.numerics import dot, rows, sum_rows
 from funcnn.tree import freeze
@@ -95,27 +96,28 @@ def forward(
     gates = recurrent.projected(steps, params.input_weight, params.bias, half)
     d = params.candidate_bias[:, None]
     inner: Array = np.empty((len(gates), *h.shape), gates.dtype)
-    for t in range(len(gates)):
-        z, n = gates[t, : 2 * size], gates[t, 2 * size :]
-        mapped = dot(weight if after else weight[: 2 * size], h)
-        z += mapped[: 2 * size]
-        recurrent.logistic(z)
-        r, u = z[:size], z[size:]
-        if after:
-            q = np.add(mapped[2 * size :], d, out=inner[t])
-            n += r * q
-        else:
-            p = np.multiply(r, h, out=inner[t])
-            n += dot(weight[2 * size :], p)
-            n += d
-        np.tanh(n, out=n)
-        new = h - n  # (1 - u) n + u h = n + u (h - n)
-        new *= u
-        new += n
-        if steps.mask is not None:
-            recurrent.hold(steps.mask[:, t], new, h)
-        h = new
-        steps.hidden[t + 1] = h.T
+    with one_thread():
+        for t in range(len(gates)):
+            z, n = gates[t, : 2 * size], gates[t, 2 * size :]
+            mapped = dot(weight if after else weight[: 2 * size], h)
+            z += mapped[: 2 * size]
+            recurrent.logistic(z)
+            r, u = z[:size], z[size:]
+            if after:
+                q = np.add(mapped[2 * size :], d, out=inner[t])
+                n += r * q
+            else:
+                p = np.multiply(r, h, out=inner[t])
+                n += dot(weight[2 * size :], p)
+                n += d
+            np.tanh(n, out=n)
+            new = h - n  # (1 - u) n + u h = n + u (h - n)
+            new *= u
+            new += n
+            if steps.mask is not None:
+                recurrent.hold(steps.mask[:, t], new, h)
+            h = new
+            steps.hidden[t + 1] = h.T
     return Forward(recurrent.given_back(ends, steps), state, GRUResiduals(steps, gates, inner))
 
 
@@ -129,33 +131,36 @@ def backward(
     dr, du, dn = dz[:size], dz[size : 2 * size], dz[2 * size :]
     every: Array = np.empty((len(kept.gates), *dz.T.shape), dz.dtype)  # dz of all steps, (t, n, 3 H)
     dmapped: Array = np.empty((len(kept.gates), *dh.T.shape), dz.dtype)  # the cotangent of what U_n gives: of q, or of z_n
-    for t in reversed(range(len(every))):
-        h = recurrent.columns(steps.hidden[t])
-        r, u, n = (kept.gates[t, k * size : (k + 1) * size] for k in range(3))
-        dh += doutput[:, t].T
-        passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
-        np.multiply(dh * (1 - u), 1 - n * n, out=dn)
-        np.multiply(dh * (h - n), u * (1 - u), out=du)
-        dh *= u
-        if after:
-            dq = dn * r
-            np.multiply(dn * kept.inner[t], r * (1 - r), out=dr)
-            dh += dot(candidate, dq)
-            dmapped[t] = dq.T
-        else:
-            dp = dot(candidate, dn)
-            np.multiply(dp * h, r * (1 - r), out=dr)
-            dh += dp * r
-            dmapped[t] = dn.T
-        dh += dot(two, dz[: 2 * size])
-        if passed is not None:
-            dh += passed
-        every[t] = dz.T
-    before, mapped = rows(steps.hidden[:-1]), rows(dmapped)
-    seen = before if after else rows(kept.inner.swapaxes(1, 2))  # by U_n
+    with one_thread():
+        for t in reversed(range(len(every))):
+            h = recurrent.columns(steps.hidden[t])
+            r, u, n = (kept.gates[t, k * size : (k + 1) * size] for k in range(3))
+            dh += doutput[:, t].T
+            passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
+            np.multiply(dh * (1 - u), 1 - n * n, out=dn)
+            np.multiply(dh * (h - n), u * (1 - u), out=du)
+            dh *= u
+            if after:
+                dq = dn * r
+                np.multiply(dn * kept.inner[t], r * (1 - r), out=dr)
+                dh += dot(candidate, dq)
+                dmapped[t] = dq.T
+            else:
+                dp = dot(candidate, dn)
+                np.multiply(dp * h, r * (1 - r), out=dr)
+                dh += dp * r
+                dmapped[t] = dn.T
+            dh += dot(two, dz[: 2 * size])
+            if passed is not None:
+                dh += passed
+            every[t] = dz.T
+    before = steps.hidden[:-1]
+    seen = before if after else kept.inner.swapaxes(1, 2)  # by U_n
     input_weight, bias = recurrent.input_grads(steps, every)
-    recurrent_weight = np.concatenate([dot(before.T, rows(every[..., : 2 * size])), dot(seen.T, mapped)], axis=1)
-    grads = GRUParams(input_weight, recurrent_weight, bias, sum_rows(mapped))
+    recurrent_weight = np.concatenate(
+        [recurrent.over_steps(before, every[..., : 2 * size]), recurrent.over_steps(seen, dmapped)], axis=1
+    )
+    grads = GRUParams(input_weight, recurrent_weight, bias, sum_rows(rows(dmapped)))
     if not input_grad:
         return backward_without_input(grads)
     return Backward(grads, recurrent.put_together(ends, every, params.input_weight, dh))
@@ -172,55 +177,35 @@ class Settings(TypedDict, total=False):
 
 @overload
 def gru(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: No = False, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, Array, Array]: ...
 @overload
 def gru(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: Yes, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, Array, tuple[Array, Array]]: ...
 @overload
 def gru(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[True],
-    final: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: Yes, final: No = False, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, tuple[Array, Array], Array]: ...
 @overload
 def gru(
-    features: int, *, masked: Literal[False] = False, initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+    features: int, *, masked: No = False, initial: Yes, final: Yes, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, tuple[Array, Array], tuple[Array, Array]]: ...
 @overload
 def gru(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: No = False, final: No = False, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, Masked, Masked]: ...
 @overload
 def gru(
-    features: int, *, masked: Literal[True], initial: Literal[False] = False, final: Literal[True], **settings: Unpack[Settings]
+    features: int, *, masked: Yes, initial: No = False, final: Yes, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, Masked, tuple[Masked, Array]]: ...
 @overload
 def gru(
-    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[False] = False, **settings: Unpack[Settings]
+    features: int, *, masked: Yes, initial: Yes, final: No = False, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, tuple[Masked, Array], Masked]: ...
 @overload
 def gru(
-    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+    features: int, *, masked: Yes, initial: Yes, final: Yes, **more: Unpack[Settings]
 ) -> Layer[GRUParams, Empty, tuple[Masked, Array], tuple[Masked, Array]]: ...
 def gru(
     features: int,

@@ -35,18 +35,19 @@ gates with a logistic function are halved once, for $\sigma(z) = (1 + \tanh\frac
 """
 
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Any, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
+from funcnn.blas import one_thread
 from funcnn.errors import check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers import recurrent
-from funcnn.layers.recurrent import Ends, Steps
+from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
 from funcnn.numerics import dot
 from funcnn.tree import freeze
@@ -89,12 +90,14 @@ def init(
     input_init: Initializer,
     recurrent_init: Initializer,
     forget_bias: float,
+    input_bias: float,
     key: Key,
     in_shape: Shapes,
 ) -> Init[LSTMParams, Empty]:
     state = ((features,), (features,))
     time, inputs = recurrent.shape_of(ends, in_shape, state)
     bias = np.zeros(4 * features)
+    bias[:features] = input_bias
     bias[features : 2 * features] = forget_bias
     weight = input_init(key.child(0), (inputs, 4 * features))
     blocks = np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(4)], axis=1)
@@ -114,28 +117,29 @@ def forward(ends: Ends, params: LSTMParams, state: Empty, given: Any, mode: Mode
     cells: Array = np.empty((len(gates) + 1, size, batch), gates.dtype)
     tanh_cells: Array = np.empty((len(gates), size, batch), gates.dtype)
     cells[0] = c
-    for t in range(len(gates)):
-        z = gates[t]
-        z += dot(weight, h)
-        i, f, o, g = parts(z, size)
-        if peepholes is None:
-            recurrent.logistic(z[: 3 * size])
-        else:
-            i += peepholes[0] * cells[t]
-            f += peepholes[1] * cells[t]
-            recurrent.logistic(z[: 2 * size])
-        np.tanh(g, out=g)
-        c = np.multiply(f, cells[t], out=cells[t + 1])
-        c += i * g
-        if peepholes is not None:
-            o += peepholes[2] * c
-            recurrent.logistic(o)
-        new = o * np.tanh(c, out=tanh_cells[t])
-        if steps.mask is not None:
-            recurrent.hold(steps.mask[:, t], c, cells[t])
-            recurrent.hold(steps.mask[:, t], new, h)
-        h = new
-        steps.hidden[t + 1] = h.T
+    with one_thread():
+        for t in range(len(gates)):
+            z = gates[t]
+            z += dot(weight, h)
+            i, f, o, g = parts(z, size)
+            if peepholes is None:
+                recurrent.logistic(z[: 3 * size])
+            else:
+                i += peepholes[0] * cells[t]
+                f += peepholes[1] * cells[t]
+                recurrent.logistic(z[: 2 * size])
+            np.tanh(g, out=g)
+            c = np.multiply(f, cells[t], out=cells[t + 1])
+            c += i * g
+            if peepholes is not None:
+                o += peepholes[2] * c
+                recurrent.logistic(o)
+            new = o * np.tanh(c, out=tanh_cells[t])
+            if steps.mask is not None:
+                recurrent.hold(steps.mask[:, t], c, cells[t])
+                recurrent.hold(steps.mask[:, t], new, h)
+            h = new
+            steps.hidden[t + 1] = h.T
     return Forward(recurrent.given_back(ends, steps, cells[-1]), state, LSTMResiduals(steps, gates, cells, tanh_cells))
 
 
@@ -151,28 +155,29 @@ def backward(ends: Ends, params: LSTMParams, kept: LSTMResiduals, dy: Any, input
     dz: Array = np.empty((4 * size, dh.shape[1]), dh.dtype)
     di, df, do, dg = parts(dz, size)
     every: Array = np.empty((len(kept.gates), *dz.T.shape), dz.dtype)  # dz of all steps, (t, n, 4 H)
-    for t in reversed(range(len(every))):
-        i, f, o, g = parts(kept.gates[t], size)
-        tanh_cell, logistic = kept.tanh_cells[t], kept.gates[t, : 3 * size]
-        dh += doutput[:, t].T
-        passed = () if steps.mask is None else (recurrent.split(steps.mask[:, t], dh), recurrent.split(steps.mask[:, t], dc))
-        np.multiply(logistic, 1 - logistic, out=dz[: 3 * size])  # the slopes first
-        np.subtract(1, g * g, out=dg)
-        do *= dh * tanh_cell
-        dc += dh * o * (1 - tanh_cell * tanh_cell)
-        if peepholes is not None:
-            dc += peepholes[2] * do
-        di *= dc * g
-        df *= dc * cells[t]
-        dg *= dc * i
-        dc *= f
-        if peepholes is not None:
-            dc += peepholes[0] * di + peepholes[1] * df
-        dh = dot(params.recurrent_weight, dz)
-        if passed:
-            dh += passed[0]
-            dc += passed[1]
-        every[t] = dz.T
+    with one_thread():
+        for t in reversed(range(len(every))):
+            i, f, o, g = parts(kept.gates[t], size)
+            tanh_cell, logistic = kept.tanh_cells[t], kept.gates[t, : 3 * size]
+            dh += doutput[:, t].T
+            passed = () if steps.mask is None else (recurrent.split(steps.mask[:, t], dh), recurrent.split(steps.mask[:, t], dc))
+            np.multiply(logistic, 1 - logistic, out=dz[: 3 * size])  # the slopes first
+            np.subtract(1, g * g, out=dg)
+            do *= dh * tanh_cell
+            dc += dh * o * (1 - tanh_cell * tanh_cell)
+            if peepholes is not None:
+                dc += peepholes[2] * do
+            di *= dc * g
+            df *= dc * cells[t]
+            dg *= dc * i
+            dc *= f
+            if peepholes is not None:
+                dc += peepholes[0] * di + peepholes[1] * df
+            dh = dot(params.recurrent_weight, dz)
+            if passed:
+                dh += passed[0]
+                dc += passed[1]
+            every[t] = dz.T
     grads = LSTMParams(*recurrent.affine_grads(steps, every))
     if peepholes is not None:
         di, df, do, _ = (every[..., k * size : (k + 1) * size] for k in range(4))
@@ -196,6 +201,7 @@ class Settings(TypedDict, total=False):
     recurrent_init: Initializer
     peephole_init: Initializer
     forget_bias: float
+    input_bias: float
 
 
 State: TypeAlias = tuple[Array, Array]
@@ -204,163 +210,67 @@ State: TypeAlias = tuple[Array, Array]
 
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: No = False, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, Array, Array]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[True],
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: Yes, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, Array, tuple[Array, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[True],
-    final: Literal[False] = False,
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: Yes, final: No = False, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, tuple[Array, State], Array]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[True],
-    final: Literal[True],
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: Yes, final: Yes, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, tuple[Array, State], tuple[Array, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: No = False, final: No = False, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, Masked, Masked]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[False] = False,
-    final: Literal[True],
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: No = False, final: Yes, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, Masked, tuple[Masked, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[True],
-    final: Literal[False] = False,
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: Yes, final: No = False, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, tuple[Masked, State], Masked]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[True],
-    final: Literal[True],
-    peepholes: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: Yes, final: Yes, peepholes: No = False, **more: Unpack[Settings]
 ) -> Layer[LSTMParams, Empty, tuple[Masked, State], tuple[Masked, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: No = False, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, Array, Array]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[True],
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: Yes, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, Array, tuple[Array, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[True],
-    final: Literal[False] = False,
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: Yes, final: No = False, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, tuple[Array, State], Array]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[True],
-    final: Literal[True],
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: Yes, final: Yes, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, tuple[Array, State], tuple[Array, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: No = False, final: No = False, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, Masked, Masked]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[False] = False,
-    final: Literal[True],
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: No = False, final: Yes, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, Masked, tuple[Masked, State]]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[True],
-    final: Literal[False] = False,
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: Yes, final: No = False, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, tuple[Masked, State], Masked]: ...
 @overload
 def lstm(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[True],
-    final: Literal[True],
-    peepholes: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: Yes, final: Yes, peepholes: Yes, **more: Unpack[Settings]
 ) -> Layer[PeepholeLSTMParams, Empty, tuple[Masked, State], tuple[Masked, State]]: ...
 def lstm(
     features: int,
@@ -373,6 +283,7 @@ def lstm(
     recurrent_init: Initializer = ORTHOGONAL,
     peephole_init: Initializer = initializers.zeros,
     forget_bias: float = 1.0,
+    input_bias: float = 0.0,
 ) -> AnyLayer:
     """Long short-term memory over a sequence: (n, t, I) to the hidden states (n, t, H).
 
@@ -392,6 +303,9 @@ def lstm(
         Initialisers of W (I, 4 H), of the four (H, H) blocks of U and of the peepholes (3, H).
     forget_bias : float, optional
         Initial bias of the forget gate; 1 lets the cell remember from the start (Jozefowicz et al. 2015).
+    input_bias : float, optional
+        Initial bias of the input gate.  For memory over some T steps, ``forget_bias=log(T), input_bias=-log(T)``: a cell that
+        forgets slowly must fill as slowly (Tallec & Ollivier 2018).
 
     Returns
     -------
@@ -412,7 +326,9 @@ def lstm(
     References
     ----------
     Hochreiter & Schmidhuber (1997), Long short-term memory.  Gers, Schmidhuber & Cummins (2000), Learning to forget.
-    Gers & Schmidhuber (2000), Recurrent nets that time and count.
+    Gers & Schmidhuber (2000), Recurrent nets that time and count.  Jozefowicz, Zaremba & Sutskever (2015), An empirical
+    exploration of recurrent network architectures.  Tallec & Ollivier (2018), Can recurrent neural networks warp time?
+    arXiv:1804.11188.
 
     Examples
     --------
@@ -437,7 +353,7 @@ def lstm(
     backwards: Any = partial(backward, ends)
     return Layer(
         f"lstm({features})",
-        partial(init, features, ends, peepholes, peephole_init, input_init, recurrent_init, forget_bias),
+        partial(init, features, ends, peepholes, peephole_init, input_init, recurrent_init, forget_bias, input_bias),
         forwards,
         backwards,
         False,

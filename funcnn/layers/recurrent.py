@@ -12,19 +12,32 @@ Layout.  Inside, time is the leading axis and examples are columns: a state is (
 gate is a block of rows, contiguous in memory, and in $U^\top h$ the large matrix is the left operand and as it lies, which a BLAS
 multiplies half again as fast as $h U$.
 
+Each product of a step waits for the step before and is small, so these run on one thread: to have several meet for each would
+cost more than they bring.  The products over all steps, of the input before the loop and of the weights' cotangents after it,
+are the large ones; they run side by side on several.
+
 The bias is the weight of a further input that is always 1, $\tilde x = [x, 1]$: so it costs no pass over the gates, and neither
 does its cotangent, the last row of $\sum_t \tilde x_t^\top \bar z_t$.
 """
 
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_features, check_flag, describe
 from funcnn.masked import Masked, cleared
-from funcnn.numerics import dot, project, rows
+from funcnn.numerics import project, rows
+from funcnn.threads import together
 from funcnn.typing import Array, BoolArray, Shapes
+
+Yes: TypeAlias = Literal[True]
+No: TypeAlias = Literal[False]
+
+LARGE = 2**24
+"""Multiplications of a matrix product from which it is divided between threads: some hundred microseconds' worth."""
 
 
 @frozen
@@ -141,8 +154,26 @@ def columns(state: Array, kind: Any = None) -> Array:
 
 def projected(steps: Steps, weight: Array, bias: Array, scale: Array | None = None) -> Array:
     r"""Return $\tilde W^\top \tilde x^\top$ of all steps at once, (t, g, n), its rows multiplied by a column (g, 1)."""
-    product: Array = np.matmul(transposed(np.concatenate([weight, bias[None]]), scale), steps.inputs.swapaxes(1, 2))
+    whole, x = transposed(np.concatenate([weight, bias[None]]), scale), steps.inputs.swapaxes(1, 2)
+    product: Array = np.empty((len(x), len(whole), x.shape[2]), np.result_type(x, whole))
+
+    def compute(part: slice) -> None:
+        np.matmul(whole, x[part], out=product[part])
+
+    each_part(compute, len(x), x.size * len(whole))
     return product
+
+
+def each_part(compute: Callable[[slice], None], length: int, operations: int) -> None:
+    """Call a function for two halves of a range: at the same time where the work is large."""
+    middle = length // 2
+    run = together if operations >= LARGE else in_turn
+    run([partial(compute, slice(0, middle)), partial(compute, slice(middle, length))])
+
+
+def in_turn(functions: Sequence[Callable[[], None]]) -> list[None]:
+    """Call functions one after another: what :func:`funcnn.threads.together` does at the same time."""
+    return [function() for function in functions]
 
 
 def transposed(weight: Array, scale: Array | None = None) -> Array:
@@ -221,15 +252,27 @@ def split(real: BoolArray, dstate: Array) -> Array:
 
 
 def affine_grads(steps: Steps, dz: Array) -> tuple[Array, Array, Array]:
-    """Return the cotangents of the weights and of the bias, of $h U + x W + b$, from those of all steps (t, n, g)."""
-    whole = dot(rows(steps.seen[:-1]).T, rows(dz))
+    """Return the cotangents of the weights and of the bias, of $x W + h U + b$, from those of all steps (t, n, g)."""
+    whole = over_steps(steps.seen[:-1], dz)
     return whole[steps.size : -1], whole[: steps.size], whole[-1]
 
 
 def input_grads(steps: Steps, dz: Array) -> tuple[Array, Array]:
     """Return the cotangents of the input's weight and of the bias alone."""
-    whole = dot(rows(steps.inputs).T, rows(dz))
+    whole = over_steps(steps.inputs, dz)
     return whole[:-1], whole[-1]
+
+
+def over_steps(seen: Array, dz: Array) -> Array:
+    """Return the cotangent of a weight: the sum over steps and examples of what it saw (t, n, a) times (t, n, g), (a, g)."""
+    left, right = rows(seen).T, rows(dz)
+    product: Array = np.empty((len(left), right.shape[1]), np.result_type(left, right))
+
+    def compute(part: slice) -> None:
+        np.matmul(left, right[:, part], out=product[:, part])
+
+    each_part(compute, right.shape[1], left.size * right.shape[1])
+    return product
 
 
 def put_together(ends: Ends, dz: Array, weight: Array, *dstate: Array) -> Any:

@@ -20,13 +20,14 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
+from funcnn.blas import one_thread
 from funcnn.errors import check_count
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
-from funcnn.layers.recurrent import Ends, Steps
+from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
 from funcnn.numerics import dot
 from funcnn.tree import freeze
@@ -68,19 +69,20 @@ def forward(
     steps, (h,) = recurrent.taken_apart(ends, given, 1, params.input_weight, params.recurrent_weight)
     weight = recurrent.transposed(params.recurrent_weight)
     values = recurrent.projected(steps, params.input_weight, params.bias)
-    for t in range(len(values)):
-        z = values[t]
-        z += dot(weight, h)
-        if activation == "tanh":
-            np.tanh(z, out=z)
-        else:
-            np.maximum(z, 0, out=z)
-        if steps.mask is None:
-            h = z
-        else:
-            before, h = h, z.copy()
-            recurrent.hold(steps.mask[:, t], h, before)
-        steps.hidden[t + 1] = h.T
+    with one_thread():
+        for t in range(len(values)):
+            z = values[t]
+            z += dot(weight, h)
+            if activation == "tanh":
+                np.tanh(z, out=z)
+            else:
+                np.maximum(z, 0, out=z)
+            if steps.mask is None:
+                h = z
+            else:
+                before, h = h, z.copy()
+                recurrent.hold(steps.mask[:, t], h, before)
+            steps.hidden[t + 1] = h.T
     return Forward(recurrent.given_back(ends, steps), state, RNNResiduals(steps, values))
 
 
@@ -90,15 +92,16 @@ def backward(
     steps = kept.steps
     doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
     every: Array = np.empty((len(kept.values), *dh.T.shape), dh.dtype)  # dz of all steps, (t, n, H)
-    for t in reversed(range(len(every))):
-        value = kept.values[t]
-        dh += doutput[:, t].T
-        passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
-        dz = dh * (1 - value * value if activation == "tanh" else value > 0)
-        dh = dot(params.recurrent_weight, dz)
-        if passed is not None:
-            dh += passed
-        every[t] = dz.T
+    with one_thread():
+        for t in reversed(range(len(every))):
+            value = kept.values[t]
+            dh += doutput[:, t].T
+            passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
+            dz = dh * (1 - value * value if activation == "tanh" else value > 0)
+            dh = dot(params.recurrent_weight, dz)
+            if passed is not None:
+                dh += passed
+            every[t] = dz.T
     grads = RNNParams(*recurrent.affine_grads(steps, every))
     if not input_grad:
         return backward_without_input(grads)
@@ -115,55 +118,35 @@ class Settings(TypedDict, total=False):
 
 @overload
 def rnn(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: No = False, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, Array, Array]: ...
 @overload
 def rnn(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[False] = False,
-    final: Literal[True],
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: No = False, final: Yes, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, Array, tuple[Array, Array]]: ...
 @overload
 def rnn(
-    features: int,
-    *,
-    masked: Literal[False] = False,
-    initial: Literal[True],
-    final: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: No = False, initial: Yes, final: No = False, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, tuple[Array, Array], Array]: ...
 @overload
 def rnn(
-    features: int, *, masked: Literal[False] = False, initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+    features: int, *, masked: No = False, initial: Yes, final: Yes, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, tuple[Array, Array], tuple[Array, Array]]: ...
 @overload
 def rnn(
-    features: int,
-    *,
-    masked: Literal[True],
-    initial: Literal[False] = False,
-    final: Literal[False] = False,
-    **settings: Unpack[Settings],
+    features: int, *, masked: Yes, initial: No = False, final: No = False, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, Masked, Masked]: ...
 @overload
 def rnn(
-    features: int, *, masked: Literal[True], initial: Literal[False] = False, final: Literal[True], **settings: Unpack[Settings]
+    features: int, *, masked: Yes, initial: No = False, final: Yes, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, Masked, tuple[Masked, Array]]: ...
 @overload
 def rnn(
-    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[False] = False, **settings: Unpack[Settings]
+    features: int, *, masked: Yes, initial: Yes, final: No = False, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, tuple[Masked, Array], Masked]: ...
 @overload
 def rnn(
-    features: int, *, masked: Literal[True], initial: Literal[True], final: Literal[True], **settings: Unpack[Settings]
+    features: int, *, masked: Yes, initial: Yes, final: Yes, **more: Unpack[Settings]
 ) -> Layer[RNNParams, Empty, tuple[Masked, Array], tuple[Masked, Array]]: ...
 def rnn(
     features: int,

@@ -49,7 +49,20 @@ def funcnn_training(spec: Spec, arrays: Arrays) -> Job:
     import funcnn as fn
 
     shape = (spec.time, spec.vocabulary)
-    return jobs.FuncnnTraining(funcnn_network(spec), shape, fn.softmax_cross_entropy(), fn.adam(RATE), arrays)
+    return OneThread(funcnn_network(spec), shape, fn.softmax_cross_entropy(), fn.adam(RATE), arrays)
+
+
+class OneThread(jobs.FuncnnTraining):
+    """Training in which NumPy's own products use one thread each: the layer divides its large ones between two by itself.
+
+    A thread of NumPy's that is woken for a small product keeps the other waiting whenever the machine does something else.
+    """
+
+    def step(self, x: Any, t: Any) -> float:  # type: ignore[override]
+        from funcnn.blas import one_thread
+
+        with one_thread():
+            return super().step(x, t)
 
 
 def torch_training(spec: Spec, arrays: Arrays) -> Job:

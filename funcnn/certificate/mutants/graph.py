@@ -36,10 +36,12 @@ _FOREIGN = (
         "check",
         "train",
         "optim",
+        "blas",
+        "threads",
     ),
     *("losses.checks", "losses.loss", "losses.weighted", "certificate"),
 )
-"""Modules that compute no gradients: structure, checks of arguments, random numbers."""
+"""Modules that compute no gradients: structure, checks of arguments, random numbers, threads."""
 
 
 def plain(value: Any) -> Any:
