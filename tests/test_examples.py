@@ -69,10 +69,10 @@ def test_the_loop_without_fit() -> None:
 
 
 def test_gated_units_remember_where_simple_ones_forget() -> None:
-    accuracies = run("memory")
-    assert accuracies["rnn"] < 0.5
-    assert accuracies["lstm"] >= 0.98
-    assert accuracies["gru"] >= 0.98
+    errors = run("memory")
+    assert errors["rnn"] > 0.15  # who remembers nothing has 1/6
+    assert errors["lstm"] < 0.04
+    assert errors["gru"] < 0.04
 
 
 def test_a_convolutional_network_reads_digits_better() -> None:
