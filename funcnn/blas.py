@@ -51,6 +51,11 @@ class _Users:
 _USERS = _Users()  # the setting is one of the whole process, and so is this
 
 
+def in_use() -> bool:
+    """Tell whether the library's threads compute side by side already: then there is no processor left for more of them."""
+    return _USERS.count > 0
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within this context a matrix product uses the thread that asks for it and no other."""

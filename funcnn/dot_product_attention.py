@@ -23,14 +23,17 @@ from all keys or, without dropout, from all values, or one number from all $\bar
 nearly alike, or one weight is nearly 1, differences would cancel; so keys and values are centred in backward, and
 $\bar p_{im}$ of the largest weight is subtracted first.
 
-Memory.  Scores are computed for a block of queries at a time, small enough for the cache, against all keys that these
-queries may look at.  Backward computes them again and needs $\ell_i$ for that, one number for each query.  The bias is kept
-as its $T + S - 1$ diagonals $\beta_u$; a block of it is a view of them.  Random factors of dropout are drawn again too.
+Memory and time. Scores are computed for a block of queries at a time, small enough for the cache, against all keys that these
+queries may look at. Where there is much to do the $b$ are divided among threads, which changes no number. Backward computes
+them again and needs $\ell_i$ for that, one number for each query. The bias is kept as its $T + S - 1$ diagonals $\beta_u$; a
+block of it is a view of them. Random factors of dropout are drawn again too.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from functools import lru_cache, partial
 
 import numpy as np
 from attrs import frozen
@@ -38,10 +41,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from funcnn.key import Key
 from funcnn.numerics import ones
-from funcnn.typing import Array, BoolArray
+from funcnn.threads import divide
+from funcnn.typing import Array, BoolArray, Shape
 
 BLOCK = 1 << 17
 """How many scores are computed at a time: half a megabyte of float32."""
+LEAST_SHARE = 1 << 18
+"""How many scores make a thread of their own worth while: half a millisecond of work."""
 LEAST_ROWS = 64
 """Queries of a block, however many keys there are: matrix products of fewer rows waste time."""
 
@@ -73,21 +79,27 @@ class Block:
     keys: int
 
 
-def blocks(q: Array, k: Array, rules: Rules) -> Iterator[Block]:
-    """Yield blocks that cover all scores (b, r, i, j) but those that causality forbids."""
-    count, shared, queries, _ = q.shape
+def blocks(q: Array, k: Array, rules: Rules, part: slice) -> Iterator[Block]:
+    """Yield blocks that cover all scores (b, r, i, j) of a part of b, but those that causality forbids."""
+    _, shared, queries, _ = q.shape
     keys = k.shape[1]
     each = shared * queries * keys
     if rules.block_rows is None and each <= BLOCK:
         step = max(1, BLOCK // max(1, each))
-        for start in range(0, count, step):
-            yield Block(slice(start, min(start + step, count)), slice(0, queries), keys)
+        for start in range(part.start, part.stop, step):
+            yield Block(slice(start, min(start + step, part.stop)), slice(0, queries), keys)
         return
     rows = rules.block_rows or max(LEAST_ROWS, BLOCK // (shared * keys))
-    for start in range(count):
+    for start in range(part.start, part.stop):
         for first in range(0, queries, rows):
             last = min(first + rows, queries)
             yield Block(slice(start, start + 1), slice(first, last), last if rules.causal else keys)
+
+
+@lru_cache(maxsize=64)
+def shares(queries: Shape, keys: Shape) -> int:
+    """Return how many threads are worth while for queries and keys of some shapes."""
+    return min(queries[0], math.prod(queries[:3]) * keys[1] // LEAST_SHARE)
 
 
 def scale(q: Array) -> np.floating:
@@ -114,8 +126,15 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
     """
     output: Array = np.empty((*q.shape[:-1], v.shape[-1]), np.result_type(q, k, v))
     logsumexp: Array = np.empty(q.shape[:-1], output.dtype)
+    threads = shares(q.shape, k.shape) if rules.key is None else 1  # random numbers are drawn in order
+    divide(len(q), threads, partial(attend_part, q, k, v, rules, output, logsumexp))
+    return output, logsumexp
+
+
+def attend_part(q: Array, k: Array, v: Array, rules: Rules, output: Array, logsumexp: Array, part: slice) -> None:
+    """Fill in a part of the output and of the logarithms."""
     generator = started(q, k, rules)
-    for block in blocks(q, k, rules):
+    for block in blocks(q, k, rules, part):
         weights = scores(scaled(q, block), k, rules, block)
         top = weights.real.max(-1, keepdims=True)
         if rules.mask is not None:
@@ -135,7 +154,6 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
         made = np.matmul(weights, v[block.examples, : block.keys])
         made /= total
         output[place] = made.reshape(shape)
-    return output, logsumexp
 
 
 def attend_backward(
@@ -155,14 +173,36 @@ def attend_backward(
     dq: Array = np.empty(q.shape, dtype)
     dk: Array = np.zeros(k.shape, dtype)
     dv: Array = np.zeros(v.shape, dtype)
-    queries = q.shape[2]
     ddiagonals: Array | None = None
     if rules.diagonals is not None:
         ddiagonals = np.zeros((*q.shape[:2], rules.diagonals.shape[-1]), dtype)
-    generator = started(q, k, rules)
     near = k - k.mean(1, keepdims=True)
-    values = v - v.mean(1, keepdims=True) if generator is None else v
-    for block in blocks(q, k, rules):
+    values = v - v.mean(1, keepdims=True) if rules.key is None else v
+    threads = shares(q.shape, k.shape) if rules.key is None else 1
+    divide(len(q), threads, partial(pull_part, q, k, near, values, rules, logsumexp, doutput, dq, dk, dv, ddiagonals))
+    if ddiagonals is not None and rules.diagonals is not None:
+        ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
+    return dq, dk, dv, ddiagonals
+
+
+def pull_part(
+    q: Array,
+    k: Array,
+    near: Array,
+    values: Array,
+    rules: Rules,
+    logsumexp: Array,
+    doutput: Array,
+    dq: Array,
+    dk: Array,
+    dv: Array,
+    ddiagonals: Array | None,
+    part: slice,
+) -> None:
+    """Fill in a part of the cotangents, from keys and values that are centred."""
+    queries = q.shape[2]
+    generator = started(q, k, rules)
+    for block in blocks(q, k, rules, part):
         examples, keys = block.examples, block.keys
         place = examples, slice(None), block.queries
         asked = scaled(q, block)
@@ -188,9 +228,6 @@ def attend_backward(
             sums = diagonal_sums(square)
             begin = queries - block.queries.stop
             ddiagonals[examples, :, begin : begin + sums.shape[-1]] += sums
-    if ddiagonals is not None and rules.diagonals is not None:
-        ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
-    return dq, dk, dv, ddiagonals
 
 
 def rows(x: Array) -> Array:
@@ -256,7 +293,7 @@ def started(q: Array, k: Array, rules: Rules) -> np.random.Generator | None:
         return None
     each = 0  # factors of one b
     if rules.before:
-        for block in blocks(q[:1], k[:1], rules):
+        for block in blocks(q, k, rules, slice(0, 1)):
             each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
     return rules.key.generator(rules.before * each)
 

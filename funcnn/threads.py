@@ -7,7 +7,10 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import TypeVar
+
+from funcnn import blas
 
 T = TypeVar("T")
 
@@ -45,3 +48,27 @@ def together(functions: Sequence[Callable[[], T]]) -> list[T]:
     if errors:
         raise errors[min(errors)]
     return results  # type: ignore[return-value]  # without errors all have a result
+
+
+def divide(count: int, threads: int, work: Callable[[slice], None]) -> None:
+    """Call a function for parts of a range at the same time; for the whole of it where all processors have work already.
+
+    What the function does must not depend on how the range is divided.
+
+    Parameters
+    ----------
+    count : int
+        The range's length.
+    threads : int
+        How many parts are worth while.
+    work : callable
+        Takes a part.
+    """
+    if threads > 1:
+        threads = 1 if blas.in_use() else min(threads, processors())
+    if threads < 2:
+        work(slice(0, count))
+        return
+    ends = [count * part // threads for part in range(threads + 1)]
+    with blas.one_thread():
+        together([partial(work, slice(*pair)) for pair in pairwise(ends)])

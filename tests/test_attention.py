@@ -10,6 +10,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import dot_product_attention as rule
+from funcnn import threads as threads_module
 from funcnn.dot_product_attention import Rules, attend, attend_backward, plain_attend
 from funcnn.layers.attention import AttentionParams, RelativeBias
 from funcnn.layers.dense import DenseParams
@@ -204,6 +205,29 @@ def test_blocks_of_any_size_give_the_same_gradients(
     monkeypatch.setattr(rule, "LEAST_ROWS", 4)
     for one, other in zip(whole, gradients(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("block", [60, 1 << 17])
+@pytest.mark.parametrize("processors", [2, 4])
+def test_threads_change_no_number(block: int, processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule, "BLOCK", block)
+    q, k, v, rules = problem(causal=True, mask=True, bias=True)
+    dy = numbers(6, 2, 37, 3, seed=5)
+
+    def all_of_it(threads: int) -> Any:
+        monkeypatch.setattr(rule, "shares", lambda queries, keys: threads)
+        output, logsumexp = attend(q, k, v, rules)
+        return output, logsumexp, *attend_backward(q, k, v, rules, logsumexp, dy)
+
+    monkeypatch.setattr(threads_module, "processors", lambda: processors)
+    for one, other in zip(all_of_it(1), all_of_it(4), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_long_sequences_are_divided_among_threads() -> None:
+    assert rule.shares((1, 1, 4096, 64), (1, 4096, 64)) == 1
+    assert rule.shares((4, 1, 1024, 64), (4, 1024, 64)) == 4
+    assert rule.shares((48, 1, 64, 32), (48, 64, 32)) == 0
 
 
 def test_memory_grows_linearly_with_time() -> None:
