@@ -192,3 +192,85 @@ def test_the_estimate_of_activations_is_what_a_forward_keeps(batch: int) -> None
     tracemalloc.stop()
     assert made.output.shape == (batch, 8)
     assert table.activations(batch) == pytest.approx(kept, rel=0.02)
+
+
+def trained(model: Any, in_shape: Any, x: Any, y: Any, optimizer: fn.Optimizer) -> int:
+    """Return the most bytes that a plain training loop holds."""
+    step = fn.loss_and_grad(model, fn.softmax_cross_entropy())
+
+    def loop() -> None:
+        start = model.init(fn.Key(0), in_shape)
+        params, state = fn.tree.astype((start.params, start.state), np.float32)
+        del start
+        opt_state = optimizer.init(params)
+        tracemalloc.reset_peak()
+        for number in range(3):
+            result = step(params, state, x, y, fn.Train(fn.Key(number)))
+            updated = optimizer.update(params, result.grads, opt_state)
+            params, opt_state, state = updated.params, updated.state, result.state
+
+    loop()
+    tracemalloc.start()
+    loop()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+IMAGES = (28, 28, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "in_shape", "batch", "optimizer"),
+    [
+        pytest.param(fn.mlp(256, 256, 10), (784,), 16, fn.adam(), id="mlp, many parameters"),
+        pytest.param(fn.mlp(256, 256, 10), (784,), 1500, fn.momentum(0.1), id="mlp, many examples"),
+        pytest.param(fn.lenet5(10), IMAGES, 48, fn.adam(), id="lenet5"),
+        pytest.param(fn.lenet5(10), IMAGES, 200, fn.chain(fn.clip_by_global_norm(1.0), fn.adamw()), id="lenet5, many examples"),
+        pytest.param(fn.gpt(65, layers=2, features=64, block=32), (32,), 12, fn.adamw(), id="gpt"),
+        pytest.param(fn.gpt(65, layers=1, features=32, block=32), (32,), 150, fn.adamw(), id="gpt, many examples"),
+        pytest.param(fn.recompute(fn.mlp(*[64] * 12, 10)), (64,), 500, fn.sgd(0.1), id="recompute"),
+        pytest.param(fn.shard(fn.mlp(*[64] * 12, 10)), (64,), 500, fn.sgd(0.1), id="shard"),
+    ],
+)
+def test_the_peak_of_training_is_predicted(model: Any, in_shape: Any, batch: int, optimizer: fn.Optimizer) -> None:
+    table = fn.summary(model, in_shape, dtype=np.float32, batch_size=batch, optimizer=optimizer)
+    generator = np.random.default_rng(0)
+    tokens = len(in_shape) == 1 and in_shape[0] == 32
+    size = (batch, *in_shape)
+    x: Any = generator.integers(0, 65, size) if tokens else generator.normal(size=size).astype(np.float32)
+    y = generator.integers(0, 10, size if tokens else batch)
+    measured = trained(model, in_shape, x, y, optimizer) + x.nbytes
+    assert table.peak_nbytes == pytest.approx(measured, rel=0.15)
+    assert str(table).splitlines()[-1] == f"with batches of {batch} it takes about {table.peak_nbytes:,} bytes at its peak"
+
+
+def test_the_peak_of_a_gradient_alone() -> None:
+    model = fn.mlp(200, 10)
+    table = fn.summary(model, (100,), batch_size=32)
+    with_update = fn.summary(model, (100,), batch_size=32, optimizer=fn.adam()).peak_nbytes
+    assert table.peak_nbytes is not None
+    assert with_update is not None
+    assert 2 * table.nbytes < table.peak_nbytes < with_update
+    assert fn.summary(model, (100,)).peak_nbytes is None
+
+
+def test_a_trace_that_runs_goes_on() -> None:
+    tracemalloc.start()
+    try:
+        first = fn.summary(fn.dense(3), (4,), batch_size=2).peak_nbytes
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+    second = fn.summary(fn.dense(3), (4,), batch_size=2).peak_nbytes
+    assert not tracemalloc.is_tracing()
+    assert first == pytest.approx(second, rel=0.5)
+
+
+def test_a_peak_needs_a_batch() -> None:
+    with pytest.raises(ValueError, match="give batch_size as well"):
+        fn.summary(fn.dense(1), (2,), optimizer=fn.adam())
+    with pytest.raises(ValueError, match="batch_size is 0, expected at least 1"):
+        fn.summary(fn.dense(1), (2,), batch_size=0)
+    with pytest.raises(TypeError, match="expected an integer"):
+        fn.summary(fn.dense(1), (2,), batch_size=2.0)  # type: ignore[arg-type]

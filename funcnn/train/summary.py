@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from typing import TypeVar, cast
@@ -13,11 +13,14 @@ from attrs import evolve, frozen
 from numpy.typing import DTypeLike
 
 from funcnn import tree
+from funcnn.errors import check_count
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Forward, Init, Layer, Residuals, Train
+from funcnn.layer import AnyLayer, Eval, Init, Layer, Train
 from funcnn.layers.max_unpooling import Pooled
 from funcnn.masked import Masked
+from funcnn.optim.optimizer import Optimizer
+from funcnn.train.peak import peak_nbytes
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -59,6 +62,11 @@ class Summary:
     dtype: np.dtype[np.generic]
     activation_nbytes: tuple[int, int]
     """What a forward in training keeps for the backward, as (bytes of any batch, bytes of each example)."""
+    batch_size: int | None = None
+    """The size of batches for which the peak was asked."""
+    peak_nbytes: int | None = None
+    """How many bytes training holds at its peak with batches of this size: parameters, state and what the optimizer remembers,
+    old and new, gradients, activations, and the batch itself."""
 
     def activations(self, batch_size: int) -> int:
         """Return how many bytes a forward in training keeps for the backward: an estimate for batches of the given size."""
@@ -86,12 +94,21 @@ class Summary:
 
         rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
         kept = f"{self.dtype}; training keeps about {self.activation_nbytes[1]:,} bytes of activations per example"
+        if self.peak_nbytes is not None:
+            kept += f"\nwith batches of {self.batch_size} it takes about {self.peak_nbytes:,} bytes at its peak"
         return "\n".join([line(head), rule, *map(line, body), rule, line(total), kept])
 
     __repr__ = __str__
 
 
-def summary(model: Layer[P, S, X, Y], in_shape: Shapes, *, dtype: DTypeLike = np.float64) -> Summary:
+def summary(
+    model: Layer[P, S, X, Y],
+    in_shape: Shapes,
+    *,
+    dtype: DTypeLike = np.float64,
+    batch_size: int | None = None,
+    optimizer: Optimizer | None = None,
+) -> Summary:
     """Return a table of a network's layers.
 
     Parameters
@@ -101,6 +118,11 @@ def summary(model: Layer[P, S, X, Y], in_shape: Shapes, *, dtype: DTypeLike = np
         The shape of one input, without the batch axis.
     dtype : dtype, optional
         The precision in which bytes are counted: that of the data.
+    batch_size : int, optional
+        With it the peak of the memory that training takes is told too.  It is found by a rehearsal: one gradient of a batch of
+        zeros, of up to 64 examples or, for larger batches, of 64 and of 128, from which a straight line goes on.
+    optimizer : Optimizer, optional
+        Its update is part of the rehearsal; without one the peak is that of the gradient alone.
 
     Returns
     -------
@@ -110,7 +132,10 @@ def summary(model: Layer[P, S, X, Y], in_shape: Shapes, *, dtype: DTypeLike = np
     Raises
     ------
     ValueError
-        When the network does not fit the shape, with the path of the layer.
+        When the network does not fit the shape, with the path of the layer; when ``batch_size`` is less than 1, or an optimizer
+        is given without it.
+    TypeError
+        When ``batch_size`` is not an integer.
 
     Examples
     --------
@@ -124,7 +149,17 @@ def summary(model: Layer[P, S, X, Y], in_shape: Shapes, *, dtype: DTypeLike = np
     -------------------------------------------
     total                            131    524
     float32; training keeps about 92 bytes of activations per example
+
+    What will training take?
+
+    >>> table = fn.summary(fn.mlp(512, 512, 10), (784,), dtype=np.float32, batch_size=128, optimizer=fn.adam())
+    >>> round(table.peak_nbytes / 2**20)
+    19
     """
+    if batch_size is not None:
+        check_count(batch_size, "batch_size")
+    elif optimizer is not None:
+        raise ValueError("the peak of an optimizer's memory depends on the batch: give batch_size as well")
     made: dict[int, tuple[Shapes, int, int]] = {}
     numbers = count()
 
@@ -142,7 +177,8 @@ def summary(model: Layer[P, S, X, Y], in_shape: Shapes, *, dtype: DTypeLike = np
         if number in made
     ]
     root = rows[0]
-    small, large = (_kept(model, params, state, in_shape, dtype, size) for size in (2, 4))
+    examples = _examples(model, params, state, in_shape, dtype)
+    small, large = (_kept(model, params, state, examples(size)) for size in (2, 4))
     each = (large - small) // 2
     return Summary(
         tuple(rows[1:]) if root.composed else (evolve(root, depth=1),),
@@ -151,6 +187,8 @@ def summary(model: Layer[P, S, X, Y], in_shape: Shapes, *, dtype: DTypeLike = np
         tree.nbytes(state),
         np.dtype(dtype),
         (small - 2 * each, each),
+        batch_size,
+        None if batch_size is None else peak_nbytes(model, params, state, examples, batch_size, optimizer),
     )
 
 
@@ -163,44 +201,44 @@ def _outline(layer: AnyLayer, path: str, depth: int, numbers: Iterator[int]) -> 
     return [(next(numbers), path, depth, layer), *inner]
 
 
-def _kept(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike, batch: int) -> int:
+def _kept(model: AnyLayer, params: object, state: object, x: object) -> int:
     """Return the bytes of all arrays that a forward in training keeps, parameters and state left out."""
-    made = _forward(model, params, state, in_shape, dtype, batch)
+    with np.errstate(all="ignore"):
+        made = model.forward(params, state, x, Train(Key(0)))
     theirs = {id(_owner(leaf)) for leaf in tree.leaves((params, state))}
     owners = {id(owner): owner for owner in map(_owner, _arrays((made.output, made.residuals)))}
     return sum(owner.nbytes for number, owner in owners.items() if number not in theirs)
 
 
-def _forward(
-    model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike, batch: int
-) -> Forward[object, object, Residuals]:
-    """Return what the model makes of the first kind of input that it takes: its shape does not say which kind it wants."""
-    *others, last = _zeros, _tokens, _masked, _pooled
+def _examples(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike) -> Callable[[int], object]:
+    """Return what makes a batch of the first kind of input that the model takes: its shape does not say which kind it wants."""
+    *others, last = [partial(make, in_shape, dtype) for make in (_zeros, _tokens, _masked, _pooled)]
     with np.errstate(all="ignore"):
         for make in others:
             try:
-                return model.forward(params, state, make(in_shape, batch, dtype), Train(Key(0)))
+                model.forward(params, state, make(1), Eval(residuals=False))
             except TypeError:
                 continue
-        return model.forward(params, state, last(in_shape, batch, dtype), Train(Key(0)))
+            return make
+    return last
 
 
-def _zeros(shape: Shapes, batch: int, dtype: DTypeLike) -> object:
+def _zeros(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
     if shape and all(isinstance(inner, tuple) for inner in shape):
-        return tuple([_zeros(cast(Shapes, inner), batch, dtype) for inner in shape])
+        return tuple([_zeros(cast(Shapes, inner), dtype, batch) for inner in shape])
     return np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
 
 
-def _tokens(shape: Shapes, batch: int, dtype: DTypeLike) -> object:
-    return _zeros(shape, batch, np.intp)
+def _tokens(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
+    return _zeros(shape, np.intp, batch)
 
 
-def _masked(shape: Shapes, batch: int, dtype: DTypeLike) -> Masked:
+def _masked(shape: Shapes, dtype: DTypeLike, batch: int) -> Masked:
     values = np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
     return Masked(values, np.ones(values.shape[:2], bool))
 
 
-def _pooled(shape: Shapes, batch: int, dtype: DTypeLike) -> Pooled:
+def _pooled(shape: Shapes, dtype: DTypeLike, batch: int) -> Pooled:
     values = np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
     return Pooled(values, np.zeros(values.shape, np.intp))
 
