@@ -1,6 +1,6 @@
 """Training of convolutional networks.
 
-funcnn and JAX take images channels-last.  torch takes the images in either memory format, whichever is faster.
+funcnn and JAX take images channels-last, and funcnn the two halves of a batch side by side (``fn.shard``).  torch takes the images in either memory format, whichever is faster.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ FUNCNN = {"lenet": funcnn_lenet, "convnet": funcnn_convnet}
 def funcnn_training(name: str, image: tuple[int, int, int], arrays: Arrays) -> Job:
     import funcnn as fn
 
-    return jobs.FuncnnTraining(FUNCNN[name](), image, fn.softmax_cross_entropy(), fn.adam(RATE), arrays)
+    return jobs.FuncnnTraining(fn.shard(FUNCNN[name]()), image, fn.softmax_cross_entropy(), fn.adam(RATE), arrays)
 
 
 # ----------------------------------------------------------------------------------------------------------------- torch
