@@ -4,6 +4,7 @@ import io
 import platform
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -292,7 +293,15 @@ def test_a_callback_sees_every_epoch_and_may_end_training() -> None:
     assert fn.tree.same(result.params, run(epochs=2).params)
 
 
-def test_an_interrupt_gives_what_was_learned_so_far() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Answer to interrupts as a program in a terminal does: one in the background may have been started without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_gives_what_was_learned_so_far(interruptible: None) -> None:
     def interrupt(epoch: fn.Epoch[Any, Any]) -> None:
         if epoch.number == 2:
             signal.raise_signal(signal.SIGINT)

@@ -11,6 +11,7 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.layer import AnyLayer
 from funcnn.layers import recurrent
+from funcnn.layers.lstm import PeepholeLSTMParams
 from funcnn.typing import Array
 
 BATCH, TIME, INPUTS, SIZE = 3, 5, 2, 4
@@ -51,7 +52,7 @@ def relu_step(params: Any, x: list[float], state: list[list[float]]) -> list[lis
 
 def lstm_step(params: Any, x: list[float], state: list[list[float]]) -> list[list[float]]:
     h, c = state
-    peepholes = params.peepholes.tolist() if isinstance(params, fn.layers.lstm.PeepholeLSTMParams) else [[0.0] * SIZE] * 3
+    peepholes = params.peepholes.tolist() if isinstance(params, PeepholeLSTMParams) else [[0.0] * SIZE] * 3
     new_h, new_c = [], []
     for k in range(SIZE):
         i, f, o, g = (affine(x, h, params, gate * SIZE + k) for gate in range(4))
