@@ -43,7 +43,7 @@ def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> A
     y: Array = np.empty((len(x), *count, weight.shape[-1]), np.result_type(x, weight))
     for inputs, outputs in channel_groups(x.shape[-1], weight.shape[-1], groups):
         kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)
-        for rows, place in blocks(padded[..., inputs], windows, count):
+        for rows, place in blocks(padded[..., inputs], windows, count, kernel.shape[1]):
             part = y[*place, ..., outputs]
             if part.flags.c_contiguous and part.flags.aligned:
                 np.dot(rows, kernel, out=part.reshape(len(rows), -1))
@@ -89,7 +89,7 @@ def correlate_weight_plain(x: Array, dy: Array, windows: Windows, groups: int) -
     features = x.shape[-1] // groups
     dweight: Array = np.zeros((math.prod(windows.kernel) * features, dy.shape[-1]), np.result_type(x, dy))
     for inputs, outputs in channel_groups(x.shape[-1], dy.shape[-1], groups):
-        for rows, place in blocks(padded[..., inputs], windows, count):
+        for rows, place in blocks(padded[..., inputs], windows, count, outputs.stop - outputs.start):
             dweight[:, outputs] += dot(rows.T, dy[*place, ..., outputs].reshape(len(rows), -1))
     return dweight.reshape(*windows.kernel, features, dy.shape[-1])
 
@@ -101,12 +101,12 @@ def channel_groups(inputs: int, outputs: int, groups: int) -> Iterator[tuple[sli
         yield slice(group * i, (group + 1) * i), slice(group * o, (group + 1) * o)
 
 
-def blocks(padded: Array, windows: Windows, count: Shape) -> Iterator[tuple[Array, tuple[slice, slice]]]:
+def blocks(padded: Array, windows: Windows, count: Shape, outputs: int) -> Iterator[tuple[Array, tuple[slice, slice]]]:
     """Yield the windows as rows of a matrix, some at a time, with their place: examples, and first spatial axis."""
     every = view(padded, windows, count)
     width = math.prod(windows.kernel) * padded.shape[-1]
-    line = math.prod(count[1:]) * width * padded.itemsize  # bytes of the windows with one index along the first spatial axis
-    lines = max(1, BLOCK_BYTES // max(1, line))
+    line = max(1, math.prod(count[1:]))  # the windows with one index along the first spatial axis
+    lines = max(1, rows_at_once(width, outputs, padded.itemsize) // line)
     if lines >= count[0]:  # whole examples
         examples = max(1, lines // max(1, count[0]))
         for n in range(0, len(padded), examples):
@@ -117,6 +117,16 @@ def blocks(padded: Array, windows: Windows, count: Shape) -> Iterator[tuple[Arra
             for low in range(0, count[0], lines):
                 place = slice(n, n + 1), slice(low, min(low + lines, count[0]))
                 yield _matrix(every[place], windows.ndim), place
+
+
+def rows_at_once(width: int, outputs: int, itemsize: int) -> int:
+    """Return how many windows are treated at a time.
+
+    That many stay in the processor's cache.  OpenBLAS computes matrix products of up to a million scalar ones without a second
+    thread, which others may keep busy: there are fewer windows at a time where enough are left.
+    """
+    rows, few = BLOCK_BYTES // (width * itemsize), 10**6 // (width * outputs)
+    return min(rows, few) if few >= 64 else rows
 
 
 def _matrix(block: Array, ndim: int) -> Array:

@@ -53,14 +53,14 @@ REASONS: Reasons = {
     },
     "correlation.blocks": {
         "width = math.prod(windows.kernel) * padded.shape[-1]": (
-            7,
+            6,
             "how many windows are treated at a time, which changes no sum",
         ),
-        "line = math.prod(count[1:]) * width * padded.itemsize": (
-            8,
+        "line = max(1, math.prod(count[1:]))": (5, "how many windows are treated at a time, which changes no sum"),
+        "lines = max(1, rows_at_once(width, outputs, padded.itemsize) // line)": (
+            4,
             "how many windows are treated at a time, which changes no sum",
         ),
-        "lines = max(1, BLOCK_BYTES // max(1, line))": (5, "how many windows are treated at a time, which changes no sum"),
         "if lines >= count[0]:": (4, "how many windows are treated at a time, which changes no sum"),
         "examples = max(1, lines // max(1, count[0]))": (8, "how many windows are treated at a time, which changes no sum"),
     },
@@ -85,6 +85,10 @@ REASONS: Reasons = {
         ),
     },
     "correlation.correlate_plain": {
+        "for (rows, place) in blocks(padded[..., inputs], windows, count, kernel.shape[1]):": (
+            1,
+            "how many windows are treated at a time, which changes no sum",
+        ),
         "kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)": (2, "with one group the channels start at 0"),
         "if part.flags.c_contiguous and part.flags.aligned:": (4, "whether a product is written in place or copied there"),
         "part[...] = dot(rows, kernel).reshape(part.shape)": (
@@ -97,6 +101,19 @@ REASONS: Reasons = {
             9,
             "whether the fast algorithm is taken, which gives the same numbers",
         ),
+    },
+    "correlation.correlate_weight_plain": {
+        "for (rows, place) in blocks(padded[..., inputs], windows, count, outputs.stop - outputs.start):": (
+            2,
+            "how many windows are treated at a time, which changes no sum",
+        ),
+    },
+    "correlation.rows_at_once": {
+        "rows, few = (BLOCK_BYTES // (width * itemsize), 10 ** 6 // (width * outputs))": (
+            13,
+            "how many windows are treated at a time, which changes no sum",
+        ),
+        "return min(rows, few) if few >= 64 else rows": (6, "how many windows are treated at a time, which changes no sum"),
     },
     "dot_product_attention.attend_backward": {
         "near = k - k.mean(1, keepdims=True)": (2, "cotangents of scores sum to 0: a shift changes rounding only"),
