@@ -351,7 +351,12 @@ def _chain_init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Ini
 
 
 def _chain_forward(
-    layers: tuple[AnyLayer, ...], params: tuple[object, ...], state: tuple[object, ...], x: object, mode: Mode
+    layers: tuple[AnyLayer, ...],
+    params: tuple[object, ...],
+    state: tuple[object, ...],
+    x: object,
+    mode: Mode,
+    offset: int = 0,  # the position of the first layer, where these are the stretch of a longer chain
 ) -> Forward[object, tuple[object, ...], tuple[Residuals, ...]]:
     if type(params) is not tuple or len(params) != len(layers) or type(state) is not tuple or len(state) != len(layers):
         refuse_parts(len(layers), params, state)
@@ -359,14 +364,14 @@ def _chain_forward(
     states, residuals, index = [], [], 0
     try:
         for index, layer in enumerate(layers):
-            own = mode.child(index) if layer.random and isinstance(mode, Train) else mode
+            own = mode.child(offset + index) if layer.random and isinstance(mode, Train) else mode
             step = layer.forward(params[index], state[index], x, own)
             x = step.output
             states.append(step.state)
             if keep:
                 residuals.append(step.residuals)
     except Exception as error:
-        add_step(error, index, layers[index].name, x)
+        add_step(error, offset + index, layers[index].name, x)
         raise
     return Forward(x, tuple(states), tuple(residuals))
 
@@ -383,6 +388,7 @@ def _chain_backward(
     residuals: tuple[Residuals, ...],
     doutput: object,
     input_grad: bool = True,
+    offset: int = 0,
 ) -> Backward[tuple[object, ...], object]:
     if len(residuals) != len(layers):
         raise ValueError(f"a chain of {len(layers)} layers takes as many residuals, got {len(residuals)}: were they kept?")
@@ -401,6 +407,6 @@ def _chain_backward(
         if index == first:
             grads[first] = params_only(layers[first], params[first], residuals[first], doutput).params
     except Exception as error:
-        add_step(error, index, layers[index].name, doutput)
+        add_step(error, offset + index, layers[index].name, doutput)
         raise
     return Backward(tuple(grads), doutput if input_grad else _NOT_ASKED)

@@ -1,5 +1,6 @@
 """Composition: the chain rule, its errors, and what combinators give."""
 
+import tracemalloc
 from typing import Any, cast
 
 import attrs
@@ -8,6 +9,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
+from funcnn.instrument import Seen, watch
 from funcnn.layer import AnyLayer
 
 
@@ -173,6 +175,74 @@ def test_recompute_keeps_only_the_input() -> None:
     made: Any = model.forward(params, state, x, fn.Train(fn.Key(0)))
     assert made.residuals.x is x
     assert attrs.fields_dict(type(made.residuals)).keys() == {"state", "x", "mode"}
+
+
+def deep() -> Any:
+    layers: list[Any] = [fn.dense(20) if index % 4 == 0 else fn.tanh() for index in range(64)]
+    return fn.serial(*layers)
+
+
+def peak(model: Any) -> int:
+    """Return the most bytes that a gradient allocates."""
+    params, state, _ = run(model, (20,))
+    x = np.ones((1000, 20))
+    step = fn.loss_and_grad(model, fn.mean_squared_error())
+    given = params, state, x, np.zeros((1000, 20)), fn.Train(fn.Key(0))
+    step(*given)
+    tracemalloc.start()
+    step(*given)
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def test_recomputing_in_segments_takes_memory_like_the_square_root_of_the_depth() -> None:
+    layer = 8 * 20 * 1000  # bytes of one layer's output
+    plain, whole, segments = (peak(one) / layer for one in (deep(), fn.recompute(deep()), fn.recompute(deep(), 8)))
+    assert plain > 64
+    assert whole > 64  # the residuals of all layers are there at the same time, if only in backward
+    assert segments < 8 + 8 + 8  # inputs of segments, residuals of one, and what layers and loss work with
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3, 5])
+def test_recomputing_runs_each_layer_twice(segments: int) -> None:
+    calls = dict[str, int]()
+
+    def look(seen: Seen) -> None:
+        if seen.phase != "init":
+            calls[seen.phase + seen.path] = calls.get(seen.phase + seen.path, 0) + 1
+
+    inner = fn.serial(fn.dense(3), fn.tanh(), fn.dropout(0.5), fn.batch_norm(), fn.dense(2))
+    watched = fn.map_layers(lambda path, one: one if one.parts else watch(look, one), inner)
+    model, plain = fn.recompute(watched, segments), inner
+    params, state, x = run(plain)
+    mode, target = fn.Train(fn.Key(3)), np.ones((len(x), 2))
+    got, expected = (fn.loss_and_grad(one, fn.mean_squared_error())(params, state, x, target, mode) for one in (model, plain))
+    assert got.loss == expected.loss
+    assert tree.same((got.grads, got.state, got.output), (expected.grads, expected.state, expected.output))
+    assert calls == {"forward": 10, "backward": 5}
+
+
+def test_segments_keep_the_path_of_an_error() -> None:
+    model = fn.recompute(fn.serial(fn.dense(3), fn.tanh(), fn.dense(2), fn.tanh()), 2)
+    params, state, x = run(model)
+    broken = (*params[:2], fn.dense(2).init(fn.Key(0), (7,)).params, ())
+    with pytest.raises(ValueError, match="expected 7 features") as error:
+        model.forward(broken, state, x, fn.Eval())
+    assert "in layer [2] dense(2)" in notes(error)
+    kept = model.forward(params, state, x, fn.Eval()).residuals
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - NumPy's words
+        model.backward(broken, kept, np.ones((2, 2)))
+    assert "in layer [2] dense(2)" in notes(error)
+
+
+def test_wrong_segments() -> None:
+    with pytest.raises(ValueError, match="only a chain of layers can be divided"):
+        fn.recompute(fn.dense(2), 2)
+    with pytest.raises(ValueError, match="4 segments are more than the 3 layers"):
+        fn.recompute(network(), 4)
+    with pytest.raises(TypeError, match="expected an integer"):
+        fn.recompute(network(), 2.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("combine", [fn.add, fn.concatenate])

@@ -29,5 +29,13 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.shard(fn.parallel(fn.dense(3), fn.tanh())), ((4,), (2,)), inputs=normals, label="several inputs"),
         LayerCase(lambda: fn.dense(3) >> fn.shard(fn.shard(fn.batch_norm(eps=0.5), 3)), (4,), independent=False, label="nested"),
     ),
-    "recompute": (LayerCase(lambda: fn.recompute(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,)),),
+    "recompute": (
+        LayerCase(lambda: fn.recompute(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,)),
+        LayerCase(
+            lambda: fn.recompute(fn.dense(3) >> fn.batch_norm() >> fn.dropout(0.3) >> fn.tanh() >> fn.dense(2), 3),
+            (4,),
+            independent=False,
+            label="segments",
+        ),
+    ),
 }
