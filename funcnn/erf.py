@@ -12,6 +12,13 @@ cancel, neither near 0 nor in the tail.  With $r = \sqrt{-\ln(\epsilon/100)}$ fo
 $h = \pi/r$ makes the remainder $\epsilon/100$, and the terms beyond $t_n = r$, that is beyond $N = \lceil r^2/\pi \rceil$,
 are as small: 7 terms for float32, 13 for float64, 16 for the 80-bit long double.  Every step is an analytic function of z, so
 complex numbers near the real axis pass through as well.
+
+For float32, where divisions take most of the time, the sum is replaced by a polynomial.  What is left of erfc without its
+exponential is a smooth function of $t = 1/(1 + z/2)$,
+$$ e^{z^2} \operatorname{erfc} z = t\,g(t), \qquad g(t) \approx \sum_{k=0}^{10} c_k (t - \tfrac12)^k . $$
+The polynomial interpolates the formula above, computed in float64, at the Chebyshev points for $0 \le z \le 12.8$, beyond which
+erfc is 0 in float32.  It is off by less than $7 \cdot 10^{-9}$ of the value, a ninth of half a unit in the last place, and with
+the rounding of its eleven terms by at most three units.
 """
 
 import math
@@ -20,11 +27,12 @@ from functools import lru_cache
 import numpy as np
 from attrs import frozen
 
-from funcnn.numerics import at_most
+from funcnn.numerics import at_most, constant
 from funcnn.typing import Array
 
 _BLOCK = 8192  # terms of so many numbers are summed at a time: they fit the cache
 _FAR = 160  # erfc of this over the square root of 2, and more, is 0 in every precision
+_DEGREE, _LAST = 10, 12.8  # of the polynomial, and where it ends
 
 
 @frozen(eq=False)
@@ -36,6 +44,8 @@ class _Rule:
     weights: Array  # (N,), w_n / 2
     sqrt_half: Array  # ()
     density: Array  # (), 1 / sqrt(2 pi)
+    far: float  # erfc of this, and more, is 0
+    polynomial: tuple[Array, ...]  # c_k / 2 for float32, the highest first; none for other precisions
     series: tuple[Array, ...]  # Taylor coefficients of erf, the highest first
 
 
@@ -56,8 +66,20 @@ def _rule(dtype: np.dtype[np.floating]) -> _Rule:
         weights=(step / pi * np.exp(-t * t)).astype(real),
         sqrt_half=np.sqrt(np.longdouble(0.5)).astype(real),
         density=(1 / np.sqrt(2 * pi)).astype(real),
+        far=_LAST if dtype == np.float32 else _FAR,
+        polynomial=_coefficients() if dtype == np.float32 else (),
         series=tuple((term / (2 * n + 1)).astype(real) for n, term in reversed(list(enumerate(series)))),
     )
+
+
+def _coefficients(dtype: type[np.floating] = np.float32) -> tuple[Array, ...]:
+    """Return the coefficients of the polynomial for half of g, the highest first."""
+    first = 1 / (1 + _LAST / 2)
+    t = (np.cos((np.arange(_DEGREE + 1) + 0.5) * (np.pi / (_DEGREE + 1))) * (1 - first) + 1 + first) / 2
+    z = 2 / t - 2
+    square = z * z
+    g = _half_erfc_from(z, square, np.exp(-square), _rule(z.dtype)) * np.exp(square) / t
+    return tuple([np.asarray(one, dtype) for one in np.linalg.solve(np.vander(t - 0.5), g)])
 
 
 def erf(x: Array) -> Array:
@@ -79,7 +101,7 @@ def erf(x: Array) -> Array:
     small = np.zeros_like(x)
     for coefficient in rule.series:
         small = small * square + coefficient
-    tail = 1 - 2 * _half_erfc(at_most(_FAR, size), rule)
+    tail = 1 - 2 * _half_erfc(at_most(rule.far, size), rule)
     return np.where(size < 1, near * small, np.where(x > 0, tail, -tail))
 
 
@@ -93,7 +115,8 @@ def erfc(x: Array) -> Array:
     >>> erfc(np.array([-1.0, 0.0, 10.0]))
     array([1.84270079e+00, 1.00000000e+00, 2.08848758e-45])
     """
-    tail = 2 * _half_erfc(at_most(_FAR, np.maximum(x, -x)), _rule(x.dtype))
+    rule = _rule(x.dtype)
+    tail = 2 * _half_erfc(at_most(rule.far, np.maximum(x, -x)), rule)
     return np.where(x >= 0, tail, 2 - tail)
 
 
@@ -110,7 +133,7 @@ def normal(x: Array) -> tuple[Array, Array]:
     (array([5.00000000e-01, 7.61985302e-24]), array([3.98942280e-01, 7.69459863e-23]))
     """
     rule = _rule(x.dtype)
-    z = at_most(_FAR, np.maximum(x, -x))
+    z = at_most(rule.far * 1.5, np.maximum(x, -x))
     square = z * z
     square *= 0.5
     z *= rule.sqrt_half
@@ -129,7 +152,9 @@ def _half_erfc(z: Array, rule: _Rule) -> Array:
 
 
 def _half_erfc_from(z: Array, square: Array, gauss: Array, rule: _Rule) -> Array:
-    """Return half of erfc of 0 <= Re z <= _FAR, from z, z**2 and exp(-z**2)."""
+    """Return half of erfc of 0 <= Re z <= far, from z, z**2 and exp(-z**2)."""
+    if rule.polynomial:
+        return _half_erfc_by_polynomial(z, gauss, rule)
     total = _sum_of_poles(square.reshape(-1), rule).reshape(z.shape)
     total *= z
     total *= gauss
@@ -137,6 +162,22 @@ def _half_erfc_from(z: Array, square: Array, gauss: Array, rule: _Rule) -> Array
     pole /= pole + 1
     pole *= z < rule.reach
     total += pole
+    return total
+
+
+def _half_erfc_by_polynomial(z: Array, gauss: Array, rule: _Rule) -> Array:
+    """Return the same by the polynomial."""
+    t = z * constant(0.5, z.dtype)
+    t += constant(1, z.dtype)
+    np.reciprocal(t, out=t)
+    s = t - constant(0.5, z.dtype)
+    total: Array = s * rule.polynomial[0]
+    for coefficient in rule.polynomial[1:-1]:
+        total += coefficient
+        total *= s
+    total += rule.polynomial[-1]
+    total *= t
+    total *= gauss
     return total
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import mpmath as untyped_mpmath
 import numpy as np
 import pytest
+from attrs import evolve
 
-from funcnn.erf import erf, erfc, normal
+from funcnn.erf import _coefficients, _half_erfc_by_polynomial, _half_erfc_from, _rule, erf, erfc, normal
 from funcnn.typing import Array
 from tests.exact import DIGITS, assert_accurate, to_mp, ulps
 
@@ -63,6 +64,17 @@ def test_infinities_nan_and_the_shape_pass_through(dtype: type[np.floating]) -> 
         assert function(x).dtype == dtype
         assert function(np.zeros((0, 3), dtype)).shape == (0, 3)
         assert function(np.asfortranarray(x)).shape == (2, 3)
+
+
+def test_the_polynomial_for_float32_is_the_formula_of_every_precision() -> None:
+    z = np.linspace(0, 12.8, 50_001)
+    gauss = np.exp(-z * z)
+    formula = _half_erfc_from(z, z * z, gauss, _rule(z.dtype))
+    polynomial = _half_erfc_by_polynomial(z, gauss, evolve(_rule(z.dtype), polynomial=_coefficients(np.float64)))
+    np.testing.assert_allclose(polynomial, formula, rtol=7e-9)
+    single = z.astype(np.float32)
+    by_polynomial = _half_erfc_by_polynomial(single, np.ones_like(single), _rule(single.dtype)).astype(np.float64)
+    np.testing.assert_allclose(by_polynomial, formula / gauss, rtol=3.6e-7)  # three units in the last place
 
 
 def test_many_numbers_are_the_same_as_few() -> None:

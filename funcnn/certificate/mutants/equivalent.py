@@ -117,9 +117,13 @@ REASONS: Reasons = {
     },
     "dot_product_attention.attend_backward": {
         "near = k - k.mean(1, keepdims=True)": (2, "cotangents of scores sum to 0: a shift changes rounding only"),
-        "values = v - v.mean(1, keepdims=True) if generator is None else v": (
+        "values = v - v.mean(1, keepdims=True) if rules.key is None else v": (
             3,
             "cotangents of scores sum to 0: a shift changes rounding only",
+        ),
+        "threads = shares(q.shape, k.shape) if rules.key is None else 1": (
+            2,
+            "how many threads share the work, which changes no number",
         ),
         "if ddiagonals is not None and rules.diagonals is not None:": (3, "the one is None where the other is"),
     },
