@@ -308,7 +308,7 @@ class Translate(ast.NodeTransformer):
                 return UNKNOWN if value is UNKNOWN else not value
             case ast.BoolOp(op=joint, values=parts):
                 decides = isinstance(joint, ast.Or)  # the truth value that ends the search
-                value: object = UNKNOWN
+                value = UNKNOWN
                 for part in parts:
                     value = self.evaluate(part)
                     if not is_immutable(value) or bool(value) is decides:
