@@ -69,8 +69,25 @@ def _compare(case: Case, leaf: int, gradient: Array, indices: IntArray | None, s
         chosen = chosen[~endless]
     if chosen.size:
         suspect = _pass(case, leaf, made, chosen, scales, first_steps(case.resolution))
+        suspect |= _otherwise_nearby(case, leaf, made, chosen, scales)
         _second_look(case, leaf, made, chosen, scales, suspect)
     return made
+
+
+def _otherwise_nearby(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array) -> BoolArray:
+    """Tell which entries far smaller than their leaf's scale have another slope on a scale of their own (of 1 for zeros)."""
+    sizes = np.abs(case.sample.origin[leaf][chosen])
+    own = 2.0 ** np.floor(np.log2(np.where(np.isfinite(sizes) & (sizes > 0), sizes, 1))).astype(float)
+    far = own < _SMALL * scales[chosen]
+    if far.any():
+        units = scales.copy()
+        units[chosen[far]] = own[far]
+        steps = first_steps(case.resolution)
+        slopes = entry_slopes(case.sample, case.contraction, leaf, chosen[far], units, steps)
+        value, spread = richardson(slopes.central, steps)
+        at = chosen[far]
+        far[far] = np.abs(value - made.low[at]) > CONFIDENCE * (1.5 * slopes.roundoff[:, 0] + spread + made.spread[at])
+    return far
 
 
 def differences(case: Case, leaf: int) -> tuple[Array, Array]:
@@ -153,6 +170,10 @@ class Closer:
         self._set(at, low, high, bar)
         if np.isfinite(low):
             made.scale = max(made.scale, abs(low), abs(high))
+        if made.wrong[index] and not seen.kink and abs(low) < CONFIDENCE * bar and np.isfinite(seen.slope.bar):
+            # A side without slope may have levelled off at steps that the other side contradicts: "wrong" needs both sides.
+            low, high, bar = seen.slope.value, seen.slope.value, seen.slope.bar
+            self._set(at, low, high, bar)
         if made.wrong[index]:
             self._set(at, low, high, bar + self._hidden(index, seen.moved))
         if seen.kink and made.wrong[index]:

@@ -6,7 +6,8 @@ Moré and Wild 2011, "Estimating computational noise").  This sees what ``eps |y
 arithmetic in fewer digits than its result pretends to have.
 
 The points lie $2^{-40}$ apart, in units of the entries, where no curvature is left.  A function that computes in float32 inside
-stands still there and moves in stairs; its noise is then taken $2^{-20}$ apart.
+stands still there and moves in stairs; its noise is then taken $2^{-20}$ apart.  So it is where a part of the function does that
+while the rest moves smoothly, which shows in fourth differences that do not shrink with the spacing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from funcnn.check.sampler import Sampler
 from funcnn.typing import Array, BoolArray
 
 POINTS = 9
+_FEW = 1e-5  # relative noise of single precision, and some
 _WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
 
 
@@ -31,7 +33,25 @@ def measure_noise(sample: Sampler, generator: np.random.Generator) -> tuple[Arra
     moved |= moved_again
     noise: Array = np.where(moved, np.fmax(fine, again), coarse)
     noise = np.where(np.isfinite(noise), noise, 0)
-    return np.maximum(noise, _usual(noise, np.abs(sample.y))), ~moved & moved_later
+    partly = moved & (coarse > 1e3 * np.maximum(noise, sample.eps * np.abs(sample.y))) & (coarse < _FEW * np.abs(sample.y))
+    if partly.any():
+        near, far = (_roughness(sample, generator, spacing)[partly] for spacing in (2.0**-20, 2.0**-18))
+        sizes = np.abs(sample.y[partly])  # single outputs can meet equal roundings: all are judged together
+        partly &= bool((near / sizes).mean() > 0.4 * (far / sizes).mean())
+        noise = np.where(partly, np.fmax(noise, coarse), noise)
+    return np.maximum(noise, _usual(noise, np.abs(sample.y))), partly | (~moved & moved_later)
+
+
+def _roughness(sample: Sampler, generator: np.random.Generator, spacing: float) -> Array:
+    """Return the median fourth difference of each output: a kink or a jump shows in few of them, stairs in most.
+
+    Those of a smooth function shrink with the fourth power of the spacing.
+    """
+    directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
+    at = sample.along(directions)
+    rows = np.stack([sample.y, *(at(number * spacing) for number in range(1, POINTS))])
+    typical: Array = np.median(np.abs(np.diff(rows, 4, axis=0)), axis=0)
+    return typical
 
 
 def _along_some(sample: Sampler, generator: np.random.Generator, spacing: float) -> tuple[Array, BoolArray]:

@@ -15,9 +15,11 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.check.differences import Contraction
+from funcnn.check.noise import POINTS, fourth_differences
 from funcnn.typing import Array, BoolArray, Scalar
 
 _NEAR = 4.0**-6  # steps so far below the size of a variable hit no feature of a function by design
+_SMOOTH = 1e-2  # of the height of stairs
 CONFIDENCE = 10.0
 """How many error bars a difference may have."""
 
@@ -77,17 +79,28 @@ def profile(
         up[row] = reached
         below[row], reached = at(-step)
         down[row] = -reached
-    return analyse(above, below, up, down, contraction, scale)
-
-
-def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Contraction, scale: float) -> Profile:
-    """Return the profile of sampled outputs (steps, outputs) at +up and -down, steps falling; the variable has that size."""
-    y, v, weight = contraction.y, contraction.cotangent, contraction.weight
+    y = contraction.y
     good_up, good_down = np.isfinite(above).all(1) & (up > 0), np.isfinite(below).all(1) & (down > 0)
     above, below = np.where(good_up[:, None], above, y), np.where(good_down[:, None], below, y)
+    stairs = _stairs(at, above - y, y - below, up, scale)
+    return _analyse(above, below, up, down, good_up, good_down, contraction, stairs)
+
+
+def _analyse(
+    above: Array,
+    below: Array,
+    up: Array,
+    down: Array,
+    good_up: BoolArray,
+    good_down: BoolArray,
+    contraction: Contraction,
+    stairs: Array,
+) -> Profile:
+    """Return the profile of sampled outputs (steps, outputs) at +up and -down, steps falling."""
+    y, v, weight = contraction.y, contraction.cotangent, contraction.weight
     moved = (above != y).any(0) | (below != y).any(0)
     level = np.maximum(np.maximum(np.maximum(np.abs(above), np.abs(below)), np.abs(y)) * contraction.eps, contraction.noise)
-    level = np.maximum(level, _stairs(np.abs(above - y), np.abs(below - y), up <= _NEAR * scale))
+    level = np.maximum(level, stairs)
     error = np.where(moved, level, 0) @ weight  # of one contracted evaluation at each step
     both, span, change = good_up & good_down, up + down, above - below
     slope = _settle(np.where(both, (change @ v) / span, np.nan), error, span / 2, 2)
@@ -108,18 +121,23 @@ def analyse(above: Array, below: Array, up: Array, down: Array, contraction: Con
     )
 
 
-def _stairs(rise: Array, fall: Array, near: BoolArray) -> Array:
+def _stairs(at: Callable[[float], tuple[Array, float]], rise: Array, fall: Array, up: Array, scale: float) -> Array:
     """Return the height of the stairs in which each output moves, 0 where it does not.
 
     An output that stands still at the finest steps, and moves both ways at somewhat larger ones, still far below the size of the
-    variable, is rounded to fewer digits somewhere inside.  (At a kink only one side moves.)
+    variable, is rounded to fewer digits somewhere inside.  (At a kink only one side moves.)  Unless it goes on smoothly: then the
+    point lies in a dead zone.
     """
+    rise, fall, near = np.abs(rise), np.abs(fall), up <= _NEAR * scale
     moves = (rise > 0) | (fall > 0)
     finest = len(moves) - 1 - np.argmax(moves[::-1], axis=0)  # the finest step at which something moves
     outputs, before = np.arange(rise.shape[1]), np.maximum(finest - 1, 0)
     both = (rise[before, outputs] > 0) & (fall[before, outputs] > 0)
     stairs = moves.any(0) & both & (finest < len(moves) - 1) & near[finest]
     height: Array = np.where(stairs, np.maximum(rise[finest, outputs], fall[finest, outputs]), 0)
+    for first in np.unique(finest[stairs]).tolist():
+        beyond = np.stack([at(float(up[first]) * (1 + number / (POINTS - 1)))[0] for number in range(POINTS)])
+        height[(finest == first) & (fourth_differences(beyond) <= _SMOOTH * height)] = 0
     return height
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from funcnn import tree
+from funcnn.check.calls import noted
 from funcnn.check.problem import Leaf, Problem, cast_args, output_leaves, ravel_output
 from funcnn.typing import Array
 
@@ -109,4 +110,5 @@ def sampler(problem: Problem, reference: str = "auto", *, fresh: bool = False) -
                 return Sampler(problem, dtype, fresh=fresh)
             except Exception:  # whatever it is that this function has against the precision: narrower ones follow
                 continue
-    return Sampler(problem, None, fresh=fresh)
+    with noted("raised by the function, when it was called again at the point"):
+        return Sampler(problem, None, fresh=fresh)

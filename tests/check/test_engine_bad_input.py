@@ -162,3 +162,24 @@ def test_a_layer_and_an_input_that_do_not_fit() -> None:
     made = fn.dense(3).init(fn.Key(0), (4,))
     with pytest.raises(ValueError, match="expected 4 features"):
         check_layer(fn.dense(3), np.ones((2, 5)), params=made.params)
+
+
+def test_a_function_that_raises_when_it_is_called_again() -> None:
+    calls = 0
+
+    def tired(x: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 4:
+            raise RuntimeError("no more")
+        return np.sin(x)
+
+    with pytest.raises(RuntimeError, match="no more") as caught:
+        check_vjp(tired, lambda x, dy: (dy * np.cos(x),), np.ones(3))
+    assert "when it was called again" in caught.value.__notes__[0]
+
+
+def test_the_order_of_bytes_is_no_dtype() -> None:
+    x = np.array([0.3, -1.2], ">f8")
+    for vjp in (lambda x, dy: (dy * np.cos(x),), lambda x, dy: ((dy * np.cos(x)).astype(x.dtype),)):
+        assert check_vjp(np.sin, vjp, x).ok

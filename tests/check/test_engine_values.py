@@ -262,3 +262,61 @@ def test_the_same_seed_gives_the_same_report() -> None:
 def test_without_explanation_the_verdict_is_the_same() -> None:
     for vjp in (layer_vjp, spoiled(1, (0, 0), 1e-6)):
         assert check_vjp(layer, vjp, X, W).verdict == check_vjp(layer, vjp, X, W, explain=False).verdict
+
+
+def test_numbers_far_below_their_leafs_are_looked_at_in_their_own_size() -> None:
+    """A dead zone of width 1 around entries beside a hundred million: a step of the large ones jumps over it."""
+
+    def hard(x: Array) -> Array:
+        return np.where(np.abs(x) > 0.5, x, 0)
+
+    for x in (np.array([1e8, -3e8, 2e8, 0.0]), np.array([1e8, 0.25, 0.0, -2e8]), np.array([1e4, -3e5, 2e4, 0.3])):
+        assert check_vjp(hard, lambda x, dy: (dy * (np.abs(x) > 0.5),), x).ok
+        assert check_vjp(hard, lambda x, dy: (dy.copy(),), x).verdict == "fail"
+
+
+def test_a_side_without_slope_does_not_speak_for_both() -> None:
+    """A probability of 1e-19 beside 1: it has gone long before a step upwards ends, and its slope is below the rounding of 1."""
+
+    def logistic(x: Array) -> Array:
+        p = 1 / (1 + np.exp(x))
+        return np.stack([p, 1 - p])
+
+    x = np.array([41.0, 42.0, 60.0])
+    report = check_vjp(logistic, lambda x, dy: ((dy[1] - dy[0]) * np.exp(x) / (1 + np.exp(x)) ** 2,), x)
+    assert report.verdict != "fail", report
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e6])
+@pytest.mark.parametrize("near", [-1e-4, -1e-8, 1e-8])
+def test_next_to_a_kink_the_side_without_slope_is_enough(offset: float, near: float) -> None:
+    x = np.array([near, 1.0, -2.0])
+    assert check_vjp(lambda x: np.maximum(x, 0) + offset, lambda x, dy: (dy * (x > 0),), x).ok
+    wrong = check_vjp(lambda x: np.maximum(x, 0) + offset, lambda x, dy: (dy * (x > 0) + [1e-3, 0, 0],), x)
+    assert wrong.verdict == "fail"
+
+
+def test_single_precision_in_one_factor_is_seen() -> None:
+    def mixed(x: Array) -> Array:
+        return np.tanh(x.astype(np.float32)).astype(x.dtype) * x
+
+    def slope(x: Array, dy: Array, error: float = 0.0) -> tuple[Array]:
+        t = np.tanh(x)
+        return (dy * (t * (1 + error) + x * (1 - t * t)),)
+
+    x = np.array([[0.7, -1.2, 0.4], [0.3, 1.9, -0.8]])
+    assert check_vjp(mixed, slope, x).ok
+    assert check_vjp(mixed, lambda x, dy: slope(x, dy, 0.05), x).verdict == "fail"
+    assert not check_vjp(mixed, lambda x, dy: slope(x, dy, 0.002), x).ok
+
+
+def test_jumps_and_kinks_do_not_count_as_single_precision() -> None:
+    """A small mistake beside them is seen as well as elsewhere."""
+    for step in (np.sign, np.abs):
+
+        def broken(x: Array, step: Callable[[Array], Array] = step) -> Array:
+            return x * x + 1e-7 * step(x[0] - 0.5)
+
+        report = check_vjp(broken, lambda x, dy: (2 * x * dy * (1 + 1e-6),), np.array([0.5, 1.5, 2.5]))
+        assert report.verdict == "fail"
+        assert report.findings[0].n_bad >= 2
