@@ -30,7 +30,12 @@ class Spec:
 
 def training(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
     """Return the workload that trains the network with AdamW, which decays matrices."""
-    peers = {"funcnn": partial(funcnn_training, spec), "torch": partial(torch_training, spec), "jax": partial(jax_training, spec)}
+    peers = {
+        "funcnn": partial(funcnn_training, spec),
+        "torch": partial(torch_training, spec, False),
+        "torch.compile": partial(torch_training, spec, True),
+        "jax": partial(jax_training, spec),
+    }
     return Workload(name, what, partial(make, spec, True), peers, goal, **options)
 
 
@@ -39,6 +44,7 @@ def inference(name: str, what: str, spec: Spec, goal: float, **options: Any) -> 
     peers = {
         "funcnn": lambda arrays: jobs.FuncnnInference(funcnn_network(spec), (spec.time,), arrays),
         "torch": lambda arrays: jobs.TorchInference(partial(torch_network, spec), arrays),
+        "torch.compile": lambda arrays: jobs.TorchInference(partial(torch_network, spec), arrays, compiling=True),
         "jax": lambda arrays: jobs.JaxInference(partial(jax_network, spec), arrays),
     }
     return Workload(name, what, partial(make, spec, False), peers, goal, **options)
@@ -83,8 +89,9 @@ PARTS = (0, 2), (2, 6), (6, 8), (8, 12)
 """Where the arrays of a block's parts stand: normalisation, attention, normalisation, dense layers."""
 
 
-def torch_training(spec: Spec, arrays: Arrays) -> Job:
-    return jobs.TorchTraining(partial(torch_network, spec), jobs.torch_logits_loss, RATE, DECAY, arrays)
+def torch_training(spec: Spec, compiling: bool, arrays: Arrays) -> Job:
+    network = partial(torch_network, spec)
+    return jobs.TorchTraining(network, jobs.torch_logits_loss, RATE, DECAY, arrays, compiling=compiling)
 
 
 def jax_network(spec: Spec, params: list[Any], x: Any) -> Any:

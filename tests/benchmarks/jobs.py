@@ -63,14 +63,19 @@ class FuncnnTraining(FuncnnInference):
         import funcnn as fn
 
         super().__init__(model, in_shape, arrays)
-        self.loss_and_grad, self.optimizer, self.mode = fn.loss_and_grad(model, loss), optimizer, fn.Train(fn.Key(0))
+        self.optimizer, self.mode = optimizer, fn.Train(fn.Key(0))
+        self.variant = fn.loss_and_grad(model, loss)
+        self.sharded = fn.loss_and_grad(fn.shard(model), loss)
+
+    def choose(self) -> None:
+        self.variant = fastest(self, [self.variant, self.sharded])
 
     def reset(self) -> None:
         self.params, self.state = self.initial, self.initial_state
         self.slots = self.optimizer.init(self.params)
 
     def step(self, x: Any, t: Any) -> float:  # type: ignore[override]
-        result = self.loss_and_grad(self.params, self.state, x, t, self.mode)
+        result = self.variant(self.params, self.state, x, t, self.mode)
         updated = self.optimizer.update(self.params, result.grads, self.slots)
         self.params, self.state, self.slots = updated.params, result.state, updated.state
         return float(result.loss)
@@ -83,17 +88,28 @@ class TorchTraining:
     """``variants`` are ways of giving parameters and inputs to torch, of which the fastest is taken: pairs of functions."""
 
     def __init__(
-        self, network: Network, loss: Callable[[Any, Any], Any], rate: float, decay: Decay, arrays: Arrays, variants: Any = ()
+        self,
+        network: Network,
+        loss: Callable[[Any, Any], Any],
+        rate: float,
+        decay: Decay,
+        arrays: Arrays,
+        variants: Any = (),
+        compiling: bool = False,
     ) -> None:
         import torch
 
         torch.set_num_threads(2)
         self.torch, self.arrays, self.rate, self.decay = torch, arrays, rate, decay
-        self.network, self.loss = network, loss
+        self.network, self.loss = compiled(network) if compiling else network, loss
         self.host = [tuple([torch.from_numpy(array) for array in batch]) for batch in batches(arrays)]
         adams = [{"fused": True}, {"foreach": True}, {"foreach": False, "fused": False}]
-        self.variant = fastest(self, list(itertools.product(adams, variants or [(same, same)])))
+        self.variants = list(itertools.product(adams, variants or [(same, same)]))
+        self.variant = self.variants[0]
         self.reset()
+
+    def choose(self) -> None:
+        self.variant = fastest(self, self.variants)
 
     def reset(self) -> None:
         adam, (give_params, give_input) = self.variant
@@ -116,11 +132,12 @@ class TorchTraining:
 
 
 class TorchInference:
-    def __init__(self, network: Network, arrays: Arrays) -> None:
+    def __init__(self, network: Network, arrays: Arrays, compiling: bool = False) -> None:
         import torch
 
         torch.set_num_threads(2)
-        self.network, self.params = network, [torch.tensor(array) for array in parameters(arrays)]
+        self.network = compiled(network) if compiling else network
+        self.params = [torch.tensor(array) for array in parameters(arrays)]
         self.batches = [(torch.from_numpy(x),) for (x,) in batches(arrays)]
         torch.inference_mode().__enter__()  # for the life of the process: entering it costs as much as a layer
 
@@ -129,6 +146,14 @@ class TorchInference:
 
     def step(self, x: Any) -> Any:
         return self.network(self.params, x)
+
+
+def compiled(network: Network) -> Network:
+    """Return the network as torch.compile makes it; without a compiler of C++ this raises."""
+    import torch
+
+    made: Network = torch.compile(network)
+    return made
 
 
 def same(value: Any) -> Any:
@@ -159,8 +184,11 @@ class JaxTraining:
 
         self.train = jax.jit(train, donate_argnums=0)
         host = [tuple([narrow(array) for array in batch]) for batch in batches(arrays)]
-        device = [tuple([jax.device_put(array) for array in batch]) for batch in host]
-        self.batches = fastest(self, [device, host], "batches")
+        self.variants = [[tuple([jax.device_put(array) for array in batch]) for batch in host], host]
+        self.batches = self.variants[0]
+
+    def choose(self) -> None:
+        self.batches = fastest(self, self.variants, "batches")
 
     def reset(self) -> None:
         params = [self.jnp.array(array) for array in parameters(self.arrays)]
@@ -178,7 +206,11 @@ class JaxInference:
         self.network = jax.jit(network)
         self.params = [jax.device_put(array) for array in parameters(arrays)]
         host = [tuple([narrow(array) for array in batch]) for batch in batches(arrays)]
-        self.batches = fastest(self, [[tuple([jax.device_put(array) for array in batch]) for batch in host], host], "batches")
+        self.variants = [[tuple([jax.device_put(array) for array in batch]) for batch in host], host]
+        self.batches = self.variants[0]
+
+    def choose(self) -> None:
+        self.batches = fastest(self, self.variants, "batches")
 
     def reset(self) -> None:
         pass
