@@ -45,6 +45,7 @@ class _Rule:
     sqrt_half: Array  # ()
     density: Array  # (), 1 / sqrt(2 pi)
     far: float  # erfc of this, and more, is 0
+    wide: float  # more than the square root of 2 times as far
     polynomial: tuple[Array, ...]  # c_k / 2 for float32, the highest first; none for other precisions
     series: tuple[Array, ...]  # Taylor coefficients of erf, the highest first
 
@@ -66,6 +67,7 @@ def _rule(dtype: np.dtype[np.floating]) -> _Rule:
         weights=(step / pi * np.exp(-t * t)).astype(real),
         sqrt_half=np.sqrt(np.longdouble(0.5)).astype(real),
         density=(1 / np.sqrt(2 * pi)).astype(real),
+        wide=1.5 * (_LAST if dtype == np.float32 else _FAR),
         far=_LAST if dtype == np.float32 else _FAR,
         polynomial=_coefficients() if dtype == np.float32 else (),
         series=tuple((term / (2 * n + 1)).astype(real) for n, term in reversed(list(enumerate(series)))),
@@ -133,7 +135,7 @@ def normal(x: Array) -> tuple[Array, Array]:
     (array([5.00000000e-01, 7.61985302e-24]), array([3.98942280e-01, 7.69459863e-23]))
     """
     rule = _rule(x.dtype)
-    z = at_most(rule.far * 1.5, np.maximum(x, -x))
+    z = at_most(rule.wide, np.maximum(x, -x))
     square = z * z
     square *= 0.5
     z *= rule.sqrt_half
