@@ -31,7 +31,9 @@ Usage
 ::
 
     pip install -e '.[bench]'
-    python -m tests.benchmarks                        # everything: some minutes
+    python -m tests.benchmarks                        # the table of workloads: some eight minutes
+    python -m tests.benchmarks --growth               # how cost grows with size: some three minutes
+    python -m tests.benchmarks --all --docs docs/benchmarks.md       # both, into the page of the documentation
     python -m tests.benchmarks xor digits --rounds 31 --patience 50
     python -m tests.benchmarks --peers funcnn,jax --json out.json --markdown table.md
 

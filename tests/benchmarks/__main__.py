@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks import growth
 from tests.benchmarks.workload import Workload, find, names
 
 THREADS = 2
@@ -210,47 +211,117 @@ def digits(seconds: float) -> str:
     return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
+def growth_tables(rows: list[Row]) -> str:
+    """Return the second table: for each axis the median times, and the ratio of the first peer to the best of the others."""
+    parts = []
+    for axis, (what, values) in growth.AXES.items():
+        own = [row for row in rows if row.workload.split("=")[0] == axis]
+        if not own:
+            continue
+        peers = list(dict.fromkeys(row.peer for row in own))
+        heads = [axis, *[f"{peer} ms" for peer in peers], "ratio to best peer", *[f"{peer} MiB" for peer in peers]]
+        lines = [f"**{axis}**: {what}", "", "| " + " | ".join(heads) + " |", "|" + "--:|" * len(heads)]
+        for value in values:
+            found = {row.peer: row for row in own if row.workload == f"{axis}={value}"}
+            if found:
+                times = [digits(found[peer].median) for peer in peers]
+                memory = [f"{found[peer].peak:.0f}" for peer in peers]
+                lines.append("| " + " | ".join([f"{value:,}", *times, f"**{found[peers[0]].ratio:.2f}**", *memory]) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def machine(peers: list[str]) -> str:
+    """Return what the figures were measured on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        vectors = " with AVX-512" if any("avx512f" in line for line in lines) else ""
+    except (OSError, StopIteration):
+        processor, vectors = platform.processor() or platform.machine(), ""
+    packages = [name for name in ("numpy", "torch", "jax") if name in (*peers, "numpy")]
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"{THREADS} threads of an {processor}{vectors}, {platform.system()}, Python {platform.python_version()}, {versions}."
+
+
+def put(path: Path, mark: str, text: str) -> None:
+    """Put a text between the marks of a Markdown file: ``<!-- mark -->`` and ``<!-- end of mark -->``."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    whole = path.read_text()
+    before, _, rest = whole.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{path} has no place for it: {begin} ... {end}")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
 def main() -> None:
     """Measure, and print the table."""
+    started = time.perf_counter()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="funcnn beside torch and JAX, interleaved.")
     parser.add_argument("workloads", nargs="*", metavar="workload", help=f"any of {', '.join(names())} (all of them)")
-    parser.add_argument("--peers", default="funcnn,torch,jax", help="comma-separated; the first is compared with the rest")
-    parser.add_argument("--rounds", type=int, default=15, help="bursts of each peer (%(default)s)")
+    parser.add_argument("--growth", action="store_true", help="measure the second table instead: how cost grows with size")
+    parser.add_argument("--all", action="store_true", help="measure both tables")
+    parser.add_argument(
+        "--peers",
+        default="funcnn,torch,torch.compile,jax",
+        help="comma-separated; the first is compared with the rest (%(default)s)",
+    )
+    parser.add_argument("--rounds", type=int, default=11, help="bursts of each peer (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.25, help="length of a burst (%(default)s)")
     parser.add_argument(
         "--patience", type=int, default=0, help="how often a burst is repeated while others compute (%(default)s)"
     )
     parser.add_argument("--imports", type=int, default=7, help="imports of each library, 0 for none (%(default)s)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
+    parser.add_argument("--markdown", type=Path, help="also write the text to this file")
+    parser.add_argument("--docs", type=Path, help="also put the tables where they belong in this page")
     options = parser.parse_args()
-    unknown = set(options.workloads) - set(names())
+    if options.growth:
+        chosen = options.workloads or growth.names()
+    else:
+        chosen = [*(options.workloads or names()), *(growth.names() if options.all else [])]
+    unknown = set(options.workloads) - set(names()) - set(growth.names())
     if unknown:
         parser.error(f"no workload {', '.join(sorted(unknown))}: there are {', '.join(names())}")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     peers = options.peers.split(",")
-    packages = [name for name in ("numpy", "torch", "jax") if name in (*peers, "numpy")]
-    lines = [f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages), ""]
     rows: list[Row] = []
     goals = {}
-    for name in options.workloads or names():
+    bursts = crowded = 0
+    for name in chosen:
         workload = find(name)
         goals[name] = workload.goal
-        measured, disturbed = measure(workload, peers, options.rounds, options.seconds, options.patience)
+        own = [peer for peer in peers if peer in workload.peers]
+        point = "=" in name
+        rounds, seconds = (min(3, options.rounds), min(0.15, options.seconds)) if point else (options.rounds, options.seconds)
+        measured, disturbed = measure(workload, own, rounds, seconds, options.patience)
         rows += measured
+        bursts, crowded = bursts + rounds * len(own), crowded + disturbed
         apart = max(row.difference for row in measured)
-        noise = f"; {disturbed} of {options.rounds * len(peers)} bursts disturbed" if disturbed else ""
+        noise = f"; {disturbed} of {rounds * len(own)} bursts disturbed" if disturbed else ""
         print(f"{name}: {workload.what}; {workload.compared} steps agree to {apart:.0e}{noise}", file=sys.stderr)
-    lines.append(table(rows, goals))
+    first, second = [row for row in rows if "=" not in row.workload], [row for row in rows if "=" in row.workload]
+    description = machine(peers)
+    if crowded:
+        description += f" The machine was not quiet: during {crowded} of {bursts} bursts other processes computed too."
+    lines = [description, *(["", table(first, goals)] if first else [])]
     imports = import_times(options.imports) if options.imports else {}
     if imports:
         beyond = [f"{name} {1e3 * seconds:.0f}" for name, seconds in imports.items() if name != "numpy"]
-        lines += ["", f"Import, ms: numpy {1e3 * imports['numpy']:.0f}; beyond that, {'; '.join(beyond)}"]
+        lines += ["", f"Import, ms: numpy {1e3 * imports['numpy']:.0f}; beyond that, {'; '.join(beyond)}."]
+    lines += ["", f"The run took {(time.perf_counter() - started) / 60:.1f} minutes."]
     text = "\n".join(lines)
-    print(text)
+    tables = growth_tables(second)
+    print(text + ("\n\n" + tables if tables else ""))
+    if options.docs:
+        if first:
+            put(options.docs, "table", text)
+        if second:
+            put(options.docs, "growth", tables if first else f"{description}\n\n{tables}")
     if options.markdown:
-        options.markdown.write_text(text + "\n")
+        options.markdown.write_text(f"{text}\n\n{tables}".strip() + "\n")
     if options.json:
         options.json.write_text(json.dumps({"rows": [asdict(row) for row in rows], "imports": imports}, indent=1) + "\n")
 

@@ -53,6 +53,10 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Workload:
-    """Return the workload of a name."""
+    """Return the workload of a name, or of a point of the second table, such as ``batch=64``."""
+    if "=" in name:
+        from tests.benchmarks import growth
+
+        return growth.find(name)
     found: Workload = importlib.import_module(f"tests.benchmarks.workloads.{name.replace('-', '_')}").WORKLOAD
     return found
