@@ -77,19 +77,21 @@ def forward(
     check_features(x, params.scale)
     flat = rows(x)
     count = len(flat)
+    square: Array | None = None
     if isinstance(mode, Train):
         count = mode.total(count)
         mean: Array = mode.total(sum_rows(flat)) / max(1, count)
         centred = flat - mean
         rest = mode.total(sum_rows(centred)) / max(1, count)  # what rounding left of the mean
         centred -= rest
-        var: Array = mode.total(sum_rows(centred * centred)) / max(1, count)
+        square = centred * centred
+        var: Array = mode.total(sum_rows(square)) / max(1, count)
         state = update(momentum, state, mean + rest, var, count)
     else:
         centred = flat - state.mean
         var = state.var
     rstd = 1 / np.sqrt(var + eps)
-    y = centred * (params.scale * rstd)
+    y: Array = np.multiply(centred, params.scale * rstd, out=square)  # fresh memory costs more than the product
     y += params.shift
     return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, mode, count))
 
@@ -114,7 +116,7 @@ def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) 
     if isinstance(mode, Train):
         count = max(1, residuals.count)
         np.multiply(centred, rstd * mode.total(grads.scale) / count, out=product)
-        dx = dy_rows - product
+        dx = np.subtract(dy_rows, product, out=product)
         dx -= mode.total(grads.shift) / count
         dx *= params.scale * rstd
     else:
