@@ -3,12 +3,15 @@
 Immutable values mean new arrays all the time.  By default the C library of Linux gives the memory of every large array back to
 the system when the array is freed, and the next one of the same size is paid for again, page by page: on large networks that is
 half of the time of a step.  Told to keep freed memory, it hands the same pages to the next array.
+
+Threads get pools of memory of their own, which neither share what they keep nor keep all of it.  With a single pool the parts of
+a batch (:func:`funcnn.shard`) hand pages to each other: a network in two parts takes the memory of the whole one.
 """
 
 import os
 from functools import lru_cache
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 _NEVER = 2**31 - 1
 
 
@@ -18,7 +21,8 @@ def keep_memory() -> bool:
 
     The setting is one of the whole process and lasts; the memory that the process holds no longer falls below its highest mark.
     :func:`fit` and the command line call it; importing the library does not.  On systems other than Linux with glibc it does
-    nothing. The environment variables ``MALLOC_TRIM_THRESHOLD_`` and ``MALLOC_MMAP_THRESHOLD_`` do the same from outside.
+    nothing.  The environment variables ``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` and ``MALLOC_ARENA_MAX`` do the
+    same from outside.
 
     Returns
     -------
@@ -36,6 +40,6 @@ def keep_memory() -> bool:
         import ctypes
 
         mallopt = ctypes.CDLL(None).mallopt
-        return bool(mallopt(_MMAP_THRESHOLD, _NEVER) and mallopt(_TRIM_THRESHOLD, _NEVER))
+        return bool(mallopt(_MMAP_THRESHOLD, _NEVER) and mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_ARENA_MAX, 1))
     except (AttributeError, ImportError, OSError, TypeError, ValueError):  # another C library, or none to be found
         return False

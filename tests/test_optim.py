@@ -1,8 +1,10 @@
 """Every optimizer of the package, times every property that it must have."""
 
+import importlib.util
 import io
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, get_type_hints
 
 import attrs
@@ -11,7 +13,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import structure, tree
-from funcnn.optim import flat
+from funcnn.optim import flat, fused
 from funcnn.optim.partition import Partition
 from funcnn.optim.schedule_free import ScheduleFree
 from funcnn.typing import Array
@@ -195,6 +197,52 @@ def test_large_leaves_in_blocks_give_the_same(case: OptimizerCase, threaded: int
         flat.lay_out.cache_clear()
     assert_close(blocked, params, 1e-15)
     assert len(tree.leaves(state)) == len(tree.leaves(blocked_state))
+
+
+class Interpreted:
+    """In place of Numba: what is compiled there is called as it stands."""
+
+    @staticmethod
+    def njit(**options: Any) -> Callable[[Any], Any]:
+        assert options == {"nogil": True, "error_model": "numpy"}
+        return lambda function: function
+
+
+COMPILERS = [Interpreted(), *([importlib.import_module("numba")] if importlib.util.find_spec("numba") else [])]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS, ids=lambda one: getattr(one, "__name__", "interpreted"))
+@pytest.mark.parametrize("make", [fn.adam, fn.adamw, partial(fn.adamw, where=r"'a'")], ids=["adam", "adamw", "adamw-where"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_compiled_rules_give_the_same_bits(make: Any, dtype: Any, compiler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(5)
+    grads = {key: generator.normal(size=shape).astype(dtype) for key, shape in {"a": (5, 7), "b": (40,), "c": (3,)}.items()}
+    grads["b"][:3] = 0, np.inf, np.nan
+    params = tree.map(np.cos, {key: np.zeros_like(leaf) for key, leaf in grads.items()})
+
+    def three_steps(installed: Any) -> Any:
+        monkeypatch.setattr(fused, "import_module", installed)
+        flat.lay_out.cache_clear()
+        fused.compiled.cache_clear()
+        opt, new = make(0.1), params
+        state = opt.init(new)
+        for _ in range(3):
+            updated = opt.update(new, grads, state)
+            new, state = updated.params, updated.state
+        return new, state
+
+    def missing(name: str) -> Any:
+        raise ImportError(name)
+
+    for name, value in {"LARGE": 6, "BLOCK": 4, "THREADED": 4}.items():
+        monkeypatch.setattr(flat, name, value)
+    monkeypatch.setattr(structure, "_SEEN", {})
+    try:
+        with np.errstate(invalid="ignore"):
+            assert tree.same(three_steps(missing), three_steps(lambda name: compiler))
+    finally:
+        flat.lay_out.cache_clear()
+        fused.compiled.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw"])

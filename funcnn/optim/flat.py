@@ -18,6 +18,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.optim import fused
 from funcnn.optim.optimizer import OptState, Updated, counter, lock
 from funcnn.structure import Structure, take_apart
 from funcnn.threads import processors, together
@@ -77,6 +78,11 @@ class Elementwise:
         for place, new in zip(out, self._rule(c, p, g, *slots), strict=True):
             place[...] = new
 
+    @property
+    def _numbers(self) -> fused.Numbers | None:
+        """The rule for single numbers, which gives the same to the last bit, if it has been written out for :mod:`fused`."""
+        return None
+
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update.
 
@@ -123,12 +129,20 @@ class Elementwise:
                 out = self._rule(c, joined(old, dtype), joined(slopes, dtype), *kept)
             else:
                 out = [np.empty(size, dtype) for _ in range(width + 1)]
-                run(self._kernel, group, c, old, slopes, kept, out)
+                run(self._fastest(group), group, c, old, slopes, kept, out)
             for array in out:
                 lock(array, False)
             group.scatter(out[0], new)
             slots += out[1:]
         return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))
+
+    def _fastest(self, group: Group) -> Kernel:
+        """Return the kernel for a group: compiled where that pays and can be."""
+        if group.large_size >= THREADED and fused.fits(group.dtype) and self._numbers is not None:
+            loop = fused.compiled(self._numbers)
+            if loop is not None:
+                return partial(fused.kernel, loop)
+        return self._kernel
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
         """Return one of the slots as a tree like the parameters.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from tests.benchmarks import jobs
 from tests.benchmarks.workload import Arrays, Workload
 
 
-def adam(name: str, what: str, leaves: int, shape: tuple[int, ...], goal: float, **options: Any) -> Workload:
-    """Return the workload that updates leaves of one shape."""
-    peers = {"funcnn": FuncnnAdam, "torch": TorchAdam, "jax": JaxAdam}
+def adam(name: str, what: str, leaves: int, shape: tuple[int, ...], goal: float, compiled: bool, **options: Any) -> Workload:
+    """Return the workload that updates leaves of one shape; compiled or not is a matter of our own row alone."""
+    peers: dict[str, Any] = {"funcnn": FuncnnAdam if compiled else PlainAdam, "torch": TorchAdam, "jax": JaxAdam}
     return Workload(name, what, partial(make, leaves, shape), peers, goal, **options)
 
 
@@ -45,6 +46,12 @@ class FuncnnAdam:
         updated = self.optimizer.update(self.params, self.grads, self.slots)
         self.params, self.slots = updated.params, updated.state
         return float(self.params[0][0, 0])
+
+
+class PlainAdam(FuncnnAdam):
+    def __init__(self, arrays: Arrays) -> None:
+        sys.modules["numba"] = cast(Any, None)  # as if it were not installed
+        super().__init__(arrays)
 
 
 class TorchAdam:
