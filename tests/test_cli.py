@@ -19,10 +19,14 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn.cli import folder, network, pictures, train
+from funcnn.cli import folder, learning, network, pictures
+from funcnn.cli.arguments import ACTIVATIONS, Value
+from funcnn.cli.jobs import JOBS
 from funcnn.cli.main import main
-from funcnn.cli.options import read_train
-from funcnn.cli.settings import ACTIVATIONS, OPTIMIZERS, Settings, from_json, to_json
+from funcnn.cli.network import Facts
+from funcnn.cli.options import TrainRequest, read_train
+from funcnn.cli.settings import OPTIMIZERS, Settings, from_json, to_json
+from funcnn.cli.tasks import compare
 from tests.test_data_idx import fill
 
 FILES = {
@@ -110,7 +114,11 @@ def test_options_become_settings() -> None:
     line = "--data spirals --hidden 5 6 --activation tanh --dropout 0.25 --optimizer sgd --learning-rate 0.5 --schedule constant"
     line += " --epochs 7 --batch-size 9 --seed 11 --dtype float64 --output here"
     request = read_train(line.split())
-    assert request.settings == Settings("spirals", (5, 6), "tanh", 0.25, "sgd", 0.5, "constant", 7, 9, 11, "float64")
+    assert isinstance(request, TrainRequest)
+    own: dict[str, Value] = {"hidden": (5, 6), "activation": "tanh", "dropout": 0.25}
+    assert request.settings == Settings(
+        "mlp", "spirals", (), own, "sgd", 0.5, "constant", epochs=7, batch_size=9, seed=11, dtype="float64"
+    )
     assert request.output == Path("here")
     assert from_json(to_json(request.settings), "it") == request.settings
 
@@ -182,7 +190,7 @@ def test_ctrl_c_keeps_what_was_learned(monkeypatch: pytest.MonkeyPatch, capsys: 
 
         return tell
 
-    monkeypatch.setattr(train, "_tell_every", interrupting)
+    monkeypatch.setattr(learning, "_tell_every", interrupting)
     assert xor("run") == 130
     assert "interrupted after 2 epochs" in capsys.readouterr().out
     assert results("run")["stopped"] == "interrupted"
@@ -216,7 +224,7 @@ def test_without_the_extra_it_runs_and_says_what_is_missing(
         return None
 
     monkeypatch.setattr(pictures, "find_spec", not_found)
-    monkeypatch.setattr(train, "find_spec", not_found)
+    monkeypatch.setattr(learning, "find_spec", not_found)
     assert xor("run") == 0
     assert "pip install 'funcnn[train]' brings matplotlib and tqdm" in capsys.readouterr().out
     assert not list(Path("run").glob("*.svg"))
@@ -338,7 +346,13 @@ def change(run: Path, **entries: object) -> None:
         ({"hidden": [10**9]}, "too small for the network"),
         ({"hidden": [10**400]}, "too small for the network"),
         ({"hidden": ["__import__('os')"]}, "hidden is \"__import__('os')\", expected a whole number"),
-        ({"hidden": 3}, "expected a text and a list of numbers"),
+        ({"hidden": 3}, "hidden is 3, expected a list of sizes"),
+        ({"data": 3}, "expected a text and a list of texts"),
+        ({"model": "gpt"}, "expected a model of mlp, lenet5"),
+        ({"model": []}, "expected a model of mlp, lenet5"),
+        ({"vocabulary": "ab"}, "vocabulary is 'ab'"),
+        ({"picture": [8, 9]}, "expected their product"),
+        ({"picture": 8}, "picture is 8, expected a list of sizes"),
         ({"activation": "eval"}, "activation is 'eval', expected one of relu"),
         ({"activation": ["relu"]}, "activation is ['relu'], expected one of relu"),
         ({"dropout": 1}, "dropout is 1, expected a share"),
@@ -350,7 +364,8 @@ def change(run: Path, **entries: object) -> None:
         ({"classes": []}, "expected a list of names"),
         ({"classes": ["a"]}, "params.npz"),
         ({"features": 0}, "features is 0"),
-        ({"features": 63}, "params.npz"),
+        ({"features": 63}, "expected their product"),
+        ({"features": 63, "picture": [9, 7]}, "params.npz"),
         ({"data": "xor"}, "is not the one of the run"),
         ({"data": "nowhere"}, "there is no such data set or folder"),
     ],
@@ -498,3 +513,265 @@ def test_as_a_process_without_the_extra(tmp_path: Path) -> None:
     wrong = run("--epochs", "none")
     assert wrong.returncode == 2
     assert "Traceback" not in wrong.stderr
+
+
+# ---------------------------------------------------------------------------------------------------------- every ready model
+
+
+TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 12
+OTHER = "0123456789 9876543210\n31415926535897932384626433\n" * 12
+
+SMALL = {
+    "lenet5": "--epochs 1 --batch-size 400",
+    "convnet": "--epochs 1 --batch-size 200 --channels 3 4 --depth 2 --dropout 0.1",
+    "resnet": "--epochs 1 --batch-size 400 --channels 2",
+    "siamese": "--epochs 2 --batch-size 100 --hidden 12 --code 3",
+    "autoencoder": "--epochs 2 --batch-size 100 --hidden 12 --code 4",
+    "vae": "--epochs 2 --batch-size 100 --hidden 12 --code 2 --sample 3",
+    "unet": "--epochs 1 --batch-size 400 --channels 2 3",
+    "char_rnn": "--text one.txt --steps 25 --cell gru --features 12 --embedded 5 --block 12 --prompt To --sample 30",
+    "gpt": "--text one.txt --steps 25 --layers 1 --heads 2 --features 12 --block 12 --prompt To --sample 30",
+    "text_classifier": "--text one.txt two.txt --epochs 3 --encoder gru --features 8 --block 12 --batch-size 16",
+}
+
+
+@pytest.fixture
+def texts() -> None:
+    Path("one.txt").write_text(TEXT)
+    Path("two.txt").write_text(OTHER)
+
+
+def test_every_ready_model_can_be_trained() -> None:
+    homes = {entry.stem for entry in (Path(fn.__file__).parent / "models").glob("*.py")}
+    assert homes - {"__init__", "choices", "generate", "transformer"} == {*JOBS} == {*SMALL, "mlp"}
+
+
+@pytest.mark.usefixtures("texts")
+@pytest.mark.parametrize("model", SMALL)
+def test_a_ready_model_from_training_to_its_use(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--model", model, *SMALL[model].split(), "--output", "run"]) == 0
+    shown = capsys.readouterr()
+    assert "certified: all" in shown.out
+    assert shown.err == ""
+    found = results("run")
+    assert found["stopped"] == "finished"
+    assert found["gradient"] == "certified"
+    assert "checkpoint.npz" not in {entry.name for entry in Path("run").iterdir()}
+    columns = Path("run/history.csv").read_text().splitlines()[0].split(",")
+    assert columns[0] == ("step" if "--steps" in SMALL[model] else "epoch")
+
+    opened = folder.open_run(Path("run"))
+    assert network.least_parameters(opened.settings, opened.facts) <= folder.size(opened)
+    assert main(["predict", "run"]) == 0
+    said = capsys.readouterr().out
+    for figure in ("test_accuracy", "test_error", "test_loss"):
+        if figure in found:
+            if model != "siamese":
+                assert f"{found[figure]:.4f}" in said
+            assert f"{found[figure]:.4f}" in shown.out
+            break
+    else:
+        raise AssertionError(found)
+
+    lines = Path("run/README.txt").read_text().split("or, in Python:\n\n")[1]
+    exec(textwrap.dedent(lines), {})
+    assert capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("texts")
+def test_text_is_learned_and_written(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "--model gpt --text one.txt --layers 1 --heads 2 --features 24 --block 16 --steps 150 --learning-rate 0.01 --sample 40"
+    assert main([*line.split(), "--prompt", "To be", "--output", "run"]) == 0
+    assert "validation loss" in capsys.readouterr().out
+    assert results("run")["test_loss"] < 1
+    written = Path("run/sample.txt").read_text()
+    assert written.startswith("To be")
+    assert len(written) == len("To be") + 40 + 1
+    assert main(["sample", "run", "--prompt", "To be", "--count", "40", "--output", "said.txt"]) == 0
+    assert capsys.readouterr().out == written  # the same seed, the same text
+    assert Path("said.txt").read_text() + "\n" == written
+    for options, alike in (
+        (["--temperature", "0"], True),
+        (["--top-k", "1"], True),
+        (["--seed", "3", "--temperature", "3"], False),
+    ):
+        told = []
+        for seed in ("1", "2"):
+            arguments = ["sample", "run", "--count", "25", *([] if "--seed" in options else ["--seed", seed]), *options]
+            assert main(arguments + (["--prompt", "T" if seed == "1" else "s"] if not alike else [])) == 0
+            told.append(capsys.readouterr().out)
+        assert (told[0] == told[1]) == alike
+    Path("more.txt").write_text("that is the question")
+    assert main(["predict", "run", "--input", "more.txt"]) == 0
+    assert "of 16 characters" in capsys.readouterr().out
+    Path("more.txt").write_text("#")
+    refused(["predict", "run", "--input", "more.txt"], "character '#' at position 0", capsys)
+    refused(["sample", "run", "--prompt", "§"], "--prompt: character", capsys)
+    refused(["predict", "run", "--output", "x.csv"], "sample RUN --output FILE", capsys)
+    Path("one.txt").write_text(TEXT.upper())
+    refused(["predict", "run"], "is not the one of the run", capsys)
+
+
+@pytest.mark.usefixtures("texts")
+def test_lines_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "--model text_classifier --text one.txt two.txt --features 8 --heads 2 --block 10 --epochs 4 --output run"
+    assert main(line.split()) == 0
+    assert results("run")["test_accuracy"] == 1.0
+    Path("new.txt").write_text("Whether it is nobler\n\n271828\n")
+    assert main(["predict", "run", "--input", "new.txt", "--output", "said.csv"]) == 0
+    assert [row["class"] for row in csv.DictReader(Path("said.csv").read_text().splitlines())] == ["one", "two"]
+    Path("new.txt").write_text("§§\n")
+    refused(["predict", "run", "--input", "new.txt"], "no character of the line '§§'", capsys)
+    Path("new.txt").write_text("\n")
+    refused(["predict", "run", "--input", "new.txt"], "no line that is not empty", capsys)
+
+
+def test_images_are_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "--model vae --epochs 3 --hidden 16 --code 2 --batch-size 100 --output run"
+    assert main(line.split()) == 0
+    shown = capsys.readouterr().out
+    assert "given" in shown
+    assert "Sample" in shown
+    assert {"images.svg", "samples.svg"} <= {entry.name for entry in Path("run").iterdir()}
+    assert main(["sample", "run", "--count", "7", "--output", "new.npy"]) == 0
+    drawn = np.load("new.npy")
+    assert drawn.shape == (7, 8, 8)
+    assert 0 <= drawn.min() <= drawn.max() <= 1
+    np.save("some.npy", fn.data.digits(dtype=np.float32).x[:3])
+    assert main(["predict", "run", "--input", "some.npy", "--output", "out.csv"]) == 0
+    assert len(Path("out.csv").read_text().splitlines()) == 4
+    refused(["sample", "run", "--prompt", "x"], "vae does not write", capsys)
+
+
+def test_codes_of_a_siamese_network() -> None:
+    line = "--model siamese --data spirals --epochs 2 --hidden 8 --code 3 --output run"
+    assert main(line.split()) == 0
+    np.savetxt("points.csv", np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]]), delimiter=",")
+    assert main(["predict", "run", "--input", "points.csv", "--output", "codes.csv"]) == 0
+    rows = [row.split(",")[1:] for row in Path("codes.csv").read_text().splitlines()]
+    assert rows[0] == ["code 0", "code 1", "code 2"]
+    assert rows[1] == rows[2] != rows[3]
+
+
+def test_pairs_are_what_their_targets_say() -> None:
+    rows = fn.data.Dataset(np.arange(30.0)[:, None], np.repeat(np.arange(3), 10), ("a", "b", "c"))
+    posed = compare.pairs(Settings(), Facts(rows.classes, 1), rows, fn.Key(0))
+    first, second = (part[:, 0].astype(int) // 10 for part in posed.x)
+    assert ((first == second) == (posed.y > 0.5)).all()
+    assert 5 < posed.y.sum() < 25
+
+
+# -------------------------------------------------------------------------------------------------------------- going on
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Have Ctrl-C come while the figures of the given line are told."""
+    tell, told = learning.tell, []
+
+    def telling(*arguments: Any) -> None:
+        tell(*arguments)
+        told.append(arguments)
+        if len(told) == number:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(learning, "tell", telling)
+
+
+@pytest.mark.usefixtures("texts")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--data spirals --epochs 6 --dropout 0.2",
+        "--model siamese --epochs 4 --hidden 8 --code 2 --batch-size 100",
+        "--model gpt --text one.txt --steps 30 --layers 1 --heads 1 --features 8 --block 8 --dropout 0.1",
+    ],
+)
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*line.split(), "--output", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        assert main([*line.split(), "--output", "parts"]) == 130
+    assert "python -m funcnn --resume parts" in capsys.readouterr().out
+    assert results("parts")["stopped"] == "interrupted"
+    assert Path("parts/params.npz").read_bytes() != Path("whole/params.npz").read_bytes()
+    assert main(["--resume", "parts"]) == 0
+    assert "certified when the run began" in capsys.readouterr().out
+    for file in ("params.npz", "history.csv", "config.json"):
+        assert Path("parts", file).read_bytes() == Path("whole", file).read_bytes(), file
+    for run in ("whole", "parts"):
+        refused(["--resume", run], "there is nothing to go on with: it is finished", capsys)
+
+
+@pytest.mark.usefixtures("texts")
+def test_what_cannot_be_gone_on_with(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "--model char_rnn --text one.txt --steps 30 --features 4 --block 8 --output run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        assert main(line.split()) == 130
+    refused(["--resume", "run", "--steps", "50"], "the run has its settings already: leave out --steps", capsys)
+    refused(["--resume", "nowhere"], "there is no folder nowhere", capsys)
+    kept = Path("run/checkpoint.npz").read_bytes()
+    config = Path("run/config.json").read_text()
+    change(Path("run"), steps=40)
+    refused(["--resume", "run"], "only the same run can be gone on with", capsys)
+    Path("run/config.json").write_text(config)
+    for content in (kept[:-40], b"", b"x" * len(kept)):
+        Path("run/checkpoint.npz").write_bytes(content)
+        refused(["--resume", "run"], "checkpoint.npz", capsys)
+    Path("run/checkpoint.npz").write_bytes(kept)
+    Path("one.txt").write_text(TEXT.upper())
+    refused(["--resume", "run"], "the data are not those of the run any more", capsys)
+
+
+# ---------------------------------------------------------------------------------------------------- models: wrong requests
+
+
+@pytest.mark.usefixtures("texts")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--model gtp", "argument --model: invalid choice: 'gtp'"),
+        ("--model gpt", "gpt learns from text: add --text FILE"),
+        ("--model text_classifier", "add --text FILE FILE"),
+        ("--model text_classifier --text one.txt", "takes the files of two texts or more, one for each class, got 1"),
+        ("--model gpt --text one.txt two.txt", "gpt takes the file of one text, got 2"),
+        ("--model gpt --text one.txt --data digits", "argument --data: gpt learns from text"),
+        ("--text one.txt", "mlp does not learn from text: choose --model char_rnn, gpt, text_classifier"),
+        ("--model gpt --text one.txt --epochs 3", "counted in steps: use --steps N"),
+        ("--model lenet5 --steps 3", "counted in epochs: use --epochs N"),
+        ("--model gpt --text one.txt --hidden 3", "argument --hidden: gpt has no such setting; its own are --layers, --heads"),
+        ("--depth 3", "argument --depth: mlp has no such setting; its own are --hidden, --activation, --dropout"),
+        ("--model lenet5 --sample 3", "lenet5 neither writes nor draws"),
+        ("--model vae --prompt a", "vae does not write"),
+        ("--model gpt --text none.txt", "--text none.txt: No such file"),
+        ("--model gpt --text one.txt --block 5000", "too few for a block of 5000: --block"),
+        ("--model gpt --text one.txt --features 9 --heads 2 --block 8", "--model gpt: 9 features do not make 2 heads"),
+        ("--model gpt --text one.txt --layers 2000", "'2000' is not a whole number of at least 1 and at most 1000"),
+        ("--model gpt --text one.txt --features 100000 --block 8", "parameters do not fit in memory"),
+        ("--model resnet --depth 9", "--model resnet: depth is 9, expected 6n + 2"),
+        ("--model resnet --channels 2 3", "resnet takes one number"),
+        ("--model resnet --channels", "argument --channels: expected at least one argument"),
+        ("--model unet --channels 2 3 4 5 6", "--model unet: "),
+        ("--model convnet --data spirals", "--data spirals: convnet takes images"),
+        ("--model vae --data xor", "--data xor: vae draws images with values from 0 to 1"),
+        ("--model char_rnn --text one.txt --cell tanh", "argument --cell: invalid choice"),
+    ],
+)
+def test_wrong_options_of_models(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(line.split(), message, capsys)
+    assert not Path("runs").exists()
+
+
+def test_texts_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bytes.txt").write_bytes(b"\xff\xfe" * 500)
+    refused(["--model", "gpt", "--text", "bytes.txt"], "not a text in UTF-8 (byte 0)", capsys)
+    Path("empty.txt").write_text("")
+    refused(["--model", "gpt", "--text", "empty.txt"], "0 characters are too few", capsys)
+    refused(["--model", "text_classifier", "--text", "empty.txt", "empty.txt"], "it has 0 lines", capsys)
+    refused(["--model", "gpt", "--text", "empty.txt", "--prompt", ""], "argument --prompt: it is empty", capsys)
+
+
+def test_sample_needs_a_model_that_writes_or_draws(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(["sample", str(run)], "mlp, which neither writes nor draws", capsys)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+import attrs
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
 from funcnn.cli import network
+from funcnn.cli.arguments import check_whole
 from funcnn.cli.failure import RequestError
-from funcnn.cli.network import Network
-from funcnn.cli.problem import Problem
+from funcnn.cli.network import Facts, Network
 from funcnn.cli.settings import Settings, from_json, to_json
 from funcnn.key import Key
 from funcnn.train.files import load, save, write_atomically
 
-CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README = (
-    "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt",
+CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE = (
+    "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "checkpoint.npz", "sample.txt",
 )  # fmt: skip
 
 
@@ -29,16 +31,16 @@ class Run:
     """A trained network as its folder holds it."""
 
     settings: Settings
-    classes: tuple[str, ...]
-    features: int
+    facts: Facts
     model: Network
     params: tuple[object, ...]
     state: tuple[object, ...]
 
 
-def next_folder(data: str) -> Path:
-    """Return runs/NAME-1, or the next number for which there is no folder yet."""
+def next_folder(model: str, data: str) -> Path:
+    """Return runs/MODEL-NAME-1, or the next number for which there is no folder yet; of a perceptron runs/NAME-1."""
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(data).name) or "data"
+    name = name if model == "mlp" else f"{model}-{name}"
     number = 1
     while Path("runs", f"{name}-{number}").exists():
         number += 1
@@ -64,7 +66,16 @@ def make_folder(path: Path, overwrite: bool) -> None:
     except OSError as error:
         raise RequestError(f"--output {path}: cannot write there: {error.strerror or error}") from None
     if overwrite:  # results of two runs must not stand side by side
-        for name in (PARAMS, HISTORY, RESULTS, GRADIENT, README, *(entry.name for entry in path.glob("*.svg"))):
+        for name in (
+            PARAMS,
+            HISTORY,
+            RESULTS,
+            GRADIENT,
+            README,
+            CHECKPOINT,
+            SAMPLE,
+            *(entry.name for entry in path.glob("*.svg")),
+        ):
             (path / name).unlink(missing_ok=True)
 
 
@@ -82,9 +93,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_atomically(path, write)
 
 
-def write_config(path: Path, settings: Settings, problem: Problem) -> None:
-    """Write the settings, with what a reader of the folder needs to know of the data."""
-    entries = {"settings": json.loads(to_json(settings)), "classes": problem.classes, "features": problem.features}
+def write_config(path: Path, settings: Settings, facts: Facts) -> None:
+    """Write the settings, with what a network must know of the data."""
+    entries = {"settings": json.loads(to_json(settings)), **attrs.asdict(facts)}
     write_text(path / CONFIG, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -98,32 +109,73 @@ def write_results(path: Path, results: Mapping[str, object]) -> None:
     write_text(path / RESULTS, json.dumps(results, indent=2) + "\n")
 
 
-def write_readme(path: Path, settings: Settings, problem: Problem, pictures: list[str]) -> None:
-    """Write how to use the folder: a command, and a script that runs as it stands."""
+def write_readme(path: Path, settings: Settings, script: str, pictures: list[str]) -> None:
+    """Write how to use the folder: commands, and a script that runs as it stands."""
     notes = {
         CONFIG: "what was asked for",
         PARAMS: "the parameters and the state: NumPy's format, no pickle",
         GRADIENT: "the certificate of the gradient",
-        HISTORY: "the figures of every epoch",
+        HISTORY: "the figures of every epoch" if settings.epochs else "the figures after so many steps",
         RESULTS: "the figures on the test set, and how training ended",
-    } | dict.fromkeys(pictures, "a picture")
+    }
+    if (path / SAMPLE).exists():
+        notes[SAMPLE] = "what it wrote"
+    if (path / CHECKPOINT).exists():
+        notes[CHECKPOINT] = "where python -m funcnn --resume goes on"
+    notes |= dict.fromkeys(pictures, "a picture")
     files = [f"{name.ljust(16)}{note}" for name, note in notes.items()]
     text = ["A run of python -m funcnn", "", *files, "", "To use it:", "", f"    python -m funcnn predict {path.resolve()}", ""]
-    text += ["or, in Python:", "", *(f"    {line}" for line in script(path, settings, problem).splitlines()), ""]
+    text += ["or, in Python:", "", *(f"    {line}" for line in script.splitlines()), ""]
     write_text(path / README, "\n".join(text))
 
 
-def script(path: Path, settings: Settings, problem: Problem) -> str:
-    """Return a script of a few lines that loads the parameters and predicts."""
+def script(path: Path, settings: Settings, facts: Facts, data: str, use: str) -> str:
+    """Return a script of a few lines that loads the parameters and uses them."""
     return f"""\
-import numpy as np, funcnn as fn
-model = {network.source(settings, len(problem.classes))}
-start = model.init(fn.Key(0), ({problem.features},))
+import {"pathlib, " * bool(settings.text)}numpy as np, funcnn as fn
+model = {network.source(settings, facts)}
+start = model.init(fn.Key(0), {network.in_shape(settings, facts)!r})
 like = fn.tree.astype((start.params, start.state), np.{settings.dtype})
 params, state = fn.load({str((path / PARAMS).resolve())!r}, like=like)
-data = {problem.source}
-print(fn.apply(model, params, state, data.x[:10]).argmax(1), data.y[:10])
+data = {data}
+{use}
 """
+
+
+def read_config(path: Path) -> tuple[Settings, Facts]:
+    """Read what a run was asked for, and what it knew of its data.
+
+    Raises
+    ------
+    RequestError
+        When it is not the folder of a run, or its config is damaged.
+    """
+    if not path.is_dir():
+        raise RequestError(f"there is no folder {path}: expected the folder that a run has written")
+    config = path / CONFIG
+    if not config.is_file():
+        raise RequestError(f"{path} is not the folder of a run: it has no {CONFIG}")
+    try:
+        entries: object = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(f"{config} cannot be read: {error}") from None
+    if not isinstance(entries, dict) or set(entries) != {"settings", *attrs.fields_dict(Facts)}:
+        raise RequestError(f"{config} was not written by a run: expected settings, classes, features, picture and vocabulary")
+    settings = from_json(json.dumps(entries["settings"]), str(config))
+    classes, features, picture, letters = (entries[name] for name in attrs.fields_dict(Facts))
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise RequestError(f"{config}: classes is {classes!r:.80}, expected a list of names")
+    if not classes and settings.job.task != "write":
+        raise RequestError(f"{config}: classes is empty, expected a list of names")
+    if not isinstance(letters, str) or bool(letters) != settings.job.reads_text or letters != "".join(sorted(set(letters))):
+        raise RequestError(f"{config}: vocabulary is {letters!r:.80}, expected the characters of the text")
+    check_whole(f"{config}: features", features, 1)
+    if not isinstance(picture, list):
+        raise RequestError(f"{config}: picture is {picture!r:.80}, expected a list of sizes")
+    shape = tuple([check_whole(f"{config}: picture", side, 1) for side in picture])
+    if shape and math.prod(shape) != features:
+        raise RequestError(f"{config}: picture is {shape} and features is {features}, expected their product")
+    return settings, Facts(tuple(classes), features, shape, letters)
 
 
 def open_run(path: Path) -> Run:
@@ -134,36 +186,20 @@ def open_run(path: Path) -> Run:
     RequestError
         When it is not the folder of a run, or one of its files is missing, damaged or does not fit the others.
     """
-    if not path.is_dir():
-        raise RequestError(f"there is no folder {path}: predict takes the folder that a run has written")
-    config = path / CONFIG
-    if not config.is_file():
-        raise RequestError(f"{path} is not the folder of a run: it has no {CONFIG}")
-    try:
-        entries: object = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RequestError(f"{config} cannot be read: {error}") from None
-    if not isinstance(entries, dict) or set(entries) != {"settings", "classes", "features"}:
-        raise RequestError(f"{config} was not written by a run: expected settings, classes and features")
-    settings = from_json(json.dumps(entries["settings"]), str(config))
-    classes, features = entries["classes"], entries["features"]
-    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
-        raise RequestError(f"{config}: classes is {classes!r:.80}, expected a list of names")
-    if isinstance(features, bool) or not isinstance(features, int) or features < 1:
-        raise RequestError(f"{config}: features is {features!r:.80}, expected a whole number of at least 1")
+    settings, facts = read_config(path)
     params = path / PARAMS
     if not params.is_file():
         raise RequestError(f"{path} has no {PARAMS}: the run ended before anything was learned")
-    needed = network.parameters(settings, features, len(classes)) * np.dtype(settings.dtype).itemsize
+    needed = network.least_parameters(settings, facts) * np.dtype(settings.dtype).itemsize
     if needed > params.stat().st_size:  # before memory is taken for what a changed config claims
         raise RequestError(f"{params} is too small for the network of {CONFIG}: it is cut short, or belongs to another run")
-    model = network.make_network(settings, len(classes))
-    begin = network.start(settings, model, Key(0), features, len(classes))
+    model = network.make_network(settings, facts)
+    begin = network.start(settings, model, Key(0), facts)
     try:
         learned, state = load(params, like=(begin.params, begin.state))
     except (OSError, ValueError) as error:
         raise RequestError(str(error)) from None
-    return Run(settings, tuple(classes), features, model, learned, state)
+    return Run(settings, facts, model, learned, state)
 
 
 def size(run: Run) -> int:

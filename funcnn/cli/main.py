@@ -14,6 +14,7 @@ from funcnn.cli.terminal import complain
 _COMMANDS = {
     "train": "funcnn.cli.train",
     "predict": "funcnn.cli.predict",
+    "sample": "funcnn.cli.sample",
     "check": "funcnn.check.command",
     "certify": "funcnn.certificate.command",
 }

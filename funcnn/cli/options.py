@@ -1,28 +1,48 @@
-"""The options of the command line, read into settings."""
+"""The options of the command line, read into requests."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
-from attrs import evolve, fields_dict, frozen
+from attrs import evolve, frozen
 
+from funcnn.cli.arguments import ARGUMENTS, Argument, whole
 from funcnn.cli.failure import STATUSES
-from funcnn.cli.settings import ACTIVATIONS, DTYPES, FOLDER, MADE, OPTIMIZERS, SCHEDULES, Settings, defaults_for
+from funcnn.cli.jobs import JOBS, models_with
+from funcnn.cli.settings import DTYPES, MADE, OPTIMIZERS, SCHEDULES, Settings, defaults_for
 
 _DESCRIPTION = """\
 Train a network, its gradient certified first.
 
-  python -m funcnn                         train on handwritten digits
-  python -m funcnn --data spirals          train on another data set: xor, spirals, or a folder of IDX files such as MNIST's
-  python -m funcnn predict RUN             use what a run has learned
-  python -m funcnn check MODULE:FACTORY    check the gradient of a layer or function of your own
-  python -m funcnn certify                 check every gradient of the library
+  python -m funcnn                                train on handwritten digits
+  python -m funcnn --data spirals                 on another data set: xor, spirals, or a folder of IDX files such as MNIST's
+  python -m funcnn --model convnet                train another model on the digits
+  python -m funcnn --model gpt --text FILE        learn to write like a text
+  python -m funcnn --resume RUN                   go on with a run that was interrupted
+  python -m funcnn predict RUN                    use what a run has learned
+  python -m funcnn sample RUN                     let it write, or draw
+  python -m funcnn check MODULE:FACTORY           check the gradient of a layer or function of your own
+  python -m funcnn certify                        check every gradient of the library
 
 These commands have options of their own: python -m funcnn predict --help.
 """
+_COMMON = ("optimizer", "learning_rate", "schedule", "clip", "epochs", "steps", "batch_size", "seed", "dtype")
+
+
+@frozen
+class Sampling:
+    """What is to be written, or drawn, by a model that can."""
+
+    count: int | None = None
+    """Characters or pictures; by default some."""
+    prompt: str | None = None
+    temperature: float = 0.8
+    top_k: int | None = None
+    seed: int = 0
 
 
 @frozen
@@ -32,6 +52,15 @@ class TrainRequest:
     settings: Settings
     output: Path | None
     overwrite: bool
+    sampling: Sampling
+
+
+@frozen
+class ResumeRequest:
+    """A run to go on with."""
+
+    run: Path
+    sampling: Sampling
 
 
 @frozen
@@ -43,32 +72,33 @@ class PredictRequest:
     output: Path | None
 
 
-def read_train(arguments: Sequence[str]) -> TrainRequest:
+@frozen
+class SampleRequest:
+    """What ``python -m funcnn sample`` is asked for."""
+
+    run: Path
+    sampling: Sampling
+    output: Path | None
+
+
+def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
     parser = _parser("python -m funcnn", _DESCRIPTION)
-    what = parser.add_argument_group("data and network")
-    default = Settings()
+    what = parser.add_argument_group("model and data")
+    what.add_argument("--model", choices=JOBS, metavar="NAME", help=f"{_told()} (default: mlp)")
+    what.add_argument("--data", metavar="SET", type=_text, help=f"{', '.join(MADE)}, or a folder of IDX files (default: digits)")
     what.add_argument(
-        "--data",
-        default=default.data,
-        metavar="SET",
-        type=_text,
-        help=f"{', '.join(MADE)}, or a folder of IDX files (default: digits)",
-    )
-    what.add_argument(
-        "--hidden", nargs="*", type=_whole(1), metavar="N",
-        help=f"sizes of the hidden layers; none gives softmax regression (default: {_each('hidden')})",
+        "--text", nargs="+", metavar="FILE", type=_text,
+        help="what a model of text learns from, in UTF-8; for text_classifier two files or more, one for each class",
     )  # fmt: skip
-    what.add_argument(
-        "--activation", choices=ACTIVATIONS, metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (default: {_each('activation')})"
-    )
-    what.add_argument(
-        "--dropout", type=_number(0, 1, below=True), metavar="P",
-        help=f"share of hidden values set to zero in training (default: {_each('dropout')})",
-    )  # fmt: skip
-    what.add_argument("--dtype", choices=DTYPES, help=f"precision (default: {_each('dtype')})")
+    what.add_argument("--dtype", choices=DTYPES, help="precision (default: float32; xor: float64)")
+    sizes = parser.add_argument_group("settings of the model", "for each model that has it with its default")
+    for name, argument in ARGUMENTS.items():
+        _add(sizes, name, argument)
     how = parser.add_argument_group("training")
-    how.add_argument("--optimizer", choices=OPTIMIZERS, metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (default: adam)")
+    how.add_argument(
+        "--optimizer", choices=OPTIMIZERS, metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (default: adam; of text adamw)"
+    )
     how.add_argument(
         "--learning-rate",
         type=_number(0, math.inf, above=True, below=True),
@@ -76,25 +106,88 @@ def read_train(arguments: Sequence[str]) -> TrainRequest:
         help=f"(default: {_each('learning_rate')})",
     )
     how.add_argument(
-        "--schedule", choices=SCHEDULES, help="whether the learning rate falls to zero along a cosine, or stays (default: cosine)"
-    )
+        "--schedule", choices=SCHEDULES,
+        help="whether the learning rate falls to zero along a cosine (the default), rises first (default of text), or stays",
+    )  # fmt: skip
+    how.add_argument(
+        "--clip", type=_number(0, math.inf, below=True), metavar="NORM",
+        help="largest norm of a gradient, or 0 (default: 0; of text 1)",
+    )  # fmt: skip
     how.add_argument("--epochs", type=_whole(1), metavar="N", help=f"passes through the data (default: {_each('epochs')})")
+    how.add_argument(
+        "--steps", type=_whole(1), metavar="N",
+        help=f"batches drawn at random, for models that write text (default: {_each('steps')})",
+    )  # fmt: skip
     how.add_argument("--batch-size", type=_whole(1), metavar="N", help=f"rows of a step (default: {_each('batch_size')})")
     how.add_argument(
         "--seed", type=_whole(0), metavar="N", help="the same seed gives the same parameters, bit for bit (default: 0)"
     )
     out = parser.add_argument_group("results")
     out.add_argument(
+        "--sample", type=_whole(1), metavar="N", help="characters to write, or pictures to draw, at the end (gpt, char_rnn, vae)"
+    )
+    out.add_argument("--prompt", metavar="TEXT", help="what the written text begins with (gpt, char_rnn)")
+    out.add_argument(
         "--output", type=_path, metavar="FOLDER", help="run folder to write (default: runs/SET-1, or the next free number)"
     )
     out.add_argument("--overwrite", action="store_true", help="write into the folder of an earlier run")
-    given = vars(parser.parse_args(arguments))
-    if given["overwrite"] and given["output"] is None:
+    out.add_argument(
+        "--resume", type=_path, metavar="RUN", help="go on with an interrupted run: the result is that of one that was not"
+    )
+    given = {
+        name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None and value is not False
+    }
+    sampling = Sampling(given.pop("sample", None), given.pop("prompt", None))
+    if "resume" in given:
+        run = given.pop("resume")
+        if given:
+            parser.error(f"argument --resume: the run has its settings already: leave out {_spelled(given)}")
+        return ResumeRequest(run, sampling)
+    _check(parser, given, sampling)
+    model = given.get("model", "mlp")
+    job = JOBS[model]
+    settings = defaults_for(model, "" if job.reads_text else given.get("data", "digits"))
+    own = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in ARGUMENTS}
+    settings = evolve(settings, text=tuple(given.get("text", ())), arguments=settings.arguments | own)
+    settings = evolve(settings, **{name: given[name] for name in _COMMON if name in given})
+    return TrainRequest(settings, given.get("output"), "overwrite" in given, sampling)
+
+
+def check_sampling(parser: Callable[[str], object], model: str, sampling: Sampling) -> None:
+    """Complain about samples that a model cannot give."""
+    task = JOBS[model].task
+    if sampling.count is not None and task not in ("write", "imagine"):
+        parser(f"argument --sample: {model} neither writes nor draws; gpt, char_rnn and vae do")
+    if sampling.prompt is not None and task != "write":
+        parser(f"argument --prompt: {model} does not write; gpt and char_rnn do")
+    if sampling.prompt == "":
+        parser("argument --prompt: it is empty, expected at least one character")
+
+
+def _check(parser: argparse.ArgumentParser, given: dict[str, object], sampling: Sampling) -> None:
+    """Refuse options that do not go together, and say what does."""
+    model = str(given.get("model", "mlp"))
+    job, texts = JOBS[model], given.get("text")
+    if "overwrite" in given and "output" not in given:
         parser.error("argument --overwrite: it needs --output FOLDER, the folder to write into")
-    if given["hidden"] is not None:
-        given["hidden"] = tuple(given["hidden"])
-    changed = {name: given[name] for name in fields_dict(Settings) if given[name] is not None}
-    return TrainRequest(evolve(defaults_for(given["data"]), **changed), given["output"], given["overwrite"])
+    if job.reads_text and "data" in given:
+        parser.error(f"argument --data: {model} learns from text: give it with --text FILE")
+    if job.reads_text and not texts:
+        many = " FILE" if job.task == "tell" else ""
+        parser.error(f"argument --model: {model} learns from text: add --text FILE{many}")
+    if not job.reads_text and texts:
+        readers = [name for name, other in JOBS.items() if other.reads_text]
+        parser.error(f"argument --text: {model} does not learn from text: choose --model {', '.join(readers)}")
+    if isinstance(texts, list) and (len(texts) > 1) != (job.task == "tell"):
+        wanted = "the files of two texts or more, one for each class" if job.task == "tell" else "the file of one text"
+        parser.error(f"argument --text: {model} takes {wanted}, got {len(texts)}")
+    right, wrong = ("steps", "epochs") if job.counts_steps else ("epochs", "steps")
+    if wrong in given:
+        parser.error(f"argument --{wrong}: the training of {model} is counted in {right}: use --{right} N")
+    for name in given:
+        if name in ARGUMENTS and name not in job.arguments:
+            parser.error(f"argument {_spelled([name])}: {model} has no such setting; its own are {_spelled(job.arguments)}")
+    check_sampling(parser.error, model, sampling)
 
 
 def read_predict(arguments: Sequence[str]) -> PredictRequest:
@@ -104,11 +197,31 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
     parser.add_argument(
         "--input", type=_path, metavar="FILE",
         help="inputs, one per row, scaled as in training: .npy, .csv (numbers, comma between) or IDX (bytes are divided by 255);"
-        " default: the run's test set",
+        " for models of text a text; default: the run's test set",
     )  # fmt: skip
     parser.add_argument("--output", type=_path, metavar="FILE", help="write the predictions of all rows as CSV")
     given = parser.parse_args(arguments)
     return PredictRequest(given.run, given.input, given.output)
+
+
+def read_sample(arguments: Sequence[str]) -> SampleRequest:
+    """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
+    parser = _parser("python -m funcnn sample", "Let a run write text (gpt, char_rnn) or draw pictures (vae).")
+    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written")
+    parser.add_argument("--count", type=_whole(1), metavar="N", help="characters to write (default: 500) or pictures (10)")
+    text = parser.add_argument_group("text")
+    text.add_argument("--prompt", metavar="TEXT", help="what the text begins with (default: a new line)")
+    text.add_argument(
+        "--temperature", type=_number(0, math.inf, below=True), default=0.8, metavar="T",
+        help="below 1 likely characters become more likely, at 0 the likeliest is always taken (default: 0.8)",
+    )  # fmt: skip
+    text.add_argument("--top-k", type=_whole(1), metavar="K", help="draw from the so many likeliest characters only")
+    parser.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="another seed, another sample (default: 0)")
+    parser.add_argument("--output", type=_path, metavar="FILE", help="write the text there, or the pictures as .npy")
+    given = parser.parse_args(arguments)
+    if given.prompt == "":
+        parser.error("argument --prompt: it is empty, expected at least one character")
+    return SampleRequest(given.run, Sampling(given.count, given.prompt, given.temperature, given.top_k, given.seed), given.output)
 
 
 def _parser(prog: str, description: str) -> argparse.ArgumentParser:
@@ -117,26 +230,55 @@ def _parser(prog: str, description: str) -> argparse.ArgumentParser:
     )
 
 
+def _add(group: argparse._ArgumentGroup, name: str, argument: Argument) -> None:
+    """Add the option of a setting of the models."""
+    text = f"{argument.about} ({_of_models(name)})"
+    if argument.kind == "choice":
+        group.add_argument(_spelled([name]), choices=argument.known, metavar="NAME", help=text)
+    elif argument.kind == "sizes":
+        some: Literal["*", "+"] = "*" if argument.least == 0 else "+"
+        group.add_argument(_spelled([name]), nargs=some, type=_whole(1), metavar="N", help=text)
+    elif argument.kind == "count":
+        group.add_argument(_spelled([name]), type=_whole(argument.least, argument.most), metavar="N", help=text)
+    else:
+        group.add_argument(_spelled([name]), type=_number(0, 1, below=True), metavar="P", help=text)
+
+
+def _spelled(names: Iterable[str]) -> str:
+    """Return settings as the options that they are."""
+    return ", ".join("--" + name.replace("_", "-") for name in names)
+
+
+def _told() -> str:
+    return "; ".join(f"{name}: {job.about}" for name, job in JOBS.items())
+
+
+def _of_models(name: str) -> str:
+    """Return the models that have a setting, each with its default."""
+    return "; ".join(f"{model}: {_show(JOBS[model].arguments[name])}" for model in models_with(name))
+
+
 def _each(name: str) -> str:
-    """Return the defaults of a setting: the one of digits, and those of the other data sets where they differ."""
-    values = {data: getattr(defaults_for(data), name) for data in MADE} | {"a folder": getattr(FOLDER, name)}
+    """Return the defaults of a setting of training: the one of digits, and those of other data sets and models that differ."""
+    values = {data: getattr(defaults_for("mlp", data), name) for data in (*MADE, "a folder")}
+    values |= {model: getattr(defaults_for(model, "" if job.reads_text else "digits"), name) for model, job in JOBS.items()}
     first = values.pop("digits")
-    others = [f"{data}: {_show(value)}" for data, value in values.items() if value != first]
-    return "; ".join([_show(first), *others])
+    others = [f"{which}: {_show(value)}" for which, value in values.items() if value not in (first, 0)]
+    return "; ".join([_show(first)] * bool(first) + others)
 
 
 def _show(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
     def read(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {whole(least, most)}")
         return value
 
     return read

@@ -4,85 +4,113 @@ from __future__ import annotations
 
 import json
 import math
-from typing import cast
+from typing import Any, cast
 
 import attrs
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from funcnn.cli.arguments import ARGUMENTS, Value, check_choice, check_whole, is_number
 from funcnn.cli.failure import RequestError
+from funcnn.cli.jobs import JOBS, Course, Job
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd")
-SCHEDULES = ("cosine", "constant")
+SCHEDULES = ("cosine", "warmup", "constant")
 DTYPES = ("float32", "float64")
 MADE = ("digits", "xor", "spirals")
 
 
-def _choice(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise RequestError(f"{name} is {value!r}, expected one of {', '.join(known)}")
-
-
-def _whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise RequestError(f"{name} is {value!r}, expected a whole number of at least {least}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _of_mlp() -> dict[str, Value]:
+    return JOBS["mlp"].arguments
 
 
 @frozen
 class Settings:
-    """A run: data, network, optimizer and seed.  The same settings give the same parameters, bit for bit."""
+    """A run: model, data, optimizer and seed.  The same settings give the same parameters, bit for bit."""
 
+    model: str = "mlp"
     data: str = "digits"
-    hidden: tuple[int, ...] = (128, 64)
-    activation: str = "relu"
-    dropout: float = 0.2
+    """A data set or folder; empty for a model of text."""
+    text: tuple[str, ...] = ()
+    """The files that a model of text learns from."""
+    arguments: dict[str, Value] = field(factory=_of_mlp, hash=False)
+    """The settings of the model itself."""
     optimizer: str = "adam"
     learning_rate: float = 0.005
     schedule: str = "cosine"
+    clip: float = 0.0
+    """The largest norm that a gradient may have; 0 where it is left as it is."""
     epochs: int = 60
+    steps: int = 0
     batch_size: int = 32
     seed: int = 0
     dtype: str = "float32"
 
     def __attrs_post_init__(self) -> None:
-        _choice("activation", self.activation, ACTIVATIONS)
-        _choice("optimizer", self.optimizer, OPTIMIZERS)
-        _choice("schedule", self.schedule, SCHEDULES)
-        _choice("dtype", self.dtype, DTYPES)
-        for width in self.hidden:
-            _whole("hidden", width, 1)
-        _whole("epochs", self.epochs, 1)
-        _whole("batch_size", self.batch_size, 1)
-        _whole("seed", self.seed, 0)
-        if not _is_number(self.learning_rate) or not 0 < self.learning_rate < math.inf:
+        check_choice("model", self.model, tuple(JOBS))
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("dtype", self.dtype, DTYPES)
+        checked = {name: ARGUMENTS[name].check(name, value) for name, value in self.arguments.items()}
+        object.__setattr__(self, "arguments", checked)  # as attrs itself sets a field of a frozen class
+        check_whole("epochs", self.epochs, 0 if self.job.counts_steps else 1)
+        check_whole("steps", self.steps, 1 if self.job.counts_steps else 0)
+        check_whole("batch_size", self.batch_size, 1)
+        check_whole("seed", self.seed, 0)
+        if not is_number(self.learning_rate) or not 0 < self.learning_rate < math.inf:
             raise RequestError(f"learning_rate is {self.learning_rate!r}, expected a positive number")
-        if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
-            raise RequestError(f"dropout is {self.dropout!r}, expected a share of at least 0 and less than 1")
+        if not is_number(self.clip) or not 0 <= self.clip < math.inf:
+            raise RequestError(f"clip is {self.clip!r}, expected a number of at least 0")
+
+    @property
+    def job(self) -> Job:
+        """What the model is trained to do."""
+        return JOBS[self.model]
+
+    def count(self, name: str) -> int:
+        """Return a setting of the model that is a whole number."""
+        return cast(int, self.arguments[name])
+
+    def number(self, name: str) -> float:
+        """Return a setting of the model that is a number."""
+        return cast(float, self.arguments[name])
+
+    def choice(self, name: str) -> str:
+        """Return a setting of the model that is a name."""
+        return cast(str, self.arguments[name])
+
+    def sizes(self, name: str) -> tuple[int, ...]:
+        """Return a setting of the model that is a list of sizes."""
+        return cast("tuple[int, ...]", self.arguments[name])
 
 
-DEFAULTS = {
-    "digits": Settings(),
-    "xor": Settings(
-        data="xor", hidden=(8,), activation="tanh", dropout=0.0, learning_rate=0.05, epochs=200, batch_size=4, dtype="float64"
-    ),
-    "spirals": Settings(data="spirals", hidden=(64, 64), dropout=0.0, learning_rate=0.01, epochs=200),
+_SMALL: dict[str, tuple[dict[str, Value], Course, str]] = {
+    "xor": ({"hidden": (8,), "activation": "tanh", "dropout": 0.0}, Course(0.05, 4, 200), "float64"),
+    "spirals": ({"hidden": (64, 64), "dropout": 0.0}, Course(0.01, 32, 200), "float32"),
 }
-FOLDER = Settings(data="", hidden=(512, 256), learning_rate=0.001, epochs=10, batch_size=128)
-"""The defaults for a folder of IDX files."""
+"""The points in a plane: what perceptron they need, how long it is trained, and in which precision."""
 
 
-def defaults_for(data: str) -> Settings:
-    """Return the settings of a data set before any option is given."""
-    return DEFAULTS.get(data, evolve(FOLDER, data=data))
+def defaults_for(model: str, data: str) -> Settings:
+    """Return the settings of a model and a data set before any option is given."""
+    job = JOBS[model]
+    arguments, course, dtype = dict(job.arguments), job.digits if data == "digits" else job.folder, "float32"
+    if data in _SMALL:
+        special, course, dtype = _SMALL[data]
+        arguments |= {name: value for name, value in special.items() if name in arguments}
+    elif model == "mlp" and data != "digits":
+        arguments["hidden"] = (512, 256)
+    made = Settings(
+        model, data, (), arguments, learning_rate=course.learning_rate, epochs=max(course.epochs, 0 if course.steps else 1),
+        steps=course.steps, batch_size=course.batch_size, dtype=dtype,
+    )  # fmt: skip
+    return evolve(made, optimizer="adamw", schedule="warmup", clip=1.0) if job.reads_text else made
 
 
 def to_json(settings: Settings) -> str:
-    """Return settings as a JSON text."""
-    return json.dumps(attrs.asdict(settings), indent=2) + "\n"
+    """Return settings as a JSON text, those of the model among the others."""
+    entries = attrs.asdict(settings)
+    arguments = entries.pop("arguments")
+    return json.dumps(entries | arguments, indent=2) + "\n"
 
 
 def from_json(text: str, where: str) -> Settings:
@@ -97,15 +125,18 @@ def from_json(text: str, where: str) -> Settings:
         entries: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"{where} is not JSON: {error}") from None
-    fields = attrs.fields_dict(Settings)
-    if not isinstance(entries, dict) or set(entries) != set(fields):
-        raise RequestError(f"{where} does not hold the settings of a run: expected exactly {', '.join(fields)}")
-    hidden = entries["hidden"]
-    if not isinstance(hidden, list) or not isinstance(entries["data"], str):
+    model = entries.get("model") if isinstance(entries, dict) else None
+    own = [name for name in attrs.fields_dict(Settings) if name != "arguments"]
+    arguments = list(JOBS[model].arguments) if isinstance(model, str) and model in JOBS else []
+    if not isinstance(entries, dict) or set(entries) != {*own, *arguments}:
         raise RequestError(
-            f"{where}: data is {entries['data']!r} and hidden is {hidden!r}, expected a text and a list of numbers"
+            f"{where} does not hold the settings of a run: expected a model of {', '.join(JOBS)} and exactly its settings"
         )
+    data, files = entries["data"], entries["text"]
+    if not isinstance(data, str) or not isinstance(files, list) or not all(isinstance(one, str) for one in files):
+        raise RequestError(f"{where}: data is {data!r} and text is {files!r}, expected a text and a list of texts")
+    common: dict[str, Any] = {name: entries[name] for name in own} | {"text": tuple(files)}
     try:
-        return Settings(**{**entries, "hidden": tuple(cast("list[int]", hidden))})
+        return Settings(**common, arguments={name: entries[name] for name in arguments})
     except RequestError as error:
         raise RequestError(f"{where}: {error}") from None

@@ -1,0 +1,229 @@
+"""Training that can be gone on with: in passes through the data, or in steps on windows of a text drawn at random."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+import funcnn as fn
+from funcnn.cli import folder, network
+from funcnn.cli.failure import RequestError
+from funcnn.cli.network import Network
+from funcnn.cli.problem import Problem
+from funcnn.cli.settings import Settings
+from funcnn.cli.tasks.task import Task
+from funcnn.cli.terminal import complain, more
+from funcnn.losses.loss import Loss
+from funcnn.train.checkpoint import Checkpoint
+from funcnn.train.files import FileError, load, load_note, save
+from funcnn.train.history import History, Row
+from funcnn.train.record import Epoch, Fit, Point
+
+_PAUSE = 2.0  # seconds from one checkpoint to the next, at least
+_STRETCH = 250  # steps between two figures, at most
+_TOLD = 10  # lines of figures, about
+
+Trees = tuple[object, ...]
+
+
+@frozen(eq=False)
+class Lesson:
+    """Everything that training needs."""
+
+    settings: Settings
+    problem: Problem
+    task: Task
+    model: Network
+    loss: Loss[Any, Any]
+    start: fn.Init[Trees, Trees]
+
+    @property
+    def key(self) -> fn.Key:
+        """From where all randomness of training comes."""
+        return fn.Key(self.settings.seed).child(3)
+
+
+class Keeper:
+    """Keeps what is needed to go on: writes it now and then, and the last of it when training is interrupted."""
+
+    def __init__(self, write: Callable[[Any], object]) -> None:
+        self.write = write
+        self.last: Any = None
+        self.written = time.perf_counter()
+
+    def __call__(self, now: Any) -> None:
+        """Take where training stands, and write it when the last time is long ago."""
+        self.last = now
+        if time.perf_counter() - self.written > _PAUSE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write where training stood last."""
+        if self.last is not None:
+            self.write(self.last)
+            self.last = None
+        self.written = time.perf_counter()
+
+
+def learn(lesson: Lesson, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], float]:
+    """Train, from the start or from the checkpoint of a folder; a diverged run gives its last good parameters.
+
+    Raises
+    ------
+    RequestError
+        When the checkpoint is damaged or belongs to another run.
+    """
+    began = time.perf_counter()
+    path = out / folder.CHECKPOINT
+    try:
+        fitted = (_in_steps if lesson.settings.job.counts_steps else _in_epochs)(lesson, path, resume)
+    except FileError as error:
+        raise RequestError(str(error)) from None
+    except ValueError as error:  # the loss does not take what the model gives of these data
+        raise network.refused(lesson.settings, error) from None
+    if fitted.stopped != "interrupted":
+        path.unlink(missing_ok=True)
+    return fitted, time.perf_counter() - began
+
+
+def _in_epochs(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
+    settings, problem = lesson.settings, lesson.problem
+    bar = _bar_is_possible()
+    keeper = Keeper(Checkpoint(path))
+    given: dict[str, Any] = {"resume": path} if resume else {"params": lesson.start.params, "state": lesson.start.state}
+    try:
+        fitted: Fit[Trees, Trees] = fn.fit(
+            lesson.model,
+            lesson.loss,
+            network.make_optimizer(settings, len(problem.train)),
+            problem.train.x,
+            problem.train.y,
+            key=lesson.key,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            validation=None if problem.validation is None else (problem.validation.x, problem.validation.y),
+            metrics=lesson.task.metrics,
+            progress=bar,
+            callbacks=(keeper,) if bar else (keeper, _tell_every(max(1, settings.epochs // _TOLD))),
+            **given,
+        )
+    except fn.DivergenceError as error:
+        complain(str(error))
+        return error.fit
+    if fitted.stopped == "interrupted":
+        keeper.flush()
+    return fitted
+
+
+def _in_steps(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
+    """Train on batches drawn at random: stretches of some steps, each a pass through windows of its own."""
+    settings, problem = lesson.settings, lesson.problem
+    optimizer = network.make_optimizer(settings, len(problem.train))
+    point = Point(lesson.start.params, lesson.start.state, optimizer.init(lesson.start.params))
+    history = History()
+    if resume:
+        point, history = _read_stretches(path, point, lesson)
+
+    def write(reached: tuple[Point[Trees, Trees], History]) -> None:
+        note = {"settings": _identity(lesson), "history": [[row.epoch, row.seconds, row.values] for row in reached[1].rows]}
+        save(path, (reached[0],), note=json.dumps(note))
+
+    keeper = Keeper(write)
+    watched = problem.validation
+    assert watched is not None
+    stretch = min(_STRETCH, -(-settings.steps // _TOLD))
+    done = history.last.epoch if history.rows else 0
+    fitted: Fit[Trees, Trees] = Fit(point.params, point.state, point.opt_state, history, "finished")
+    try:
+        while done < settings.steps:
+            count = min(stretch, settings.steps - done)
+            key = lesson.key.child(done)
+            rows = key.child(0).generator().integers(len(problem.train.x), size=count * settings.batch_size)
+            fitted = fn.fit(
+                lesson.model,
+                lesson.loss,
+                optimizer,
+                problem.train.x[rows],
+                problem.train.y[rows],
+                key=key.child(1),
+                epochs=1,
+                batch_size=settings.batch_size,
+                validation=(watched.x, watched.y),
+                metrics=lesson.task.metrics,
+                params=point.params,
+                state=point.state,
+                opt_state=point.opt_state,
+                progress=False,
+            )
+            if fitted.stopped == "interrupted":
+                raise KeyboardInterrupt
+            done += count
+            row = fitted.history.last
+            history = History((*history.rows, Row(done, row.values, row.seconds)))
+            point = Point(fitted.params, fitted.state, fitted.opt_state)
+            keeper((point, history))
+            tell(history.last, "step")
+    except fn.DivergenceError as error:
+        complain(f"counted from step {done}: {error}")
+        fitted = error.fit
+    except KeyboardInterrupt:
+        keeper.flush()
+        fitted = evolve(fitted, stopped="interrupted")
+    return evolve(fitted, history=history)
+
+
+def _identity(lesson: Lesson) -> dict[str, object]:
+    """Return what must be the same for a run to be gone on with."""
+    return {
+        "windows": len(lesson.problem.train.x),
+        "steps": lesson.settings.steps,
+        "batch_size": lesson.settings.batch_size,
+        "seed": lesson.settings.seed,
+    }
+
+
+def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: Lesson) -> tuple[Point[Trees, Trees], History]:
+    try:
+        note = json.loads(load_note(path))
+        identity, rows = note["settings"], note["history"]
+        history = History(
+            tuple(
+                [
+                    Row(int(step), tuple([(str(name), float(value)) for name, value in values]), float(seconds))
+                    for step, seconds, values in rows
+                ]
+            )
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is not a checkpoint of such a run ({error!r})") from None
+    if identity != _identity(lesson):
+        raise FileError(
+            f"{path} was made with {identity}, this run has {_identity(lesson)}: only the same run can be gone on with"
+        )
+    (point,) = load(path, like=(like,))
+    return point, history
+
+
+def _bar_is_possible() -> bool:
+    return sys.stderr.isatty() and find_spec("tqdm") is not None
+
+
+def _tell_every(epochs: int) -> Callable[[Epoch[Trees, Trees]], None]:
+    def told(epoch: Epoch[Trees, Trees]) -> None:
+        if epoch.number % epochs == 0 or epoch.number == 1:
+            tell(epoch.history.last, "epoch")
+
+    return told
+
+
+def tell(row: Row, counted: str) -> None:
+    """Print the figures of an epoch, or of so many steps."""
+    figures = "  ".join(f"{name.replace('val_', 'validation ')} {value:.4f}" for name, value in row.values)
+    more(f"{counted} {row.epoch:4d}  {figures}")

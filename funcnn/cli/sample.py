@@ -1,0 +1,45 @@
+"""``python -m funcnn sample``: a saved network writes text, or draws images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from funcnn.cli import folder
+from funcnn.cli.failure import OK, RequestError
+from funcnn.cli.options import SampleRequest, read_sample
+from funcnn.cli.tasks import task_of
+from funcnn.cli.terminal import printable
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    request = read_sample(arguments)
+    run = folder.open_run(request.run)
+    task = task_of(run.settings.job.task)
+    if task.sample is None:
+        raise RequestError(f"{request.run} is of {run.settings.model}, which neither writes nor draws: use predict")
+    if request.sampling.prompt is not None and run.settings.job.task != "write":
+        raise RequestError(f"--prompt: {run.settings.model} does not write; gpt and char_rnn do")
+    text = task.sample(run, request.sampling)
+    if request.output is not None:
+        _write(request, run, text)
+    print(printable(text))
+    return OK
+
+
+def _write(request: SampleRequest, run: folder.Run, text: str) -> None:
+    assert request.output is not None
+    content = text.encode()
+    if run.settings.job.task == "imagine":
+        from funcnn.cli.tasks.images import imagined
+
+        file = io.BytesIO()
+        np.save(file, imagined(run, request.sampling.count or 10, request.sampling.seed).reshape(-1, *run.facts.picture))
+        content = file.getvalue()
+    try:
+        folder.write_bytes(request.output, content)
+    except OSError as error:
+        raise RequestError(f"--output {request.output}: cannot write there: {error.strerror or error}") from None
