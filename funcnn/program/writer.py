@@ -126,7 +126,7 @@ class Writer:
 
     def emit(self, statement: ast.stmt, *, placed: bool = True) -> None:
         """Write a statement, which belongs to the place that was entered last unless it is not placed."""
-        statement = _MakeRecords(self).visit(statement)
+        statement = _MakeRecords(self).visit(copy(statement))  # a copy: of an attempt that is taken back nothing remains
         self.statements.append((statement, self._places[-1] if self._places and placed else None))
 
     def assign(self, name: str, value: ast.expr) -> ast.Name:
