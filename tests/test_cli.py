@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -260,9 +261,16 @@ def test_the_history_is_that_of_every_epoch() -> None:
 # --------------------------------------------------------------------------------------------------------------- prediction
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    assert main(["--data", "digits", "--epochs", "2", "--hidden", "16", "--output", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
-def run() -> Path:
-    assert main(["--data", "digits", "--epochs", "2", "--hidden", "16", "--output", "run"]) == 0
+def run(trained: Path) -> Path:
+    shutil.copytree(trained, "run")
     return Path("run")
 
 
