@@ -36,10 +36,11 @@ from collections.abc import Iterator
 from functools import lru_cache, partial
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.lib.stride_tricks import as_strided
 
 from funcnn.key import Key
+from funcnn.layer import Mode, Train
 from funcnn.numerics import ones
 from funcnn.threads import divide
 from funcnn.typing import Array, BoolArray, Shape
@@ -64,8 +65,8 @@ class Rules:
     dropout: float = 0.0
     key: Key | None = None
     """The key of dropout; None in evaluation."""
-    before: int = 0
-    """How many b of the whole batch come before the first: they get random numbers first."""
+    skip: int = 0
+    """How many random numbers belong to examples before the first, in other parts of the batch."""
     block_rows: int | None = None
     """How many queries of one example are treated at a time; None for as many as fit the cache, also of several examples."""
 
@@ -133,7 +134,7 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
 
 def attend_part(q: Array, k: Array, v: Array, rules: Rules, output: Array, logsumexp: Array, part: slice) -> None:
     """Fill in a part of the output and of the logarithms."""
-    generator = started(q, k, rules)
+    generator = None if rules.key is None else rules.key.generator(rules.skip)
     for block in blocks(q, k, rules, part):
         weights = scores(scaled(q, block), k, rules, block)
         top = weights.real.max(-1, keepdims=True)
@@ -201,7 +202,7 @@ def pull_part(
 ) -> None:
     """Fill in a part of the cotangents, from keys and values that are centred."""
     queries = q.shape[2]
-    generator = started(q, k, rules)
+    generator = None if rules.key is None else rules.key.generator(rules.skip)
     for block in blocks(q, k, rules, part):
         examples, keys = block.examples, block.keys
         place = examples, slice(None), block.queries
@@ -287,15 +288,16 @@ def diagonal_sums(square: Array) -> Array:
     return sums
 
 
-def started(q: Array, k: Array, rules: Rules) -> np.random.Generator | None:
-    """Return the generator of the factors of dropout, if there are any."""
-    if rules.key is None:
-        return None
+def with_dropout(mode: Mode, q: Array, k: Array, rules: Rules) -> Rules:
+    """Return the rules with the key of dropout, if the mode has one, and where the random numbers of these examples begin."""
+    if not isinstance(mode, Train) or not rules.dropout:
+        return rules
+    before = mode.before(len(q))
     each = 0  # factors of one b
-    if rules.before:
+    if before:
         for block in blocks(q, k, rules, slice(0, 1)):
             each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
-    return rules.key.generator(rules.before * each)
+    return evolve(rules, key=mode.key, skip=before * each)
 
 
 def drawn(generator: np.random.Generator, rate: float, like: Array) -> Array:

@@ -30,11 +30,11 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.dot_product_attention import Rules, attend, attend_backward
+from funcnn.dot_product_attention import Rules, attend, attend_backward, with_dropout
 from funcnn.errors import check_count, check_range
 from funcnn.initializers import Initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.heads import (
     Projection,
     check_flag,
@@ -155,9 +155,9 @@ def forward(
         q, k = turned(q), turned(k)
     q = q.reshape(batch * shared, heads // shared, steps, size)
     v = split(projected, heads + shared, shared, size)
-    key, before = (mode.key, mode.before(len(q))) if isinstance(mode, Train) and setting.dropout else (None, 0)
     bias = diagonals(setting, params.position, q, steps)
-    rules = Rules(setting.causal, mask, bias, setting.dropout, key, before, setting.block_rows)
+    rules = Rules(setting.causal, mask, bias, setting.dropout, block_rows=setting.block_rows)
+    rules = with_dropout(mode, q, k, rules)
     attended, logsumexp = attend(q, k, v, rules)
     joined = join(attended.reshape(batch * heads, steps, size), heads)
     y = mapped(params.output, joined)

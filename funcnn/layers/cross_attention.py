@@ -21,11 +21,11 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.dot_product_attention import Rules, attend, attend_backward
+from funcnn.dot_product_attention import Rules, attend, attend_backward, with_dropout
 from funcnn.errors import check_count, check_range, describe
 from funcnn.initializers import Initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers.heads import (
     Projection,
     check_flag,
@@ -110,8 +110,7 @@ def forward(
     size = asked.shape[-1] // heads
     q = split(asked, 0, heads, size).reshape(batch * shared, heads // shared, steps, size)
     k, v = split(seen, 0, shared, size), split(seen, shared, shared, size)
-    key, before = (mode.key, mode.before(len(q))) if isinstance(mode, Train) and setting.dropout else (None, 0)
-    rules = Rules(mask=memory_mask, dropout=setting.dropout, key=key, before=before, block_rows=setting.block_rows)
+    rules = with_dropout(mode, q, k, Rules(mask=memory_mask, dropout=setting.dropout, block_rows=setting.block_rows))
     attended, logsumexp = attend(q, k, v, rules)
     joined = join(attended.reshape(batch * heads, steps, size), heads)
     y = mapped(params.output, joined)
