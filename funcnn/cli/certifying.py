@@ -16,6 +16,7 @@ from funcnn.layer import Train
 _PRECISE = np.finfo(np.longdouble).nmant > 60  # whether this machine has a long double: for large networks it is worth its time
 _CHECKED = 4  # examples in the batch on which the gradient is certified
 _FEWER = 2  # where an evaluation takes long
+_SHORT = 16  # characters of a text
 
 
 def certify(lesson: Lesson) -> Report:
@@ -24,6 +25,8 @@ def certify(lesson: Lesson) -> Report:
     thorough = settings.job.thorough
     rows = np.arange(min(_CHECKED if thorough else _FEWER, len(train)))
     x, y = take((train.x, train.y), rows)
+    if settings.job.reads_text:
+        x, y = x[:, :_SHORT], y[:, :_SHORT] if settings.job.task == "write" else y
     method: Literal["auto", "screen"] = "auto" if thorough else "screen"
     report = fn.check.check_model(
         lesson.model,
