@@ -148,3 +148,10 @@ def test_progress_is_reported_in_order() -> None:
     certify(["tanh", "relu"], quick=True, report=report)
     assert seen == ["tanh", "relu"]
     assert partial(certify, quick=True)([]).ok is False
+
+
+def test_the_quick_form_leaves_names_out_that_have_large_cases_only() -> None:
+    made = certify(["lenet5", "tanh"], quick=True)
+    assert [entry.name for entry in made.entries] == ["tanh"]
+    assert made.ok
+    assert not certify(["lenet5"], quick=True).ok
