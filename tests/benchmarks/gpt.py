@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,7 +43,7 @@ def training(name: str, what: str, spec: Spec, goal: float, **options: Any) -> W
 def inference(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
     """Return the workload that computes the logits."""
     peers = {
-        "funcnn": lambda arrays: jobs.FuncnnInference(funcnn_network(spec), (spec.time,), arrays),
+        "funcnn": lambda arrays: FuncnnInference(funcnn_network(spec), (spec.time,), arrays),
         "torch": lambda arrays: jobs.TorchInference(partial(torch_network, spec), arrays),
         "torch.compile": lambda arrays: jobs.TorchInference(partial(torch_network, spec), arrays, compiling=True),
         "jax": lambda arrays: jobs.JaxInference(partial(jax_network, spec), arrays),
@@ -62,6 +63,21 @@ def funcnn_network(spec: Spec) -> Any:
     import funcnn as fn
 
     return fn.gpt(spec.vocabulary, layers=spec.layers, heads=spec.heads, features=spec.features, block=spec.time)
+
+
+class FuncnnInference(jobs.FuncnnInference):
+    """Inference in which a product uses one of NumPy's threads or two, whichever is faster: for small ones it is one."""
+
+    alone = False
+
+    def choose(self) -> None:
+        self.alone = jobs.fastest(self, [False, True], "alone")
+
+    def step(self, x: Any) -> Any:
+        from funcnn.blas import one_thread
+
+        with one_thread() if self.alone else nullcontext():
+            return super().step(x)
 
 
 def funcnn_training(spec: Spec, arrays: Arrays) -> Job:
