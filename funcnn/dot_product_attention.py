@@ -43,7 +43,7 @@ from funcnn.key import Key
 from funcnn.layer import Mode, Train
 from funcnn.numerics import ones
 from funcnn.threads import divide
-from funcnn.typing import Array, BoolArray, Shape
+from funcnn.typing import Array, BoolArray, IntArray, Shape
 
 BLOCK = 1 << 17
 """How many scores are computed at a time: half a megabyte of float32."""
@@ -137,7 +137,7 @@ def attend_part(q: Array, k: Array, v: Array, rules: Rules, output: Array, logsu
     generator = None if rules.key is None else rules.key.generator(rules.skip)
     for block in blocks(q, k, rules, part):
         weights = scores(scaled(q, block), k, rules, block)
-        top = weights.real.max(-1, keepdims=True)
+        top = at_places(weights.real, places_of_largest(weights))
         if rules.mask is not None:
             top[np.isneginf(top)] = 0
         weights -= top
@@ -218,8 +218,7 @@ def pull_part(
             factors = drawn(generator, rules.dropout, weights)
             dv[examples, :keys] += np.matmul((weights * factors).swapaxes(1, 2), given)
             dscores *= factors
-        largest = weights.real.argmax(-1)[..., np.newaxis]
-        dscores -= np.take_along_axis(dscores, largest, -1)
+        dscores -= at_places(dscores, places_of_largest(weights))
         dscores -= np.einsum("bij,bij->bi", weights, dscores)[..., np.newaxis]
         dscores *= weights
         dq[place] = (np.matmul(dscores, near[examples, :keys]) * scale(q)).reshape(dq[place].shape)
@@ -254,9 +253,29 @@ def scores(asked: Array, k: Array, rules: Rules, block: Block) -> Array:
         hidden = ~rules.mask[np.arange(examples.start, examples.stop) // repeats, :keys]
         square += penalty(hidden, made)[:, np.newaxis, np.newaxis]
     if rules.causal:
-        later = np.tri(count, dtype=bool)
-        square[..., queries.start : queries.stop] += penalty(~later, made)
+        square[..., queries.start : queries.stop] += later_keys(count, made.real.dtype)
     return square.reshape(made.shape)
+
+
+@lru_cache(maxsize=4)
+def later_keys(count: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return minus infinity above the diagonal of a square and 0 elsewhere: the same read-only matrix every time."""
+    square: Array = np.triu(np.full((count, count), -np.inf, dtype), 1)
+    square.setflags(write=False)
+    return square
+
+
+def places_of_largest(x: Array) -> IntArray:
+    """Return where the largest entry of each row stands in ``x.ravel()``: short rows several times faster than ``x.max(-1)``."""
+    places: IntArray = x.real.argmax(-1).ravel()
+    places += np.arange(0, x.size, x.shape[-1])
+    return places
+
+
+def at_places(x: Array, places: IntArray) -> Array:
+    """Return the entries at such places, one for each row (..., 1)."""
+    chosen: Array = x.ravel()[places].reshape(*x.shape[:-1], 1)
+    return chosen
 
 
 def penalty(hidden: BoolArray, like: Array) -> Array:

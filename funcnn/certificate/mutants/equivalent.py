@@ -158,8 +158,14 @@ REASONS: Reasons = {
     "dot_product_attention.penalty": {
         "return made": (1, "twice minus infinity, or twice 0"),
     },
+    "dot_product_attention.places_of_largest": {
+        "places += np.arange(0, x.size, x.shape[-1])": (
+            1,
+            "any number may be subtracted from all cotangents of a query's weights: which one decides the rounding only",
+        ),
+    },
     "dot_product_attention.scores": {
-        "square[..., queries.start:queries.stop] += penalty(~later, made)": (
+        "square[..., queries.start:queries.stop] += later_keys(count, made.real.dtype)": (
             2,
             "twice minus infinity, or twice 0; and a causal block has no keys after its last query",
         ),
