@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CHECKED = ("funcnn", "tests", "tests/types/accepted.py", "tests/types/rejected.py")
+CHECKED = ("funcnn", "tests", "docs/examples", "tests/types/accepted.py", "tests/types/rejected.py")
 
 
 def mypy() -> set[tuple[str, int]]:

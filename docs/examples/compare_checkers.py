@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -103,7 +104,7 @@ def shaped_like(output: object, v: Vector) -> object:
         return v.reshape(()).astype(np.asarray(output).dtype)
     start = 0
 
-    def take(leaf: Vector) -> Vector | None:
+    def take(leaf: Any) -> Any:  # None where there is no gradient
         nonlocal start
         if leaf.dtype.kind != "f":
             return None
@@ -171,7 +172,7 @@ def chain_rules(case: Case, generator: np.random.Generator) -> bool:
         far, near = (case.y(case.x + k * h * unit) - case.y(case.x - k * h * unit) for k in (2, 1))
         columns.append(v @ (8 * near - far) / (12 * h))
     ours, numeric = case.pull(case.x, v), np.array(columns)
-    return bool(np.linalg.norm(ours - numeric) <= max(1e-9, 1e-9 * max(np.linalg.norm(ours), np.linalg.norm(numeric))))
+    return bool(np.linalg.norm(ours - numeric) <= max(1e-9, 1e-9 * float(max(np.linalg.norm(ours), np.linalg.norm(numeric)))))
 
 
 def ceres(case: Case, generator: np.random.Generator) -> bool:
@@ -186,12 +187,13 @@ def ceres(case: Case, generator: np.random.Generator) -> bool:
 
 
 def ridders(case: Case, unit: Vector, h: float) -> Vector:
-    best, error, row = np.zeros(0), np.inf, []
+    best, error = np.zeros(0), np.inf
+    row: list[Vector] = []
     for _ in range(10):
         column = [(case.y(case.x + h * unit) - case.y(case.x - h * unit)) / (2 * h)]
         for order, previous in enumerate(row):
             column.append(column[-1] + (column[-1] - previous) / (4.0 ** (order + 1) - 1))
-            worst = max(np.linalg.norm(column[-1] - column[-2]), np.linalg.norm(column[-1] - previous))
+            worst = float(max(np.linalg.norm(column[-1] - column[-2]), np.linalg.norm(column[-1] - previous)))
             if worst <= error:
                 best, error = column[-1], worst
         if row and np.linalg.norm(column[-1] - row[-1]) >= 2 * error:

@@ -62,7 +62,8 @@ def main() -> tuple[bool, str]:
     start = sine().init(fn.Key(0), (3,))
     params = attrs.evolve(start.params, amplitude=np.array([2.0, 0.5, 3.0]))
     x = np.random.default_rng(0).normal(size=(4, 3))
-    bad = fn.check.check_layer(attrs.evolve(sine(), backward=forgetful), x, params=params, state=())
+    wrong = fn.define_layer("sine", init, forward, forgetful, random=False)
+    bad = fn.check.check_layer(wrong, x, params=params, state=())
     print(bad)
     return good.ok and not bad.ok, bad.findings[0].path
 
