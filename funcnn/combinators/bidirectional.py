@@ -155,10 +155,10 @@ def bidirectional(forwards: AnyLayer, backwards: AnyLayer) -> AnyLayer:
     ((7, 8), ((4,), (4,)))
     """
     check_layers((forwards, backwards), "bidirectional")
-    return made_of((forwards, reverse_time(backwards)))
+    return _made_of((forwards, reverse_time(backwards)))
 
 
-def made_of(layers: tuple[AnyLayer, ...]) -> AnyLayer:
+def _made_of(layers: tuple[AnyLayer, ...]) -> AnyLayer:
     """Make the combination of a layer and one whose time is already reversed."""
     if len(layers) != 2:
         raise ValueError(f"bidirectional takes two layers, got {describe(layers)}")
@@ -169,5 +169,5 @@ def made_of(layers: tuple[AnyLayer, ...]) -> AnyLayer:
         partial(backward, layers),
         any(one.random for one in layers),
         layers,
-        made_of,
+        _made_of,
     )

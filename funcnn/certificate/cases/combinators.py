@@ -32,7 +32,7 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
     "recompute": (
         LayerCase(lambda: fn.recompute(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,)),
         LayerCase(
-            lambda: fn.recompute(fn.dense(3) >> fn.batch_norm() >> fn.dropout(0.3) >> fn.tanh() >> fn.dense(2), 3),
+            lambda: fn.recompute(fn.linear(3) >> fn.batch_norm() >> fn.dropout(0.3) >> fn.tanh() >> fn.dense(2), 3),
             (4,),
             independent=False,
             label="segments",
