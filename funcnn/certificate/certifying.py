@@ -78,17 +78,18 @@ def certify(
             report(entry)
     missing = tuple(sorted(set(public()) - set(known))) if chosen is None else ()
     checked = tuple(entry for entry in entries if entry.rows or not quick)  # the quick form leaves large cases out
-    return Certificate(checked, missing, stale(entries, quick), environment(), time.perf_counter() - started)
+    unneeded = () if quick else stale(entries)  # of a part of the rows none need be explained
+    return Certificate(checked, missing, unneeded, environment(), time.perf_counter() - started)
 
 
-def stale(entries: Iterable[Entry], quick: bool) -> tuple[str, ...]:
+def stale(entries: Iterable[Entry]) -> tuple[str, ...]:
     """Return the reasons that no row of these entries needed, among those that are about one of them."""
     rows = [row for entry in entries for row in entry.rows]
     found = []
     for one in (*REASONS, *NOT_CHECKED):
         about = [row for row in rows if one.covers(row.name, one.edge)]
         needed = any(row.note.endswith(one.why) and one.covers(row.name, row.edge, row.leaf or "*") for row in about)
-        if about and not needed and (not quick or one.edge in _QUICK):
+        if about and not needed:
             found.append(f"{one.name} {one.leaf} {one.edge}")
     return tuple(found)
 

@@ -30,6 +30,7 @@ class Reason:
 _NOT_SEEN = "the slope is a product of differences of 1e-8 between keys and between values: below the last digit of the output"
 _BESIDE = "what it adds is below the last digit of what stands beside it"
 _ONE_HOT = "every weight is 0 or 1 to the last digit: no bias changes one"
+_ALL_TIES = "in a large case all windows tie at once, and a direction goes through all kinks; smaller cases decide entry by entry"
 
 REASONS = (
     Reason("attention", "params.position.table", "saturated", _ONE_HOT),
@@ -40,6 +41,7 @@ REASONS = (
     Reason("decoder_block", "*query.*", "1e-8", _NOT_SEEN),
     Reason("decoder_block", "*scale", "1e-8", _NOT_SEEN),
     Reason("bilinear", "params.bias", "1e+8", _BESIDE),
+    Reason("max_pool2d", "input", "zeros", _ALL_TIES),
     Reason("bilinear", "params.weight", "1e-8", _BESIDE),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
     Reason(

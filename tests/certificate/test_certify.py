@@ -86,11 +86,11 @@ def test_name_without_a_case_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_reason_that_no_row_needs_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("funcnn.certificate.certifying.REASONS", (Reason("relu", "input", "zeros", "no reason"),))
-    made = certify(["relu"], quick=True)
+    made = certify(["relu"])
     assert made.stale == ("relu input zeros",)
     assert not made.ok
     others = [attrs.evolve(entry, rows=tuple(attrs.evolve(row, name="other") for row in entry.rows)) for entry in made.entries]
-    assert stale(others, quick=True) == ()
+    assert stale(others) == ()
 
 
 def test_workers_give_the_same_certificate() -> None:
