@@ -178,7 +178,7 @@ def attend_backward(
     if rules.diagonals is not None:
         ddiagonals = np.zeros((*q.shape[:2], rules.diagonals.shape[-1]), dtype)
     # Cotangents of a query's scores sum to 0, so that a shift of all keys changes nothing, and near 0 they lose fewer digits.
-    near = k - k.mean(1, keepdims=True)
+    near = k - k[:, :1]
     values = v - v.mean(1, keepdims=True) if rules.key is None else v
     threads = shares(q.shape, k.shape) if rules.key is None else 1
     divide(len(q), threads, partial(pull_part, q, k, near, values, rules, logsumexp, doutput, dq, dk, dv, ddiagonals))

@@ -116,7 +116,7 @@ REASONS: Reasons = {
         "return min(rows, few) if few >= 64 else rows": (6, "how many windows are treated at a time, which changes no sum"),
     },
     "dot_product_attention.attend_backward": {
-        "near = k - k.mean(1, keepdims=True)": (3, "cotangents of scores sum to 0: a shift changes rounding only"),
+        "near = k - k[:, :1]": (2, "cotangents of scores sum to 0: a shift changes rounding only"),
         "values = v - v.mean(1, keepdims=True) if rules.key is None else v": (
             3,
             "cotangents of scores sum to 0: a shift changes rounding only",
