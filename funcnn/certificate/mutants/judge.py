@@ -24,6 +24,8 @@ _ROUNDING = {"float64": (1e-13, 1e-15), "float32": (1e-3, 1e-6)}
 """Relative to the largest entry of the leaf, and of all leaves: differences below are those of another order of operations."""
 _CLEAR = {"float64": 1e-9, "float32": np.inf}
 """Differences above are far larger than what the certificate sees; between the two the checker is asked."""
+_SMALL = 1e-6
+"""A gradient below, where cotangents are drawn of size 1, is a difference of larger numbers, and carries fewer digits."""
 _PLAIN = ("drawn", "strided")
 _EXTREME = ("saturated", "1e-8")
 _MAGNIFIED = {"float64": 1e6, "float32": 100.0}
@@ -122,7 +124,7 @@ def _seen(case: Gradient, mutant: Any, given: Given) -> str:
             continue
         error = np.max(np.abs(got - wanted))
         if not error <= _rounding(given, scale):
-            plain = case.smooth and given.at.edge.name in _PLAIN and (error > _CLEAR[given.at.dtype] * scale)
+            plain = case.smooth and given.at.edge.name in _PLAIN and (error > _CLEAR[given.at.dtype] * max(scale, _SMALL))
             if plain or np.isnan(error):
                 return "wrong"
             seen = "doubtful"
