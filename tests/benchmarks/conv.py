@@ -1,7 +1,7 @@
 """Training of convolutional networks.
 
-funcnn and JAX take images channels-last, and funcnn the two halves of a batch side by side (``fn.shard``).  torch takes the images
-in either memory format, whichever is faster.
+funcnn and JAX take images channels-last, and funcnn the two halves of a batch side by side (``fn.shard``).  torch takes
+the images in either memory format, whichever is faster.
 """
 
 from __future__ import annotations
