@@ -40,8 +40,8 @@ def certify(
     chosen : iterable of str, optional
         Public names; all by default.
     quick : bool, optional
-        Only the inputs as they are drawn, in float64 and float32, and those at 0, in float64, without large cases and
-        controls: what every change can afford.
+        Only training, the inputs as they are drawn, in float64 and float32, and those at 0, in float64, without large cases
+        and controls: what every change can afford.
     workers : int, optional
         Processes.  With more than one, a program must be importable, as always with :mod:`multiprocessing`.
     report : callable, optional
@@ -122,12 +122,12 @@ def environment() -> dict[str, str]:
 
 def _situations(case: Subject, quick: bool) -> Iterator[Situation]:
     """Yield the situations of a case: every edge at its own batch size, and batches of none and of one."""
-    own, quick = case.batch(None), quick or case.large
-    sizes = () if quick else tuple(size for size in (1, 0) if case.batch(size) != own)
-    for mode in case.modes:
+    own, few = case.batch(None), quick or case.large
+    sizes = () if few else tuple(size for size in (1, 0) if case.batch(size) != own)
+    for mode in case.modes[:1] if quick else case.modes:
         for dtype in ("float64", "float32"):
             for edge in EDGES:
-                if not quick or edge is DRAWN or (edge.name in _QUICK and dtype == "float64"):
+                if not few or edge is DRAWN or (edge.name in _QUICK and dtype == "float64"):
                     yield Situation(dtype, own, edge, mode)
             for size in sizes:
                 yield Situation(dtype, size, DRAWN, mode)
