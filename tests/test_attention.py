@@ -380,12 +380,12 @@ SEQUENCE, MASK = np.zeros((2, 3, 4)), np.ones((2, 3), bool)
     ("call", "error", "message"),
     [
         (lambda: fn.attention(0), ValueError, "heads"),
-        (lambda: fn.attention(2.0), TypeError, "heads"),  # type: ignore[call-overload]
+        (lambda: fn.attention(2.0), TypeError, "heads"),  # type: ignore[call-overload]  # wrong on purpose
         (lambda: fn.attention(4, key_value_heads=3), ValueError, "divisor of the 4 heads"),
         (lambda: fn.attention(4, key_value_heads=0), ValueError, "key_value_heads"),
-        (lambda: fn.attention(2, positions="sine"), ValueError, "positions"),  # type: ignore[call-overload]
-        (lambda: fn.attention(2, causal=1), TypeError, "causal"),  # type: ignore[call-overload]
-        (lambda: fn.attention(2, bias="no"), TypeError, "bias"),  # type: ignore[call-overload]
+        (lambda: fn.attention(2, positions="sine"), ValueError, "positions"),  # type: ignore[call-overload]  # wrong on purpose
+        (lambda: fn.attention(2, causal=1), TypeError, "causal"),  # type: ignore[call-overload]  # wrong on purpose
+        (lambda: fn.attention(2, bias="no"), TypeError, "bias"),  # type: ignore[call-overload]  # wrong on purpose
         (lambda: fn.attention(2, max_distance=0), ValueError, "max_distance"),
         (lambda: fn.attention(2, dropout=1.0), ValueError, "dropout"),
         (lambda: fn.attention(2, dropout=float("nan")), ValueError, "dropout"),
@@ -399,7 +399,7 @@ SEQUENCE, MASK = np.zeros((2, 3, 4)), np.ones((2, 3), bool)
         (lambda: called(fn.attention(2), np.zeros((2, 3, 4), int)), TypeError, "int64"),
         (lambda: called(fn.attention(2), fn.Masked(SEQUENCE, MASK)), TypeError, "masked=True"),
         (lambda: called(fn.attention(2, masked=True), SEQUENCE), TypeError, "expected funcnn.Masked"),
-        (lambda: fn.scaled_dot_product(causal=1), TypeError, "causal"),  # type: ignore[arg-type]
+        (lambda: fn.scaled_dot_product(causal=1), TypeError, "causal"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.scaled_dot_product().init(fn.Key(0), ((3, 2), (4, 2))), ValueError, "queries, keys and values"),
         (lambda: fn.scaled_dot_product().init(fn.Key(0), ((3, 2), (4, 3), (4, 2))), ValueError, r"\(s, d\)"),
         (lambda: fn.scaled_dot_product(causal=True).init(fn.Key(0), ((3, 2), (4, 2), (4, 2))), ValueError, "as many keys"),
@@ -407,7 +407,7 @@ SEQUENCE, MASK = np.zeros((2, 3, 4)), np.ones((2, 3), bool)
         (lambda: called(fn.scaled_dot_product(), (SEQUENCE, SEQUENCE[:1], SEQUENCE), ((3, 4),) * 3), ValueError, "batches"),
         (lambda: fn.cross_attention(2).init(fn.Key(0), (3, 4)), ValueError, "memory time"),
         (lambda: fn.cross_attention(2, key_value_heads=4), ValueError, "divisor"),
-        (lambda: fn.cross_attention(2, memory_masked=None), TypeError, "memory_masked"),  # type: ignore[call-overload]
+        (lambda: fn.cross_attention(2, memory_masked=None), TypeError, "memory_masked"),  # type: ignore[call-overload]  # wrong
         (lambda: called(fn.cross_attention(2), SEQUENCE, ((3, 4), (3, 4))), TypeError, "a pair"),
         (lambda: called(fn.cross_attention(2), (SEQUENCE, SEQUENCE[:1]), ((3, 4), (3, 4))), ValueError, "batch of 2"),
         (lambda: called(fn.cross_attention(2), (SEQUENCE, SEQUENCE[:, :0]), ((3, 4), (3, 4))), ValueError, "one step"),

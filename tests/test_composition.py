@@ -242,7 +242,7 @@ def test_wrong_segments() -> None:
     with pytest.raises(ValueError, match="4 segments are more than the 3 layers"):
         fn.recompute(network(), 4)
     with pytest.raises(TypeError, match="expected an integer"):
-        fn.recompute(network(), 2.0)  # type: ignore[arg-type]
+        fn.recompute(network(), 2.0)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("combine", [fn.add, fn.concatenate])

@@ -119,7 +119,7 @@ def test_a_dataset_is_read_only_and_leaves_the_caller_s_arrays_alone() -> None:
     assert not data.y.flags.writeable
     assert x.flags.writeable
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        data.x = x  # type: ignore[misc]
+        data.x = x  # type: ignore[misc]  # wrong on purpose
     again = pickle.loads(pickle.dumps(data))
     assert np.array_equal(again.x, x)
 
@@ -208,7 +208,7 @@ def test_batches_are_made_lazily() -> None:
     class Counting(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
         taken = 0
 
-        def take(self, *arguments: object, **named: object) -> Array:  # type: ignore[override]
+        def take(self, *arguments: object, **named: object) -> Array:  # type: ignore[override]  # counts the calls
             Counting.taken += 1
             return np.asarray(self).take(*arguments, **named)  # type: ignore[call-overload, no-any-return]
 
@@ -240,7 +240,7 @@ def test_wrong_data_for_batches_raise_at_once() -> None:
     with pytest.raises(ValueError, match=r"data\[1\] is a single number"):
         fn.data.batches(KEY, (np.zeros(2), np.array(1.0)), 1)
     with pytest.raises(TypeError, match="key is 3, expected a Key"):
-        fn.data.batches(3, np.zeros(2), 1)  # type: ignore[arg-type]
+        fn.data.batches(3, np.zeros(2), 1)  # type: ignore[arg-type]  # wrong on purpose
 
 
 # ---------------------------------------------------------------------------------------------------------------- splits
@@ -302,7 +302,7 @@ def test_stratified_splits_want_labels() -> None:
     with pytest.raises(ValueError, match="3 labels for 8 rows"):
         fn.data.stratified_split(KEY, (x, y), labels=y[:3])
     with pytest.raises(TypeError, match="expected an integer array of labels"):
-        fn.data.stratified_split(KEY, (x, y), labels=x[:, 0])  # type: ignore[arg-type]
+        fn.data.stratified_split(KEY, (x, y), labels=x[:, 0])  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="expected an integer array of labels"):
         fn.data.stratified_split(KEY, fn.data.sinusoid(KEY))
     with pytest.raises(ValueError, match="which leaves none for training"):

@@ -115,7 +115,7 @@ def test_standardised_columns_have_mean_0_and_deviation_1(shape: tuple[int, ...]
 def test_constant_columns_are_only_shifted(value: float, rows: int) -> None:
     x = np.stack([np.full(rows, value), np.arange(rows, dtype=float)], axis=1)
     for fit in BY_COLUMN:
-        fitted: Fitted = fit(x)  # type: ignore[operator]
+        fitted: Fitted = fit(x)  # type: ignore[operator]  # one of several kinds
         there = fitted.transform(x)
         assert np.all(there[:, 0] == (-3 if fit is fit_min_max_wide else 0))
         back = fitted.inverse(there)
@@ -199,7 +199,7 @@ def test_wrong_whitenings() -> None:
     with pytest.raises(ValueError, match="all rows of x are equal"):
         fn.data.fit_whiten(np.ones((1, 3)))
     with pytest.raises(ValueError, match="kind is 'ica'"):
-        fn.data.fit_whiten(data(0), "ica")  # type: ignore[arg-type]
+        fn.data.fit_whiten(data(0), "ica")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="components is 0"):
         fn.data.fit_whiten(data(0), components=0)
     with pytest.raises(ValueError, match=r"expected \(n, D\)"):
@@ -255,7 +255,7 @@ def test_unknown_labels_are_named_by_their_row() -> None:
     with pytest.raises(ValueError, match="no labels"):
         fn.data.fit_one_hot(np.zeros(0, int))
     with pytest.raises(TypeError, match="expected integers"):
-        fn.data.fit_one_hot(np.zeros(2))  # type: ignore[arg-type]
+        fn.data.fit_one_hot(np.zeros(2))  # type: ignore[arg-type]  # wrong on purpose
 
 
 # ------------------------------------------------------------------------------------------------------------------ text
@@ -319,4 +319,4 @@ def test_wrong_windows() -> None:
     with pytest.raises(ValueError, match="stride is 0"):
         fn.data.windows(np.arange(9), 3, 0)
     with pytest.raises(TypeError, match="expected integers"):
-        fn.data.windows(np.zeros(9), 3)  # type: ignore[arg-type]
+        fn.data.windows(np.zeros(9), 3)  # type: ignore[arg-type]  # wrong on purpose

@@ -95,15 +95,15 @@ PARAMS = table(4, 2)
     ("call", "error", "message"),
     [
         (lambda: fn.embedding(0, 2), ValueError, "vocabulary"),
-        (lambda: fn.embedding(4, 2.0), TypeError, "features"),  # type: ignore[call-overload]
+        (lambda: fn.embedding(4, 2.0), TypeError, "features"),  # type: ignore[call-overload]  # wrong on purpose
         (lambda: fn.embedding(4, 2, padding_index=4), ValueError, r"0\.\.3"),
         (lambda: fn.embedding(4, 2, padding_index=True), TypeError, "padding_index"),
-        (lambda: fn.embedding(4, 2, masked=True), ValueError, "padding_index"),  # type: ignore[call-overload]
+        (lambda: fn.embedding(4, 2, masked=True), ValueError, "padding_index"),  # type: ignore[call-overload]  # wrong on purpose
         (lambda: fn.apply(fn.embedding(4, 2), PARAMS, (), np.array([[0, 1], [4, -1]])), ValueError, r"is 4 at place \[1, 0\]"),
         (lambda: fn.apply(fn.embedding(4, 2), PARAMS, (), np.array([0, -1])), ValueError, r"-1 at place \[1\].* 0\.\.3"),
         (lambda: fn.apply(fn.embedding(4, 2), PARAMS, (), np.array([0.0])), TypeError, "integers"),
         (lambda: fn.apply(fn.embedding(4, 2), PARAMS, (), np.array(1)), ValueError, "batch axis"),
-        (lambda: fn.embedding_bag(4, 2, "median"), ValueError, "reduction"),  # type: ignore[arg-type]
+        (lambda: fn.embedding_bag(4, 2, "median"), ValueError, "reduction"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.embedding_bag(4, 2).init(fn.Key(0), (2, 3)), ValueError, "one bag"),
         (lambda: fn.apply(fn.embedding_bag(4, 2), PARAMS, (), np.array([1])), ValueError, "batch, t"),
         (lambda: fn.learned_positions(0), ValueError, "maximum"),

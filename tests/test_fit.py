@@ -388,7 +388,7 @@ def test_the_history_says_what_it_does_not_have() -> None:
     with pytest.raises(ValueError, match="minimum or its maximum"):
         history.best("accuracy")
     with pytest.raises(ValueError, match="expected 'min' or 'max'"):
-        history.best("loss", "most")  # type: ignore[arg-type]
+        history.best("loss", "most")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="no epoch was completed"):
         _ = fn.History().last
     with pytest.raises(ValueError, match="no row has a number"):

@@ -270,14 +270,14 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
         bad(lambda: fn.hard_tanh(1.0, 1.0), ValueError, "high"),
         bad(lambda: fn.hard_tanh(-math.inf, 1.0), ValueError, "low"),
         bad(lambda: fn.hard_tanh(0, math.nan), ValueError, "high"),
-        bad(lambda: fn.hard_tanh("0"), TypeError, "low"),  # type: ignore[arg-type]
+        bad(lambda: fn.hard_tanh("0"), TypeError, "low"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.celu(0), ValueError, "alpha"),
         bad(lambda: fn.celu(math.nan), ValueError, "alpha"),
         bad(lambda: fn.squareplus(0), ValueError, "b is 0"),
         bad(lambda: fn.squareplus(math.inf), ValueError, "b is inf"),
         bad(lambda: fn.softshrink(0), ValueError, "width"),
         bad(lambda: fn.hardshrink(-1), ValueError, "width"),
-        bad(lambda: fn.hardshrink(None), TypeError, "width"),  # type: ignore[arg-type]
+        bad(lambda: fn.hardshrink(None), TypeError, "width"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.threshold(math.nan, 0), ValueError, "level"),
         bad(lambda: fn.threshold(0, math.inf), ValueError, "value"),
         bad(lambda: fn.threshold(0, True), TypeError, "value"),
@@ -285,10 +285,10 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
         bad(lambda: fn.rrelu(-0.1), ValueError, "low"),
         bad(lambda: fn.rrelu(True), TypeError, "low"),
         bad(lambda: fn.prelu(math.nan), ValueError, "initial"),
-        bad(lambda: fn.prelu(shared=1), TypeError, "shared"),  # type: ignore[arg-type]
+        bad(lambda: fn.prelu(shared=1), TypeError, "shared"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.prelu().init(fn.Key(0), ()), ValueError, "channels axis"),
         bad(lambda: fn.softmin(0), ValueError, "batch axis"),
-        bad(lambda: fn.sparsemax(1.5), TypeError, "axis"),  # type: ignore[arg-type]
+        bad(lambda: fn.sparsemax(1.5), TypeError, "axis"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.sparsemax(3).init(fn.Key(0), (4, 5)), ValueError, "from -2 to 2"),
         bad(lambda: fn.glu().init(fn.Key(0), (3,)), ValueError, "even number"),
         bad(lambda: fn.glu().init(fn.Key(0), ()), ValueError, "even number"),
@@ -296,11 +296,11 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
         bad(lambda: output(fn.swiglu(), numbers(4)), ValueError, "2 axes"),
         bad(lambda: fn.maxout(0), ValueError, "features"),
         bad(lambda: fn.maxout(2, 1), ValueError, "pieces"),
-        bad(lambda: fn.maxout(2, 2.0), TypeError, "pieces"),  # type: ignore[arg-type]
+        bad(lambda: fn.maxout(2, 2.0), TypeError, "pieces"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.maxout(2).init(fn.Key(0), ()), ValueError, "features axis"),
-        bad(lambda: output(fn.relu6(), np.arange(3)), TypeError, "int64"),  # type: ignore[arg-type]
-        bad(lambda: output(fn.mish(), [[1.0]]), TypeError, "list"),  # type: ignore[arg-type]
-        bad(lambda: output(fn.softmin(), np.arange(4).reshape(2, 2)), TypeError, "int64"),  # type: ignore[arg-type]
+        bad(lambda: output(fn.relu6(), np.arange(3)), TypeError, "int64"),  # type: ignore[arg-type]  # wrong on purpose
+        bad(lambda: output(fn.mish(), [[1.0]]), TypeError, "list"),  # type: ignore[arg-type]  # wrong on purpose
+        bad(lambda: output(fn.softmin(), np.arange(4).reshape(2, 2)), TypeError, "int64"),  # type: ignore[arg-type]  # on purpose
         bad(lambda: output(fn.sparsemax(), numbers(3)), ValueError, "2 axes"),
         bad(lambda: output(fn.rrelu(), np.array([[True]])), TypeError, "bool"),
     ],

@@ -68,15 +68,15 @@ def test_cropping_undoes_padding() -> None:
 
 def test_bad_paddings() -> None:
     with pytest.raises(ValueError, match="expected one of constant, reflect, replicate, circular"):
-        fn.pad(1, mode="edge")  # type: ignore[arg-type]
+        fn.pad(1, mode="edge")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="widths is -1"):
         fn.pad(((0, -1),))
     with pytest.raises(TypeError, match=r"widths is 1\.5, expected an integer"):
-        fn.pad(1.5)  # type: ignore[arg-type]
+        fn.pad(1.5)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="widths is True"):
         fn.crop(True)
     with pytest.raises(TypeError, match=r"widths is \(1, 2, 3\)"):
-        fn.pad(((1, 2, 3),))  # type: ignore[arg-type]
+        fn.pad(((1, 2, 3),))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="a pair for each spatial axis"):
         fn.crop(())
     with pytest.raises(ValueError, match="value is nan"):
@@ -178,7 +178,7 @@ def test_aligned_corners_stay_and_linear_functions_are_kept() -> None:
 
 def test_bad_upsampling() -> None:
     with pytest.raises(ValueError, match='expected "nearest" or "linear"'):
-        fn.upsample(2, mode="bicubic")  # type: ignore[arg-type]
+        fn.upsample(2, mode="bicubic")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="align_corners is for linear"):
         fn.upsample(2, align_corners=True)
 
@@ -256,9 +256,9 @@ def test_a_convolution_is_unfolding_and_a_dense_layer() -> None:
 
 def test_bad_windows() -> None:
     with pytest.raises(TypeError, match="expected a tuple with an integer for each spatial axis"):
-        fn.unfold(3)  # type: ignore[arg-type]
+        fn.unfold(3)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="space is 5, expected a tuple"):
-        fn.fold(5, 3)  # type: ignore[arg-type]
+        fn.fold(5, 3)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="kernel is 0"):
         fn.unfold((3, 0))
     with pytest.raises(ValueError, match="a window spans 3"):
@@ -352,20 +352,20 @@ def test_an_autoencoder_of_pooling_and_unpooling_learns() -> None:
 
 def test_bad_pooled() -> None:
     with pytest.raises(TypeError, match="indices are an array of integers"):
-        fn.Pooled(np.zeros((1, 2, 1)), np.zeros((1, 2, 1)))  # type: ignore[arg-type]
+        fn.Pooled(np.zeros((1, 2, 1)), np.zeros((1, 2, 1)))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="expected the shape of the values"):
         fn.Pooled(np.zeros((1, 2, 1)), np.zeros((1, 2), int))
     with pytest.raises(TypeError, match=r"expected funcnn\.Pooled"):
-        fn.apply(fn.max_unpool((4,)), (), (), np.zeros((1, 2, 1)))  # type: ignore[misc]
+        fn.apply(fn.max_unpool((4,)), (), (), np.zeros((1, 2, 1)))  # type: ignore[misc]  # wrong on purpose
     with pytest.raises(TypeError, match=r"expected funcnn\.Pooled"):
-        fn.apply(fn.on_values(fn.tanh()), (), (), np.zeros((1, 2, 1)))  # type: ignore[misc]
+        fn.apply(fn.on_values(fn.tanh()), (), (), np.zeros((1, 2, 1)))  # type: ignore[misc]  # wrong on purpose
     for wrong in (4, -1):
         with pytest.raises(ValueError, match=r"the spatial shape \(4,\) has 4 points"):
             fn.apply(fn.max_unpool((4,)), (), (), fn.Pooled(np.zeros((1, 1, 1)), np.full((1, 1, 1), wrong)))
     with pytest.raises(ValueError, match=r"on_values needs a layer that keeps the shape.*maps \(4, 2\) to \(4, 3\)"):
         fn.on_values(fn.conv1d(3, 1)).init(fn.Key(0), (4, 2))
     with pytest.raises(TypeError, match="expected a tuple with an integer"):
-        fn.max_pool_with_indices(2)  # type: ignore[arg-type]
+        fn.max_pool_with_indices(2)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="less than the 2 points"):
         fn.max_pool_with_indices((2,), padding=2)
     with pytest.raises(ValueError, match="channels come last"):
@@ -438,7 +438,7 @@ def test_transpose_reorders_the_axes_of_examples() -> None:
 
 def test_bad_axes() -> None:
     with pytest.raises(TypeError, match="expected a tuple of integers"):
-        fn.transpose(1)  # type: ignore[arg-type]
+        fn.transpose(1)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="expected a tuple of integers"):
         fn.transpose((True, 0))
     with pytest.raises(ValueError, match="expected each of 0 to 1 once"):

@@ -276,7 +276,7 @@ def test_normalised_data_have_mean_0_and_variance_1() -> None:
     x = 50 + 7 * numbers(40, 30)
     for layer, axis in ((fn.layer_norm(eps=1e-12), 1), (fn.batch_norm(eps=1e-12), 0)):
         start = layer.init(fn.Key(0), (30,))
-        y = layer.forward(start.params, start.state, x, TRAIN).output  # type: ignore[arg-type]
+        y = layer.forward(start.params, start.state, x, TRAIN).output  # type: ignore[arg-type]  # of two kinds
         np.testing.assert_allclose(y.mean(axis), 0, atol=1e-14)
         np.testing.assert_allclose(y.var(axis), 1, rtol=1e-12)
 
@@ -310,12 +310,12 @@ def test_parts_of_many_numbers(shape: tuple[int, ...]) -> None:
     ("call", "error", "message"),
     [
         (lambda: fn.linear(0), ValueError, "features"),
-        (lambda: fn.linear(2.5), TypeError, "features"),  # type: ignore[arg-type]
+        (lambda: fn.linear(2.5), TypeError, "features"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.linear(2).init(fn.Key(0), ()), ValueError, "features axis"),
         (lambda: fn.layer_norm().init(fn.Key(0), ()), ValueError, "features axis"),
         (lambda: fn.batch_norm().init(fn.Key(0), ()), ValueError, "features axis"),
-        (lambda: fn.reshape(6), TypeError, "tuple"),  # type: ignore[arg-type]
-        (lambda: fn.reshape((2, 1.5)), TypeError, "integers"),  # type: ignore[arg-type]
+        (lambda: fn.reshape(6), TypeError, "tuple"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: fn.reshape((2, 1.5)), TypeError, "integers"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.reshape((2, 0)), ValueError, "at least 1"),
         (lambda: fn.reshape((-1, -1)), ValueError, "one -1"),
         (lambda: fn.reshape((4,)).init(fn.Key(0), (2, 3)), ValueError, "holds 6 numbers"),
@@ -324,7 +324,7 @@ def test_parts_of_many_numbers(shape: tuple[int, ...]) -> None:
         (lambda: fn.dropout(1.0), ValueError, "rate"),
         (lambda: fn.dropout(-0.1), ValueError, "rate"),
         (lambda: fn.dropout(float("nan")), ValueError, "rate"),
-        (lambda: fn.dropout("0.5"), TypeError, "rate"),  # type: ignore[arg-type]
+        (lambda: fn.dropout("0.5"), TypeError, "rate"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.layer_norm(eps=0), ValueError, "eps"),
         (lambda: fn.batch_norm(eps=-1e-5), ValueError, "eps"),
         (lambda: fn.batch_norm(momentum=0), ValueError, "momentum"),
@@ -334,11 +334,11 @@ def test_parts_of_many_numbers(shape: tuple[int, ...]) -> None:
         (lambda: fn.elu(0), ValueError, "alpha"),
         (lambda: fn.elu(float("inf")), ValueError, "alpha"),
         (lambda: fn.softmax(0), ValueError, "batch axis"),
-        (lambda: fn.log_softmax(1.0), TypeError, "axis"),  # type: ignore[arg-type]
+        (lambda: fn.log_softmax(1.0), TypeError, "axis"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.softmax(3).init(fn.Key(0), (4, 5)), ValueError, "from -2 to 2"),
         (lambda: fn.softmax(-3).init(fn.Key(0), (4, 5)), ValueError, "from -2 to 2"),
-        (lambda: output(fn.relu(), np.arange(3)), TypeError, "int64"),  # type: ignore[arg-type]
-        (lambda: output(fn.tanh(), [[1.0]]), TypeError, "list"),  # type: ignore[arg-type]
+        (lambda: output(fn.relu(), np.arange(3)), TypeError, "int64"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: output(fn.tanh(), [[1.0]]), TypeError, "list"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: output(fn.dropout(0.5), np.array([[True]])), TypeError, "bool"),
         (lambda: output(fn.softmax(), numbers(3)), ValueError, "2 axes"),
     ],

@@ -81,7 +81,7 @@ def test_bad_input_of_group_norm() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         fn.group_norm(0)
     with pytest.raises(TypeError, match=r"groups is 2\.0, expected an integer"):
-        fn.group_norm(2.0)  # type: ignore[arg-type]
+        fn.group_norm(2.0)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match=r"eps is 0, expected a number in \(0, inf\)"):
         fn.group_norm(2, eps=0)
     with pytest.raises(ValueError, match="eps is nan"):

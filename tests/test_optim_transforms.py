@@ -456,7 +456,7 @@ def test_what_is_not_an_optimizer() -> None:
         with pytest.raises(TypeError, match=r"expected an optimizer, such as adam\(1e-3\)"):
             make(fn.sgd)
     with pytest.raises(TypeError, match="key is 3"):
-        fn.gradient_noise(3)  # type: ignore[arg-type]
+        fn.gradient_noise(3)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_slots_are_trees_of_the_papers_moments() -> None:

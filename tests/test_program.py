@@ -416,7 +416,7 @@ def test_threads_that_call_one_function_get_the_same() -> None:
         for _ in range(3):
             got = pool.map(lambda mode: step(start.params, start.state, x, labels, mode).grads, keys)
             assert all(fn.tree.same(one, other) for one, other in zip(expected, got, strict=True))
-    assert step.memo.function is not None  # type: ignore[attr-defined]
+    assert step.memo.function is not None  # type: ignore[attr-defined]  # it is a Step
 
 
 # ----------------------------------------------------------------------------------------------------------------- errors
@@ -460,15 +460,15 @@ def test_wrong_inputs_give_the_same_errors() -> None:
     run, predict = flat(model, loss, params, labels), predictor(model, PREDICT)
     inputs: tuple[Any, ...] = (x[:, :3], x[0], x.astype(int), x.tolist(), x.astype(np.longdouble), x[:5])
     for wrong in inputs:
-        expected = raised(lambda x=wrong: plain(model, loss)(params, state, x, labels, TRAIN))  # type: ignore[misc]
-        assert raised(lambda x=wrong: run(params, state, x, labels, TRAIN)) == expected  # type: ignore[misc]
+        expected = raised(lambda x=wrong: plain(model, loss)(params, state, x, labels, TRAIN))  # type: ignore[misc]  # bound now
+        assert raised(lambda x=wrong: run(params, state, x, labels, TRAIN)) == expected  # type: ignore[misc]  # bound now
         if wrong is not inputs[-1]:
-            expected = raised(lambda x=wrong: model.forward(params, state, x, PREDICT))  # type: ignore[misc]
-            assert raised(lambda x=wrong: predict(params, state, x)) == expected  # type: ignore[misc]
+            expected = raised(lambda x=wrong: model.forward(params, state, x, PREDICT))  # type: ignore[misc]  # bound now
+            assert raised(lambda x=wrong: predict(params, state, x)) == expected  # type: ignore[misc]  # bound now
     parts: tuple[tuple[Any, Any], ...] = ((params[:2], state), (params, state[:2]), (list(params), state), (params[0], state))
     for one, other in parts:
-        expected = raised(lambda p=one, s=other: plain(model, loss)(p, s, x, labels, TRAIN))  # type: ignore[misc]
-        assert raised(lambda p=one, s=other: run(p, s, x, labels, TRAIN)) == expected  # type: ignore[misc]
+        expected = raised(lambda p=one, s=other: plain(model, loss)(p, s, x, labels, TRAIN))  # type: ignore[misc]  # bound now
+        assert raised(lambda p=one, s=other: run(p, s, x, labels, TRAIN)) == expected  # type: ignore[misc]  # bound now
 
 
 def malformed(node: Any) -> Iterator[Any]:
@@ -500,8 +500,8 @@ def test_wrong_arguments_of_a_nested_network_give_the_same_errors() -> None:
     tries += [(start.params, start.state, x, target) for target in (labels[:2], labels.astype(float), labels * 9, None)]
     tries += [(start.params, start.state, other, labels) for other in (x[0], x[:0], x.tolist(), None, x.astype(object))]
     for arguments in tries:
-        expected = outcome(lambda a=arguments: plain(model, loss)(*a, TRAIN))  # type: ignore[misc]
-        assert outcome(lambda a=arguments: run(*a, TRAIN)) == expected  # type: ignore[misc]
+        expected = outcome(lambda a=arguments: plain(model, loss)(*a, TRAIN))  # type: ignore[misc]  # bound now
+        assert outcome(lambda a=arguments: run(*a, TRAIN)) == expected  # type: ignore[misc]  # bound now
 
 
 def test_a_traceback_shows_the_line() -> None:

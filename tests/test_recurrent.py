@@ -195,11 +195,11 @@ def test_bad_settings(make: Any) -> None:
 
 def test_bad_settings_of_one_layer() -> None:
     with pytest.raises(TypeError, match="peepholes is 'yes'"):
-        fn.lstm(3, peepholes="yes")  # type: ignore[call-overload]
+        fn.lstm(3, peepholes="yes")  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(TypeError, match="reset_after is None"):
-        fn.gru(3, reset_after=None)  # type: ignore[call-overload]
+        fn.gru(3, reset_after=None)  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(ValueError, match="activation is 'sigmoid'"):
-        fn.rnn(3, activation="sigmoid")  # type: ignore[call-overload]
+        fn.rnn(3, activation="sigmoid")  # type: ignore[call-overload]  # wrong on purpose
 
 
 def test_bad_input() -> None:
@@ -278,9 +278,9 @@ def test_a_learned_start_learns() -> None:
 
 def test_bad_starts() -> None:
     with pytest.raises(TypeError, match="trained_start takes layers"):
-        fn.trained_start(fn.gru, (3,))  # type: ignore[arg-type]
+        fn.trained_start(fn.gru, (3,))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="shape is 3"):
-        fn.trained_start(fn.gru(3, initial=True), 3)  # type: ignore[arg-type]
+        fn.trained_start(fn.gru(3, initial=True), 3)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="a length in shape is 0"):
         fn.trained_start(fn.gru(3, initial=True), (0,))
     with pytest.raises(ValueError, match="a sequence and the initial state"):

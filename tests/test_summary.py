@@ -148,7 +148,7 @@ def test_the_record_behind_the_table() -> None:
     assert table.rows[1].params == 40
     assert repr(table) == str(table)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        table.params = 0  # type: ignore[misc]
+        table.params = 0  # type: ignore[misc]  # wrong on purpose
 
 
 def test_one_layer_and_nothing() -> None:
@@ -273,4 +273,4 @@ def test_a_peak_needs_a_batch() -> None:
     with pytest.raises(ValueError, match="batch_size is 0, expected at least 1"):
         fn.summary(fn.dense(1), (2,), batch_size=0)
     with pytest.raises(TypeError, match="expected an integer"):
-        fn.summary(fn.dense(1), (2,), batch_size=2.0)  # type: ignore[arg-type]
+        fn.summary(fn.dense(1), (2,), batch_size=2.0)  # type: ignore[arg-type]  # wrong on purpose

@@ -263,23 +263,23 @@ def applied(layer: Any, x: Any) -> object:
         (lambda: fn.mean_steps().init(fn.Key(0), (3,)), ValueError, "time, features"),
         (lambda: fn.encoder_block(0, 1), ValueError, "features"),
         (lambda: fn.encoder_block(4, 2, hidden=0), ValueError, "hidden"),
-        (lambda: fn.encoder_block(4, 2, norm="batch_norm"), ValueError, "norm"),  # type: ignore[call-overload]
-        (lambda: fn.encoder_block(4, 2, norm_first=1), TypeError, "norm_first"),  # type: ignore[call-overload]
+        (lambda: fn.encoder_block(4, 2, norm="batch_norm"), ValueError, "norm"),  # type: ignore[call-overload]  # on purpose
+        (lambda: fn.encoder_block(4, 2, norm_first=1), TypeError, "norm_first"),  # type: ignore[call-overload]  # on purpose
         (lambda: fn.encoder_block(4, 2).init(fn.Key(0), (3, 6)), ValueError, "keeps the shape"),
-        (lambda: fn.decoder_block(4, 2, memory_masked=1), TypeError, "memory_masked"),  # type: ignore[call-overload]
+        (lambda: fn.decoder_block(4, 2, memory_masked=1), TypeError, "memory_masked"),  # type: ignore[call-overload]  # wrong
         (lambda: fn.decoder_block(4, 2).init(fn.Key(0), (3, 4)), ValueError, "pair of shapes"),
-        (lambda: fn.beside_memory(fn.relu), TypeError, "layers"),  # type: ignore[arg-type]
+        (lambda: fn.beside_memory(fn.relu), TypeError, "layers"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: applied(fn.beside_memory(fn.relu()), np.zeros((2, 3))), TypeError, "a pair"),
         (lambda: fn.memory_residual(fn.drop_memory() >> fn.dense(2)).init(fn.Key(0), ((3, 4), (3, 4))), ValueError, "keeps"),
         (lambda: applied(fn.masked_residual(fn.masked_steps(fn.relu())), np.zeros((1, 2, 3))), TypeError, "Masked"),
-        (lambda: fn.tied_embedding(4, 3, fn.tanh), TypeError, "takes a layer"),  # type: ignore[arg-type]
+        (lambda: fn.tied_embedding(4, 3, fn.tanh), TypeError, "takes a layer"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.tied_embedding(4, 3, fn.dense(2)).init(fn.Key(0), (5,)), ValueError, "keeps the shape"),
         (lambda: fn.gpt(0), ValueError, "vocabulary"),
         (lambda: fn.gpt(5, layers=0), ValueError, "layers"),
         (lambda: fn.gpt(5, features=10, heads=4).init(fn.Key(0), (4,)), ValueError, "10 features do not make 4 heads"),
         (lambda: fn.gpt(5, dropout=1.0), ValueError, "dropout"),
         (lambda: fn.text_classifier(5, 0), ValueError, "classes"),
-        (lambda: fn.text_classifier(5, 2, "cnn"), ValueError, "encoder"),  # type: ignore[call-overload]
+        (lambda: fn.text_classifier(5, 2, "cnn"), ValueError, "encoder"),  # type: ignore[call-overload]  # wrong on purpose
         (lambda: fn.generate(MODEL, PARAMS, (), FLOATS, 1, fn.Key(0)), TypeError, "integers"),
         (lambda: fn.generate(MODEL, PARAMS, (), np.zeros(3, int), 1, fn.Key(0)), ValueError, r"x\[None\]"),
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, -1, fn.Key(0)), ValueError, "steps"),

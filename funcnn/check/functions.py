@@ -219,7 +219,7 @@ def times(grads: P, dy: object) -> P:
         return leaf * dy.astype(leaf.dtype) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" else leaf
 
     try:
-        return convert_leaves(grads, scale)  # type: ignore[return-value]
+        return convert_leaves(grads, scale)  # type: ignore[return-value]  # leaves keep their structure
     except TypeError:
         return grads
 

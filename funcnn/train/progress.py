@@ -50,7 +50,7 @@ class Bar:
     """A bar of tqdm over all steps."""
 
     def __init__(self, epochs: int, steps: int, done: int) -> None:
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types
 
         self.bar = tqdm(total=epochs * steps, initial=done * steps, unit="step", dynamic_ncols=True)
         self.epochs = epochs

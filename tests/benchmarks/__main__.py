@@ -113,7 +113,7 @@ def measure(workload: Workload, peers: list[str], rounds: int, seconds: float, p
     """Run one workload, and return a row for each peer, and how many bursts were disturbed."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "arrays.npz")
-        np.savez(path, **workload.make())  # type: ignore[arg-type]
+        np.savez(path, **workload.make())  # type: ignore[arg-type]  # arrays by name
         workers: dict[str, Worker] = {}
         try:
             values, ready = {}, {}

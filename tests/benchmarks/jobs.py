@@ -74,7 +74,7 @@ class FuncnnTraining(FuncnnInference):
         self.params, self.state = self.initial, self.initial_state
         self.slots = self.optimizer.init(self.params)
 
-    def step(self, x: Any, t: Any) -> float:  # type: ignore[override]
+    def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch
         result = self.variant(self.params, self.state, x, t, self.mode)
         updated = self.optimizer.update(self.params, result.grads, self.slots)
         self.params, self.state, self.slots = updated.params, result.state, updated.state

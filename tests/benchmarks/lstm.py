@@ -58,7 +58,7 @@ class OneThread(jobs.FuncnnTraining):
     A thread of NumPy's that is woken for a small product keeps the other waiting whenever the machine does something else.
     """
 
-    def step(self, x: Any, t: Any) -> float:  # type: ignore[override]
+    def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch
         from funcnn.blas import one_thread
 
         with one_thread():

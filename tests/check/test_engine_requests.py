@@ -83,16 +83,16 @@ def test_methods(ask: Ask, method: Any) -> None:
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda: check_vjp(None, cosine, X), "f is None, expected a function"),  # type: ignore[arg-type]
-        (lambda: check_vjp(np.sin, 3, X), "vjp is 3, expected a function"),  # type: ignore[arg-type]
-        (lambda: check_grad("sin", np.cos, X), "loss is 'sin', expected a function"),  # type: ignore[arg-type]
-        (lambda: check_grad(sine_sum, None, X), "grad is None, expected a function"),  # type: ignore[arg-type]
-        (lambda: check_hvp(np.sin, X, X), "hvp is a ndarray, expected a function"),  # type: ignore[arg-type]
-        (lambda: numeric_grad(2.0, X), "f is 2.0, expected a function"),  # type: ignore[arg-type]
-        (lambda: check_layer(fn.tanh, (3,)), "layer is a function, expected a Layer"),  # type: ignore[arg-type]
-        (lambda: check_layer(None, (3,)), "layer is None, expected a Layer"),  # type: ignore[arg-type]
-        (lambda: check_loss(np.sin, X, X), "loss is a ufunc, expected a Loss"),  # type: ignore[arg-type]
-        (lambda: check_model(np.sin, fn.mean_squared_error(), ROWS, ROWS), "model is a ufunc"),  # type: ignore[arg-type]
+        (lambda: check_vjp(None, cosine, X), "f is None, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: check_vjp(np.sin, 3, X), "vjp is 3, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: check_grad("sin", np.cos, X), "loss is 'sin', expected a function"),  # type: ignore[arg-type]  # on purpose
+        (lambda: check_grad(sine_sum, None, X), "grad is None, expected a function"),  # type: ignore[arg-type]  # on purpose
+        (lambda: check_hvp(np.sin, X, X), "hvp is a ndarray, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: numeric_grad(2.0, X), "f is 2.0, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: check_layer(fn.tanh, (3,)), "layer is a function, expected a Layer"),  # type: ignore[arg-type]  # on purpose
+        (lambda: check_layer(None, (3,)), "layer is None, expected a Layer"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: check_loss(np.sin, X, X), "loss is a ufunc, expected a Loss"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: check_model(np.sin, fn.mean_squared_error(), ROWS, ROWS), "model is a ufunc"),  # type: ignore[arg-type]  # wrong
         (lambda: check_model(fn.tanh(), fn.mean_squared_error, ROWS, ROWS), "loss is a function"),  # type: ignore[arg-type]
     ],
 )
@@ -146,9 +146,9 @@ def test_parameters_and_states_of_another_layer() -> None:
         with pytest.raises(TypeError, match=r"params has the leaves .*, expected params.weight, params.bias"):
             ask_model(params=params)
     with pytest.raises(TypeError, match=r"params.bias is None"):
-        ask_layer(params=attrs.evolve(made.params, bias=None))  # type: ignore[arg-type]
+        ask_layer(params=attrs.evolve(made.params, bias=None))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match=r"state has the leaves of an empty tree, expected state.mean"):
-        check_layer(fn.batch_norm(), (3,), state=())  # type: ignore[misc]
+        check_layer(fn.batch_norm(), (3,), state=())  # type: ignore[misc]  # wrong on purpose
 
 
 @pytest.mark.parametrize(

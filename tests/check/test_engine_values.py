@@ -141,9 +141,9 @@ def test_error_bars_do_not_lie(curve: int, reference: str) -> None:
     f, slope, at = CURVES[curve]
     values, bars = numeric_grad(f, np.array(at), reference=reference)
     exact = float(slope(np.longdouble(at)))
-    error = abs(float(values) - exact)  # type: ignore[arg-type]
-    assert error <= 10 * float(bars) + 1e-15 * abs(exact)  # type: ignore[arg-type]
-    assert np.isfinite(float(bars))  # type: ignore[arg-type]
+    error = abs(float(values) - exact)  # type: ignore[arg-type]  # one number
+    assert error <= 10 * float(bars) + 1e-15 * abs(exact)  # type: ignore[arg-type]  # one number
+    assert np.isfinite(float(bars))  # type: ignore[arg-type]  # one number
 
 
 def test_a_slope_that_does_not_exist_has_an_infinite_bar() -> None:

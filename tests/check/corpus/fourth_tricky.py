@@ -431,7 +431,7 @@ class Unit:
 def class_with_integer(u: Unit, x: Array, dy: Array) -> object:
     """An integer leaf inside a class."""
     n = x.dtype.type(u.count)
-    return Unit(x.T @ dy / n, None, dy.sum(0)), dy @ u.weight.T / n  # type: ignore[arg-type]
+    return Unit(x.T @ dy / n, None, dy.sum(0)), dy @ u.weight.T / n  # type: ignore[arg-type]  # a cotangent
 
 
 @tricky(lambda x: (x[:, :, None] * x[:, None, :]).sum((1, 2)), (normal(3, 4),))
