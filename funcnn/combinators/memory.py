@@ -18,7 +18,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers, zero_cotangents
+from funcnn.combinators.several import check_layers
 from funcnn.errors import describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals
@@ -53,6 +53,21 @@ def shapes_of(in_shape: Shapes) -> tuple[Any, Any]:
     return in_shape[0], in_shape[1]
 
 
+def copied(cotangent: Any) -> Any:
+    """Return a copy of a cotangent: no result shares memory with an argument."""
+    return Masked(cotangent.values.copy(), cast(Any, None)) if isinstance(cotangent, Masked) else cotangent.copy()
+
+
+def summed(one: Any, other: Any) -> Any:
+    """Return the sum of two cotangents of an array or of a masked sequence."""
+    return Masked(one.values + other.values, cast(Any, None)) if isinstance(one, Masked) else one + other
+
+
+def zeros_like(value: Any) -> Any:
+    """Return the cotangent 0 of an array or of a masked sequence."""
+    return Masked(np.zeros_like(value.values), cast(Any, None)) if isinstance(value, Masked) else np.zeros_like(value)
+
+
 # ---------------------------------------------------------------------------------------------------- (x, m) to (f(x), m)
 
 
@@ -72,7 +87,7 @@ def beside_forward(
 
 def beside_backward(inner: Layer[P, S, X, Y], params: P, residuals: Residuals, dy: tuple[Y, M]) -> Backward[P, tuple[X, M]]:
     made = inner.backward(params, residuals, dy[0])
-    return Backward(made.params, (made.input, tree.map_cotangents(np.copy, dy[1])))
+    return Backward(made.params, (made.input, copied(dy[1])))
 
 
 def beside_memory(inner: Layer[P, S, X, Y]) -> Layer[P, S, tuple[X, Any], tuple[Y, Any]]:
@@ -150,7 +165,7 @@ def residual_backward(
         dsequence = Masked(cleared(dsequence.values, residuals.mask), cast(Any, None))
     made = inner.backward(params, residuals.inner, cast(Any, dsequence))
     dx, dm = cast("tuple[Any, Any]", made.input)
-    return Backward(made.params, (tree.add_cotangents(dsequence, dx), tree.add_cotangents(dmemory, dm)))
+    return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))
 
 
 def memory_residual(inner: Layer[P, S, tuple[X, M], X]) -> Layer[P, S, tuple[X, M], tuple[X, M]]:
@@ -210,7 +225,7 @@ def drop_forward(params: Empty, state: Empty, x: tuple[X, M], mode: Mode) -> For
 
 
 def drop_backward(params: Empty, memory: M, dy: X) -> Backward[Empty, tuple[X, M]]:
-    return Backward(params, (tree.map_cotangents(np.copy, dy), zero_cotangents(memory)))
+    return Backward(params, (copied(dy), zeros_like(memory)))
 
 
 def drop_memory() -> Layer[Empty, Empty, tuple[Any, Any], Any]:

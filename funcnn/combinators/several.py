@@ -5,17 +5,13 @@ position.
 """
 
 from functools import reduce
-from typing import Any, TypeVar, cast
-
-import numpy as np
+from typing import Any
 
 from funcnn import tree
 from funcnn.errors import add_step, describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, params_only
-from funcnn.typing import Array, Shapes
-
-V = TypeVar("V")
+from funcnn.typing import Shapes
 
 # Any: the parameters, states and values of layers of any types; each combinator's overloads hold them to account.
 Results = list[Forward[Any, Any, Any]]
@@ -97,9 +93,3 @@ def pulled_to_one_input(made: list[Backward[Any, Any]], input_grad: bool) -> Bac
 def total(values: list[Any]) -> Any:
     """Return the sum of cotangents of one tree, or of outputs of one shape."""
     return reduce(tree.add_cotangents, values)
-
-
-def zero_cotangents(values: V) -> V:
-    """Return the cotangent of a tree that is 0 everywhere, None for its integers."""
-    leaves = [np.zeros_like(leaf) if leaf.dtype.kind in "fc" else None for leaf in tree.leaves(values)]
-    return tree.rebuild(values, iter(cast("list[Array]", leaves)))

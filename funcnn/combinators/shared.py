@@ -13,7 +13,10 @@ The state goes through the uses in their order: the second begins with what the 
 from functools import partial
 from typing import Any, TypeVar
 
-from funcnn.combinators.several import check_layers, total
+import numpy as np
+
+from funcnn import tree
+from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count, describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, params_only
@@ -50,7 +53,9 @@ def forward(inner: AnyLayer, uses: int, params: Any, state: Any, x: Any, mode: M
 def backward(inner: AnyLayer, uses: int, params: Any, residuals: Any, dy: Any, input_grad: bool = True) -> Backward[Any, Any]:
     pull: Any = inner.backward if input_grad else partial(params_only, inner)
     made = [pull(params, kept, one) for kept, one in zip(residuals, dy, strict=True)]
-    grads = total([one.params for one in made])
+    grads = made[0].params
+    for later in made[1:]:
+        grads = tree.map(np.add, grads, later.params)
     if not input_grad:
         return backward_without_input(grads)
     return Backward(grads, tuple([one.input for one in made]))

@@ -9,11 +9,13 @@ backward is not called, and nothing that it keeps for it is kept.
 """
 
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
+import numpy as np
 from attrs import frozen
 
-from funcnn.combinators.several import check_layers, zero_cotangents
+from funcnn import tree
+from funcnn.combinators.several import check_layers
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, backward_without_input
 from funcnn.layers.identity import identity
 from funcnn.typing import Array, Empty
@@ -32,16 +34,22 @@ class StopResiduals:
     x: Any  # Any: of the type of the layer's input
 
 
+def zeros_like(values: T) -> T:
+    """Return the cotangent of a tree that is 0 everywhere."""
+    leaves = [np.zeros_like(leaf) if leaf.dtype.kind in "fc" else None for leaf in tree.leaves(values)]
+    return tree.rebuild(values, iter(cast("list[Array]", leaves)))  # the cotangent of an integer leaf is None
+
+
 def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, StopResiduals]:
     made = inner.forward(params, state, x, mode)
     return Forward(made.output, made.state, StopResiduals(x))
 
 
 def backward(params: P, residuals: StopResiduals, dy: object, input_grad: bool = True) -> Backward[P, Any]:
-    grads = zero_cotangents(params)
+    grads = zeros_like(params)
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, zero_cotangents(residuals.x))
+    return Backward(grads, zeros_like(residuals.x))
 
 
 @overload

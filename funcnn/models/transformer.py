@@ -374,15 +374,15 @@ def decoder_block(
     """
     check_settings(features, hidden, norm_first, norm, masked)
     check_flag(memory_masked, "memory_masked")
-    shared: dict[str, Any] = {  # Any: what each stands for, the two factories say
+    shared = {
         "masked": masked,
         "key_value_heads": key_value_heads,
         "dropout": dropout,
         "weight_init": weight_init,
         "output_init": output_init,
     }
-    own: AnyLayer = attention(heads, causal=True, positions=positions, **shared)
-    other: AnyLayer = cross_attention(heads, **(shared | {"memory_masked": memory_masked}))
+    own: AnyLayer = attention(heads, causal=True, positions=positions, **shared)  # type: ignore[call-overload]
+    other: AnyLayer = cross_attention(heads, memory_masked=memory_masked, **shared)  # type: ignore[call-overload]
     rest = _steps(_dropped(dropout), masked)
     feed = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]
     normed = _steps(_normalisation(norm), masked)

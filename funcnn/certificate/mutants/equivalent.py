@@ -27,8 +27,17 @@ REASONS: Reasons = {
             "which of two ways is taken that give the same numbers",
         ),
     },
+    "combinators.memory.residual_backward": {
+        "return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))": (
+            2,
+            "a sum of two is the same in either order",
+        ),
+    },
     "combinators.reverse_time.flipped": {
         "return Masked(x.values[:, ::-1], x.mask[:, ::-1])": (7, "only the forward flips a mask: a cotangent has none"),
+    },
+    "combinators.shared.backward": {
+        "grads = tree.map(np.add, grads, later.params)": (1, "a sum of two is the same in either order"),
     },
     "correlation._flipped": {
         (
