@@ -60,9 +60,15 @@ def row_sums(x: Array) -> Array:
     return sums
 
 
+def row_means(x: Array) -> Array:
+    """Return ``x.mean(-1)``, likewise as a product."""
+    means: Array = x.dot(mean_weights(x.shape[-1], x.dtype))
+    return means
+
+
 def row_dots(x: Array, y: Array) -> Array:
-    """Return ``(x * y).sum(-1)`` of two matrices, without making the product."""
-    sums: Array = np.einsum("ij,ij->i", x, y)
+    """Return ``(x * y).sum(-1)``, without making the product; ``vecdot`` would conjugate complex numbers."""
+    sums: Array = np.vecdot(x, y) if x.dtype.kind == "f" else np.einsum("...i,...i->...", x, y)
     return sums
 
 
@@ -121,6 +127,14 @@ def filled(count: int, value: float, dtype: np.dtype[np.floating]) -> Array:
 def ones(count: int, dtype: np.dtype[np.floating]) -> Array:
     """Return a read-only vector of ones: the same one every time."""
     vector = np.ones(count, dtype)
+    vector.setflags(write=False)
+    return vector
+
+
+@lru_cache(maxsize=64)
+def mean_weights(count: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return a read-only vector of numbers ``1 / count``: the same one every time."""
+    vector: Array = ones(count, dtype) / count
     vector.setflags(write=False)
     return vector
 

@@ -26,7 +26,9 @@ def normal(*shape: int, dtype: Any = np.float64) -> Any:
         (numerics.sum_rows, lambda x: x.sum(0), ((3, 4),)),
         (lambda x: np.concatenate(numerics.parts(x)), lambda x: x, ((40000, 3),)),
         (numerics.row_sums, lambda x: x.sum(-1), ((2, 3, 4),)),
+        (numerics.row_means, lambda x: x.mean(-1), ((2, 3, 4),)),
         (numerics.row_dots, lambda x, y: (x * y).sum(-1), ((3, 4), (3, 4))),
+        (numerics.row_dots, lambda x, y: (x * y).sum(-1), ((2, 3, 4), (2, 3, 4))),
         (numerics.examples, lambda x: x.reshape(len(x), -1), ((2, 3, 4),)),
         (numerics.examples, lambda x: x[:, None], ((3,),)),
         (numerics.absolute, np.abs, ((3, 4),)),
@@ -66,6 +68,12 @@ def test_empty_arrays_have_rows_and_examples(shape: tuple[int, ...]) -> None:
     assert numerics.row_sums(x).shape == shape[:-1]
 
 
+def test_sums_of_products_of_complex_rows_are_analytic() -> None:
+    x: Any = normal(3, 4) + 1j * normal(4, 3).T
+    y: Any = normal(3, 4) - 2j
+    np.testing.assert_allclose(numerics.row_dots(x, y), (x * y).sum(-1), rtol=1e-14)
+
+
 def test_absolute_is_analytic() -> None:
     x: Any = np.array([2.0, -3.0]) + 1e-20j
     np.testing.assert_array_equal(numerics.absolute(x), [2 + 1e-20j, 3 - 1e-20j])
@@ -75,6 +83,7 @@ def test_constants_are_shared_and_cannot_be_written_to() -> None:
     kind = np.dtype(np.float32)
     makers: list[Callable[[], Any]] = [
         lambda: numerics.ones(3, kind),
+        lambda: numerics.mean_weights(3, kind),
         lambda: numerics.constant((0.5, 2.0), kind),
         lambda: numerics.filled(3, 0.5, kind),
     ]

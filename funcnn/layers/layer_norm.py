@@ -29,10 +29,12 @@ from attrs import frozen
 from funcnn.errors import check_features, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.numerics import row_dots, row_sums, rows, sum_rows
+from funcnn.numerics import row_dots, row_means, rows, sum_rows
+from funcnn.record import lean
 from funcnn.typing import Array, Empty, Shape
 
 
+@lean
 @frozen(eq=False)
 class LayerNormParams:
     """Parameters of a layer normalisation."""
@@ -41,6 +43,7 @@ class LayerNormParams:
     shift: Array  # (D,)
 
 
+@lean
 @frozen(eq=False)
 class LayerNormResiduals:
     """The normalised input, as a matrix, and the reciprocal standard deviation of each of its rows."""
@@ -60,8 +63,8 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
     check_features(x, params.scale)
     flat = rows(x)
     features = len(params.scale)
-    normalised = flat - row_sums(flat)[:, np.newaxis] / features
-    normalised -= row_sums(normalised)[:, np.newaxis] / features
+    normalised = flat - row_means(flat)[:, np.newaxis]
+    normalised -= row_means(normalised)[:, np.newaxis]
     rstd = 1 / np.sqrt(row_dots(normalised, normalised) / features + eps)
     normalised *= rstd[:, np.newaxis]
     y = normalised * params.scale
@@ -71,12 +74,11 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
 
 def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) -> Backward[LayerNormParams, Array]:
     normalised, dy_rows = residuals.normalised, rows(dy)
-    features = len(params.scale)
     product = dy_rows * normalised
     grads = LayerNormParams(scale=sum_rows(product), shift=sum_rows(dy_rows))
     dx = dy_rows * params.scale  # g
-    np.multiply(normalised, row_dots(dx, normalised)[:, np.newaxis] / features, out=product)
-    dx -= row_sums(dx)[:, np.newaxis] / features
+    np.multiply(normalised, row_dots(dx, normalised)[:, np.newaxis] / len(params.scale), out=product)
+    dx -= row_means(dx)[:, np.newaxis]
     dx -= product
     dx *= residuals.rstd[:, np.newaxis]
     return Backward(grads, dx.reshape(dy.shape))
