@@ -7,15 +7,19 @@ by the product rule and $\Phi' = \varphi$.
 The approximation of the paper, $\tfrac12 x\,(1 + \tanh u)$, is written with $\tfrac12(1 + \tanh u) = \sigma(2u)$, since the
 sum cancels where x is negative:
 $$ y = x\,\sigma(v), \qquad v = 2\sqrt{2/\pi}\,(x + 0.044715\,x^3), $$
-$$ f'(x) = \sigma(v) + x\,\sigma'(v)\,v', \qquad v' = 2\sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2). $$
+$$ f'(x) = \sigma(v)\,\big(1 + x\,\sigma(-v)\,v'\big), \qquad v' = 2\sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2), $$
+since $\sigma'(v) = \sigma(v)\,\sigma(-v)$.  With $E = e^v$ these are $\sigma(v) = E/(1 + E)$ and $\sigma(-v) = 1/(1 + E)$: no
+difference, and so no digit lost in either tail.  Where $E$ would overflow, the largest exponential that does not gives the same.
 """
 
 import math
 
+import numpy as np
+
 from funcnn.erf import normal
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
-from funcnn.layers.sigmoids import sigmoid_and_slope, sigmoid_value
+from funcnn.numerics import at_most
 from funcnn.typing import Array, Empty
 
 LINEAR = 2 * math.sqrt(2 / math.pi)
@@ -41,24 +45,34 @@ def approximate_value(x: Array) -> Array:
     v *= CUBIC
     v += LINEAR
     v *= x
-    y = sigmoid_value(v)
+    y = exponential(v)
+    y /= y + 1
     y *= x
     return y
 
 
 def approximate_and_slope(x: Array) -> tuple[Array, Array]:
-    square = x * x
-    square *= CUBIC
-    v = square + LINEAR
+    slope = x * x
+    slope *= CUBIC
+    v = slope + LINEAR
     v *= x
-    y, slope = sigmoid_and_slope(v)
-    square *= 3
-    square += LINEAR  # v'
+    y = exponential(v)
+    total = y + 1
+    y /= total
+    slope *= 3
+    slope += LINEAR  # v'
     slope *= x
-    slope *= square
-    slope += y
+    slope /= total
+    slope += 1
+    slope *= y
     y *= x
     return y, slope
+
+
+def exponential(v: Array) -> Array:
+    """Return exp(v), or where that would overflow a number of which 1 is less than a unit in the last place."""
+    e = at_most(int(np.log(np.finfo(v.dtype).max)), v)
+    return np.exp(e, out=e)
 
 
 def gelu(*, approximate: bool = False) -> Layer[Empty, Empty, Array, Array]:
