@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tests.benchmarks import jobs
+from tests.benchmarks import by_hand, jobs, scikit
 from tests.benchmarks.workload import Arrays, Job, Workload
 
 
@@ -25,9 +26,18 @@ class Spec:
     batches: int = 8
 
 
-def training(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
-    """Return the workload that trains the network with Adam."""
-    peers = {"funcnn": partial(funcnn_training, spec), "torch": partial(torch_training, spec), "jax": partial(jax_training, spec)}
+def training(name: str, what: str, spec: Spec, goal: float, beside: Sequence[str] = (), **options: Any) -> Workload:
+    """Return the workload that trains the network with Adam; ``beside`` torch and JAX stand scikit-learn or NumPy by hand."""
+    more = {
+        "scikit-learn": partial(scikit.Training, spec),
+        "numpy by hand": partial(by_hand.Training, spec.widths, spec.batch, spec.activation, spec.loss),
+    }
+    peers = {
+        "funcnn": partial(funcnn_training, spec),
+        "torch": partial(torch_training, spec),
+        "jax": partial(jax_training, spec),
+        **{peer: more[peer] for peer in beside},
+    }
     return Workload(name, what, partial(make, spec, True), peers, goal, **options)
 
 
@@ -37,6 +47,7 @@ def inference(name: str, what: str, spec: Spec, goal: float, **options: Any) -> 
         "funcnn": lambda arrays: jobs.FuncnnInference(funcnn_network(spec), spec.widths[:1], arrays),
         "torch": lambda arrays: jobs.TorchInference(torch_network(spec), arrays),
         "jax": lambda arrays: jobs.JaxInference(jax_network(spec), arrays),
+        "numpy by hand": partial(by_hand.Inference, spec.widths, spec.batch, spec.activation),
     }
     return Workload(name, what, partial(make, spec, False), peers, goal, **options)
 

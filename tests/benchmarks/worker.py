@@ -71,7 +71,9 @@ def burst(job, seconds: float) -> list[float]:
             step(*batch)
         return (time.perf_counter() - begin) / steps
 
-    guess = chunk(2)  # also warms the caches up
+    guess = chunk(1)  # also warms the caches up
+    if guess < seconds:
+        guess = chunk(2)
     steps = max(1, min(1000, int(seconds / 8 / guess)))
     guess = chunk(steps) if steps > 1 else guess
     return [chunk(steps) for _ in range(max(1, round(seconds / (steps * guess))))]
