@@ -63,7 +63,7 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     memo = model.memo
     memo.calls = calls = memo.calls + 1  # of two threads that count at once, one call is lost
     if calls == OFTEN:
-        memo.function = _written(lambda network: network.predictor(model, _PREDICT))
+        memo.function = _written(lambda network: network.predictor(model, _PREDICT, params, x))
     return model.forward(params, state, x, _PREDICT).output
 
 
@@ -139,7 +139,9 @@ class _LossAndGradOf(Generic[P, S, X, Y, T]):
         result = _loss_and_grad(self.model, self.loss, params, state, x, target, mode)
         if calls == OFTEN:  # after the call: it has shown that the arguments fit
             plain = partial(_loss_and_grad, self.model, self.loss)
-            memo.function = _written(lambda network: network.trainer(self.model, self.loss, LossAndGrad, plain, params, target))
+            memo.function = _written(
+                lambda network: network.trainer(self.model, self.loss, LossAndGrad, plain, params, x, target)
+            )
         return result
 
 

@@ -1,5 +1,6 @@
 """The flat functions that run in place of a network: equal to the plain rule to the last bit, errors and all."""
 
+import ast
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.grad import LossAndGrad, _loss_and_grad
 from funcnn.instrument import watch
 from funcnn.layer import AnyLayer
-from funcnn.program.network import predictor, trainer
+from funcnn.program.network import predict, predictor, predictor_for, trainer, trainer_for
+from funcnn.program.samples import UNKNOWN, Samples
 from funcnn.program.source import read
-from funcnn.program.writer import Writer
+from funcnn.program.writer import Writer, expression
 
 TRAIN = fn.Train(fn.Key(5))
 PREDICT = fn.Eval(residuals=False)
@@ -49,19 +51,32 @@ def plain(model: AnyLayer, loss: fn.Loss[Any, Any]) -> Callable[..., LossAndGrad
 
 
 def flat(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, target: Any) -> Callable[..., LossAndGrad[Any, Any, Any]]:
-    return trainer(model, loss, LossAndGrad, plain(model, loss), params, target)
+    """Return the function for inputs of all shapes."""
+    return trainer_for(model, loss, LossAndGrad, plain(model, loss), params, target, {})
+
+
+def both_forms(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, x: Any, target: Any) -> list[Callable[..., Any]]:
+    """Return the functions for inputs of all shapes, and for those of the shapes of x and the target."""
+    return [flat(model, loss, params, target), trainer(model, loss, LossAndGrad, plain(model, loss), params, x, target)]
+
+
+def flat_predictor(model: AnyLayer) -> Callable[..., Any]:
+    """Return the predictor for inputs of all shapes."""
+    return predictor_for(model, PREDICT, partial(predict, model, PREDICT), {})
 
 
 def assert_equal(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, state: Any, x: Any, target: Any) -> None:
     """Raise unless plain and flat functions give the same bits."""
     expected = plain(model, loss)(params, state, x, target, TRAIN)
-    got = flat(model, loss, params, target)(params, state, x, target, TRAIN)
-    assert np.asarray(got.loss).tobytes() == np.asarray(expected.loss).tobytes()
-    assert type(got.loss) is type(expected.loss)
-    for part in ("grads", "state", "output"):
-        assert fn.tree.same(getattr(expected, part), getattr(got, part)), part
-    output = predictor(model, PREDICT)(params, state, x)
-    assert fn.tree.same(model.forward(params, state, x, PREDICT).output, output)
+    for run in both_forms(model, loss, params, x, target):
+        got = run(params, state, x, target, TRAIN)
+        assert np.asarray(got.loss).tobytes() == np.asarray(expected.loss).tobytes()
+        assert type(got.loss) is type(expected.loss)
+        for part in ("grads", "state", "output"):
+            assert fn.tree.same(getattr(expected, part), getattr(got, part)), part
+    for predict_with in (flat_predictor(model), predictor(model, PREDICT, params, x)):
+        output = predict_with(params, state, x)
+        assert fn.tree.same(model.forward(params, state, x, PREDICT).output, output)
 
 
 def called(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, target: Any) -> list[str]:
@@ -171,7 +186,7 @@ def test_no_array_lives_longer_than_it_is_needed() -> None:
 
     layers = [watch(look, fn.define_layer("free", free_init, free_forward, free_backward)) for _ in range(6)]
     model: AnyLayer = fn.serial(*layers)
-    predictor(model, PREDICT)((((),) * 6), (((),) * 6), np.ones((1, 1)))
+    flat_predictor(model)((((),) * 6), (((),) * 6), np.ones((1, 1)))
     assert max(alive) <= 2
 
 
@@ -267,7 +282,7 @@ def test_functions_of_all_shapes() -> None:
 def test_a_function_with_its_own_defaults_and_keywords() -> None:
     layer: AnyLayer = fn.define_layer("odd", init, partial(branching, scale=5.0), partial(branched), random=False)
     x = np.ones((2, 3))
-    assert (predictor(layer, PREDICT)((), (), x) == 5 * x).all()
+    assert (flat_predictor(layer)((), (), x) == 5 * x).all()
     assert_equal(layer, WEIGHED, (), (), x, x)
 
 
@@ -344,11 +359,13 @@ def test_what_changes_outside_of_the_function_is_seen(
     model: AnyLayer = fn.serial(fn.dense(3), fn.define_layer("odd", init, forward, free_backward, random=False))
     start = model.init(fn.Key(3), (3,))
     x, target = np.ones((2, 3)), np.ones((2, 3))
-    predict, run = predictor(model, PREDICT), flat(model, WEIGHED, start.params, target)
+    predictors = flat_predictor(model), predictor(model, PREDICT, start.params, x)
+    trainers = both_forms(model, WEIGHED, start.params, x, target)
     for _ in range(2):
         expected = plain(model, WEIGHED)(start.params, start.state, x, target, TRAIN)
-        assert run(start.params, start.state, x, target, TRAIN).loss == expected.loss
-        assert (predict(start.params, start.state, x) == expected.output).all()
+        for predict_with, run in zip(predictors, trainers, strict=True):
+            assert run(start.params, start.state, x, target, TRAIN).loss == expected.loss
+            assert (predict_with(start.params, start.state, x) == expected.output).all()
         change(monkeypatch)
 
 
@@ -378,10 +395,12 @@ class Times:
 def test_a_callable_object_is_called() -> None:
     times = Times(2.0)
     layer: AnyLayer = fn.define_layer("odd", init, times, free_backward, random=False)
-    predict = predictor(layer, PREDICT)
-    assert (predict((), (), np.ones((1, 2))) == 2).all()
-    times.factor = 3.0
-    assert (predict((), (), np.ones((1, 2))) == 3).all()
+    x = np.ones((1, 2))
+    for predict_with in (flat_predictor(layer), predictor(layer, PREDICT, (), x)):
+        times.factor = 2.0
+        assert (predict_with((), (), x) == 2).all()
+        times.factor = 3.0
+        assert (predict_with((), (), x) == 3).all()
 
 
 def test_what_a_closure_holds_is_let_go() -> None:
@@ -450,25 +469,30 @@ def test_errors_carry_the_same_notes(failing_layer: AnyLayer) -> None:
     start = model.init(fn.Key(0), (3,))
     arguments = (start.params, start.state, np.ones((2, 3)), np.ones((2, 3)), TRAIN)
     expected = raised(lambda: plain(model, WEIGHED)(*arguments))
-    assert raised(lambda: flat(model, WEIGHED, start.params, arguments[3])(*arguments)) == expected
+    for run in both_forms(model, WEIGHED, start.params, arguments[2], arguments[3]):
+        assert raised(lambda run=run: run(*arguments)) == expected  # type: ignore[misc]  # bound now
     assert "[1][1][0] failing" in expected[2][0]
 
 
 def test_wrong_inputs_give_the_same_errors() -> None:
     model, params, state, x, labels = network()
     loss = fn.softmax_cross_entropy()
-    run, predict = flat(model, loss, params, labels), predictor(model, PREDICT)
+    trainers = both_forms(model, loss, params, x, labels)
+    predictors = flat_predictor(model), predictor(model, PREDICT, params, x)
     inputs: tuple[Any, ...] = (x[:, :3], x[0], x.astype(int), x.tolist(), x.astype(np.longdouble), x[:5])
     for wrong in inputs:
         expected = raised(lambda x=wrong: plain(model, loss)(params, state, x, labels, TRAIN))  # type: ignore[misc]  # bound now
-        assert raised(lambda x=wrong: run(params, state, x, labels, TRAIN)) == expected  # type: ignore[misc]  # bound now
+        for run in trainers:
+            assert raised(lambda x=wrong, run=run: run(params, state, x, labels, TRAIN)) == expected  # type: ignore[misc]  # bound now
         if wrong is not inputs[-1]:
             expected = raised(lambda x=wrong: model.forward(params, state, x, PREDICT))  # type: ignore[misc]  # bound now
-            assert raised(lambda x=wrong: predict(params, state, x)) == expected  # type: ignore[misc]  # bound now
+            for run in predictors:
+                assert raised(lambda x=wrong, run=run: run(params, state, x)) == expected  # type: ignore[misc]  # bound now
     parts: tuple[tuple[Any, Any], ...] = ((params[:2], state), (params, state[:2]), (list(params), state), (params[0], state))
     for one, other in parts:
         expected = raised(lambda p=one, s=other: plain(model, loss)(p, s, x, labels, TRAIN))  # type: ignore[misc]  # bound now
-        assert raised(lambda p=one, s=other: run(p, s, x, labels, TRAIN)) == expected  # type: ignore[misc]  # bound now
+        for run in trainers:
+            assert raised(lambda p=one, s=other, run=run: run(p, s, x, labels, TRAIN)) == expected  # type: ignore[misc]  # bound now
 
 
 def malformed(node: Any) -> Iterator[Any]:
@@ -494,21 +518,22 @@ def test_wrong_arguments_of_a_nested_network_give_the_same_errors() -> None:
     model: AnyLayer = fn.serial(fn.serial(fn.flatten(), fn.dense(4)), fn.residual(fn.layer_norm() >> fn.dense(4)), inside)
     start, loss = model.init(fn.Key(0), (2, 3)), fn.softmax_cross_entropy()
     x, labels = np.ones((5, 2, 3)), np.array([0, 1, 2, 1, 0])
-    run = flat(model, loss, start.params, labels)
+    trainers = both_forms(model, loss, start.params, x, labels)
     tries: list[tuple[Any, Any, Any, Any]] = [(params, start.state, x, labels) for params in malformed(start.params)]
     tries += [(start.params, state, x, labels) for state in malformed(start.state)]
     tries += [(start.params, start.state, x, target) for target in (labels[:2], labels.astype(float), labels * 9, None)]
     tries += [(start.params, start.state, other, labels) for other in (x[0], x[:0], x.tolist(), None, x.astype(object))]
     for arguments in tries:
         expected = outcome(lambda a=arguments: plain(model, loss)(*a, TRAIN))  # type: ignore[misc]  # bound now
-        assert outcome(lambda a=arguments: run(*a, TRAIN)) == expected  # type: ignore[misc]  # bound now
+        for run in trainers:
+            assert outcome(lambda a=arguments, run=run: run(*a, TRAIN)) == expected  # type: ignore[misc]  # bound now
 
 
 def test_a_traceback_shows_the_line() -> None:
     model: AnyLayer = fn.serial(fn.dense(3), FAILING)
     start = model.init(fn.Key(0), (3,))
     with pytest.raises(ValueError, match="no reason") as caught:
-        predictor(model, PREDICT)(start.params, start.state, np.ones((2, 3)))
+        flat_predictor(model)(start.params, start.state, np.ones((2, 3)))
     assert "raise ValueError('no reason')" in "".join(traceback.format_exception(caught.value)).replace('"', "'")
 
 
@@ -565,3 +590,116 @@ def test_observed_networks_are_observed() -> None:
     got = flat(watched, fn.softmax_cross_entropy(), params, labels)(params, state, x, labels, TRAIN)
     assert seen == order
     assert fn.tree.same(expected.grads, got.grads)
+
+
+# ------------------------------------------------------------------------------------------------- shapes that are known
+
+
+def test_arrays_of_known_shapes_are_tested_once() -> None:
+    model, params, _, x, labels = network()
+    general, known = both_forms(model, fn.softmax_cross_entropy(), params, x, labels)
+    tests = {"isinstance", "ndim", "kind", "reshape"}
+    assert tests - {"reshape"} <= set(general.__code__.co_names)
+    assert set(known.__code__.co_names) & tests <= {"reshape"}  # in a branch of the loss
+
+
+def test_other_shapes_and_dtypes_take_the_general_way() -> None:
+    model, params, state, x, labels = network()
+    loss = fn.softmax_cross_entropy()
+    known, predict_with = both_forms(model, loss, params, x, labels)[1], predictor(model, PREDICT, params, x)
+    single = fn.tree.astype(params, np.float32)
+    for own, rows in ((params, 5), (single, 6), (params, 1)):
+        given = x[:rows].astype(own[0].weight.dtype)
+        expected = plain(model, loss)(own, state, given, labels[:rows], TRAIN)
+        got = known(own, state, given, labels[:rows], TRAIN)
+        assert fn.tree.same(expected.grads, got.grads)
+        assert fn.tree.same(expected.output, predict_with(own, state, given))
+
+
+def asking_numbers(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    largest = x.ravel().dot(np.ones(x.size))
+    if largest > 0:
+        y = x * 3
+    else:
+        y = -x
+        y = y * y.shape[0]
+    y *= 2 if y.ndim == 2 else 5
+    if y.size > 4 and x.ndim > 1:
+        y = y[:, None]
+    elif largest < -9:
+        raise ValueError("too low")
+    return fn.Forward(y if y.ndim == 2 else y[:, 0], state, Kept(largest, y.shape))
+
+
+def numbers_asked(params: Any, residuals: Kept, dy: Any) -> fn.Backward[Any, Any]:
+    factor = 6 if residuals.first > 0 else -2 * residuals.second[0]
+    return fn.Backward((), dy * factor)
+
+
+def test_numbers_decide_when_the_function_runs_and_shapes_before() -> None:
+    layer: AnyLayer = fn.define_layer("odd", init, asking_numbers, numbers_asked, random=False)
+    model: AnyLayer = fn.serial(fn.scale(), layer)
+    for shape in ((2, 3), (2, 2)):
+        start, example = model.init(fn.Key(0), shape[1:]), np.ones(shape)
+        for run in both_forms(model, WEIGHED, start.params, example, example):
+            for x in (example, -example):
+                expected = plain(model, WEIGHED)(start.params, start.state, x, example, TRAIN)
+                got = run(start.params, start.state, x, example, TRAIN)
+                assert fn.tree.same(expected.grads, got.grads)
+                assert fn.tree.same(expected.output, got.output)
+
+
+def test_samples() -> None:
+    samples = Samples({"np": np, "sqrt": np.sqrt, "number": 3.0, "zeros": np.zeros})
+    samples.give("x", np.ones((2, 3), np.float32))
+    samples.give("p", (np.ones(3), {"a": np.ones(4)}))
+    for text, value in {
+        "x.shape[-1]": 3,
+        "x.ndim == 2 and len(x) < 3": True,
+        "not x.size or x.dtype.kind in 'fc'": True,
+        "x.T.dot(x).shape": (3, 3),
+        "sqrt(x, x).shape[:1]": (2,),
+        "sqrt(x + 1, out=x).size // 4": 1,
+        "type(x[:, None]) is tuple": False,
+        "(x > 0).dtype.kind": "b",
+        "np.zeros(x.shape).size": 6,
+        "-x.ndim": -2,
+        "p[0].shape": (3,),
+        "number": 3.0,
+    }.items():
+        assert samples.fact(expression(text)) == value, text
+    for text in (
+        "x.sum()",
+        "x.sum() > 0",
+        "x.flags",
+        "x[0, 0]",
+        "y.shape",
+        "len(x.dtype)",
+        "x.reshape(5).size",
+        "x[x > 0].size",
+        "x is p",
+    ):
+        assert samples.fact(expression(text)) is UNKNOWN, text
+
+
+def test_samples_follow_assignments() -> None:
+    samples = Samples({"unknown": print})
+    samples.give("x", np.ones((2, 3)))
+
+    def after(code: str) -> object:
+        for statement in ast.parse(code).body:
+            samples.note(statement)
+        return samples.fact(expression("y.shape"))
+
+    assert after("y = x.T") == (3, 2)
+    assert after("y += 1") == (3, 2)
+    assert after("y[0] = 5") == (3, 2)
+    assert after("if x.sum() > 0:\n y = y * 2\nelse:\n y = x.T") == (3, 2)
+    assert after("if x.sum() > 0:\n raise ValueError\nelse:\n y = x") == (2, 3)
+    assert after("if x.sum() > 0:\n y = x.T") is UNKNOWN
+    assert after("y, z = x, 3") == (2, 3)
+    assert after("(y, z), w = x, 3") is UNKNOWN
+    assert after("y = x") == (2, 3)
+    assert after("y = unknown(x)") is UNKNOWN
+    assert after("y = x") == (2, 3)
+    assert after("y.shape = (6,)") is UNKNOWN

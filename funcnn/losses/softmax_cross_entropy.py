@@ -44,7 +44,7 @@ from funcnn.losses.checks import (
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import constant, row_sums
+from funcnn.numerics import constant, ones, row_sums
 from funcnn.typing import Array, BoolArray, IntArray
 
 Labels: TypeAlias = IntArray | Array
@@ -66,22 +66,24 @@ def label_losses(prediction: Array, labels: IntArray) -> tuple[Array, LabelResid
     if not prediction.flags.c_contiguous:
         prediction = np.ascontiguousarray(prediction)
     places = labels.ravel() + starts(labels.size, prediction.shape[-1])
+    unit = ones(prediction.shape[-1], prediction.dtype)
     if is_moderate(prediction):
         others: Array = np.exp(prediction)
         flat = others.ravel()  # a view: writing through it changes others
         at_label = flat[places].reshape(labels.shape)
         flat[places] = 0
-        sums = row_sums(others)
+        sums = others.dot(unit)
         whole = sums + at_label
         np.divide(sums, at_label, at_label)
         each: Array = np.log1p(at_label, at_label)
     else:
-        others = shift(prediction)
+        others = np.empty(prediction.shape, prediction.dtype)
+        np.subtract(prediction, largest(prediction), others)
         flat = others.ravel()
         at_label = flat[places].reshape(labels.shape)
         np.exp(others, others)
         flat[places] = 0
-        sums = row_sums(others)
+        sums = others.dot(unit)
         whole = np.expm1(at_label)
         whole += sums
         each = np.log1p(whole)
@@ -110,10 +112,9 @@ def moderate_bound(dtype: np.dtype[np.floating]) -> float:
     return float(np.finfo(dtype).maxexp // 5)
 
 
-def shift(logits: Array) -> Array:
-    """Return logits in C order less the largest of their row."""
-    largest = logits.ravel()[places_of_largest(logits)]
-    return logits - largest.reshape(*logits.shape[:-1], 1)
+def largest(logits: Array) -> Array:
+    """Return the largest of each row of logits in C order, as a column."""
+    return logits.ravel()[places_of_largest(logits)].reshape(*logits.shape[:-1], 1)
 
 
 def places_of_largest(logits: Array) -> IntArray:
@@ -146,7 +147,8 @@ class SoftResiduals:
 
 def soft_losses(prediction: Array, target: Array) -> tuple[Array, SoftResiduals]:
     """Return the losses for any non-negative target q (..., C)."""
-    shifted = shift(np.ascontiguousarray(prediction))
+    logits = np.ascontiguousarray(prediction)
+    shifted = logits - largest(logits)
     places = places_of_largest(shifted)
     others: Array = np.exp(shifted)
     others.ravel()[places] = 0

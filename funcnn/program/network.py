@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import count
 from typing import Any, TypeAlias, cast
@@ -15,9 +15,11 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
+from funcnn import tree
 from funcnn.errors import add_step
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, chain_parts, refuse_parts
 from funcnn.losses.loss import Loss, LossForward
+from funcnn.program.samples import is_small
 from funcnn.program.writer import CallInstead, Place, Record, Writer, copy, expression, load
 
 Steps: TypeAlias = tuple[tuple[int, str], ...]
@@ -36,12 +38,21 @@ class Passed:
     residuals: ast.expr | tuple[Passed, ...]  # one for each layer of a chain
 
 
-def predictor(model: AnyLayer, mode: Mode) -> Function:
-    """Return ``(params, state, x) -> output`` of a network, in a mode that is known."""
+def predictor(model: AnyLayer, mode: Mode, params: object, x: object) -> Function:
+    """Return ``(params, state, x) -> output`` of a network, in a mode that is known; it is fastest for arrays such as these."""
+    general = predictor_for(model, mode, partial(predict, model, mode), {})
+    small = is_small((params, x))
+    return predictor_for(model, mode, general, {"params": params, "x": x}) if small else general
+
+
+def predictor_for(model: AnyLayer, mode: Mode, plain: Function, known: Mapping[str, object]) -> Function:
+    """Return the predictor for arguments of known shapes and dtypes; for others it calls ``plain``."""
     writer = Writer()
+    arguments = ("params", "state", "x")
+    restrict(writer, [], known, call_plain(writer, plain, arguments))
     passed = forward(writer, model, load("params"), load("state"), load("x"), writer.constant(mode, "mode"), ())
     writer.emit(ast.Return(passed.output))
-    return finish(writer, f"apply {model.name}", ("params", "state", "x"), partial(predict, model, mode))
+    return finish(writer, f"apply {model.name}", arguments, plain)
 
 
 def predict(model: AnyLayer, mode: Mode, params: object, state: object, x: object) -> object:
@@ -49,25 +60,73 @@ def predict(model: AnyLayer, mode: Mode, params: object, state: object, x: objec
     return model.forward(params, state, x, mode).output
 
 
-def trainer(model: AnyLayer, loss: Loss[Any, Any], result: type, plain: Function, params: object, target: object) -> Function:
+def trainer(
+    model: AnyLayer, loss: Loss[Any, Any], result: type, plain: Function, params: object, x: object, target: object
+) -> Function:
     """Return ``(params, state, x, target, mode) -> result(loss, grads, state, output)``, in training.
 
-    Written for parameters and targets such as these.  In another mode, and for other arguments, the function calls ``plain``.
+    Written for parameters and targets such as these, and fastest for arrays of these shapes, if they are small.  In another mode,
+    and for other arguments, the function calls ``plain``.
     """
+    general = trainer_for(model, loss, result, plain, params, target, {})
+    known = {"params": params, "x": x, "target": target}
+    return trainer_for(model, loss, result, general, params, target, known) if is_small((params, x, target)) else general
+
+
+def trainer_for(
+    model: AnyLayer,
+    loss: Loss[Any, Any],
+    result: type,
+    plain: Function,
+    params: object,
+    target: object,
+    known: Mapping[str, object],
+) -> Function:
+    """Return the trainer for arguments of known shapes and dtypes; for others it calls ``plain``."""
     writer = Writer()
     arguments = ("params", "state", "x", "target", "mode")
     otherwise = call_plain(writer, plain, arguments)
-    tests = [f"type(mode) is not {writer.held(Train).id}", f"type(target) is not {writer.held(type(target)).id}"]
+    tests = [f"type(mode) is {writer.held(Train).id}", f"type(target) is {writer.held(type(target)).id}"]
     writer.types.update(mode=Train, target=type(target))
     if type(target) is np.ndarray:
-        tests.append(f"target.dtype is not {writer.held(target.dtype).id}")
+        tests.append(f"target.dtype is {writer.held(target.dtype).id}")
         writer.facts["target.dtype"] = target.dtype
-    writer.emit(ast.If(expression(" or ".join(tests)), [otherwise], []))
+    restrict(writer, tests[:1] if known else tests, known, otherwise)
     passed = forward(writer, model, load("params"), load("state"), load("x"), load("mode"), ())
     value, doutput = scored(writer, loss, passed.output, load("target"))
     grads = params_only(writer, model, passed, doutput, params, otherwise, ())
     writer.emit(ast.Return(ast.Call(writer.constant(result), [value, grads, passed.state, passed.output], [])))
     return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments, plain)
+
+
+def restrict(writer: Writer, tests: list[str], known: Mapping[str, object], otherwise: ast.stmt) -> None:
+    """Write that something else is done unless these tests are true, and arguments have the shapes and dtypes known."""
+    tests = [*tests, *(test for name, one in known.items() for test in kind_tests(writer, name, one))]
+    if tests:
+        writer.emit(ast.If(expression(f"not ({' and '.join(tests)})"), [otherwise], []))
+    for name, one in known.items():
+        writer.samples.give(name, one)
+
+
+def kind_tests(writer: Writer, here: str, one: object) -> Iterator[str]:
+    """Yield the tests of whether an expression gives a tree like this one, outer ones first."""
+    yield f"type({here}) is {writer.held(type(one)).id}"
+    if isinstance(one, np.ndarray):
+        yield f"{here}.shape == {one.shape!r} and {here}.dtype is {writer.held(one.dtype).id}"
+        return
+    if isinstance(one, tuple):
+        yield f"len({here}) == {len(one)}"
+    elif isinstance(one, dict):
+        yield f"tuple({here}) == {tuple(one)!r}"
+    for step, child in tree.children(one):
+        yield from kind_tests(writer, here + step, child)
+
+
+def refuse(writer: Writer, tests: list[str], statement: ast.stmt, *, placed: bool = True) -> None:
+    """Write that a statement is carried out if any of these tests is true, but for those that are known not to be."""
+    left = [test for test in tests if writer.samples.fact(expression(test)) is not False]
+    if left:
+        writer.emit(ast.If(expression(" or ".join(left)), [statement], []), placed=placed)
 
 
 def call_plain(writer: Writer, plain: Function, arguments: tuple[str, ...]) -> ast.Return:
@@ -117,9 +176,8 @@ def chain_forward(
 ) -> Passed:
     """Write the forward of layers, first to last."""
     size, p, s = len(layers), ast.unparse(params), ast.unparse(state)
-    test = f"type({p}) is not tuple or len({p}) != {size} or type({s}) is not tuple or len({s}) != {size}"
-    refuse = f"{writer.held(refuse_parts).id}({size}, {p}, {s})"
-    writer.emit(ast.If(expression(test), [ast.Expr(expression(refuse))], []))
+    tests = [test for parts in (p, s) for test in (f"type({parts}) is not tuple", f"len({parts}) != {size}")]
+    refuse(writer, tests, ast.Expr(expression(f"{writer.held(refuse_parts).id}({size}, {p}, {s})")))
     own_params, own_states = ([writer.fresh(hint) for _ in layers] for hint in "ps")
     for names, whole in ((own_params, params), (own_states, state)):
         writer.emit(ast.Assign([ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())], whole))
@@ -196,8 +254,8 @@ def params_only(
         first += 1
     if first:
         names = [ast.unparse(part.params) for part in residuals[:first]]
-        test = " or ".join(f"type({p}) is not tuple or {p}" for p in names)
-        writer.emit(ast.If(expression(test), [copy(otherwise)], []), placed=False)
+        tests = [test for p in names for test in (f"type({p}) is not tuple", f"len({p}) > 0")]
+        refuse(writer, tests, copy(otherwise), placed=False)
     grads = [part.params for part in residuals]
     layers = chain_parts(layer)
     for index in range(len(layers) - 1, first - 1, -1):

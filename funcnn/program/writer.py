@@ -16,7 +16,6 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import count
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias, TypeVar, cast
@@ -25,6 +24,7 @@ import attrs
 import numpy as np
 from attrs import field, frozen
 
+from funcnn.program.samples import UNKNOWN, Samples, attribute_known, is_plain, is_remembered
 from funcnn.program.source import Definition, has_return, read, unwrap
 
 T = TypeVar("T")
@@ -32,7 +32,6 @@ T = TypeVar("T")
 Bindings: TypeAlias = Mapping[str, ast.expr]
 """What the local names of a function stand for."""
 
-UNKNOWN = object()
 _COMPARE: dict[type, Callable[[Any, Any], object]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
@@ -83,9 +82,15 @@ class Writer:
     """Local names that are assigned more than once."""
     watched: dict[tuple[int, str], tuple[dict[str, Any], object]] = field(factory=dict, init=False)
     """What names of other modules stood for when they were looked up, with the module's names."""
+    samples: Samples = field(init=False)
+    """What is known of local names beyond their type."""
     _names: dict[int, str] = field(factory=dict, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _places: list[Place] = field(factory=list, init=False)
+
+    @samples.default
+    def _no_samples(self) -> Samples:
+        return Samples(self.values)
 
     # Names and statements.
 
@@ -128,6 +133,7 @@ class Writer:
         """Write a statement, which belongs to the place that was entered last unless it is not placed."""
         statement = _MakeRecords(self).visit(copy(statement))  # a copy: of an attempt that is taken back nothing remains
         self.statements.append((statement, self._places[-1] if self._places and placed else None))
+        self.samples.note(statement)
 
     def assign(self, name: str, value: ast.expr) -> ast.Name:
         """Write an assignment."""
@@ -302,6 +308,15 @@ class Translate(ast.NodeTransformer):
 
     def evaluate(self, node: ast.expr) -> object:
         """Return the value of an expression where it is known, or UNKNOWN."""
+        value = self._evaluate(node)
+        if value is UNKNOWN and self.writer.samples.known:
+            try:
+                return self.writer.samples.fact(self.expression(node))
+            except CallInstead:
+                return UNKNOWN
+        return value
+
+    def _evaluate(self, node: ast.expr) -> object:
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 value = self.truth(operand)
@@ -371,6 +386,8 @@ class Translate(ast.NodeTransformer):
         if isinstance(own, ast.Name) and own.id in self.writer.types:
             return self.writer.types[own.id]
         value = self.evaluate(node)
+        if value is UNKNOWN and isinstance(own, ast.expr):
+            value = self.writer.samples.of(own)
         return UNKNOWN if value is UNKNOWN else type(value)
 
     # The names of ast.NodeTransformer's methods are those of the nodes.
@@ -420,6 +437,10 @@ class Translate(ast.NodeTransformer):
         function, named = self.writer.known(node.func), by_keyword(node.keywords)
         if function is cast and len(node.args) == 2:
             return node.args[1]
+        if is_remembered(function) and not named:
+            facts = [self.writer.samples.fact(arg) for arg in node.args]
+            if UNKNOWN not in facts:
+                return self.writer.held(cast("Callable[..., object]", function)(*facts))
         definition = read(function) if isinstance(function, FunctionType) else None
         if definition is None or named is None or any(isinstance(arg, ast.Starred) for arg in node.args):
             return node
@@ -493,23 +514,3 @@ def is_immutable(value: object) -> bool:
     if isinstance(value, (tuple, frozenset)):
         return all(is_immutable(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str, type, FunctionType, ModuleType, np.dtype, np.generic))
-
-
-@lru_cache(maxsize=4096)
-def is_plain(kind: type) -> bool:
-    """Tell whether a class is a frozen attrs class that holds just what it is given."""
-    return (
-        attrs.has(kind)
-        and getattr(kind.__setattr__, "__name__", "") == "_frozen_setattrs"
-        and not any(hasattr(kind, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__", "__attrs_init__"))
-        and all(one.init and not one.kw_only and not one.converter and not one.validator for one in attrs.fields(kind))
-    )
-
-
-def attribute_known(owner: object, name: str) -> object:
-    """Return an attribute that cannot change, or UNKNOWN: a value of a module, a field of a frozen record, a fact of a dtype."""
-    if isinstance(owner, (ModuleType, np.dtype)):
-        return getattr(owner, name, UNKNOWN)
-    kind: Any = type(owner)  # Any: attrs types its classes apart from others
-    is_field = is_plain(kind) and name in {attribute.name for attribute in attrs.fields(kind)}
-    return getattr(owner, name) if is_field else UNKNOWN
