@@ -22,7 +22,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from funcnn.program.samples import UNKNOWN, Samples, attribute_known, is_plain, is_remembered
 from funcnn.program.source import Definition, has_return, read, unwrap
@@ -82,15 +82,11 @@ class Writer:
     """Local names that are assigned more than once."""
     watched: dict[tuple[int, str], tuple[dict[str, Any], object]] = field(factory=dict, init=False)
     """What names of other modules stood for when they were looked up, with the module's names."""
-    samples: Samples = field(init=False)
+    samples: Samples = field(init=False, default=Factory(lambda self: Samples(self.values), takes_self=True))
     """What is known of local names beyond their type."""
     _names: dict[int, str] = field(factory=dict, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _places: list[Place] = field(factory=list, init=False)
-
-    @samples.default
-    def _no_samples(self) -> Samples:
-        return Samples(self.values)
 
     # Names and statements.
 
