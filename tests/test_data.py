@@ -186,6 +186,17 @@ def test_batches_give_every_row_once(rows: int, size: int, drop_last: bool, key:
         assert np.array_equal(order, np.arange(len(order)))
 
 
+@pytest.mark.parametrize("width", [1000, 20_000, 60_000, 200_000])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_that_are_copied_together_are_those_copied_one_by_one(width: int, drop_last: bool) -> None:
+    x = np.arange(13 * width).reshape(13, width)
+    order = KEY.generator().permutation(13)
+    got = list(fn.data.batches(KEY, (x, order), 2, drop_last=drop_last))
+    expected = [(x[order[i : i + 2]], order[order[i : i + 2]]) for i in range(0, 12 if drop_last else 13, 2)]
+    assert fn.tree.same(got, expected)
+    assert not any(leaf.flags.writeable or np.shares_memory(leaf, x) for leaf, _ in got)
+
+
 def test_the_key_gives_the_order() -> None:
     def order(key: fn.Key) -> list[int]:
         return [int(row) for _, y in fn.data.batches(key, numbered(20), 6) for row in y]

@@ -7,11 +7,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.data.dataset import count, take
+from funcnn.data.dataset import Dataset, arrays, count, take
 from funcnn.errors import check_count
 from funcnn.key import Key
+from funcnn.structure import take_apart
+from funcnn.typing import Array, IntArray
 
 D = TypeVar("D")
+
+_AT_ONCE = 1 << 19  # bytes: small batches are copied several at a time, which costs less than one by one
 
 
 def batch_count(rows: int, size: int, *, drop_last: bool = False) -> int:
@@ -27,7 +31,7 @@ def batch_count(rows: int, size: int, *, drop_last: bool = False) -> int:
 
 
 def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> Iterator[D]:
-    """Return an iterator over the batches of one pass through the data; a batch is copied when it is asked for.
+    """Return an iterator over the batches of one pass through the data; they are copied as they are asked for.
 
     Parameters
     ----------
@@ -67,4 +71,25 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
         raise TypeError(f"key is {key!r}, expected a Key such as fn.Key(0), or None to keep the order of the rows")
     order = np.arange(rows) if key is None else key.generator().permutation(rows)
     stop = rows - rows % size if drop_last else rows
-    return (take(data, order[first : first + size]) for first in range(0, stop, size))
+    return _copies(data, order[:stop], size)
+
+
+def _copies(data: D, order: IntArray, size: int) -> Iterator[D]:
+    row = sum(leaf.nbytes // len(leaf) for leaf in arrays(data))
+    several = 1 if isinstance(data, Dataset) else max(1, _AT_ONCE // max(1, row * size))
+    for first in range(0, len(order), size * several):
+        rows = order[first : first + size * several]
+        copied = take(data, rows)
+        full = len(rows) // size
+        if full < 2:
+            yield copied
+            continue
+        structure, leaves = take_apart(copied)
+        yield from map(structure.rebuild, zip(*[_cut(leaf, full, size) for leaf in leaves], strict=True))
+        if full * size < len(rows):
+            yield structure.rebuild([leaf[full * size :] for leaf in leaves])
+
+
+def _cut(leaf: Array, count: int, size: int) -> Array:
+    """Return the first rows as an array of so many batches, of which it is an iterable."""
+    return leaf[: count * size].reshape(count, size, *leaf.shape[1:])

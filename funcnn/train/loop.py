@@ -62,7 +62,7 @@ def fit(
     The same arguments give the same result, bit for bit.  The children of the key are: 0 for ``model.init``, 1 for splitting
     off a validation set, and (2, epoch) for an epoch counted from 0, whose child 0 shuffles the rows and whose child (1, step)
     is the key of the mode :class:`Train` in a step: who writes the loop out with :func:`data.batches`, :func:`loss_and_grad`
-    and ``optimizer.update`` gets the same bits.
+    and ``optimizer.update`` gets the same bits.  (A network without randomness is not given a key of its own in each step.)
 
     Everything is checked before the first step: a wrong argument costs no work.
 
@@ -146,6 +146,7 @@ def fit(
     )  # fmt: skip
     keep_memory()
     step = loss_and_grad(model, loss) if wrap is None else wrap(loss_and_grad(model, loss))
+    draws = model.random or wrap is not None  # whether somebody may want the key of a step
     before = None  # the point and the batch of the last step with a finite loss
     stopped: Stopped = "finished"
     try:
@@ -156,10 +157,10 @@ def fit(
                     break
                 started, losses, outputs = perf_counter(), [], []
                 shuffle, keys = key.child(2).child(epoch).split(2)
-                data = job.x, job.y
+                data, mode = (job.x, job.y), Train(keys)
                 passing = [data] if batch_size == job.rows else batches(shuffle, data, batch_size, drop_last=drop_last)
                 for number, (x_batch, y_batch) in enumerate(show.steps(passing, epoch + 1)):
-                    batch = x_batch, y_batch, Train(keys.child(number))
+                    batch = x_batch, y_batch, Train(keys.child(number)) if draws else mode
                     result = step(now.params, now.state, *batch)
                     if not isfinite(result.loss):
                         raise diverged(model, loss, now, batch, before, number, history, best, job.begin)
