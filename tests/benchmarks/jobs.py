@@ -63,7 +63,7 @@ class FuncnnTraining(FuncnnInference):
         import funcnn as fn
 
         super().__init__(model, in_shape, arrays)
-        self.optimizer, self.mode = optimizer, fn.Train(fn.Key(0))
+        self.loss, self.optimizer, self.mode = loss, optimizer, fn.Train(fn.Key(0))
         self.variant = fn.loss_and_grad(model, loss)
         self.sharded = fn.loss_and_grad(fn.shard(model), loss)
 
