@@ -193,7 +193,7 @@ def test_batches_that_are_copied_together_are_those_copied_one_by_one(width: int
     order = KEY.generator().permutation(13)
     got = list(fn.data.batches(KEY, (x, order), 2, drop_last=drop_last))
     expected = [(x[order[i : i + 2]], order[order[i : i + 2]]) for i in range(0, 12 if drop_last else 13, 2)]
-    assert fn.tree.same(got, expected)
+    assert fn.tree.same(tuple(got), tuple(expected))
     assert not any(leaf.flags.writeable or np.shares_memory(leaf, x) for leaf, _ in got)
 
 
