@@ -616,6 +616,26 @@ def test_other_shapes_and_dtypes_take_the_general_way() -> None:
         assert fn.tree.same(expected.output, predict_with(own, state, given))
 
 
+def named(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    return fn.Forward(x * params["factor"] if params["factor"].ndim else x, state, ())
+
+
+def test_parameters_that_were_tested_are_not_tested_again_unless_they_can_change() -> None:
+    model, params, state, x, _ = network()
+    predict_with = predictor(model, PREDICT, params, x)
+    expected = predict_with(params, state, x)
+    assert fn.tree.same(expected, predict_with(params, state, x))
+    other = fn.tree.map(lambda leaf: leaf.astype(np.float32), params)
+    assert predict_with(other, state, x.astype(np.float32)).dtype == np.float32
+    assert fn.tree.same(expected, predict_with(params, state, x))
+    layer: AnyLayer = fn.define_layer("odd", init, named, free_backward, random=False)
+    changing = {"factor": np.array(2.0)}
+    predict_with = predictor(layer, PREDICT, changing, np.ones((1, 2)))
+    assert (predict_with(changing, (), np.ones((1, 2))) == 1).all()
+    changing["factor"] = np.array([2.0])
+    assert (predict_with(changing, (), np.ones((1, 2))) == 2).all()
+
+
 def asking_numbers(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
     largest = x.ravel().dot(np.ones(x.size))
     if largest > 0:

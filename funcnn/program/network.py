@@ -49,7 +49,7 @@ def predictor_for(model: AnyLayer, mode: Mode, plain: Function, known: Mapping[s
     """Return the predictor for arguments of known shapes and dtypes; for others it calls ``plain``."""
     writer = Writer()
     arguments = ("params", "state", "x")
-    restrict(writer, [], known, call_plain(writer, plain, arguments))
+    restrict(writer, [], known, call_plain(writer, plain, arguments), remembered="params")
     passed = forward(writer, model, load("params"), load("state"), load("x"), writer.constant(mode, "mode"), ())
     writer.emit(ast.Return(passed.output))
     return finish(writer, f"apply {model.name}", arguments, plain)
@@ -99,9 +99,22 @@ def trainer_for(
     return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments, plain)
 
 
-def restrict(writer: Writer, tests: list[str], known: Mapping[str, object], otherwise: ast.stmt) -> None:
-    """Write that something else is done unless these tests are true, and arguments have the shapes and dtypes known."""
-    tests = [*tests, *(test for name, one in known.items() for test in kind_tests(writer, name, one))]
+def restrict(
+    writer: Writer, tests: list[str], known: Mapping[str, object], otherwise: ast.stmt, *, remembered: str | None = None
+) -> None:
+    """Write that something else is done unless these tests are true, and arguments have the shapes and dtypes known.
+
+    An argument that is ``remembered`` is not tested again when it is the very same tree as in the last call.
+    """
+    for name, one in known.items():
+        found = list(kind_tests(writer, name, one))
+        if name == remembered and not any(test.startswith("tuple(") for test in found):  # nothing in a dict is for good
+            last = writer.held([None], "last").id  # a list: a place that the function can put something in
+            test = ast.If(expression(f"not ({' and '.join(found)})"), [copy(otherwise)], [])
+            keep = ast.parse(f"{last}[0] = {name}").body
+            writer.emit(ast.If(expression(f"{name} is not {last}[0]"), [test, *keep], []))
+        else:
+            tests = [*tests, *found]
     if tests:
         writer.emit(ast.If(expression(f"not ({' and '.join(tests)})"), [otherwise], []))
     for name, one in known.items():
@@ -317,6 +330,7 @@ def forgetting(statements: list[tuple[ast.stmt, Place | None]]) -> list[tuple[as
     """Return the statements with variables deleted after their last use: no array lives longer than in calls of layers."""
     made: set[str] = set()
     last: dict[str, int] = {}
+    statements = [one for one in statements if not is_idle(one[0], statements)]
     for index, (statement, place) in enumerate(statements):
         for node in ast.walk(statement):
             if isinstance(node, ast.Name):
@@ -334,6 +348,22 @@ def forgetting(statements: list[tuple[ast.stmt, Place | None]]) -> list[tuple[as
         if index in ends and not isinstance(statement, ast.Return):
             result.append((ast.Delete([ast.Name(name, ast.Del()) for name in ends[index]]), place))
     return result
+
+
+def is_idle(statement: ast.stmt, statements: list[tuple[ast.stmt, Place | None]]) -> bool:
+    """Tell whether a statement only gives parts of a tuple names that nothing uses."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Name()):
+            names = {target.id for target in targets if isinstance(target, ast.Name)}
+            used = {
+                node.id
+                for other, _ in statements
+                if other is not statement
+                for node in ast.walk(other)
+                if isinstance(node, ast.Name)
+            }
+            return len(names) == len(targets) and not names & used
+    return False
 
 
 def note(places: dict[int, Place], filename: str, lines: list[ast.stmt], error: Exception) -> None:
