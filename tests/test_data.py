@@ -221,7 +221,7 @@ def test_batches_are_made_lazily() -> None:
 
         def take(self, *arguments: object, **named: object) -> Array:  # type: ignore[override]  # counts the calls
             Counting.taken += 1
-            return np.asarray(self).take(*arguments, **named)  # type: ignore[call-overload, no-any-return]
+            return np.asarray(self).take(*arguments, **named)  # type: ignore[call-overload, no-any-return]  # as given
 
     stream = fn.data.batches(KEY, np.zeros((10, 1)).view(Counting), 2)
     assert isinstance(stream, Iterator)

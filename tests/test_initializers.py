@@ -145,10 +145,10 @@ def test_sparse_empties_a_part_of_every_column() -> None:
         (lambda: initializers.truncated_normal(bound=0.01), ValueError, "bound"),
         (lambda: initializers.variance_scaling(0), ValueError, "scale"),
         (lambda: initializers.variance_scaling(1.0, "fan"), ValueError, "fan_avg"),  # type: ignore[arg-type]  # wrong on purpose
-        (lambda: initializers.variance_scaling(1.0, "fan_in", "cauchy"), ValueError, "uniform"),  # type: ignore[arg-type]
+        (lambda: initializers.variance_scaling(1.0, "fan_in", "cauchy"), ValueError, "uniform"),  # type: ignore[arg-type]  # wrong
         (lambda: initializers.sparse(1.5), ValueError, "sparsity"),
         (lambda: initializers.constant("1"), TypeError, "value"),  # type: ignore[arg-type]  # wrong on purpose
-        (lambda: initializers.normal(fn.Key(0), (2, 3)), TypeError, "positional"),  # type: ignore[arg-type, call-arg]
+        (lambda: initializers.normal(fn.Key(0), (2, 3)), TypeError, "positional"),  # type: ignore[arg-type, call-arg]  # wrong
     ],
 )
 def test_wrong_settings_are_refused(call: Any, error: type[Exception], message: str) -> None:

@@ -285,7 +285,7 @@ def applied(layer: Any, x: Any) -> object:
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, -1, fn.Key(0)), ValueError, "steps"),
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), temperature=-1.0), ValueError, "temperature"),
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), top_k=0), ValueError, "top_k"),
-        (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), block=1.5), TypeError, "block"),  # type: ignore[arg-type]
+        (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), block=1.5), TypeError, "block"),  # type: ignore[arg-type]  # wrong
         (lambda: fn.generate(fn.embedding_bag(3, 3), PARAMS, (), ONE, 1, fn.Key(0)), ValueError, "expected logits"),
     ],
 )

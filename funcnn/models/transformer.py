@@ -381,8 +381,8 @@ def decoder_block(
         "weight_init": weight_init,
         "output_init": output_init,
     }
-    own: AnyLayer = attention(heads, causal=True, positions=positions, **shared)  # type: ignore[call-overload]
-    other: AnyLayer = cross_attention(heads, memory_masked=memory_masked, **shared)  # type: ignore[call-overload]
+    own: AnyLayer = attention(heads, causal=True, positions=positions, **shared)  # type: ignore[call-overload]  # no literal
+    other: AnyLayer = cross_attention(heads, memory_masked=memory_masked, **shared)  # type: ignore[call-overload]  # no literal
     rest = _steps(_dropped(dropout), masked)
     feed = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]
     normed = _steps(_normalisation(norm), masked)

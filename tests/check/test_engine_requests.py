@@ -93,7 +93,7 @@ def test_methods(ask: Ask, method: Any) -> None:
         (lambda: check_layer(None, (3,)), "layer is None, expected a Layer"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: check_loss(np.sin, X, X), "loss is a ufunc, expected a Loss"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: check_model(np.sin, fn.mean_squared_error(), ROWS, ROWS), "model is a ufunc"),  # type: ignore[arg-type]  # wrong
-        (lambda: check_model(fn.tanh(), fn.mean_squared_error, ROWS, ROWS), "loss is a function"),  # type: ignore[arg-type]
+        (lambda: check_model(fn.tanh(), fn.mean_squared_error, ROWS, ROWS), "loss is a function"),  # type: ignore[arg-type]  # wrong
     ],
 )
 def test_what_is_no_function_layer_or_loss(ask: Callable[[], object], words: str) -> None:
