@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -297,17 +298,20 @@ def gradients(layer: AnyLayer, params: Any, x: Array, dy: Array) -> Any:
     return made.output, back.params, back.input
 
 
-@each_kind
-def test_products_divided_between_threads_are_the_same(make: Any, step: Any, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, params, x, dy = make(), started(make()), numbers(BATCH, TIME, INPUTS), numbers(BATCH, TIME, SIZE, seed=1)
-    expected = gradients(layer, params, x, dy)
-    monkeypatch.setattr(recurrent, "LARGE", 0)
-    for ours, theirs in zip(tree.leaves(gradients(layer, params, x, dy)), tree.leaves(expected), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+@pytest.mark.parametrize("make", [fn.rnn, fn.lstm, fn.gru, partial(fn.gru, reset_after=False)])
+@pytest.mark.parametrize("size", [64, 96, 128])
+def test_products_by_blocks_of_columns_are_the_same(make: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = make(size)
+    params, x, dy = started(layer), numbers(BATCH, TIME, INPUTS), numbers(BATCH, TIME, size, seed=1)
+    by_blocks = gradients(layer, params, x, dy)
+    monkeypatch.setattr(recurrent, "SMALL", 0)
+    for ours, theirs in zip(tree.leaves(by_blocks), tree.leaves(gradients(layer, params, x, dy)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-11)
 
 
-def test_the_lstm_is_its_plain_formula() -> None:
-    layer, size = fn.lstm(20), 20  # more rows than are transposed at once
+@pytest.mark.parametrize("size", [20, 128])
+def test_the_lstm_is_its_plain_formula(size: int) -> None:
+    layer = fn.lstm(size)
     params, x, dy = started(layer, (TIME, 17)), numbers(BATCH, TIME, 17), numbers(BATCH, TIME, size, seed=1)
     dy[:, ::2] = 0.0
     states, gates = [(np.zeros((BATCH, size)), np.zeros((BATCH, size)))], []

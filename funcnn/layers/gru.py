@@ -22,7 +22,7 @@ $$ \bar h_{t-1} = \bar h_t \odot u + \bar z_r U_r^\top + \bar z_u U_u^\top + \ba
 In both, $\bar W = \sum_t x_t^\top \bar z_t$, $\bar b = \sum_t 1^\top \bar z_t$, $\bar x_t = \bar z_t W^\top$, and the other
 blocks of $\bar U$ are
 $\sum_t h_{t-1}^\top \bar z_t$.  The final and the initial state, masked steps and the layout in
-code are as in :mod:`funcnn.layers.lstm`.
+code are as in :mod:`funcnn.layers.lstm`; so is that what stands beside $\bar h_t$ and $\bar p$ is computed beforehand.
 """
 
 from functools import partial
@@ -41,7 +41,7 @@ from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
-from funcnn.numerics import dot, rows, sum_rows
+from funcnn.numerics import project, rows, sum_rows
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
@@ -58,11 +58,11 @@ class GRUParams:
 
 @frozen(eq=False)
 class GRUResiduals:
-    """The input and all that each step computed, time first, examples as columns."""
+    """The input and all that each step computed, time first."""
 
     steps: Steps
-    gates: Array  # (t, 3 H, n)
-    inner: Array  # (t, H, n), q where the reset comes after, p where it comes before
+    gates: Array  # (t, 3, n, H)
+    inner: Array  # (t, n, H), q where the reset comes after, p where it comes before
 
 
 def init(
@@ -90,35 +90,60 @@ def forward(
     after: bool, ends: Ends, params: GRUParams, state: Empty, given: Any, mode: Mode
 ) -> Forward[Any, Empty, GRUResiduals]:
     steps, (h,) = recurrent.taken_apart(ends, given, 1, params.input_weight, params.recurrent_weight)
-    size = steps.size
-    half = recurrent.halves(size, 2, 3, params.bias)
-    weight = recurrent.transposed(params.recurrent_weight, half)
-    gates = recurrent.projected(steps, params.input_weight, params.bias, half)
-    d = params.candidate_bias[:, None]
-    inner: Array = np.empty((len(gates), *h.shape), gates.dtype)
+    (batch, size), time, hidden = h.shape, len(steps.seen) - 1, steps.hidden
+    whole = recurrent.stacked(params.recurrent_weight, params.bias, params.input_weight)
+    two = recurrent.blocks(recurrent.by_gate(0.5 * whole[:, : 2 * size], 2), batch)
+    candidate = project(steps.inputs, whole[size:, 2 * size :])  # of all steps, without the part of the state
+    before, last = steps.seen[..., : size + 1], whole[:size, 2 * size :]  # the state and 1
+    if after:
+        last = np.concatenate([last, params.candidate_bias[None]])
+    else:
+        candidate += params.candidate_bias
+    third = recurrent.blocks(last[None], batch)
+    gates: Array = np.empty((time, 3, batch, size), candidate.dtype)
+    inner: Array = np.empty((time, batch, size), candidate.dtype)
     with one_thread():
-        for t in range(len(gates)):
-            z, n = gates[t, : 2 * size], gates[t, 2 * size :]
-            mapped = dot(weight if after else weight[: 2 * size], h)
-            z += mapped[: 2 * size]
-            recurrent.logistic(z)
-            r, u = z[:size], z[size:]
+        for t in range(time):
+            r, u, n = gates[t]
+            recurrent.logistic(recurrent.multiply(steps.seen[t], two, gates[t, :2]))
             if after:
-                q = np.add(mapped[2 * size :], d, out=inner[t])
-                n += r * q
+                (q,) = recurrent.multiply(before[t], third, inner[t : t + 1])
+                np.multiply(r, q, out=n)
             else:
-                p = np.multiply(r, h, out=inner[t])
-                n += dot(weight[2 * size :], p)
-                n += d
+                p = np.multiply(r, hidden[t], out=inner[t])
+                recurrent.multiply(p, third, gates[t, 2:])
+            n += candidate[t]
             np.tanh(n, out=n)
-            new = h - n  # (1 - u) n + u h = n + u (h - n)
-            new *= u
-            new += n
+            h = np.subtract(hidden[t], n, out=hidden[t + 1])  # (1 - u) n + u h = n + u (h - n)
+            h *= u
+            h += n
             if steps.mask is not None:
-                recurrent.hold(steps.mask[:, t], new, h)
-            h = new
-            steps.hidden[t + 1] = h.T
+                recurrent.hold(steps.mask[:, t, None], h, hidden[t])
     return Forward(recurrent.given_back(ends, steps), state, GRUResiduals(steps, gates, inner))
+
+
+def derivatives(after: bool, kept: GRUResiduals, part: slice) -> tuple[Array, Array]:
+    r"""Return, for a stretch of steps, $\bar z_r, \bar z_u, \bar z_n, \bar q$ over $\bar h$ (t, 4, n, H), and u (t, n, H).
+
+    Where the reset comes before, the first is over $\bar p$ instead, and $\bar z_n$ is given twice.
+    """
+    gates, h = kept.gates[part], kept.steps.hidden[part]
+    r, u, n = gates.swapaxes(0, 1)
+    slopes: Array = np.empty((len(gates), 4, *h.shape[1:]), gates.dtype)
+    dr, du, dn, dq = slopes.swapaxes(0, 1)
+    one_less = 1 - u
+    np.multiply(one_less, 1 - n * n, out=dn)
+    np.multiply(one_less, u, out=du)
+    du *= h - n
+    np.multiply(1 - r, r, out=dr)
+    if after:
+        np.multiply(dn, r, out=dq)
+        dr *= kept.inner[part]
+        dr *= dn
+    else:
+        dq[:] = dn
+        dr *= h
+    return slopes, u
 
 
 def backward(
@@ -126,44 +151,34 @@ def backward(
 ) -> Backward[GRUParams, Any]:
     steps, size = kept.steps, kept.steps.size
     doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
-    two, candidate = params.recurrent_weight[:, : 2 * size], params.recurrent_weight[:, 2 * size :]
-    dz: Array = np.empty((3 * size, dh.shape[1]), dh.dtype)
-    dr, du, dn = dz[:size], dz[size : 2 * size], dz[2 * size :]
-    every: Array = np.empty((len(kept.gates), *dz.T.shape), dz.dtype)  # dz of all steps, (t, n, 3 H)
-    dmapped: Array = np.empty((len(kept.gates), *dh.T.shape), dz.dtype)  # the cotangent of what U_n gives: of q, or of z_n
+    weights = recurrent.transposed_blocks(params.recurrent_weight, 3, len(dh))
+    every: Array = np.empty((len(kept.gates), len(dh), 4, size), dh.dtype)  # dz of all steps, and last what U_n gives
     with one_thread():
-        for t in reversed(range(len(every))):
-            h = recurrent.columns(steps.hidden[t])
-            r, u, n = (kept.gates[t, k * size : (k + 1) * size] for k in range(3))
-            dh += doutput[:, t].T
-            passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
-            np.multiply(dh * (1 - u), 1 - n * n, out=dn)
-            np.multiply(dh * (h - n), u * (1 - u), out=du)
+        for t, (slopes, u) in recurrent.backwards(partial(derivatives, after, kept), len(every)):
+            dh += doutput[:, t]
+            passed = None if steps.mask is None else recurrent.split(steps.mask[:, t, None], dh)
+            dz = every[t].swapaxes(0, 1)
+            np.multiply(dh, slopes, out=dz)
             dh *= u
-            if after:
-                dq = dn * r
-                np.multiply(dn * kept.inner[t], r * (1 - r), out=dr)
-                dh += dot(candidate, dq)
-                dmapped[t] = dq.T
-            else:
-                dp = dot(candidate, dn)
-                np.multiply(dp * h, r * (1 - r), out=dr)
-                dh += dp * r
-                dmapped[t] = dn.T
-            dh += dot(two, dz[: 2 * size])
+            dp = recurrent.multiply_and_add(dz[3:], weights[2:])  # of the paper's p, or of the state
+            if not after:
+                np.multiply(dp, slopes[0], out=dz[0])
+                dp *= kept.gates[t, 0]
+            dh += dp
+            dh += recurrent.multiply_and_add(dz[:2], weights[:2])
             if passed is not None:
                 dh += passed
-            every[t] = dz.T
+    dz, dmapped = every[:, :, :3].reshape(*every.shape[:2], 3 * size), every[:, :, 3]
     before = steps.hidden[:-1]
-    seen = before if after else kept.inner.swapaxes(1, 2)  # by U_n
-    input_weight, bias = recurrent.input_grads(steps, every)
+    input_weight, bias = recurrent.input_grads(steps, dz)
     recurrent_weight = np.concatenate(
-        [recurrent.over_steps(before, every[..., : 2 * size]), recurrent.over_steps(seen, dmapped)], axis=1
+        [recurrent.over_steps(before, dz[..., : 2 * size]), recurrent.over_steps(before if after else kept.inner, dmapped)],
+        axis=1,
     )
     grads = GRUParams(input_weight, recurrent_weight, bias, sum_rows(rows(dmapped)))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, recurrent.put_together(ends, every, params.input_weight, dh))
+    return Backward(grads, recurrent.put_together(ends, dz, params.input_weight, dh))
 
 
 class Settings(TypedDict, total=False):

@@ -30,8 +30,12 @@ The recursion starts at the cotangents of the final state, if that was given out
 Where a step is masked, $m_t = 0$: $h_t = m_t \hat h_t + (1 - m_t) h_{t-1}$ and likewise $c_t$, with the output $m_t h_t$;
 the cotangents split alike.
 
-In code a state is a matrix with one column for each example, see :mod:`funcnn.layers.recurrent`, and the parameters of the
-gates with a logistic function are halved once, for $\sigma(z) = (1 + \tanh\frac{z}{2})/2$.
+In code the steps are the leading axis, see :mod:`funcnn.layers.recurrent`, and the parameters of the gates with a logistic
+function are halved once, for $\sigma(z) = (1 + \tanh\frac{z}{2})/2$.  Backwards, what stands beside $\bar h_t$ and $\bar c_t$
+above is computed beforehand: $D_o = \tanh(c_t) \odot o (1 - o)$ and so on for the gates,
+$$ D_c = o \odot (1 - \tanh^2 c_t) \;[\,+\; p_o \odot D_o\,], \qquad D_{c'} = f \;[\,+\; p_i \odot D_i + p_f \odot D_f\,], $$
+so that a step is $\bar c_t \mathrel{+}= \bar h_t \odot D_c$, $\bar z_o = \bar h_t \odot D_o$, the other
+$\bar z = \bar c_t \odot D$, and $\bar c_{t-1} = \bar c_t \odot D_{c'}$.
 """
 
 from functools import partial
@@ -49,7 +53,6 @@ from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backwar
 from funcnn.layers import recurrent
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
-from funcnn.numerics import dot
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
@@ -74,12 +77,12 @@ class PeepholeLSTMParams(LSTMParams):
 
 @frozen(eq=False)
 class LSTMResiduals:
-    """The input and all that each step computed, time first, examples as columns."""
+    """The input and all that each step computed, time first."""
 
     steps: Steps
-    gates: Array  # (t, 4 H, n)
-    cells: Array  # (t + 1, H, n), the initial one first
-    tanh_cells: Array  # (t, H, n), of the cells before masking
+    gates: Array  # (t, 4, n, H)
+    cells: Array  # (t + 1, n, H), the initial one first
+    tanh_cells: Array  # (t, n, H), of the cells before masking
 
 
 def init(
@@ -108,89 +111,97 @@ def init(
 
 
 def forward(ends: Ends, params: LSTMParams, state: Empty, given: Any, mode: Mode) -> Forward[Any, Empty, LSTMResiduals]:
-    steps, (h, c) = recurrent.taken_apart(ends, given, 2, params.input_weight, params.recurrent_weight)
-    size, batch = h.shape
-    half = recurrent.halves(size, 3, 4, params.bias)
-    weight = recurrent.transposed(params.recurrent_weight, half)
-    gates = recurrent.projected(steps, params.input_weight, params.bias, half)
-    peepholes = 0.5 * params.peepholes[..., None] if isinstance(params, PeepholeLSTMParams) else None  # (3, H, 1)
-    cells: Array = np.empty((len(gates) + 1, size, batch), gates.dtype)
-    tanh_cells: Array = np.empty((len(gates), size, batch), gates.dtype)
+    steps, (_, c) = recurrent.taken_apart(ends, given, 2, params.input_weight, params.recurrent_weight)
+    (batch, size), time, hidden = c.shape, len(steps.seen) - 1, steps.hidden
+    whole = recurrent.stacked(params.recurrent_weight, params.bias, params.input_weight)
+    whole[:, : 3 * size] *= 0.5
+    weight = recurrent.blocks(recurrent.by_gate(whole, 4), batch)
+    peepholes = 0.5 * params.peepholes[:, None] if isinstance(params, PeepholeLSTMParams) else None  # (3, 1, H)
+    kind = np.result_type(steps.seen, whole)
+    gates: Array = np.empty((time, 4, batch, size), kind)
+    cells: Array = np.empty((time + 1, batch, size), kind)
+    tanh_cells: Array = np.empty((time, batch, size), kind)
     cells[0] = c
     with one_thread():
-        for t in range(len(gates)):
-            z = gates[t]
-            z += dot(weight, h)
-            i, f, o, g = parts(z, size)
+        for t in range(time):
+            z = recurrent.multiply(steps.seen[t], weight, gates[t])
+            i, f, o, g = z
             if peepholes is None:
-                recurrent.logistic(z[: 3 * size])
+                recurrent.logistic(z[:3])
             else:
                 i += peepholes[0] * cells[t]
                 f += peepholes[1] * cells[t]
-                recurrent.logistic(z[: 2 * size])
+                recurrent.logistic(z[:2])
             np.tanh(g, out=g)
             c = np.multiply(f, cells[t], out=cells[t + 1])
             c += i * g
             if peepholes is not None:
                 o += peepholes[2] * c
                 recurrent.logistic(o)
-            new = o * np.tanh(c, out=tanh_cells[t])
+            h = np.multiply(o, np.tanh(c, out=tanh_cells[t]), out=hidden[t + 1])
             if steps.mask is not None:
-                recurrent.hold(steps.mask[:, t], c, cells[t])
-                recurrent.hold(steps.mask[:, t], new, h)
-            h = new
-            steps.hidden[t + 1] = h.T
+                real = steps.mask[:, t, None]
+                recurrent.hold(real, c, cells[t])
+                recurrent.hold(real, h, hidden[t])
     return Forward(recurrent.given_back(ends, steps, cells[-1]), state, LSTMResiduals(steps, gates, cells, tanh_cells))
 
 
-def parts(z: Array, size: int) -> tuple[Array, Array, Array, Array]:
-    """Return the four gates as views."""
-    return z[:size], z[size : 2 * size], z[2 * size : 3 * size], z[3 * size :]
+def derivatives(kept: LSTMResiduals, peepholes: Array | None, part: slice) -> tuple[Array, Array, Array]:
+    """Return, for a stretch of steps, the D of the four gates (t, 4, n, H), and D_c and D_c' (t, n, H)."""
+    gates, before, tanh_cells = kept.gates[part], kept.cells[part], kept.tanh_cells[part]
+    i, f, o, g = gates.swapaxes(0, 1)
+    slopes: Array = 1 - gates
+    di, df, do, dg = slopes.swapaxes(0, 1)
+    slopes[:, :3] *= gates[:, :3]
+    dg *= 1 + g
+    di *= g
+    df *= before
+    do *= tanh_cells
+    dg *= i
+    dcell = tanh_cells * tanh_cells
+    np.subtract(1, dcell, out=dcell)
+    dcell *= o
+    if peepholes is None:
+        return slopes, dcell, f
+    dcell += peepholes[2] * do
+    return slopes, dcell, f + peepholes[0] * di + peepholes[1] * df
 
 
 def backward(ends: Ends, params: LSTMParams, kept: LSTMResiduals, dy: Any, input_grad: bool = True) -> Backward[LSTMParams, Any]:
     steps, cells, size = kept.steps, kept.cells, kept.steps.size
     doutput, (dh, dc) = recurrent.cotangent(ends, steps, 2, dy)
-    peepholes = params.peepholes[..., None] if isinstance(params, PeepholeLSTMParams) else None
-    dz: Array = np.empty((4 * size, dh.shape[1]), dh.dtype)
-    di, df, do, dg = parts(dz, size)
-    every: Array = np.empty((len(kept.gates), *dz.T.shape), dz.dtype)  # dz of all steps, (t, n, 4 H)
+    peepholes = params.peepholes[:, None] if isinstance(params, PeepholeLSTMParams) else None
+    weight = recurrent.transposed_blocks(params.recurrent_weight, 4, len(dh))
+    every: Array = np.empty((len(kept.gates), len(dh), 4, size), dh.dtype)  # dz of all steps
     with one_thread():
-        for t in reversed(range(len(every))):
-            i, f, o, g = parts(kept.gates[t], size)
-            tanh_cell, logistic = kept.tanh_cells[t], kept.gates[t, : 3 * size]
-            dh += doutput[:, t].T
-            passed = () if steps.mask is None else (recurrent.split(steps.mask[:, t], dh), recurrent.split(steps.mask[:, t], dc))
-            np.multiply(logistic, 1 - logistic, out=dz[: 3 * size])  # the slopes first
-            np.subtract(1, g * g, out=dg)
-            do *= dh * tanh_cell
-            dc += dh * o * (1 - tanh_cell * tanh_cell)
-            if peepholes is not None:
-                dc += peepholes[2] * do
-            di *= dc * g
-            df *= dc * cells[t]
-            dg *= dc * i
-            dc *= f
-            if peepholes is not None:
-                dc += peepholes[0] * di + peepholes[1] * df
-            dh = dot(params.recurrent_weight, dz)
+        for t, (slopes, dcell, dbefore) in recurrent.backwards(partial(derivatives, kept, peepholes), len(every)):
+            dh += doutput[:, t]
+            passed: tuple[Array, ...] = ()
+            if steps.mask is not None:
+                passed = recurrent.split(steps.mask[:, t, None], dh), recurrent.split(steps.mask[:, t, None], dc)
+            dc += dh * dcell
+            dz = every[t].swapaxes(0, 1)
+            np.multiply(dc, slopes, out=dz)
+            np.multiply(dh, slopes[2], out=dz[2])
+            dc *= dbefore
+            dh = recurrent.multiply_and_add(dz, weight)
             if passed:
                 dh += passed[0]
                 dc += passed[1]
-            every[t] = dz.T
-    grads = LSTMParams(*recurrent.affine_grads(steps, every))
+    dz = every.reshape(*every.shape[:2], 4 * size)
+    grads = LSTMParams(*recurrent.affine_grads(steps, dz))
     if peepholes is not None:
-        di, df, do, _ = (every[..., k * size : (k + 1) * size] for k in range(4))
+        di, df, do, _ = np.moveaxis(every, 2, 0)
         seen = np.stack([over_steps(di, cells[:-1]), over_steps(df, cells[:-1]), over_steps(do, cells[1:])])
         grads = PeepholeLSTMParams(grads.input_weight, grads.recurrent_weight, grads.bias, seen)
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, recurrent.put_together(ends, every, params.input_weight, dh, dc))
+    return Backward(grads, recurrent.put_together(ends, dz, params.input_weight, dh, dc))
 
 
 def over_steps(dgate: Array, cells: Array) -> Array:
-    """Return the sum over steps and examples of a gate's cotangent (t, n, H) times the cell (t, H, n) that it saw."""
-    total: Array = np.einsum("tnh,thn->h", dgate, cells)
+    """Return the sum over steps and examples of a gate's cotangent (t, n, H) times the cell (t, n, H) that it saw."""
+    total: Array = np.einsum("tnh,tnh->h", dgate, cells)
     return total
 
 

@@ -8,20 +8,22 @@ state).  The last step alone is had by ``>> fn.last_step()``.
 At a step that is masked the state stays as it is and the output is 0, so that padding changes nothing, wherever it lies and
 whatever stands in it.
 
-Layout.  Inside, time is the leading axis and examples are columns: a state is (h, n), the gates of one step (g, n).  Then every
-gate is a block of rows, contiguous in memory, and in $U^\top h$ the large matrix is the left operand and as it lies, which a BLAS
-multiplies half again as fast as $h U$.
+Layout.  Inside, time is the leading axis: a state is (n, h), the gates of one step (g, n, h).  What a step multiplies stands side
+by side in one array, the state before it, 1 and the features: $[h_{t-1}, 1, x_t]$ times $[U; b; W]$ stacked.  So neither the bias
+nor the input costs a product or a pass over the gates of its own, and neither do their cotangents, which are rows of
+$\sum_t [h_{t-1}, 1, x_t]^\top \bar z_t$.
 
-Each product of a step waits for the step before and is small, so these run on one thread: to have several meet for each would
-cost more than they bring.  The products over all steps, of the input before the loop and of the weights' cotangents after it,
-are the large ones; they run side by side on several.
+Each product of a step waits for the step before and is small, so it runs on one thread: to have several meet for each would cost
+more than they bring.  (:func:`funcnn.shard` gives each thread examples of its own, and it goes through all steps with them.)  A
+small product in a BLAS is at its fastest where the operands stay as they lie, and OpenBLAS leaves them so up to a million
+multiplications.  So the columns of the weight are cut into blocks, one multiplied after the other in a single call; that is up to
+twice as fast.
 
-The bias is the weight of a further input that is always 1, $\tilde x = [x, 1]$: so it costs no pass over the gates, and neither
-does its cotangent, the last row of $\sum_t \tilde x_t^\top \bar z_t$.
+What of a step's derivative does not depend on the cotangents is computed for many steps in one go.  That leaves a few products
+entry by entry for each step.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -30,14 +32,16 @@ from attrs import frozen
 from funcnn.errors import check_array, check_features, check_flag, describe
 from funcnn.masked import Masked, cleared
 from funcnn.numerics import project, rows
-from funcnn.threads import together
 from funcnn.typing import Array, BoolArray, Shapes
 
 Yes: TypeAlias = Literal[True]
 No: TypeAlias = Literal[False]
 
-LARGE = 2**24
-"""Multiplications of a matrix product from which it is divided between threads: some hundred microseconds' worth."""
+SMALL = 10**6
+"""Multiplications of a matrix product up to which OpenBLAS takes the operands as they lie."""
+
+STRETCH = 16
+"""Steps whose derivatives are computed in one go: few enough that these are still in the cache when their turn comes."""
 
 
 @frozen
@@ -58,7 +62,7 @@ class Ends:
 class Steps:
     """What the steps see: a residual of every recurrent layer."""
 
-    seen: Array  # (t + 1, n, h + i + 1): the state before step t, the features, and 1; of the last only the state is set
+    seen: Array  # (t + 1, n, h + 1 + i): the state before step t, 1, and the features; of the last only the state is set
     mask: BoolArray | None  # (n, t)
     size: int  # h
 
@@ -69,7 +73,7 @@ class Steps:
 
     @property
     def inputs(self) -> Array:
-        """The features and 1, (t, n, i + 1)."""
+        """1 and the features, (t, n, 1 + i)."""
         return self.seen[:-1, :, self.size :]
 
 
@@ -94,7 +98,7 @@ def out_shape(ends: Ends, time: int, features: int, state: Shapes) -> Shapes:
 
 
 def taken_apart(ends: Ends, given: Any, parts: int, weight: Array, recurrent_weight: Array) -> tuple[Steps, tuple[Array, ...]]:
-    """Return the steps, of which the first has its state, and the parts of the initial state as columns (h, n).
+    """Return the steps, of which the first has its state, and the parts of the initial state (n, h).
 
     Raises
     ------
@@ -112,11 +116,11 @@ def taken_apart(ends: Ends, given: Any, parts: int, weight: Array, recurrent_wei
     x, mask = sequence(given, ends.masked)
     check_features(x, weight)
     size, (batch, time, features) = len(recurrent_weight), x.shape
-    seen: Array = np.empty((time + 1, batch, size + features + 1), np.result_type(x, recurrent_weight))
-    start = tuple([start_columns(part, batch, size, seen.dtype) for part in state])
-    seen[0, :, :size] = start[0].T
-    seen[:-1, :, size:-1] = x.swapaxes(0, 1)
-    seen[:-1, :, -1] = 1
+    seen: Array = np.empty((time + 1, batch, size + 1 + features), np.result_type(x, recurrent_weight))
+    start = tuple([start_of(part, batch, size, seen.dtype) for part in state])
+    seen[0, :, :size] = start[0]
+    seen[:-1, :, size] = 1
+    seen[:-1, :, size + 1 :] = x.swapaxes(0, 1)
     return Steps(seen, mask, size), start
 
 
@@ -133,78 +137,67 @@ def sequence(given: Any, masked: bool) -> tuple[Array, BoolArray | None]:
     return given if mask is None else cleared(given, mask), mask
 
 
-def start_columns(state: Array | None, batch: int, size: int, kind: np.dtype[Any]) -> Array:
-    """Return an initial state (n, h) as columns (h, n): zeros where none is given; raise unless it fits."""
+def start_of(state: Array | None, batch: int, size: int, kind: np.dtype[Any]) -> Array:
+    """Return an initial state (n, h): zeros where none is given; raise unless it fits."""
     if state is None:
-        return np.zeros((size, batch), kind)
+        return np.zeros((batch, size), kind)
     check_array(state, "the initial state")
     if state.shape != (batch, size):
         raise ValueError(f"the initial state is {describe(state)}, expected shape {(batch, size)}")
-    return columns(state, kind)
+    return state
 
 
-def columns(state: Array, kind: Any = None) -> Array:
-    """Return the transpose as a new array."""
-    made: Array = np.array(state.T, kind, order="C")
-    return made
+# ------------------------------------------------------------------------------------------------------- products of one step
+
+
+def stacked(recurrent_weight: Array, bias: Array, input_weight: Array) -> Array:
+    """Return U, b and W as the rows of one matrix, (h + 1 + i, g h), in the order of :attr:`Steps.seen`."""
+    return np.concatenate([recurrent_weight, bias[None], input_weight])
+
+
+def by_gate(weight: Array, gates: int) -> Array:
+    """Return the columns of a weight (a, g h) gate by gate, (g, a, h)."""
+    return weight.reshape(len(weight), gates, weight.shape[1] // gates).swapaxes(0, 1)
+
+
+def blocks(weights: Array, batch: int) -> Array:
+    """Return the matrices (g, a, h) as they are multiplied at every step, (g, h / w, a, w): w columns at a time."""
+    gates, seen, size = weights.shape
+    width = next((w for w in (64, 32) if size % w == 0 and batch * seen * w <= SMALL), size)
+    return np.ascontiguousarray(weights.reshape(gates, seen, size // width, width).swapaxes(1, 2))
+
+
+def transposed_blocks(weight: Array, gates: int, batch: int) -> Array:
+    r"""Return the blocks of the gates' $U^\top$, of a weight U (h, g h): copied twice, as rows far apart transpose slowly."""
+    return blocks(np.ascontiguousarray(by_gate(weight, gates)).swapaxes(1, 2), batch)
+
+
+def multiply(x: Array, weight: Array, out: Array) -> Array:
+    """Put ``x @ weights`` into ``out`` (g, n, h), where ``weight`` is ``blocks(weights, n)``, and return it."""
+    gates, parts, _, width = weight.shape
+    np.matmul(x, weight, out=out.reshape(gates, out.shape[1], parts, width).swapaxes(1, 2))
+    return out
+
+
+def multiply_and_add(dz: Array, weight: Array) -> Array:
+    r"""Return $\bar z U^\top$, (n, h): the sum over gates of (g, n, h) times :func:`transposed_blocks`."""
+    each: Array = np.empty(dz.shape, np.result_type(dz, weight))
+    total: Array = np.add.reduce(multiply(dz[:, None], weight, each), axis=0)
+    return total
 
 
 # -------------------------------------------------------------------------------------------------------------------- forward
 
 
-def projected(steps: Steps, weight: Array, bias: Array, scale: Array | None = None) -> Array:
-    r"""Return $\tilde W^\top \tilde x^\top$ of all steps at once, (t, g, n), its rows multiplied by a column (g, 1)."""
-    whole, x = transposed(np.concatenate([weight, bias[None]]), scale), steps.inputs.swapaxes(1, 2)
-    product: Array = np.empty((len(x), len(whole), x.shape[2]), np.result_type(x, whole))
-
-    def compute(part: slice) -> None:
-        np.matmul(whole, x[part], out=product[part])
-
-    each_part(compute, len(x), x.size * len(whole))
-    return product
-
-
-def each_part(compute: Callable[[slice], None], length: int, operations: int) -> None:
-    """Call a function for two halves of a range: at the same time where the work is large."""
-    middle = length // 2
-    run = together if operations >= LARGE else in_turn
-    run([partial(compute, slice(0, middle)), partial(compute, slice(middle, length))])
-
-
-def in_turn(functions: Sequence[Callable[[], None]]) -> list[None]:
-    """Call functions one after another: what :func:`funcnn.threads.together` does at the same time."""
-    return [function() for function in functions]
-
-
-def transposed(weight: Array, scale: Array | None = None) -> Array:
-    r"""Return $U^\top$ as it is multiplied at every step: ``weight.T * scale`` in C order.
-
-    Sixteen rows at a time, a line of the cache of float32: three to four times faster than all at once.
-    """
-    made: Array = np.empty(weight.shape[::-1], weight.dtype)
-    for first in range(0, len(weight), 16):
-        made[:, first : first + 16] = weight[first : first + 16].T
-    if scale is not None:
-        made *= scale
-    return made
-
-
-def halves(features: int, logistic: int, gates: int, like: Array) -> Array:
-    r"""Return the column that halves the gates with a logistic function: $\sigma(z) = (1 + \tanh\tfrac{z}{2})/2$."""
-    column: Array = np.ones((features * gates, 1), like.real.dtype)
-    column[: features * logistic] = 0.5
-    return column
-
-
 def logistic(z: Array) -> None:
-    """Put the logistic function of 2 z in the place of z: exact where it is halfway, and never beyond 0 or 1."""
+    r"""Put $\sigma(2z) = (1 + \tanh z)/2$, the logistic function, in the place of z: exact where halfway, never beyond 0 or 1."""
     np.tanh(z, out=z)
     z *= 0.5
     z += 0.5
 
 
 def hold(real: BoolArray, new: Array, old: Array) -> None:
-    """Where a step is masked, put back in the state what stood there a step before; ``real`` is one column of the mask."""
+    """Where a step is masked, put back in the state what stood there a step before; ``real`` is a column (n, 1) of the mask."""
     new *= real
     new += ~real * old
 
@@ -212,7 +205,7 @@ def hold(real: BoolArray, new: Array, old: Array) -> None:
 def given_back(ends: Ends, steps: Steps, *others: Array) -> Any:
     """Return the output of a layer: the hidden states batch first, 0 at masked steps, and perhaps the final state.
 
-    ``others`` are further parts of the final state, as columns.
+    ``others`` are further parts of the final state.
     """
     output: Any = steps.hidden[1:].swapaxes(0, 1).copy()
     if steps.mask is not None:
@@ -221,27 +214,36 @@ def given_back(ends: Ends, steps: Steps, *others: Array) -> Any:
     if not ends.final:
         return output
     hidden = steps.hidden[-1].copy()
-    return output, (hidden, *[columns(part) for part in others]) if others else hidden
+    return output, (hidden, *[part.copy() for part in others]) if others else hidden
 
 
 # ------------------------------------------------------------------------------------------------------------------- backward
 
 
 def cotangent(ends: Ends, steps: Steps, parts: int, dy: Any) -> tuple[Array, tuple[Array, ...]]:
-    """Return the cotangents of the hidden states (n, t, h), 0 at masked steps, and of the final state's parts as columns."""
+    """Return the cotangents of the hidden states (n, t, h), 0 at masked steps, and of the final state's parts (n, h)."""
     dstate: Any = (None,) * parts
     if ends.final:
         dy, dstate = dy
         dstate = dstate if parts > 1 else (dstate,)
     doutput: Array = dy if steps.mask is None else cleared(dy.values, steps.mask)
-    return doutput, tuple([end_columns(part, steps) for part in dstate])
+    return doutput, tuple([end_of(part, steps) for part in dstate])
 
 
-def end_columns(dstate: Array | None, steps: Steps) -> Array:
-    """Return the cotangent of a final state (n, h) as columns (h, n): zeros where there is none."""
+def end_of(dstate: Array | None, steps: Steps) -> Array:
+    """Return the cotangent of a final state (n, h) as a new array: zeros where there is none."""
     if dstate is None:
-        return np.zeros((steps.size, steps.seen.shape[1]), steps.seen.dtype)
-    return columns(dstate, steps.seen.dtype)
+        return np.zeros((steps.seen.shape[1], steps.size), steps.seen.dtype)
+    return np.array(dstate, steps.seen.dtype)
+
+
+def backwards(derivatives: Callable[[slice], tuple[Array, ...]], count: int) -> Iterator[tuple[int, tuple[Array, ...]]]:
+    """Yield the steps from the last to the first, each with its part of what ``derivatives`` gives for a stretch of steps."""
+    for stop in range(count, 0, -STRETCH):
+        start = max(0, stop - STRETCH)
+        made = derivatives(slice(start, stop))
+        for t in reversed(range(start, stop)):
+            yield t, tuple([part[t - start] for part in made])
 
 
 def split(real: BoolArray, dstate: Array) -> Array:
@@ -254,33 +256,27 @@ def split(real: BoolArray, dstate: Array) -> Array:
 def affine_grads(steps: Steps, dz: Array) -> tuple[Array, Array, Array]:
     """Return the cotangents of the weights and of the bias, of $x W + h U + b$, from those of all steps (t, n, g)."""
     whole = over_steps(steps.seen[:-1], dz)
-    return whole[steps.size : -1], whole[: steps.size], whole[-1]
+    return whole[steps.size + 1 :], whole[: steps.size], whole[steps.size]
 
 
 def input_grads(steps: Steps, dz: Array) -> tuple[Array, Array]:
     """Return the cotangents of the input's weight and of the bias alone."""
     whole = over_steps(steps.inputs, dz)
-    return whole[:-1], whole[-1]
+    return whole[1:], whole[0]
 
 
 def over_steps(seen: Array, dz: Array) -> Array:
     """Return the cotangent of a weight: the sum over steps and examples of what it saw (t, n, a) times (t, n, g), (a, g)."""
-    left, right = rows(seen).T, rows(dz)
-    product: Array = np.empty((len(left), right.shape[1]), np.result_type(left, right))
-
-    def compute(part: slice) -> None:
-        np.matmul(left, right[:, part], out=product[:, part])
-
-    each_part(compute, right.shape[1], left.size * right.shape[1])
+    product: Array = np.matmul(rows(seen).T, rows(dz))
     return product
 
 
 def put_together(ends: Ends, dz: Array, weight: Array, *dstate: Array) -> Any:
-    """Return the cotangent of the input: the transpose of :func:`taken_apart`; the state's cotangents come as columns."""
+    """Return the cotangent of the input: the transpose of :func:`taken_apart`; the state's cotangents are new arrays (n, h)."""
     dx: Any = project(dz, weight.T).swapaxes(0, 1)
     if ends.masked:
         dx = Masked(dx, cast(Any, None))
     if not ends.initial:
         return dx
-    first, *others = [columns(part) for part in dstate]
-    return dx, (first, *others) if others else first
+    first, *others = dstate
+    return dx, dstate if others else first

@@ -29,7 +29,6 @@ from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
-from funcnn.numerics import dot
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
@@ -45,10 +44,10 @@ class RNNParams:
 
 @frozen(eq=False)
 class RNNResiduals:
-    """The input and the states, time first, examples as columns."""
+    """The input and the states, time first."""
 
     steps: Steps
-    values: Array  # (t, H, n), of the activation, before masking
+    values: Array  # (t, n, H), of the activation, before masking
 
 
 def init(
@@ -67,23 +66,28 @@ def forward(
     activation: str, ends: Ends, params: RNNParams, state: Empty, given: Any, mode: Mode
 ) -> Forward[Any, Empty, RNNResiduals]:
     steps, (h,) = recurrent.taken_apart(ends, given, 1, params.input_weight, params.recurrent_weight)
-    weight = recurrent.transposed(params.recurrent_weight)
-    values = recurrent.projected(steps, params.input_weight, params.bias)
+    (batch, size), time, hidden = h.shape, len(steps.seen) - 1, steps.hidden
+    whole = recurrent.stacked(params.recurrent_weight, params.bias, params.input_weight)
+    weight = recurrent.blocks(whole[None], batch)
+    values: Array = np.empty((time, batch, size), np.result_type(steps.seen, whole))
     with one_thread():
-        for t in range(len(values)):
-            z = values[t]
-            z += dot(weight, h)
+        for t in range(time):
+            (z,) = recurrent.multiply(steps.seen[t], weight, values[t : t + 1])
             if activation == "tanh":
                 np.tanh(z, out=z)
             else:
                 np.maximum(z, 0, out=z)
-            if steps.mask is None:
-                h = z
-            else:
-                before, h = h, z.copy()
-                recurrent.hold(steps.mask[:, t], h, before)
-            steps.hidden[t + 1] = h.T
+            hidden[t + 1] = z
+            if steps.mask is not None:
+                recurrent.hold(steps.mask[:, t, None], hidden[t + 1], hidden[t])
     return Forward(recurrent.given_back(ends, steps), state, RNNResiduals(steps, values))
+
+
+def derivative(activation: str, kept: RNNResiduals, part: slice) -> tuple[Array]:
+    r"""Return $\phi'$ for a stretch of steps, (t, n, H)."""
+    values = kept.values[part]
+    slope: Any = 1 - values * values if activation == "tanh" else values > 0
+    return (slope,)
 
 
 def backward(
@@ -91,17 +95,16 @@ def backward(
 ) -> Backward[RNNParams, Any]:
     steps = kept.steps
     doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
-    every: Array = np.empty((len(kept.values), *dh.T.shape), dh.dtype)  # dz of all steps, (t, n, H)
+    weight = recurrent.transposed_blocks(params.recurrent_weight, 1, len(dh))
+    every: Array = np.empty(kept.values.shape, dh.dtype)  # dz of all steps
     with one_thread():
-        for t in reversed(range(len(every))):
-            value = kept.values[t]
-            dh += doutput[:, t].T
-            passed = None if steps.mask is None else recurrent.split(steps.mask[:, t], dh)
-            dz = dh * (1 - value * value if activation == "tanh" else value > 0)
-            dh = dot(params.recurrent_weight, dz)
+        for t, (slope,) in recurrent.backwards(partial(derivative, activation, kept), len(every)):
+            dh += doutput[:, t]
+            passed = None if steps.mask is None else recurrent.split(steps.mask[:, t, None], dh)
+            np.multiply(dh, slope, out=every[t])
+            dh = recurrent.multiply_and_add(every[t : t + 1], weight)
             if passed is not None:
                 dh += passed
-            every[t] = dz.T
     grads = RNNParams(*recurrent.affine_grads(steps, every))
     if not input_grad:
         return backward_without_input(grads)

@@ -9,6 +9,7 @@ from funcnn.certificate.cases.draws import masked, masked_with_state, with_state
 SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
     "rnn": (
         LayerCase(lambda: fn.rnn(3), (4, 2)),
+        LayerCase(lambda: fn.rnn(1), (17, 2), label="more steps than are derived in one go"),
         LayerCase(lambda: fn.rnn(2, masked=True), (4, 3), inputs=masked, label="masked"),
         LayerCase(lambda: fn.rnn(3, initial=True), ((4, 2), (3,)), inputs=with_state, label="initial"),
         LayerCase(
@@ -19,6 +20,7 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
     ),
     "lstm": (
         LayerCase(lambda: fn.lstm(3), (4, 2)),
+        LayerCase(lambda: fn.lstm(1), (17, 2), label="more steps than are derived in one go"),
         LayerCase(lambda: fn.lstm(2, masked=True), (4, 3), inputs=masked, label="masked"),
         LayerCase(lambda: fn.lstm(3, initial=True), ((4, 2), ((3,), (3,))), inputs=with_state, label="initial"),
         LayerCase(
@@ -38,6 +40,7 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
     ),
     "gru": (
         LayerCase(lambda: fn.gru(3), (4, 2)),
+        LayerCase(lambda: fn.gru(1), (17, 2), label="more steps than are derived in one go"),
         LayerCase(lambda: fn.gru(2, masked=True), (4, 3), inputs=masked, label="masked"),
         LayerCase(lambda: fn.gru(3, initial=True), ((4, 2), (3,)), inputs=with_state, label="initial"),
         LayerCase(

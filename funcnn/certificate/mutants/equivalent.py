@@ -265,14 +265,19 @@ REASONS: Reasons = {
     "layers.rectifiers.elu_and_slope": {
         "if alpha != 1:": (1, "with alpha 1 the factor is 1, and alpha is never 0"),
     },
-    "layers.recurrent.each_part": {
-        "middle = length // 2": (5, "where a range is cut in two, which changes no sum"),
-        "run = together if operations >= LARGE else in_turn": (3, "whether two parts are computed at the same time"),
+    "layers.lstm.backward": {
+        "seen = np.stack([over_steps(di, cells[:-1]), over_steps(df, cells[:-1]), over_steps(do, cells[1:])])": (
+            3,
+            "a product is the same in either order",
+        ),
     },
-    "layers.recurrent.over_steps": {
-        "each_part(compute, right.shape[1], left.size * right.shape[1])": (
-            4,
-            "whether two parts are computed at the same time",
+    "layers.recurrent.backwards": {
+        "for stop in range(count, 0, -STRETCH):": (1, "before the first step there is nothing left"),
+    },
+    "layers.recurrent.blocks": {
+        "width = next((w for w in (64, 32) if size % w == 0 and batch * seen * w <= SMALL), size)": (
+            15,
+            "how many columns are multiplied at a time, which changes no sum",
         ),
     },
     "layers.scaled_dot_product.backward": {
