@@ -673,6 +673,7 @@ def test_numbers_decide_when_the_function_runs_and_shapes_before() -> None:
 def test_samples() -> None:
     samples = Samples({"np": np, "sqrt": np.sqrt, "number": 3.0, "zeros": np.zeros})
     samples.give("x", np.ones((2, 3), np.float32))
+    samples.give("n", np.ones(3, int))
     samples.give("p", (np.ones(3), {"a": np.ones(4)}))
     for text, value in {
         "x.shape[-1]": 3,
@@ -686,6 +687,8 @@ def test_samples() -> None:
         "np.zeros(x.shape).size": 6,
         "-x.ndim": -2,
         "p[0].shape": (3,),
+        "x[n.sum()].shape": (3,),
+        "x[n, n].shape == x[n][0].shape": True,
         "number": 3.0,
     }.items():
         assert samples.fact(expression(text)) == value, text
@@ -698,6 +701,9 @@ def test_samples() -> None:
         "len(x.dtype)",
         "x.reshape(5).size",
         "x[x > 0].size",
+        "x[: n.sum()].size",
+        "np.zeros(n.sum()).size",
+        "x.reshape(n.sum(), -1).size",
         "x is p",
     ):
         assert samples.fact(expression(text)) is UNKNOWN, text

@@ -25,9 +25,12 @@ SMALL = 1 << 15  # numbers in an array beyond which arithmetic outweighs tests
 
 _FACTS = frozenset({"shape", "ndim", "dtype", "size"})  # attributes of arrays that are known
 _VIEWS = frozenset({"T", "real"})
-_METHODS = frozenset({"dot", "ravel", "astype", "reshape", "sum", "copy", "transpose"})
+_METHODS = frozenset(
+    {"ravel", "astype", "reshape", "sum", "copy", "transpose"}
+)  # whose result has a shape that follows from facts
 _BUILT_IN = {"tuple": tuple, "dict": dict}
-_MAKERS: tuple[object, ...] = (np.zeros, np.empty, np.ones, np.ascontiguousarray)
+_MAKERS: tuple[object, ...] = (np.zeros, np.empty, np.ones)
+_COPIERS: tuple[object, ...] = (np.ascontiguousarray,)
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -102,7 +105,7 @@ class Samples:
                 return _all_known([self._of(part) for part in parts])
             case ast.Slice(lower=lower, upper=upper, step=step):
                 ends = _all_known([None if end is None else self._of(end) for end in (lower, upper, step)])
-                return slice(*ends) if isinstance(ends, tuple) else UNKNOWN
+                return slice(*ends) if isinstance(ends, tuple) and is_fact(ends) else UNKNOWN
             case ast.Subscript(value=owner, slice=place):
                 whole: Any = self._of(owner)  # Any: a tuple or an array, of which the index is of another type
                 index: Any = self._of(place)
@@ -146,13 +149,16 @@ class Samples:
             out = named.get("out", args[called.nin] if len(args) > called.nin else None)
             if isinstance(out, np.ndarray):
                 return out
-        if any(value is UNKNOWN for value in (*args, *named.values())):
+        if named or any(value is UNKNOWN for value in args):
             return UNKNOWN
-        if isinstance(function, ast.Attribute) and function.attr in _METHODS:
-            owner = self._of(function.value)
-            return getattr(owner, function.attr)(*args) if isinstance(owner, np.ndarray) and not named else UNKNOWN
-        safe = isinstance(called, np.ufunc) or called in _MAKERS or is_remembered(called)
-        return called(*args) if safe and callable(called) and not named else UNKNOWN
+        if isinstance(called, np.ufunc) or (callable(called) and called in _COPIERS):
+            return called(*args)
+        if isinstance(function, ast.Attribute) and isinstance(owner := self._of(function.value), np.ndarray):
+            if function.attr == "dot" or (function.attr in _METHODS and all(map(is_fact, args))):
+                return getattr(owner, function.attr)(*args)
+        elif all(map(is_fact, args)) and callable(called) and (called in _MAKERS or is_remembered(called)):
+            return called(*args)
+        return UNKNOWN
 
     # What statements do to variables.
 
