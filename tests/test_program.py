@@ -22,7 +22,8 @@ from funcnn.layer import AnyLayer
 from funcnn.program.network import predict, predictor, predictor_for, trainer, trainer_for
 from funcnn.program.samples import UNKNOWN, Samples
 from funcnn.program.source import read
-from funcnn.program.writer import Writer, expression
+from funcnn.program.syntax import expression
+from funcnn.program.writer import Writer
 
 TRAIN = fn.Train(fn.Key(5))
 PREDICT = fn.Eval(residuals=False)

@@ -7,6 +7,7 @@ to the next.  It is the same source, hence the same operations in the same order
 carry the same notes.
 
 - ``source`` finds the syntax of a function that exists;
-- ``writer`` writes the bodies of functions into one another;
+- ``writer`` writes the bodies of functions into one another, ``translate`` puts them in terms of the whole, with ``syntax``;
+- ``samples`` knows the shapes and dtypes of what they compute;
 - ``network`` knows what is to be written for chains, losses and gradients.
 """
