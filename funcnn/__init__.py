@@ -151,6 +151,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.lbfgs import lbfgs, minimize
     from funcnn.optim.muon import muon
     from funcnn.optim.optimizer import Optimizer, OptState, Updated
+    from funcnn.optim.overwriting import overwriting
     from funcnn.optim.partition import freeze, partition
     from funcnn.optim.plateau import reduce_on_plateau
     from funcnn.optim.schedule_free import schedule_free, schedule_free_adamw
@@ -421,6 +422,7 @@ __all__ = [
     "ema",
     "polyak",
     "lookahead",
+    "overwriting",
     "accumulated",
     "skip_nonfinite",
     "reduce_on_plateau",

@@ -13,7 +13,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import structure, tree
-from funcnn.optim import flat, fused
+from funcnn.optim import blocks, flat, fused
 from funcnn.optim.partition import Partition
 from funcnn.optim.schedule_free import ScheduleFree
 from funcnn.typing import Array
@@ -28,6 +28,7 @@ def test_every_optimizer_has_a_case() -> None:
             made = get_type_hints(one).get("return")
             if hasattr(made, "init") and hasattr(made, "update"):
                 found.append(name)
+    found.remove("overwriting")  # uses up what it is given, and has tests of its own
     assert sorted(OPTIMIZERS) == sorted(found), "add the missing factories to OPTIMIZERS in tests/optim_cases.py"
 
 
@@ -188,9 +189,10 @@ def test_large_leaves_in_blocks_give_the_same(case: OptimizerCase, threaded: int
     params, state = run(case.make(), draw(0))
     flat.lay_out.cache_clear()
     monkeypatch.setattr(structure, "_SEEN", {})  # they remember layouts too
-    monkeypatch.setattr(flat, "LARGE", 6)
-    monkeypatch.setattr(flat, "BLOCK", 4)
-    monkeypatch.setattr(flat, "THREADED", threaded)
+    for name, value in {"LARGE": 6, "THREADED": threaded, "COMPILED": 1 << 20}.items():
+        monkeypatch.setattr(flat, name, value)
+    for name, value in {"BLOCK": 4, "LINE": 2}.items():
+        monkeypatch.setattr(blocks, name, value)
     try:
         blocked, blocked_state = run(case.make(), draw(0))
     finally:
@@ -212,9 +214,13 @@ COMPILERS = [Interpreted(), *([importlib.import_module("numba")] if importlib.ut
 
 
 @pytest.mark.parametrize("compiler", COMPILERS, ids=lambda one: getattr(one, "__name__", "interpreted"))
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, fn.overwriting], ids=["beside", "overwriting"])
 @pytest.mark.parametrize("make", [fn.adam, fn.adamw, partial(fn.adamw, where=r"'a'")], ids=["adam", "adamw", "adamw-where"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_compiled_rules_give_the_same_bits(make: Any, dtype: Any, compiler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threaded", [1 << 20, 4])
+def test_compiled_rules_give_the_same_bits(
+    make: Any, wrap: Any, dtype: Any, threaded: int, compiler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator = np.random.default_rng(5)
     grads = {key: generator.normal(size=shape).astype(dtype) for key, shape in {"a": (5, 7), "b": (40,), "c": (3,)}.items()}
     grads["b"][:3] = 0, np.inf, np.nan
@@ -224,7 +230,7 @@ def test_compiled_rules_give_the_same_bits(make: Any, dtype: Any, compiler: Any,
         monkeypatch.setattr(fused, "import_module", installed)
         flat.lay_out.cache_clear()
         fused.compiled.cache_clear()
-        opt, new = make(0.1), params
+        opt, new = wrap(make(0.1)), params
         state = opt.init(new)
         for _ in range(3):
             updated = opt.update(new, grads, state)
@@ -234,8 +240,10 @@ def test_compiled_rules_give_the_same_bits(make: Any, dtype: Any, compiler: Any,
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    for name, value in {"LARGE": 6, "BLOCK": 4, "THREADED": 4}.items():
+    for name, value in {"LARGE": 6, "THREADED": 4, "COMPILED": 4, "COMPILED_THREADED": threaded}.items():
         monkeypatch.setattr(flat, name, value)
+    for name, value in {"BLOCK": 4, "LINE": 2}.items():
+        monkeypatch.setattr(blocks, name, value)
     monkeypatch.setattr(structure, "_SEEN", {})
     try:
         with np.errstate(invalid="ignore"):

@@ -25,7 +25,8 @@ from numpy import add, divide, multiply, sqrt, subtract
 
 from funcnn import tree
 from funcnn.errors import check_range
-from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.fused import Numbers
 from funcnn.optim.optimizer import OptState
 from funcnn.optim.schedules import Rate, check_rate, rate_at

@@ -21,7 +21,8 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.errors import check_count, check_range
 from funcnn.layer import comparable
-from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
 from funcnn.optim.partition import check_optimizer
 from funcnn.structure import take_apart

@@ -18,24 +18,23 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.optim import fused
+from funcnn.optim import blocks, fused
+from funcnn.optim.blocks import Coefficients, Kernel, Share
 from funcnn.optim.optimizer import OptState, Updated, counter, lock
+from funcnn.optim.overwriting import successors
 from funcnn.structure import Structure, take_apart
-from funcnn.threads import processors, together
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
 
 LARGE = 1 << 15  # numbers from which on a leaf is not gathered
-BLOCK = 1 << 16  # numbers that one pass of the rule takes of a large leaf
 MANY = 500  # leaves for which no expression is written
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
+COMPILED = 1 << 19  # from which on it pays to compile the rule
+COMPILED_THREADED = 1 << 22  # and from which on a second thread pays then
 
 Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
 """What of a leaf decides where it stands in its vector."""
-
-Coefficients: TypeAlias = Sequence[Array]
-"""The numbers in a rule that are the same for all parameters, as arrays without axes: NumPy takes those faster than floats."""
 
 
 class Elementwise:
@@ -113,13 +112,14 @@ class Elementwise:
             tree.check_like(params, grads, "the gradients")
             slopes = tree.leaves(grads)
         count, width = int(state.count), len(self.slots)
-        if len(state.slots) != width * len(layout.groups):
+        remembered = state.slots
+        if len(remembered) != width * len(layout.groups):
             raise ValueError(_foreign_state(self, params))
         new: list[Array] = list(old)
         slots: list[Array] = []
         for group in layout.groups:
             dtype, size = group.dtype, group.size
-            kept = state.slots[len(slots) : len(slots) + width]
+            kept = remembered[len(slots) : len(slots) + width]
             for slot in kept:
                 if slot.size != size or slot.dtype != dtype:
                     raise ValueError(_foreign_state(self, params))
@@ -128,21 +128,42 @@ class Elementwise:
             if group.whole:
                 out = self._rule(c, joined(old, dtype), joined(slopes, dtype), *kept)
             else:
-                out = [np.empty(size, dtype) for _ in range(width + 1)]
-                run(self._fastest(group), group, c, old, slopes, kept, out)
+                out = [np.empty(size, dtype), *successors(state, kept)]
+                self._run(group, c, old, slopes, kept, out)
             for array in out:
                 lock(array, False)
             group.scatter(out[0], new)
             slots += out[1:]
         return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))
 
-    def _fastest(self, group: Group) -> Kernel:
-        """Return the kernel for a group: compiled where that pays and can be."""
-        if group.large_size >= THREADED and fused.fits(group.dtype) and self._numbers is not None:
-            loop = fused.compiled(self._numbers)
-            if loop is not None:
-                return partial(fused.kernel, loop)
-        return self._kernel
+    def _run(
+        self,
+        group: Group,
+        c: Coefficients,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        slots: Sequence[Array],
+        out: Sequence[Array],
+    ) -> None:
+        """Write the rule's results: once for the small leaves together, and block by block for each large one."""
+        begin = group.large_size
+        if group.small:
+            p = joined([params[index] for index in group.small], group.dtype)
+            g = joined([grads[index] for index in group.small], group.dtype)
+            self._kernel(c, p, g, [slot[begin:] for slot in slots], [place[begin:] for place in out])
+        compiled = self._compiled(group)
+        if compiled is not None:
+            blocks.run(compiled, group.stretches, c, params, grads, slots, out)
+        elif begin:
+            blocks.run(self._kernel, group.shares, c, params, grads, slots, out)
+
+    def _compiled(self, group: Group) -> Kernel | None:
+        """Return the compiled kernel for large leaves, where that pays and can be."""
+        if group.large_size >= COMPILED and fused.fits(group.dtype) and self._numbers is not None:
+            loops = fused.compiled(self._numbers)
+            if loops is not None:
+                return partial(fused.kernel, loops)
+        return None
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
         """Return one of the slots as a tree like the parameters.
@@ -185,7 +206,8 @@ class Group:
     size: int
     order: tuple[int, ...]  # its leaves, large ones first
     places: tuple[tuple[int, slice, Shape], ...]  # (leaf, place in the vector, shape unless it has one axis)
-    blocks: tuple[Block, ...]  # the large leaves, cut up
+    shares: tuple[Share, ...]  # the large leaves, cut up in blocks
+    stretches: tuple[Share, ...]  # the large leaves, cut up among threads only
     small: tuple[int, ...]  # the leaves that are gathered: they fill the end of the vector
     large_size: int
     whole: bool  # whether it is all leaves of the tree in their order, and none of them large
@@ -194,15 +216,6 @@ class Group:
         """Put views of the vector, in the shapes of the leaves, into a list of all leaves."""
         for index, place, shape in self.places:
             leaves[index] = vector[place] if len(shape) == 1 else vector[place].reshape(shape)
-
-
-@frozen(eq=False)
-class Block:
-    """A stretch of a large leaf."""
-
-    leaf: int
-    place: slice  # in the leaf
-    target: slice  # in the vector
 
 
 @frozen(eq=False)
@@ -245,22 +258,19 @@ def _group(dtype: np.dtype[np.floating], label: Hashable, members: list[int], sh
     sizes = {index: math.prod(shapes[index]) for index in members}
     small = tuple([index for index in members if sizes[index] < LARGE])
     large = tuple([index for index in members if sizes[index] >= LARGE])
-    places, blocks, begin = [], [], 0
+    places, begin = [], 0
     for index in large + small:
-        size = sizes[index]
-        places.append((index, slice(begin, begin + size), shapes[index]))
-        if index in large:
-            for low in range(0, size, BLOCK):
-                high = min(low + BLOCK, size)
-                blocks.append(Block(index, slice(low, high), slice(begin + low, begin + high)))
-        begin += size
+        places.append((index, slice(begin, begin + sizes[index]), shapes[index]))
+        begin += sizes[index]
+    stretched = [(index, sizes[index]) for index in large]
     return Group(
         dtype,
         label,
         begin,
         large + small,
         tuple(places),
-        tuple(blocks),
+        blocks.shares(stretched, blocks.BLOCK, THREADED),
+        blocks.shares(stretched, begin, COMPILED_THREADED),
         small,
         sum([sizes[index] for index in large]),
         len(small) == len(shapes),
@@ -273,40 +283,3 @@ def joined(leaves: Sequence[Array], dtype: np.dtype[np.floating]) -> Array:
         return np.frombuffer(b"".join(cast("Sequence[bytes]", leaves)), dtype)
     except (TypeError, ValueError):  # an array that is not contiguous has no plain buffer
         return np.concatenate([leaf.ravel() for leaf in leaves])
-
-
-Kernel: TypeAlias = Callable[[Coefficients, Array, Array, Sequence[Array], Sequence[Array]], None]
-
-
-def run(
-    kernel: Kernel,
-    group: Group,
-    c: Coefficients,
-    params: Sequence[Array],
-    grads: Sequence[Array],
-    slots: Sequence[Array],
-    out: Sequence[Array],
-) -> None:
-    """Apply a kernel to a group: once to the small leaves together, and block by block to each large one."""
-    blocks, small = group.blocks, group.small
-    if small:
-        p = joined([params[index] for index in small], group.dtype)
-        g = joined([grads[index] for index in small], group.dtype)
-        if not blocks:
-            kernel(c, p, g, slots, out)
-            return
-        begin = group.large_size
-        kernel(c, p, g, tuple([slot[begin:] for slot in slots]), tuple([place[begin:] for place in out]))
-    flat = {index: (params[index].reshape(-1), grads[index].reshape(-1)) for index in {block.leaf for block in blocks}}
-
-    def work(blocks: tuple[Block, ...]) -> None:
-        for block in blocks:
-            p, g = flat[block.leaf]
-            place, target = block.place, block.target
-            kernel(c, p[place], g[place], tuple([slot[target] for slot in slots]), tuple([array[target] for array in out]))
-
-    if group.large_size < THREADED or processors() < 2:
-        work(blocks)
-    else:
-        half = len(blocks) // 2
-        together([partial(work, blocks[:half]), partial(work, blocks[half:])])

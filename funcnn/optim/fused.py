@@ -30,26 +30,46 @@ def two_slots(rule: Numbers) -> Callable[..., None]:
     return loop
 
 
+def two_slots_in_place(rule: Numbers) -> Callable[..., None]:
+    """Return the same loop with the next slots in the place of the slots: told so, the compiler need not fear an overlap."""
+
+    def loop(c: Any, p: Any, g: Any, first: Any, second: Any, new: Any) -> None:
+        for i in range(p.size):
+            new[i], first[i], second[i] = rule(c, p[i], g[i], first[i], second[i])
+
+    return loop
+
+
+Loops: TypeAlias = tuple[Callable[..., None], Callable[..., None]]
+"""The compiled loops over a rule: the next slots beside the slots, or in their place."""
+
+
 @lru_cache(maxsize=32)
-def compiled(rule: Numbers) -> Callable[..., None] | None:
-    """Return the compiled loop over a rule, or None where Numba is not installed."""
+def compiled(rule: Numbers) -> Loops | None:
+    """Return the compiled loops over a rule, or None where Numba is not installed; each is compiled when it is first called."""
     try:
         numba: Any = import_module("numba")  # Any: it has no types
     except ImportError:
         return None
     compile_it = numba.njit(nogil=True, error_model="numpy")  # division by zero as in NumPy
-    loop: Callable[..., None] = compile_it(two_slots(compile_it(rule)))
-    return loop
+    number = compile_it(rule)
+    return compile_it(two_slots(number)), compile_it(two_slots_in_place(number))
 
 
-def kernel(
-    loop: Callable[..., None], c: Sequence[Array], p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]
-) -> None:
+def kernel(loops: Loops, c: Sequence[Array], p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
     """Run a compiled loop in place of a rule's kernel."""
-    given = [array.view() for array in (p, g, *slots)]
-    for array in given:
-        array.flags.writeable = False  # the loop is compiled anew for arrays of another kind
-    loop(tuple([number[()] for number in c]), *given, *out)
+    numbers = tuple([number[()] for number in c])
+    if np.may_share_memory(slots[0], out[1]):
+        loops[1](numbers, read_only(p), read_only(g), *out[1:], out[0])
+    else:
+        loops[0](numbers, read_only(p), read_only(g), *map(read_only, slots), *out)
+
+
+def read_only(array: Array) -> Array:
+    """Return a view that cannot be written: a loop is compiled anew for arrays of another kind."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def fits(dtype: np.dtype[np.floating]) -> bool:

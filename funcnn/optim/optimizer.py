@@ -12,10 +12,10 @@ prints, compares and evolves; its tree type is that of each call.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
-from attrs import frozen
+from attrs import fields, frozen
 
 from funcnn.record import lean
 from funcnn.typing import Array, IntArray
@@ -37,6 +37,40 @@ class OptState(Generic[P]):
     """The optimizer's own arrays, such as Adam's moments, in the order that its file says."""
     inner: tuple[OptState[P], ...] = ()
     """The states of the optimizers and transformations that this one is made of."""
+
+    if not TYPE_CHECKING:  # a type checker shall not take every name for one of a state's
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say why a field is missing: it was taken away by :func:`spend`."""
+            if name in _FIELDS:
+                raise RuntimeError(
+                    "this state of an optimizer was used up by an update that wrote its successor over it: go on with the new one"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+_FIELDS = {one.name: getattr(OptState, one.name) for one in fields(OptState)}
+
+
+def spend(state: OptState[P]) -> None:
+    """Take away the fields of a state: it refuses to be read from now on."""
+    for one in _FIELDS.values():
+        one.__delete__(state)
+
+
+def is_spent(state: OptState[P]) -> bool:
+    """Tell whether a state was used up."""
+    try:
+        _FIELDS["count"].__get__(state)
+    except AttributeError:
+        return True
+    return False
+
+
+def restore(state: OptState[P], *values: object) -> None:
+    """Give a state its fields back."""
+    for one, value in zip(_FIELDS.values(), values, strict=True):
+        one.__set__(state, value)
 
 
 @lean

@@ -22,7 +22,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_count, check_range
-from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.optimizer import OptState
 from funcnn.typing import Array
 

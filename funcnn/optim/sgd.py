@@ -22,7 +22,8 @@ from attrs import frozen
 from numpy import add, multiply, subtract
 
 from funcnn.errors import check_range
-from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.typing import Array
 

@@ -25,7 +25,8 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn.errors import check_range
-from funcnn.optim.flat import Coefficients, Elementwise
+from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array, Shape

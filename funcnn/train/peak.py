@@ -77,8 +77,8 @@ def peak_nbytes(
         return resting + gradient
     start = traced(lambda: optimizer.init(params))
     grads = tree.map(np.zeros_like, params)
-    optimizer.update(params, grads, start.result)  # the first one makes more than arrays
-    updated = traced(lambda: optimizer.update(params, grads, start.result))
+    second = optimizer.update(params, grads, start.result).state  # the first update makes more than arrays
+    updated = traced(lambda: optimizer.update(params, grads, second))
     return resting + start.kept + own + max(gradient, update + updated.peak)  # own: the gradients, of this step or the last
 
 

@@ -21,6 +21,7 @@ from funcnn.losses.loss import Loss
 from funcnn.losses.weighted import Weighted
 from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer, OptState
+from funcnn.optim.overwriting import Overwriting
 from funcnn.train.checkpoint import resumed
 from funcnn.train.divergence import first_not_finite
 from funcnn.train.evaluate import part, predict
@@ -162,6 +163,11 @@ def check_kinds(
     ):
         if isinstance(value, type) or not isinstance(value, kind):
             raise TypeError(f"{what} is {describe(value)}, expected {kind.__name__}, such as {example}")
+    if isinstance(optimizer, Overwriting):
+        raise ValueError(
+            "fit goes back to the step before when a loss is not finite, and this optimizer writes over that step's state: give"
+            f" fit the optimizer itself, {optimizer.optimizer!r}"
+        )
     if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
         raise TypeError(f"early_stopping is {describe(early_stopping)}, expected fn.EarlyStopping(patience=...)")
     if not isinstance(drop_last, bool) or progress not in (None, True, False):
