@@ -20,19 +20,22 @@ where $k$ and $v$, which several query heads share, collect the sum over $r$.
 
 Digits.  The weights of a query sum to 1, and so the cotangents $\bar s_{ij}$ sum to 0: it changes nothing to subtract one vector
 from all keys or, without dropout, from all values, or one number from all $\bar p_{ij}$ of a query.  Where keys or values are
-nearly alike, or one weight is nearly 1, differences would cancel; so keys and values are centred in backward, and
-$\bar p_{im}$ of the largest weight is subtracted first.
+nearly alike, or one weight is nearly 1, differences would cancel; so keys and values are centred in backward, and where one
+weight is more than a half, its $\bar p_{im}$ is subtracted first: otherwise that would gain one bit at most.  Where all scores
+of a block are small enough, exponentials are taken of the scores as they are, without the largest of the query subtracted:
+$p$ is their quotient by the sum all the same.
 
-Memory and time. Scores are computed for a block of queries at a time, small enough for the cache, against all keys that these
-queries may look at. Where there is much to do the $b$ are divided among threads, which changes no number. Backward computes
-them again and needs $\ell_i$ for that, one number for each query. The bias is kept as its $T + S - 1$ diagonals $\beta_u$; a
-block of it is a view of them. Random factors of dropout are drawn again too.
+Memory and time.  Scores are computed for a block of queries at a time, small enough for the cache, against all keys that these
+queries may look at.  Where there is much to do the $b$ are divided among threads, which changes no number.  Backward computes
+them again and needs $\ell_i$ for that, one number for each query; it multiplies the rows of $\bar o$ by $e^{-\ell_i}$, which is
+less work than to subtract $\ell_i$ from all scores.  The bias is kept as its $T + S - 1$ diagonals $\beta_u$; a
+block of it is a view of them.  Random factors of dropout are drawn again too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
 import numpy as np
@@ -41,16 +44,17 @@ from numpy.lib.stride_tricks import as_strided
 
 from funcnn.key import Key
 from funcnn.layer import Mode, Train
-from funcnn.numerics import ones
+from funcnn.numerics import largest_exponent, ones
 from funcnn.threads import divide
-from funcnn.typing import Array, BoolArray, IntArray, Shape
+from funcnn.typing import Array, BoolArray, Shape
 
 BLOCK = 1 << 17
-"""How many scores are computed at a time: half a megabyte of float32."""
+"""How many scores are computed at a time, unless that makes fewer rows than these: half a megabyte of float32."""
+LEAST_ROWS = 128
+"""Queries of a block, however many keys there are: matrix products of fewer rows waste time, and more of them waste what
+causality saves."""
 LEAST_SHARE = 1 << 18
-"""How many scores make a thread of their own worth while: half a millisecond of work."""
-LEAST_ROWS = 64
-"""Queries of a block, however many keys there are: matrix products of fewer rows waste time."""
+"""How many scores make a thread of their own worth while: a millisecond of work."""
 
 
 @frozen(eq=False)
@@ -68,7 +72,7 @@ class Rules:
     skip: int = 0
     """How many random numbers belong to examples before the first, in other parts of the batch."""
     block_rows: int | None = None
-    """How many queries of one example are treated at a time; None for as many as fit the cache, also of several examples."""
+    """How many queries are treated at a time, also of several examples that have no more; None for as many as fit the cache."""
 
 
 @frozen(eq=False)
@@ -80,27 +84,48 @@ class Block:
     keys: int
 
 
-def blocks(q: Array, k: Array, rules: Rules, part: slice) -> Iterator[Block]:
-    """Yield blocks that cover all scores (b, r, i, j) of a part of b, but those that causality forbids."""
-    _, shared, queries, _ = q.shape
-    keys = k.shape[1]
-    each = shared * queries * keys
-    if rules.block_rows is None and each <= BLOCK:
-        step = max(1, BLOCK // max(1, each))
-        for start in range(part.start, part.stop, step):
-            yield Block(slice(start, min(start + step, part.stop)), slice(0, queries), keys)
-        return
-    rows = rules.block_rows or max(LEAST_ROWS, BLOCK // (shared * keys))
-    for start in range(part.start, part.stop):
-        for first in range(0, queries, rows):
-            last = min(first + rows, queries)
-            yield Block(slice(start, start + 1), slice(first, last), last if rules.causal else keys)
+@frozen
+class Sizes:
+    """How scores are divided into blocks."""
+
+    rows: int
+    """Queries of an example that are treated at a time."""
+    group: int
+    """Examples that are, where they have fewer queries than that."""
+    groups: int
+    """How many such groups there are: what threads divide among each other."""
 
 
 @lru_cache(maxsize=64)
-def shares(queries: Shape, keys: Shape) -> int:
-    """Return how many threads are worth while for queries and keys of some shapes."""
-    return min(queries[0], math.prod(queries[:3]) * keys[1] // LEAST_SHARE)
+def sizes(queries: Shape, keys: int, block_rows: int | None) -> Sizes:
+    """Return the sizes of blocks for queries (b, r, T) and so many keys: scores that fit the cache, but not too few rows."""
+    count, shared, steps = queries
+    rows = block_rows or max(LEAST_ROWS, BLOCK // max(1, shared * keys))
+    group = max(1, rows // max(1, steps))
+    return Sizes(rows, group, -(-count // group))
+
+
+def blocks(q: Array, k: Array, rules: Rules, part: slice) -> Iterator[Block]:
+    """Yield blocks that cover all scores (b, r, i, j) of some groups of examples, but those that causality forbids."""
+    queries, keys = q.shape[2], k.shape[1]
+    size = sizes(q.shape[:3], keys, rules.block_rows)
+    for index in range(part.start, part.stop):
+        examples = slice(index * size.group, min((index + 1) * size.group, len(q)))
+        for first in range(0, queries, size.rows):
+            last = min(first + size.rows, queries)
+            yield Block(examples, slice(first, last), last if rules.causal else keys)
+
+
+@lru_cache(maxsize=64)
+def shares(queries: Shape, keys: int) -> int:
+    """Return how many threads are worth while for queries (b, r, T) and so many keys."""
+    return min(queries[0], math.prod(queries) * keys // LEAST_SHARE)
+
+
+def share_out(q: Array, k: Array, rules: Rules, work: Callable[[slice], None]) -> None:
+    """Call a function for all groups of examples, divided among threads; in order where random numbers are drawn."""
+    threads = 1 if rules.key else shares(q.shape[:3], k.shape[1])
+    divide(sizes(q.shape[:3], k.shape[1], rules.block_rows).groups, threads, work)
 
 
 def scale(q: Array) -> np.floating:
@@ -127,8 +152,7 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
     """
     output: Array = np.empty((*q.shape[:-1], v.shape[-1]), np.result_type(q, k, v))
     logsumexp: Array = np.empty(q.shape[:-1], output.dtype)
-    threads = shares(q.shape, k.shape) if rules.key is None else 1  # random numbers are drawn in order
-    divide(len(q), threads, partial(attend_part, q, k, v, rules, output, logsumexp))
+    share_out(q, k, rules, partial(attend_part, q, k, v, rules, output, logsumexp))
     return output, logsumexp
 
 
@@ -136,25 +160,54 @@ def attend_part(q: Array, k: Array, v: Array, rules: Rules, output: Array, logsu
     """Fill in a part of the output and of the logarithms."""
     generator = None if rules.key is None else rules.key.generator(rules.skip)
     for block in blocks(q, k, rules, part):
-        weights = scores(scaled(q, block), k, rules, block)
-        top = at_places(weights.real, places_of_largest(weights))
-        if rules.mask is not None:
-            top[np.isneginf(top)] = 0
-        weights -= top
-        np.exp(weights, out=weights)
-        total = np.matmul(weights, ones(block.keys, weights.dtype))[..., np.newaxis]
-        if rules.mask is not None:
-            empty = total == 0
-            total[empty] = 1
-            top[empty] = np.inf
+        weights, total, log = exponentials(scaled(q, block), k, rules, block)
         place = block.examples, slice(None), block.queries
         shape = output[place].shape
-        logsumexp[place] = (top + np.log(total)).reshape(shape[:-1])
+        logsumexp[place] = log.reshape(shape[:-1])
         if generator is not None:
             weights *= drawn(generator, rules.dropout, weights)
-        made = np.matmul(weights, v[block.examples, : block.keys])
-        made /= total
+        made = np.matmul(weights.swapaxes(1, 2), v[block.examples, : block.keys])
+        made /= total[..., np.newaxis]
         output[place] = made.reshape(shape)
+
+
+def exponentials(asked: Array, k: Array, rules: Rules, block: Block) -> tuple[Array, Array, Array]:
+    """Return the weights (b, S', r T') of a block times numbers (b, r T'), these numbers, and the logarithms of the sums.
+
+    The numbers are the sums of the exponentials of the scores, where neither these nor the sums are too large or too small;
+    otherwise the largest score of each query is subtracted first.
+    """
+    weights = scores(asked, k, rules, block)
+    far = far_exponent(weights.dtype)
+    if weights.real.max(initial=-np.inf) <= far:
+        np.exp(weights, out=weights)
+        total = key_sums(weights)
+        if total.real.min(initial=np.inf) >= math.exp(-far):
+            return weights, total, np.log(total)
+        weights = scores(asked, k, rules, block)
+    top = weights.real.max(1)
+    if rules.mask is not None:
+        top[np.isneginf(top)] = 0
+    weights -= top[:, np.newaxis]
+    np.exp(weights, out=weights)
+    total = key_sums(weights)
+    if rules.mask is not None:
+        empty = total == 0
+        total[empty] = 1
+        top[empty] = np.inf
+    return weights, total, top + np.log(total)
+
+
+@lru_cache(maxsize=16)
+def far_exponent(dtype: np.dtype[np.floating]) -> int:
+    """Return half the largest exponent: with scores up to there neither a sum of exponentials overflows nor their products."""
+    return largest_exponent(dtype) // 2
+
+
+def key_sums(weights: Array) -> Array:
+    """Return the sums (b, n) over the keys of (b, S', n)."""
+    sums: Array = np.matmul(ones(weights.shape[1], weights.dtype), weights)
+    return sums
 
 
 def attend_backward(
@@ -180,8 +233,7 @@ def attend_backward(
     # Cotangents of a query's scores sum to 0, so that a shift of all keys changes nothing, and near 0 they lose fewer digits.
     near = k - k[:, :1]
     values = v - v.mean(1, keepdims=True) if rules.key is None else v
-    threads = shares(q.shape, k.shape) if rules.key is None else 1
-    divide(len(q), threads, partial(pull_part, q, k, near, values, rules, logsumexp, doutput, dq, dk, dv, ddiagonals))
+    share_out(q, k, rules, partial(pull_part, q, k, near, values, rules, logsumexp, doutput, dq, dk, dv, ddiagonals))
     if ddiagonals is not None and rules.diagonals is not None:
         ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
     return dq, dk, dv, ddiagonals
@@ -209,26 +261,43 @@ def pull_part(
         place = examples, slice(None), block.queries
         asked = scaled(q, block)
         weights = scores(asked, k, rules, block)
-        weights -= logsumexp[place].reshape(*asked.shape[:2], 1)
-        np.exp(weights, out=weights)
         given = rows(doutput[place])
-        dscores = np.matmul(given, values[examples, :keys].swapaxes(1, 2))
+        log = logsumexp[place].reshape(given.shape[:2])
+        if np.abs(log.real).max(initial=0) > far_exponent(log.dtype):
+            weights -= log[:, np.newaxis]
+            log = np.zeros_like(log)
+        np.exp(weights, out=weights)
+        share = np.exp(-log)  # the weights times this are p
+        given = given * share[..., np.newaxis]
+        dscores = np.matmul(values[examples, :keys], given.swapaxes(1, 2))  # also times this
         if generator is None:
-            dv[examples, :keys] += np.matmul(weights.swapaxes(1, 2), given)
+            dv[examples, :keys] += np.matmul(weights, given)
         else:
             factors = drawn(generator, rules.dropout, weights)
-            dv[examples, :keys] += np.matmul((weights * factors).swapaxes(1, 2), given)
+            dv[examples, :keys] += np.matmul(weights * factors, given)
             dscores *= factors
-        dscores -= at_places(dscores, places_of_largest(weights))
-        dscores -= np.einsum("bij,bij->bi", weights, dscores)[..., np.newaxis]
+        subtract_at_half(dscores, weights, share)
         dscores *= weights
-        dq[place] = (np.matmul(dscores, near[examples, :keys]) * scale(q)).reshape(dq[place].shape)
-        dk[examples, :keys] += np.matmul(dscores.swapaxes(1, 2), asked)
+        weights *= (key_sums(dscores) * share)[:, np.newaxis]
+        dscores -= weights
+        dq[place] = (np.matmul(dscores.swapaxes(1, 2), near[examples, :keys]) * scale(q)).reshape(dq[place].shape)
+        dk[examples, :keys] += np.matmul(dscores, asked)
         if ddiagonals is not None:
-            square = dscores.reshape(*dq[place].shape[:-1], keys)
+            square = dscores.reshape(len(given), keys, q.shape[1], -1).transpose(0, 2, 3, 1)
             sums = diagonal_sums(square)
             begin = queries - block.queries.stop
             ddiagonals[examples, :, begin : begin + sums.shape[-1]] += sums
+
+
+def subtract_at_half(dscores: Array, weights: Array, share: Array) -> None:
+    """Subtract from all cotangents of a query's weights, in place, that of the weight which makes up more than half, if any."""
+    half = 0.5 / share.real
+    if weights.real.max(initial=0) <= half.min(initial=np.inf):
+        return
+    example, key, query = np.nonzero(weights.real > half[:, np.newaxis])
+    base = np.zeros_like(share)
+    base[example, query] = dscores[example, key, query]
+    dscores -= base[:, np.newaxis]
 
 
 def rows(x: Array) -> Array:
@@ -242,41 +311,31 @@ def scaled(q: Array, block: Block) -> Array:
 
 
 def scores(asked: Array, k: Array, rules: Rules, block: Block) -> Array:
-    """Return the scores of a block (b, r T', S'), minus infinity where a query may not look."""
+    """Return the scores of a block (b, S', r T'), minus infinity where a query may not look.
+
+    Keys come first because products of a tall matrix with a flat one are the faster ones, and sums over keys products too.
+    """
     examples, queries, keys = block.examples, block.queries, block.keys
-    made: Array = np.matmul(asked, k[examples, :keys].swapaxes(1, 2))
+    made: Array = np.matmul(k[examples, :keys], asked.swapaxes(1, 2))
     count = queries.stop - queries.start
-    square = made.reshape(len(made), -1, count, keys)
+    square = made.reshape(len(made), keys, -1, count)
     if rules.diagonals is not None:
         square = square + bias(rules.diagonals, examples, queries, keys, k.shape[1])
     if rules.mask is not None:
         repeats = len(k) // len(rules.mask)
         hidden = ~rules.mask[np.arange(examples.start, examples.stop) // repeats, :keys]
-        square += penalty(hidden, made)[:, np.newaxis, np.newaxis]
+        square += penalty(hidden, made)[..., np.newaxis, np.newaxis]
     if rules.causal:
-        square[..., queries.start : queries.stop] += later_keys(count, made.real.dtype)
+        square[:, queries.start : queries.stop] += later_keys(count, made.real.dtype)
     return square.reshape(made.shape)
 
 
 @lru_cache(maxsize=4)
 def later_keys(count: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return minus infinity above the diagonal of a square and 0 elsewhere: the same read-only matrix every time."""
-    square: Array = np.triu(np.full((count, count), -np.inf, dtype), 1)
+    """Return minus infinity (j, 1, i) where key j comes after query i and 0 elsewhere: the same read-only array every time."""
+    square: Array = np.tril(np.full((count, count), -np.inf, dtype), -1)[:, np.newaxis]
     square.setflags(write=False)
     return square
-
-
-def places_of_largest(x: Array) -> IntArray:
-    """Return where the largest entry of each row stands in ``x.ravel()``: short rows several times faster than ``x.max(-1)``."""
-    places: IntArray = x.real.argmax(-1).ravel()
-    places += np.arange(0, x.size, x.shape[-1])
-    return places
-
-
-def at_places(x: Array, places: IntArray) -> Array:
-    """Return the entries at such places, one for each row (..., 1)."""
-    chosen: Array = x.ravel()[places].reshape(*x.shape[:-1], 1)
-    return chosen
 
 
 def penalty(hidden: BoolArray, like: Array) -> Array:
@@ -287,12 +346,12 @@ def penalty(hidden: BoolArray, like: Array) -> Array:
 
 
 def bias(diagonals: Array, examples: slice, queries: slice, keys: int, all_keys: int) -> Array:
-    """Return the bias (b, r, T', S') of a block: entry (i, j) is at place j - i + T - 1, so that it is a view."""
-    chosen = diagonals[np.arange(examples.start, examples.stop) % len(diagonals)]
-    zero = chosen.shape[-1] - all_keys - queries.start  # the place of the first query and the first key
-    step = chosen.strides[-1]
-    shape = (*chosen.shape[:2], queries.stop - queries.start, keys)
-    return as_strided(chosen[..., zero:], shape, (*chosen.strides[:2], -step, step), writeable=False)
+    """Return the bias (b, S', r, T') of a block: entry (j, i) is at place j - i + T - 1 from the left, so that it is a view."""
+    chosen = np.ascontiguousarray(diagonals[np.arange(examples.start, examples.stop) % len(diagonals)][..., ::-1])
+    zero = all_keys - 1 + queries.start  # the place, now from the right, of the first query and the first key
+    whole, shared, step = chosen.strides
+    shape = (len(chosen), keys, chosen.shape[1], queries.stop - queries.start)
+    return as_strided(chosen[..., zero:], shape, (whole, -step, shared, step), writeable=False)
 
 
 def diagonal_sums(square: Array) -> Array:

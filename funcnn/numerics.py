@@ -139,6 +139,12 @@ def mean_weights(count: int, dtype: np.dtype[np.floating]) -> Array:
     return vector
 
 
+@lru_cache(maxsize=16)
+def largest_exponent(dtype: np.dtype[np.floating]) -> int:
+    """Return the largest integer whose exponential does not overflow."""
+    return int(np.log(np.finfo(dtype).max))
+
+
 @lru_cache(maxsize=256)
 def constant(value: float | tuple[float, ...], dtype: np.dtype[np.floating]) -> Array:
     """Return a number (or a vector of some) as a read-only array: an operand that costs half of what a Python number does."""

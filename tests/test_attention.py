@@ -123,7 +123,8 @@ def test_masked_self_attention_is_loops_over_numbers(positions: Any, causal: boo
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("memory_masked", [False, True])
 def test_cross_attention_is_loops_over_numbers(masked: bool, memory_masked: bool) -> None:
-    layer: Any = fn.cross_attention(4, masked=masked, memory_masked=memory_masked, key_value_heads=2)  # type: ignore[call-overload]
+    masks: dict[str, Any] = {"masked": masked, "memory_masked": memory_masked}  # Any: of which the overloads want literals
+    layer: Any = fn.cross_attention(4, **masks, key_value_heads=2)
     params = started(layer, ((3, 8), (5, 6)))
     x, memory = numbers(2, 3, 8), numbers(2, 5, 6, seed=1)
     mask, memory_mask = np.array([[True, False, True]] * 2), np.array([[True, True, False, True, False], [False] * 5])
@@ -180,6 +181,7 @@ def test_blocks_of_any_size_give_the_plain_formula(
 ) -> None:
     monkeypatch.setattr(rule, "BLOCK", block)
     monkeypatch.setattr(rule, "LEAST_ROWS", 4)
+    monkeypatch.setattr(rule, "sizes", rule.sizes.__wrapped__)
     q, k, v, rules = problem(causal, mask, bias, dtype)
     output, _ = attend(q, k, v, rules)
     assert output.dtype == dtype
@@ -203,6 +205,7 @@ def test_blocks_of_any_size_give_the_same_gradients(
     whole = gradients()
     monkeypatch.setattr(rule, "BLOCK", block)
     monkeypatch.setattr(rule, "LEAST_ROWS", 4)
+    monkeypatch.setattr(rule, "sizes", rule.sizes.__wrapped__)
     for one, other in zip(whole, gradients(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
 
@@ -211,6 +214,7 @@ def test_blocks_of_any_size_give_the_same_gradients(
 @pytest.mark.parametrize("processors", [2, 4])
 def test_threads_change_no_number(block: int, processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule, "BLOCK", block)
+    monkeypatch.setattr(rule, "sizes", rule.sizes.__wrapped__)
     q, k, v, rules = problem(causal=True, mask=True, bias=True)
     dy = numbers(6, 2, 37, 3, seed=5)
 
@@ -225,9 +229,37 @@ def test_threads_change_no_number(block: int, processors: int, monkeypatch: pyte
 
 
 def test_long_sequences_are_divided_among_threads() -> None:
-    assert rule.shares((1, 1, 4096, 64), (1, 4096, 64)) == 1
-    assert rule.shares((4, 1, 1024, 64), (4, 1024, 64)) == 4
-    assert rule.shares((48, 1, 64, 32), (48, 64, 32)) == 0
+    assert rule.shares((1, 1, 4096), 4096) == 1
+    assert rule.shares((4, 1, 1024), 1024) == 4
+    assert rule.shares((48, 1, 64), 64) == 0
+
+
+@pytest.mark.parametrize("processors", [1, 2, 3])
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_a_product_is_the_same_on_any_number_of_threads(threads: int, processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads_module, "processors", lambda: processors)
+    a, b = numbers(7, 5), numbers(5, 4, seed=1)
+    np.testing.assert_allclose(threads_module.product(a, b, threads), a @ b, rtol=1e-13)
+    np.testing.assert_allclose(threads_module.product(b.T, a.T, threads), (a @ b).T, rtol=1e-13)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_divided_among_threads_is_attention(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer: Any = fn.attention(2, causal=True, masked=masked)  # type: ignore[call-overload]  # masked is one of the two
+    params, x, dy = started(layer, (9, 4)), numbers(3, 9, 4), numbers(3, 9, 4, seed=1)
+    given = [fn.Masked(one, np.arange(9) < np.array([[9], [4], [7]])) if masked else one for one in (x, dy)]
+
+    def all_of_it() -> list[Array]:
+        made = layer.forward(params, (), given[0], fn.Eval())
+        pulled = layer.backward(params, made.residuals, given[1])
+        return [made.output.values if masked else made.output, *fn.tree.leaves(pulled.params)]
+
+    whole = all_of_it()
+    monkeypatch.setattr(rule, "shares", lambda queries, keys: 4)
+    monkeypatch.setattr("funcnn.layers.attention.shares", lambda queries, keys: 4)
+    monkeypatch.setattr(threads_module, "processors", lambda: 2)
+    for one, other in zip(whole, all_of_it(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
 
 
 def test_memory_grows_linearly_with_time() -> None:
@@ -254,6 +286,21 @@ def test_large_scores_neither_overflow_nor_vanish() -> None:
     output, _ = attend(q, k, v, Rules())
     expected = np.array([1, 0, math.exp(-1)]) / (1 + math.exp(-1))
     np.testing.assert_allclose(output, np.broadcast_to(expected, output.shape), rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 4.0, 40.0, 100.0])
+def test_gradients_keep_their_digits_whether_scores_are_small_or_large(size: float) -> None:
+    """Weights from nearly equal to nearly 0 and 1, against the same in long double."""
+    q, k, v = size * numbers(3, 2, 5, 4), numbers(3, 7, 4, seed=1), numbers(3, 7, 3, seed=2)
+    dy = numbers(3, 2, 5, 3, seed=3)
+
+    def gradients(dtype: Any) -> Any:
+        a, b, c = q.astype(dtype), k.astype(dtype), v.astype(dtype)
+        _, logsumexp = attend(a, b, c, Rules())
+        return attend_backward(a, b, c, Rules(), logsumexp, dy.astype(dtype))[:3]
+
+    for one, exact in zip(gradients(np.float64), gradients(np.longdouble), strict=True):
+        assert (abs(one - exact) <= 2e-13 * size * abs(exact)).all()
 
 
 @pytest.mark.parametrize("dropout", [0.25, 0.6])

@@ -30,7 +30,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.dot_product_attention import Rules, attend, attend_backward, with_dropout
+from funcnn.dot_product_attention import Rules, attend, attend_backward, shares, with_dropout
 from funcnn.errors import check_count, check_range
 from funcnn.initializers import Initializer
 from funcnn.key import Key
@@ -148,7 +148,8 @@ def forward(
     values, mask = taken(x, setting.masked)
     batch, steps, _ = values.shape
     heads, shared = setting.heads, setting.key_value_heads
-    projected = mapped(params.project, values)
+    threads = shares((batch * shared, heads // shared, steps), steps)
+    projected = mapped(params.project, values, threads)
     size = projected.shape[-1] // (heads + 2 * shared)
     q, k = split(projected, 0, heads, size), split(projected, heads, shared, size)
     if setting.positions == "rotary":
@@ -160,7 +161,7 @@ def forward(
     rules = with_dropout(mode, q, k, rules)
     attended, logsumexp = attend(q, k, v, rules)
     joined = join(attended.reshape(batch * heads, steps, size), heads)
-    y = mapped(params.output, joined)
+    y = mapped(params.output, joined, threads)
     output = y if mask is None else Masked(cleared(y, mask), mask)
     return Forward(output, state, AttentionResiduals(values, q, k, v, rules, logsumexp, joined))
 
@@ -172,7 +173,8 @@ def backward(
     doutput: Array = dy if mask is None else cleared(dy.values, mask)
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, kept.q.shape
-    djoined = mapped_back(params.output, doutput)
+    threads = shares(shape[:3], steps)
+    djoined = mapped_back(params.output, doutput, threads)
     dattended = split(djoined, 0, heads, shape[-1]).reshape(shape)
     dq, dk, dv, dbias = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
     dq = dq.reshape(batch * heads, steps, shape[-1])
@@ -180,13 +182,13 @@ def backward(
         dq, dk = turned(dq, -1), turned(dk, -1)
     dprojected = np.concatenate([join(dq, heads), join(dk, setting.key_value_heads), join(dv, setting.key_value_heads)], axis=-1)
     grads = AttentionParams(
-        mapped_grads(params.project, kept.x, dprojected),
-        mapped_grads(params.output, kept.joined, doutput),
+        mapped_grads(params.project, kept.x, dprojected, threads),
+        mapped_grads(params.output, kept.joined, doutput, threads),
         position_grad(setting, params.position, dbias, steps),
     )
     if not input_grad:
         return backward_without_input(grads)
-    dx = mapped_back(params.project, dprojected)
+    dx = mapped_back(params.project, dprojected, threads)
     return Backward(grads, dx if mask is None else Masked(dx, cast(Any, None)))
 
 

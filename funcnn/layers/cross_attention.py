@@ -21,7 +21,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.dot_product_attention import Rules, attend, attend_backward, with_dropout
+from funcnn.dot_product_attention import Rules, attend, attend_backward, shares, with_dropout
 from funcnn.errors import check_count, check_range, describe
 from funcnn.initializers import Initializer
 from funcnn.key import Key
@@ -106,14 +106,15 @@ def forward(
     if len(memory) != batch or not memory.shape[1]:
         raise ValueError(f"the memory is {describe(memory)}, expected a batch of {batch} with at least one step")
     heads, shared = setting.heads, setting.key_value_heads
-    asked, seen = mapped(params.query, values), mapped(params.memory, memory)
+    threads = shares((batch * shared, heads // shared, steps), memory.shape[1])
+    asked, seen = mapped(params.query, values, threads), mapped(params.memory, memory, threads)
     size = asked.shape[-1] // heads
     q = split(asked, 0, heads, size).reshape(batch * shared, heads // shared, steps, size)
     k, v = split(seen, 0, shared, size), split(seen, shared, shared, size)
     rules = with_dropout(mode, q, k, Rules(mask=memory_mask, dropout=setting.dropout, block_rows=setting.block_rows))
     attended, logsumexp = attend(q, k, v, rules)
     joined = join(attended.reshape(batch * heads, steps, size), heads)
-    y = mapped(params.output, joined)
+    y = mapped(params.output, joined, threads)
     output = y if mask is None else Masked(cleared(y, mask), mask)
     return Forward(output, state, CrossAttentionResiduals(values, mask, memory, q, k, v, rules, logsumexp, joined))
 
@@ -124,20 +125,21 @@ def backward(
     doutput: Array = dy if kept.mask is None else cleared(dy.values, kept.mask)
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, kept.q.shape
-    djoined = mapped_back(params.output, doutput)
+    threads = shares(shape[:3], kept.memory.shape[1])
+    djoined = mapped_back(params.output, doutput, threads)
     dattended = split(djoined, 0, heads, shape[-1]).reshape(shape)
     dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
     dasked = join(dq.reshape(batch * heads, steps, shape[-1]), heads)
     dseen = np.concatenate([join(part, setting.key_value_heads) for part in (dk, dv)], axis=-1)
     grads = CrossAttentionParams(
-        mapped_grads(params.query, kept.x, dasked),
-        mapped_grads(params.memory, kept.memory, dseen),
-        mapped_grads(params.output, kept.joined, doutput),
+        mapped_grads(params.query, kept.x, dasked, threads),
+        mapped_grads(params.memory, kept.memory, dseen, threads),
+        mapped_grads(params.output, kept.joined, doutput, threads),
     )
     if not input_grad:
         return backward_without_input(grads)
-    dx: Any = mapped_back(params.query, dasked)
-    dmemory: Any = mapped_back(params.memory, dseen)
+    dx: Any = mapped_back(params.query, dasked, threads)
+    dmemory: Any = mapped_back(params.memory, dseen, threads)
     nothing = cast(Any, None)  # truth has no cotangent
     return Backward(
         grads,

@@ -19,7 +19,7 @@ import numpy as np
 from funcnn.erf import normal
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
-from funcnn.numerics import at_most
+from funcnn.numerics import at_most, largest_exponent
 from funcnn.typing import Array, Empty
 
 LINEAR = 2 * math.sqrt(2 / math.pi)
@@ -71,7 +71,7 @@ def approximate_and_slope(x: Array) -> tuple[Array, Array]:
 
 def exponential(v: Array) -> Array:
     """Return exp(v), or where that would overflow a number of which 1 is less than a unit in the last place."""
-    e = at_most(int(np.log(np.finfo(v.dtype).max)), v)
+    e = at_most(largest_exponent(v.dtype), v)
     return np.exp(e, out=e)
 
 

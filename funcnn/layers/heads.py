@@ -22,7 +22,8 @@ from funcnn.key import Key
 from funcnn.layers.dense import DenseParams
 from funcnn.layers.linear import LinearParams
 from funcnn.masked import Masked, cleared
-from funcnn.numerics import dot, project, rows, sum_rows
+from funcnn.numerics import rows, sum_rows
+from funcnn.threads import product
 from funcnn.typing import Array, BoolArray, Shape
 
 Projection: TypeAlias = DenseParams | LinearParams
@@ -55,24 +56,24 @@ def projection(biased: bool, weight_init: Initializer, key: Key, shape: Shape) -
     return DenseParams(weight, initializers.zeros(key, shape[1:])) if biased else LinearParams(weight)
 
 
-def mapped(params: Projection, x: Array) -> Array:
-    """Return x (..., I) mapped to (..., O)."""
+def mapped(params: Projection, x: Array, threads: int = 1) -> Array:
+    """Return x (..., I) mapped to (..., O); where attention is divided among threads, so are the products before and after it."""
     check_features(x, params.weight)
-    y = project(x, params.weight)
+    y = product(rows(x), params.weight, threads).reshape(*x.shape[:-1], params.weight.shape[1])
     if isinstance(params, DenseParams):
         y += params.bias
     return y
 
 
-def mapped_grads(params: Projection, x: Array, dy: Array) -> Projection:
+def mapped_grads(params: Projection, x: Array, dy: Array, threads: int = 1) -> Projection:
     """Return the cotangent of a map's parameters."""
-    weight = dot(rows(x).T, rows(dy))
+    weight = product(rows(x).T, rows(dy), threads)
     return DenseParams(weight, sum_rows(rows(dy))) if isinstance(params, DenseParams) else LinearParams(weight)
 
 
-def mapped_back(params: Projection, dy: Array) -> Array:
+def mapped_back(params: Projection, dy: Array, threads: int = 1) -> Array:
     """Return the cotangent of a map's input."""
-    return project(dy, params.weight.T)
+    return product(rows(dy), params.weight.T, threads).reshape(*dy.shape[:-1], params.weight.shape[0])
 
 
 def split(x: Array, first: int, heads: int, size: int) -> Array:

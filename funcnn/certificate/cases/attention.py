@@ -37,6 +37,12 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
     "attention": (
         LayerCase(lambda: fn.attention(2), (5, 4)),
         LayerCase(lambda: fn.attention(1, causal=True, bias=False), (4, 4), label="one head, causal, no bias"),
+        LayerCase(
+            lambda: fn.attention(3, positions="relative", max_distance=2, masked=True, block_rows=10),
+            (5, 3),
+            inputs=masked,
+            label="relative, masked, two examples at a time",
+        ),
         LayerCase(lambda: fn.attention(2, causal=True, masked=True), (5, 6), inputs=masked, label="causal, masked"),
         LayerCase(lambda: fn.attention(4, key_value_heads=2), (3, 4), label="grouped queries"),
         LayerCase(

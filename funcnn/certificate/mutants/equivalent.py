@@ -121,23 +121,7 @@ REASONS: Reasons = {
             3,
             "cotangents of scores sum to 0: a shift changes rounding only",
         ),
-        "threads = shares(q.shape, k.shape) if rules.key is None else 1": (
-            2,
-            "how many threads share the work, which changes no number",
-        ),
         "if ddiagonals is not None and rules.diagonals is not None:": (3, "the one is None where the other is"),
-    },
-    "dot_product_attention.bias": {
-        "zero = chosen.shape[-1] - all_keys - queries.start": (1, "a negative index counts from the end: the same place"),
-    },
-    "dot_product_attention.blocks": {
-        "each = shared * queries * keys": (6, "how many scores are computed at a time, which changes no sum"),
-        "if rules.block_rows is None and each <= BLOCK:": (3, "how many scores are computed at a time, which changes no sum"),
-        "step = max(1, BLOCK // max(1, each))": (7, "how many scores are computed at a time, which changes no sum"),
-        "rows = rules.block_rows or max(LEAST_ROWS, BLOCK // (shared * keys))": (
-            3,
-            "how many scores are computed at a time, which changes no sum",
-        ),
     },
     "dot_product_attention.diagonal_sums": {
         "sheared = wide.reshape(count, shared, -1)[..., :height * (height + width - 1)]": (
@@ -158,16 +142,37 @@ REASONS: Reasons = {
     "dot_product_attention.penalty": {
         "return made": (1, "twice minus infinity, or twice 0"),
     },
-    "dot_product_attention.places_of_largest": {
-        "places += np.arange(0, x.size, x.shape[-1])": (
-            1,
-            "any number may be subtracted from all cotangents of a query's weights: which one decides the rounding only",
+    "dot_product_attention.pull_part": {
+        "if np.abs(log.real).max(initial=0) > far_exponent(log.dtype):": (
+            3,
+            "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only",
         ),
     },
     "dot_product_attention.scores": {
-        "square[..., queries.start:queries.stop] += later_keys(count, made.real.dtype)": (
+        "square[:, queries.start:queries.stop] += later_keys(count, made.real.dtype)": (
             2,
             "twice minus infinity, or twice 0; and a causal block has no keys after its last query",
+        ),
+    },
+    "dot_product_attention.share_out": {
+        "threads = 1 if rules.key else shares(q.shape[:3], k.shape[1])": (
+            6,
+            "how many threads share the work, which changes no number",
+        ),
+    },
+    "dot_product_attention.subtract_at_half": {
+        "half = 0.5 / share.real": (2, "any number may be subtracted from all of a query: which one decides the rounding only"),
+        "if weights.real.max(initial=0) <= half.min(initial=np.inf):": (
+            3,
+            "any number may be subtracted from all of a query: whether one is decides the rounding only",
+        ),
+        "example, key, query = np.nonzero(weights.real > half[:, np.newaxis])": (
+            2,
+            "any number may be subtracted from all of a query: which one decides the rounding only",
+        ),
+        "base = np.zeros_like(share)": (
+            1,
+            "any number may be subtracted from all of a query: which one decides the rounding only",
         ),
     },
     "erf._half_erfc_from": {
@@ -199,6 +204,9 @@ REASONS: Reasons = {
     "layers.algebraic.squareplus_and_slope": {
         "slope = np.where(x >= 0, constant(1, x.dtype) - slope, slope)": (1, "at 0 both sides are one half"),
     },
+    "layers.attention.backward": {
+        "threads = shares(shape[:3], steps)": (4, "how many threads share the work, which changes no number"),
+    },
     "layers.attention.position_grad": {
         "if not isinstance(position, RelativeBias) or dbias is None:": (
             1,
@@ -219,6 +227,15 @@ REASONS: Reasons = {
     },
     "layers.embedding.put_back": {
         "real = np.flatnonzero(flat != padding_index)": (1, "places, or booleans that choose the same places"),
+    },
+    "layers.cross_attention.backward": {
+        "threads = shares(shape[:3], kept.memory.shape[1])": (6, "how many threads share the work, which changes no number"),
+    },
+    "layers.heads.mapped_back": {
+        "return product(rows(dy), params.weight.T, threads).reshape(*dy.shape[:-1], params.weight.shape[0])": (
+            1,
+            "a product treats all axes but the last alike",
+        ),
     },
     "layers.heads.split": {
         "chosen = x[..., first * size:(first + heads) * size].reshape(batch, time, heads, size)": (
