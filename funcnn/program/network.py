@@ -331,7 +331,9 @@ def forgetting(statements: list[tuple[ast.stmt, Place | None]]) -> list[tuple[as
     """Return the statements with variables deleted after their last use: no array lives longer than in calls of layers."""
     made: set[str] = set()
     last: dict[str, int] = {}
-    statements = [one for one in statements if not is_idle(one[0], statements)]
+    names = [node for statement, _ in statements for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    statements = [one for one in statements if not is_idle(one[0], used)]
     for index, (statement, place) in enumerate(statements):
         for node in ast.walk(statement):
             if isinstance(node, ast.Name):
@@ -351,19 +353,11 @@ def forgetting(statements: list[tuple[ast.stmt, Place | None]]) -> list[tuple[as
     return result
 
 
-def is_idle(statement: ast.stmt, statements: list[tuple[ast.stmt, Place | None]]) -> bool:
-    """Tell whether a statement only gives parts of a tuple names that nothing uses."""
+def is_idle(statement: ast.stmt, used: set[str]) -> bool:
+    """Tell whether a statement only gives parts of a tuple names that are not used."""
     match statement:
         case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Name()):
-            names = {target.id for target in targets if isinstance(target, ast.Name)}
-            used = {
-                node.id
-                for other, _ in statements
-                if other is not statement
-                for node in ast.walk(other)
-                if isinstance(node, ast.Name)
-            }
-            return len(names) == len(targets) and not names & used
+            return all(isinstance(target, ast.Name) and target.id not in used for target in targets)
     return False
 
 
