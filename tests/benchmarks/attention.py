@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks import jobs
-from tests.benchmarks.workload import Arrays, Workload
+from tests.benchmarks.workload import Arrays, Peers, Workload
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,11 @@ class Spec:
 
 def gradients(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
     """Return the workload that computes output and gradients."""
-    peers = {"funcnn": partial(FuncnnPullback, spec), "torch": partial(TorchPullback, spec), "jax": partial(JaxPullback, spec)}
+    peers: Peers = {
+        "funcnn": partial(FuncnnPullback, spec),
+        "torch": partial(TorchPullback, spec),
+        "jax": partial(JaxPullback, spec),
+    }
     return Workload(name, what, partial(make, spec), peers, goal, compared=1, **options)
 
 
@@ -81,7 +85,7 @@ class TorchPullback:
         pass
 
     def step(self, x: Any, t: Any) -> Any:
-        y = torch_attention(self.spec.heads, *self.params, x)
+        y = torch_attention(self.spec.heads, self.params, x)
         return y, self.torch.autograd.grad(y, (x, *self.params), t)
 
     def compare(self, x: Any, t: Any) -> Any:
@@ -89,10 +93,11 @@ class TorchPullback:
         return probe([one.detach().numpy() for one in (y, dx, project, *rest)])
 
 
-def torch_attention(heads: int, project: Any, bias: Any, output: Any, last: Any, x: Any) -> Any:
+def torch_attention(heads: int, params: Any, x: Any) -> Any:
     """Return causal self-attention by torch's own kernel."""
     import torch
 
+    project, bias, output, last = params
     n, time, features = x.shape
     q, k, v = (torch.addmm(bias, x.reshape(-1, features), project)).reshape(n, time, 3, heads, -1).permute(2, 0, 3, 1, 4)
     y = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -104,10 +109,11 @@ class JaxPullback:
         import jax
 
         def pull(params: Any, x: Any, t: Any) -> Any:
-            y, back = jax.vjp(lambda params, x: jax_attention(spec.heads, *params, x), params, x)
+            y, back = jax.vjp(lambda params, x: jax_attention(spec.heads, params, x), params, x)
             return y, back(t)
 
-        self.jax, self.pull = jax, jax.jit(pull)
+        self.pull = jax.jit(pull)
+        self.ready: Any = jax.block_until_ready
         self.params = [jax.device_put(array) for array in jobs.parameters(arrays)]
         self.batches = [tuple([jax.device_put(array) for array in batch]) for batch in jobs.batches(arrays)]
 
@@ -115,17 +121,18 @@ class JaxPullback:
         pass
 
     def step(self, x: Any, t: Any) -> Any:
-        return self.jax.block_until_ready(self.pull(self.params, x, t))
+        return self.ready(self.pull(self.params, x, t))
 
     def compare(self, x: Any, t: Any) -> Any:
         y, ((project, _, *rest), dx) = self.step(x, t)
         return probe([y, dx, project, *rest])
 
 
-def jax_attention(heads: int, project: Any, bias: Any, output: Any, last: Any, x: Any) -> Any:
+def jax_attention(heads: int, params: Any, x: Any) -> Any:
     """Return causal self-attention by JAX's own function."""
     import jax
 
+    project, bias, output, last = params
     n, time, features = x.shape
     q, k, v = ((x @ project + bias).reshape(n, time, 3, heads, -1)).transpose(2, 0, 1, 3, 4)
     return jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(n, time, features) @ output + last

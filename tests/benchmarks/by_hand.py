@@ -56,7 +56,8 @@ class Forward:
             x = y
         weight, bias, y = self.last
         x.dot(weight, y)
-        return add(y, bias, y)
+        add(y, bias, y)
+        return y
 
 
 class Inference(Forward):

@@ -120,13 +120,16 @@ def cost(name: str, rounds: int, seconds: float) -> Cost:
     if not fn.tree.same(fitted, looped):
         raise SystemExit(f"{name}: fit and the loop written out give different parameters")
     epochs = max(1, round(seconds / (guess * case.steps)))
-    times: list[list[float]] = [[], [], []]
+    times: tuple[list[float], ...] = ([], [], [])
     for turn in range(rounds):
         for index in range(3):
             way = (turn + index) % 3
             times[way].append(ways[way](epochs)[0])
-    ratios = [statistics.median(one / other for one, other in zip(times[0], times[way], strict=True)) for way in (1, 2)]
-    return Cost(name, case.steps, *map(statistics.median, times), *ratios, min(case.once))
+    fit, shuffled, ready = map(statistics.median, times)
+    to_shuffled, to_ready = (
+        statistics.median(one / other for one, other in zip(times[0], times[way], strict=True)) for way in (1, 2)
+    )
+    return Cost(name, case.steps, fit, shuffled, ready, to_shuffled, to_ready, min(case.once))
 
 
 def main() -> None:

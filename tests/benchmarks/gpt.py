@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.benchmarks import jobs
 from tests.benchmarks.attention import jax_attention, torch_attention
-from tests.benchmarks.workload import Arrays, Job, Workload
+from tests.benchmarks.workload import Arrays, Job, Peers, Workload
 
 RATE, DECAY = 1e-3, 0.1
 
@@ -42,7 +42,7 @@ def training(name: str, what: str, spec: Spec, goal: float, **options: Any) -> W
 
 def inference(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
     """Return the workload that computes the logits."""
-    peers = {
+    peers: Peers = {
         "funcnn": lambda arrays: FuncnnInference(funcnn_network(spec), (spec.time,), arrays),
         "torch": lambda arrays: jobs.TorchInference(partial(torch_network, spec), arrays),
         "torch.compile": lambda arrays: jobs.TorchInference(partial(torch_network, spec), arrays, compiling=True),
@@ -95,7 +95,7 @@ def torch_network(spec: Spec, params: list[Any], x: Any) -> Any:
     h = functional.embedding(x, table) + positions
     for index in range(spec.layers):
         first, project, second, feed = (blocks[12 * index + low : 12 * index + high] for low, high in PARTS)
-        h = h + torch_attention(spec.heads, *project, functional.layer_norm(h, (spec.features,), *first))
+        h = h + torch_attention(spec.heads, project, functional.layer_norm(h, (spec.features,), *first))
         z = functional.linear(functional.layer_norm(h, (spec.features,), *second), feed[0].T, feed[1])
         h = h + functional.linear(functional.gelu(z, approximate="tanh"), feed[2].T, feed[3])
     return functional.linear(functional.layer_norm(h, (spec.features,), scale, shift), table)
@@ -122,7 +122,7 @@ def jax_network(spec: Spec, params: list[Any], x: Any) -> Any:
     h = table[x] + positions
     for index in range(spec.layers):
         first, project, second, feed = (blocks[12 * index + low : 12 * index + high] for low, high in PARTS)
-        h = h + jax_attention(spec.heads, *project, normalised(h, *first))
+        h = h + jax_attention(spec.heads, project, normalised(h, *first))
         z = normalised(h, *second) @ feed[0] + feed[1]
         h = h + jax.nn.gelu(z, approximate=True) @ feed[2] + feed[3]
     return normalised(h, scale, shift) @ table.T

@@ -18,6 +18,8 @@ from tests.benchmarks.workload import Arrays, Job
 Network = Callable[[list[Any], Any], Any]
 Decay = float
 """AdamW's decay of matrices, or 0 for Adam."""
+LARGE = 100_000
+"""Parameters from which on the optimizer's state is overwritten: below, that is more calling than it saves."""
 
 
 def parameters(arrays: Arrays) -> list[np.ndarray]:
@@ -47,7 +49,7 @@ class FuncnnInference:
 
         fn.keep_memory()
         start = model.init(fn.Key(0), in_shape)
-        self.initial = fn.tree.rebuild(start.params, iter([fn.tree.freeze(array.copy()) for array in parameters(arrays)]))
+        self.initial = fn.tree.rebuild(start.params, iter([fn.tree.freeze(array) for array in parameters(arrays)]))
         self.initial_state = fn.tree.astype(start.state, np.float32)
         self.model, self.apply, self.batches = model, fn.apply, batches(arrays)
 
@@ -64,6 +66,8 @@ class FuncnnTraining(FuncnnInference):
 
         super().__init__(model, in_shape, arrays)
         self.loss, self.optimizer, self.mode = loss, optimizer, fn.Train(fn.Key(0))
+        large = sum([array.size for array in parameters(arrays)]) >= LARGE
+        self.updating = fn.overwriting(optimizer) if large else optimizer  # as JAX's buffers are donated
         self.variant = fn.loss_and_grad(model, loss)
         self.sharded = fn.loss_and_grad(fn.shard(model), loss)
 
@@ -72,11 +76,11 @@ class FuncnnTraining(FuncnnInference):
 
     def reset(self) -> None:
         self.params, self.state = self.initial, self.initial_state
-        self.slots = self.optimizer.init(self.params)
+        self.slots = self.updating.init(self.params)
 
     def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch
         result = self.variant(self.params, self.state, x, t, self.mode)
-        updated = self.optimizer.update(self.params, result.grads, self.slots)
+        updated = self.updating.update(self.params, result.grads, self.slots)
         self.params, self.state, self.slots = updated.params, result.state, updated.state
         return float(result.loss)
 
@@ -112,6 +116,7 @@ class TorchTraining:
         self.variant = fastest(self, self.variants)
 
     def reset(self) -> None:
+        adam: Any
         adam, (give_params, give_input) = self.variant
         made = give_params([self.torch.tensor(array) for array in parameters(self.arrays)])
         self.params = [array.detach().requires_grad_() for array in made]
@@ -119,7 +124,7 @@ class TorchTraining:
         if self.decay:
             kinds = [[p for p in self.params if (p.ndim > 1) is matrix] for matrix in (True, False)]
             groups = [{"params": own, "weight_decay": decay} for own, decay in zip(kinds, (self.decay, 0.0), strict=True)]
-            self.optimizer = self.torch.optim.AdamW(groups, lr=self.rate, **adam)
+            self.optimizer: Any = self.torch.optim.AdamW(groups, lr=self.rate, **adam)
         else:
             self.optimizer = self.torch.optim.Adam(self.params, lr=self.rate, **adam)
 

@@ -147,7 +147,8 @@ def measure(workload: Workload, peers: list[str], rounds: int, seconds: float, p
             workload.name,
             peer,
             statistics.median(times[peer]),
-            *np.quantile(times[peer], (0.25, 0.75)).tolist(),
+            float(np.quantile(times[peer], 0.25)),
+            float(np.quantile(times[peer], 0.75)),
             min(bests[peer]),
             statistics.median(mine / theirs for mine, theirs in zip(times[peer], times[best_peer], strict=True)),
             memory[peer]["steady"],
@@ -178,6 +179,14 @@ def import_times(rounds: int) -> dict[str, float]:
             times[name].append(float(subprocess.check_output([sys.executable, "-c", program], env=ENVIRONMENT)))
     show("")
     return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def in_process(module: str, *arguments: str) -> Any:
+    """Return what a module of this package prints as JSON, run in a process of its own."""
+    show(f"{module}")
+    output = subprocess.check_output([sys.executable, "-m", f"tests.benchmarks.{module}", *arguments], env=ENVIRONMENT, text=True)
+    show("")
+    return json.loads(output)
 
 
 def show(text: str) -> None:

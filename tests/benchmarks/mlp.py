@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks import by_hand, jobs, scikit
-from tests.benchmarks.workload import Arrays, Job, Workload
+from tests.benchmarks.workload import Arrays, Job, Peers, Workload
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Spec:
 
 def training(name: str, what: str, spec: Spec, goal: float, beside: Sequence[str] = (), **options: Any) -> Workload:
     """Return the workload that trains the network with Adam; ``beside`` torch and JAX stand scikit-learn or NumPy by hand."""
-    more = {
+    more: Peers = {
         "scikit-learn": partial(scikit.Training, spec),
         "numpy by hand": partial(by_hand.Training, spec.widths, spec.batch, spec.activation, spec.loss),
     }
-    peers = {
+    peers: Peers = {
         "funcnn": partial(funcnn_training, spec),
         "torch": partial(torch_training, spec),
         "jax": partial(jax_training, spec),
@@ -43,7 +43,7 @@ def training(name: str, what: str, spec: Spec, goal: float, beside: Sequence[str
 
 def inference(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
     """Return the workload that computes the network's output."""
-    peers = {
+    peers: Peers = {
         "funcnn": lambda arrays: jobs.FuncnnInference(funcnn_network(spec), spec.widths[:1], arrays),
         "torch": lambda arrays: jobs.TorchInference(torch_network(spec), arrays),
         "jax": lambda arrays: jobs.JaxInference(jax_network(spec), arrays),
@@ -55,7 +55,7 @@ def inference(name: str, what: str, spec: Spec, goal: float, **options: Any) -> 
 def make(spec: Spec, targets: bool) -> dict[str, np.ndarray]:
     """Return parameters (Glorot uniform, zero biases) ``w0, b0, w1, b1, ...`` and random batches."""
     rng = np.random.default_rng(20240)
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for index, (inputs, outputs) in enumerate(itertools.pairwise(spec.widths)):
         limit = np.sqrt(6 / (inputs + outputs))
         arrays[f"w{index}"] = rng.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
@@ -75,7 +75,7 @@ def make(spec: Spec, targets: bool) -> dict[str, np.ndarray]:
 def funcnn_network(spec: Spec) -> Any:
     import funcnn as fn
 
-    activation = {"tanh": fn.tanh, "relu": fn.relu}[spec.activation]
+    activation: Any = {"tanh": fn.tanh, "relu": fn.relu}[spec.activation]
     model: Any = fn.dense(spec.widths[1])
     for width in spec.widths[2:]:
         model = model >> activation() >> fn.dense(width)
@@ -85,7 +85,7 @@ def funcnn_network(spec: Spec) -> Any:
 def funcnn_training(spec: Spec, arrays: Arrays) -> Job:
     import funcnn as fn
 
-    losses = {"sigmoid": fn.sigmoid_cross_entropy, "softmax": fn.softmax_cross_entropy, "squared": fn.mean_squared_error}
+    losses: Any = {"sigmoid": fn.sigmoid_cross_entropy, "softmax": fn.softmax_cross_entropy, "squared": fn.mean_squared_error}
     return jobs.FuncnnTraining(funcnn_network(spec), spec.widths[:1], losses[spec.loss](), fn.adam(spec.rate), arrays)
 
 

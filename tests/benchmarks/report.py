@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import growth
 from tests.benchmarks.measure import THREADS, Row
@@ -52,6 +53,52 @@ def growth_tables(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
+def fit_table(costs: list[dict[str, Any]]) -> str:
+    """Return what fit costs as a Markdown table."""
+    lines = [
+        "| workload | steps an epoch | fit, ms a step | loop, shuffled | loop, ready | fit / shuffled | fit / ready | once, ms |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for cost in costs:
+        times = " | ".join(digits(cost[key]) for key in ("fit", "shuffled", "ready"))
+        ratios = f"**{cost['to_shuffled']:.3f}** | {cost['to_ready']:.3f}"
+        lines.append(f"| {cost['workload']} | {cost['steps']} | {times} | {ratios} | {1e3 * cost['once']:.1f} |")
+    return "\n".join(lines)
+
+
+def peak_tables(peak: dict[str, Any], shares: list[dict[str, Any]]) -> str:
+    """Return the rates of the machine and of the networks as two Markdown tables."""
+    rates = {int(threads): rate for threads, rate in peak["registers"].items()}
+    products: dict[int, dict[int, float]] = {}
+    for key, rate in peak["products"].items():
+        size, threads = map(int, key.split())
+        products.setdefault(size, {})[threads] = rate
+    heads = ["GFLOP/s", *[f"{threads} thread{'s' * (threads > 1)}" for threads in rates]]
+    lines = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * len(rates)]
+    for name, row in [("registers", rates), *[(f"product of {size} x {size}", found) for size, found in products.items()]]:
+        lines.append(f"| {name} | " + " | ".join(giga(row[threads]) if threads in row else "" for threads in rates) + " |")
+    most, best = max(rates.values()), max(peak["products"].values())
+    lines += [
+        "",
+        "| network | GFLOP a step | ms in products | their GFLOP/s | of the fastest product | of registers"
+        " | alone, GFLOP/s | ms a step | GFLOP/s of the whole step | of the fastest product |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for one in shares:
+        within, alone, step = (one["operations"] / one[key] for key in ("within", "alone", "step"))
+        lines.append(
+            f"| {one['workload']} | {one['operations'] / 1e9:.3g} | {digits(one['within'])} | {giga(within)}"
+            f" | **{within / best:.0%}** | {within / most:.0%} | {giga(alone)} | {digits(one['step'])} | {giga(step)}"
+            f" | {step / best:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def giga(rate: float) -> str:
+    """Return a rate in billions a second."""
+    return f"{rate / 1e9:.0f}"
+
+
 def machine(peers: list[str]) -> str:
     """Return what the figures were measured on."""
     try:
@@ -65,12 +112,12 @@ def machine(peers: list[str]) -> str:
     return f"{THREADS} threads of an {processor}{vectors}, {platform.system()}, Python {platform.python_version()}, {versions}."
 
 
-def put(path: Path, mark: str, text: str) -> None:
-    """Put a text between the marks of a Markdown file: ``<!-- mark -->`` and ``<!-- end of mark -->``."""
+def put(path: Path, mark: str, text: str | None) -> None:
+    """Put a text between the marks of a Markdown file, ``<!-- mark -->`` and ``<!-- end of mark -->``; None: look for them."""
     begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
-    whole = path.read_text()
-    before, _, rest = whole.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
+    before, started, rest = path.read_text().partition(begin)
+    _, ended, after = rest.partition(end)
+    if not started or not ended:
         raise SystemExit(f"{path} has no place for it: {begin} ... {end}")
-    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+    if text is not None:
+        path.write_text(f"{before}{begin}\n{text}\n{end}{after}")

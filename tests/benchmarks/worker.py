@@ -1,10 +1,16 @@
 """One peer of one workload in a process of its own: commands come on standard input, a JSON line each, answers likewise."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.benchmarks.workload import Job
 
 
 def resident(field: str) -> float:
@@ -58,7 +64,7 @@ def main() -> None:
         answer.flush()
 
 
-def burst(job, seconds: float) -> list[float]:
+def burst(job: Job, seconds: float) -> list[float]:
     """Return the time of one step, measured over chunks that fill about the time given, each from the initial parameters."""
     count = len(job.batches)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
+Peers = Mapping[str, Callable[[Arrays], "Job"]]
 YARDSTICKS = ("numpy by hand",)
 """What is measured beside the peers and is none of them: no ratio is taken to it."""
 
@@ -18,8 +19,9 @@ YARDSTICKS = ("numpy by hand",)
 class Job(Protocol):
     """A workload as one peer runs it."""
 
-    batches: Sequence[tuple[Any, ...]]
-    """The batches in the peer's own arrays; the steps go round them."""
+    @property
+    def batches(self) -> Sequence[tuple[Any, ...]]:
+        """The batches in the peer's own arrays; the steps go round them."""
 
     def reset(self) -> None:
         """Go back to the initial parameters."""
@@ -38,7 +40,7 @@ class Workload:
     name: str
     what: str
     make: Callable[[], dict[str, np.ndarray]]
-    peers: Mapping[str, Callable[[Arrays], Job]]
+    peers: Peers
     goal: float
     """The ratio of funcnn to the best peer that is to be reached."""
     compared: int = 20
