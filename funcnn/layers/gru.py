@@ -102,16 +102,18 @@ def forward(
     third = recurrent.blocks(last[None], batch)
     gates: Array = np.empty((time, 3, batch, size), candidate.dtype)
     inner: Array = np.empty((time, batch, size), candidate.dtype)
+    products, last_products = recurrent.cut(gates[:, :2], two), recurrent.cut(inner[:, None] if after else gates[:, 2:], third)
     with one_thread():
         for t in range(time):
             r, u, n = gates[t]
-            recurrent.logistic(recurrent.multiply(steps.seen[t], two, gates[t, :2]))
+            np.matmul(steps.seen[t], two, out=products[t])
+            recurrent.logistic(gates[t, :2])
             if after:
-                (q,) = recurrent.multiply(before[t], third, inner[t : t + 1])
-                np.multiply(r, q, out=n)
+                np.matmul(before[t], third, out=last_products[t])
+                np.multiply(r, inner[t], out=n)
             else:
                 p = np.multiply(r, hidden[t], out=inner[t])
-                recurrent.multiply(p, third, gates[t, 2:])
+                np.matmul(p, third, out=last_products[t])
             n += candidate[t]
             np.tanh(n, out=n)
             h = np.subtract(hidden[t], n, out=hidden[t + 1])  # (1 - u) n + u h = n + u (h - n)
@@ -153,19 +155,22 @@ def backward(
     doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
     weights = recurrent.transposed_blocks(params.recurrent_weight, 3, len(dh))
     every: Array = np.empty((len(kept.gates), len(dh), 4, size), dh.dtype)  # dz of all steps, and last what U_n gives
+    dzs, each = every.swapaxes(1, 2), np.empty((3, *dh.shape), dh.dtype)
+    products = recurrent.cut(each, weights)
     with one_thread():
         for t, (slopes, u) in recurrent.backwards(partial(derivatives, after, kept), len(every)):
-            dh += doutput[:, t]
+            dh += doutput[t]
             passed = None if steps.mask is None else recurrent.split(steps.mask[:, t, None], dh)
-            dz = every[t].swapaxes(0, 1)
+            dz = dzs[t]
             np.multiply(dh, slopes, out=dz)
             dh *= u
-            dp = recurrent.multiply_and_add(dz[3:], weights[2:])  # of the paper's p, or of the state
+            np.matmul(dz[3:, None], weights[2:], out=products[2:])
             if not after:
+                dp = each[2]
                 np.multiply(dp, slopes[0], out=dz[0])
                 dp *= kept.gates[t, 0]
-            dh += dp
-            dh += recurrent.multiply_and_add(dz[:2], weights[:2])
+            np.matmul(dz[:2, None], weights[:2], out=products[:2])
+            dh += np.add.reduce(each, axis=0)
             if passed is not None:
                 dh += passed
     dz, dmapped = every[:, :, :3].reshape(*every.shape[:2], 3 * size), every[:, :, 3]

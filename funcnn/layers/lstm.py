@@ -122,17 +122,20 @@ def forward(ends: Ends, params: LSTMParams, state: Empty, given: Any, mode: Mode
     cells: Array = np.empty((time + 1, batch, size), kind)
     tanh_cells: Array = np.empty((time, batch, size), kind)
     cells[0] = c
+    products = recurrent.cut(gates, weight)
     with one_thread():
         for t in range(time):
-            z = recurrent.multiply(steps.seen[t], weight, gates[t])
+            np.matmul(steps.seen[t], weight, out=products[t])
+            z = gates[t]
             i, f, o, g = z
             if peepholes is None:
-                recurrent.logistic(z[:3])
+                np.tanh(z, out=z)
+                recurrent.halfway(z[:3])
             else:
                 i += peepholes[0] * cells[t]
                 f += peepholes[1] * cells[t]
                 recurrent.logistic(z[:2])
-            np.tanh(g, out=g)
+                np.tanh(g, out=g)
             c = np.multiply(f, cells[t], out=cells[t + 1])
             c += i * g
             if peepholes is not None:
@@ -173,18 +176,21 @@ def backward(ends: Ends, params: LSTMParams, kept: LSTMResiduals, dy: Any, input
     peepholes = params.peepholes[:, None] if isinstance(params, PeepholeLSTMParams) else None
     weight = recurrent.transposed_blocks(params.recurrent_weight, 4, len(dh))
     every: Array = np.empty((len(kept.gates), len(dh), 4, size), dh.dtype)  # dz of all steps
+    dzs, each = every.swapaxes(1, 2), np.empty((4, *dh.shape), dh.dtype)
+    products = recurrent.cut(each, weight)
     with one_thread():
         for t, (slopes, dcell, dbefore) in recurrent.backwards(partial(derivatives, kept, peepholes), len(every)):
-            dh += doutput[:, t]
+            dh += doutput[t]
             passed: tuple[Array, ...] = ()
             if steps.mask is not None:
                 passed = recurrent.split(steps.mask[:, t, None], dh), recurrent.split(steps.mask[:, t, None], dc)
             dc += dh * dcell
-            dz = every[t].swapaxes(0, 1)
+            dz = dzs[t]
             np.multiply(dc, slopes, out=dz)
             np.multiply(dh, slopes[2], out=dz[2])
             dc *= dbefore
-            dh = recurrent.multiply_and_add(dz, weight)
+            np.matmul(dz[:, None], weight, out=products)
+            np.add.reduce(each, axis=0, out=dh)
             if passed:
                 dh += passed[0]
                 dc += passed[1]

@@ -172,18 +172,10 @@ def transposed_blocks(weight: Array, gates: int, batch: int) -> Array:
     return blocks(np.ascontiguousarray(by_gate(weight, gates)).swapaxes(1, 2), batch)
 
 
-def multiply(x: Array, weight: Array, out: Array) -> Array:
-    """Put ``x @ weights`` into ``out`` (g, n, h), where ``weight`` is ``blocks(weights, n)``, and return it."""
-    gates, parts, _, width = weight.shape
-    np.matmul(x, weight, out=out.reshape(gates, out.shape[1], parts, width).swapaxes(1, 2))
-    return out
-
-
-def multiply_and_add(dz: Array, weight: Array) -> Array:
-    r"""Return $\bar z U^\top$, (n, h): the sum over gates of (g, n, h) times :func:`transposed_blocks`."""
-    each: Array = np.empty(dz.shape, np.result_type(dz, weight))
-    total: Array = np.add.reduce(multiply(dz[:, None], weight, each), axis=0)
-    return total
+def cut(products: Array, weight: Array) -> Array:
+    """Return a view of (..., g, n, h) to which ``x @ weight`` is written, where ``weight`` is ``blocks(weights, n)``."""
+    _, parts, _, width = weight.shape
+    return products.reshape(*products.shape[:-1], parts, width).swapaxes(-3, -2)
 
 
 # -------------------------------------------------------------------------------------------------------------------- forward
@@ -192,8 +184,13 @@ def multiply_and_add(dz: Array, weight: Array) -> Array:
 def logistic(z: Array) -> None:
     r"""Put $\sigma(2z) = (1 + \tanh z)/2$, the logistic function, in the place of z: exact where halfway, never beyond 0 or 1."""
     np.tanh(z, out=z)
-    z *= 0.5
-    z += 0.5
+    halfway(z)
+
+
+def halfway(tanh: Array) -> None:
+    """Put (1 + tanh)/2 in the place of tanh."""
+    tanh *= 0.5
+    tanh += 0.5
 
 
 def hold(real: BoolArray, new: Array, old: Array) -> None:
@@ -221,13 +218,13 @@ def given_back(ends: Ends, steps: Steps, *others: Array) -> Any:
 
 
 def cotangent(ends: Ends, steps: Steps, parts: int, dy: Any) -> tuple[Array, tuple[Array, ...]]:
-    """Return the cotangents of the hidden states (n, t, h), 0 at masked steps, and of the final state's parts (n, h)."""
+    """Return the cotangents of the hidden states (t, n, h), 0 at masked steps, and of the final state's parts (n, h)."""
     dstate: Any = (None,) * parts
     if ends.final:
         dy, dstate = dy
         dstate = dstate if parts > 1 else (dstate,)
     doutput: Array = dy if steps.mask is None else cleared(dy.values, steps.mask)
-    return doutput, tuple([end_of(part, steps) for part in dstate])
+    return doutput.swapaxes(0, 1), tuple([end_of(part, steps) for part in dstate])
 
 
 def end_of(dstate: Array | None, steps: Steps) -> Array:

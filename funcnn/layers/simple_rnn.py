@@ -70,9 +70,11 @@ def forward(
     whole = recurrent.stacked(params.recurrent_weight, params.bias, params.input_weight)
     weight = recurrent.blocks(whole[None], batch)
     values: Array = np.empty((time, batch, size), np.result_type(steps.seen, whole))
+    products = recurrent.cut(values[:, None], weight)
     with one_thread():
         for t in range(time):
-            (z,) = recurrent.multiply(steps.seen[t], weight, values[t : t + 1])
+            np.matmul(steps.seen[t], weight, out=products[t])
+            z = values[t]
             if activation == "tanh":
                 np.tanh(z, out=z)
             else:
@@ -97,12 +99,13 @@ def backward(
     doutput, (dh,) = recurrent.cotangent(ends, steps, 1, dy)
     weight = recurrent.transposed_blocks(params.recurrent_weight, 1, len(dh))
     every: Array = np.empty(kept.values.shape, dh.dtype)  # dz of all steps
+    products = recurrent.cut(dh[None], weight)
     with one_thread():
         for t, (slope,) in recurrent.backwards(partial(derivative, activation, kept), len(every)):
-            dh += doutput[:, t]
+            dh += doutput[t]
             passed = None if steps.mask is None else recurrent.split(steps.mask[:, t, None], dh)
             np.multiply(dh, slope, out=every[t])
-            dh = recurrent.multiply_and_add(every[t : t + 1], weight)
+            np.matmul(every[t], weight, out=products)
             if passed is not None:
                 dh += passed
     grads = RNNParams(*recurrent.affine_grads(steps, every))

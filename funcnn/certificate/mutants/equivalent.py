@@ -282,6 +282,9 @@ REASONS: Reasons = {
     "layers.rectifiers.elu_and_slope": {
         "if alpha != 1:": (1, "with alpha 1 the factor is 1, and alpha is never 0"),
     },
+    "layers.gru.backward": {
+        "np.matmul(dz[3:, None], weights[2:], out=products[2:])": (1, "the product before the last is written over next"),
+    },
     "layers.lstm.backward": {
         "seen = np.stack([over_steps(di, cells[:-1]), over_steps(df, cells[:-1]), over_steps(do, cells[1:])])": (
             3,
@@ -295,6 +298,12 @@ REASONS: Reasons = {
         "width = next((w for w in (64, 32) if size % w == 0 and batch * seen * w <= SMALL), size)": (
             15,
             "how many columns are multiplied at a time, which changes no sum",
+        ),
+    },
+    "layers.recurrent.cut": {
+        "return products.reshape(*products.shape[:-1], parts, width).swapaxes(-3, -2)": (
+            1,
+            "of four axes the last but one is the third",
         ),
     },
     "layers.scaled_dot_product.backward": {
