@@ -45,6 +45,7 @@ from numpy.lib.stride_tricks import as_strided
 from funcnn.key import Key
 from funcnn.layer import Mode, Train
 from funcnn.numerics import largest_exponent, ones
+from funcnn.record import lean
 from funcnn.threads import divide
 from funcnn.typing import Array, BoolArray, Shape
 
@@ -57,6 +58,7 @@ LEAST_SHARE = 1 << 18
 """How many scores make a thread of their own worth while: a millisecond of work."""
 
 
+@lean
 @frozen(eq=False)
 class Rules:
     """What decides the weights besides queries and keys."""
@@ -75,6 +77,7 @@ class Rules:
     """How many queries are treated at a time, also of several examples that have no more; None for as many as fit the cache."""
 
 
+@lean
 @frozen(eq=False)
 class Block:
     """Some queries of some examples, and the keys that they may look at: the first so many."""
@@ -182,7 +185,7 @@ def exponentials(asked: Array, k: Array, rules: Rules, block: Block) -> tuple[Ar
     if weights.real.max(initial=-np.inf) <= far:
         np.exp(weights, out=weights)
         total = key_sums(weights)
-        if total.real.min(initial=np.inf) >= math.exp(-far):
+        if total.real.min(initial=np.inf) >= least_sum(weights.dtype):
             return weights, total, np.log(total)
         weights = scores(asked, k, rules, block)
     top = weights.real.max(1)
@@ -202,6 +205,13 @@ def exponentials(asked: Array, k: Array, rules: Rules, block: Block) -> tuple[Ar
 def far_exponent(dtype: np.dtype[np.floating]) -> int:
     """Return half the largest exponent: with scores up to there neither a sum of exponentials overflows nor their products."""
     return largest_exponent(dtype) // 2
+
+
+@lru_cache(maxsize=16)
+def least_sum(dtype: np.dtype[np.floating]) -> np.floating:
+    """Return the exponential of minus that."""
+    least: np.floating = np.exp(-np.finfo(dtype).dtype.type(far_exponent(dtype)))
+    return least
 
 
 def key_sums(weights: Array) -> Array:

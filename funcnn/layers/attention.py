@@ -41,6 +41,7 @@ from funcnn.layers.heads import (
     check_heads,
     head_size,
     join,
+    join_beside,
     mapped,
     mapped_back,
     mapped_grads,
@@ -50,6 +51,7 @@ from funcnn.layers.heads import (
     turned,
 )
 from funcnn.masked import Masked, cleared
+from funcnn.record import lean
 from funcnn.scatter import scatter_rows
 from funcnn.typing import Array, Empty, IntArray, Shape
 
@@ -72,6 +74,7 @@ class AttentionParams:
     position: RelativeBias | Empty
 
 
+@lean
 @frozen(eq=False)
 class AttentionResiduals:
     """The input, what the heads saw, and what they gave."""
@@ -180,7 +183,7 @@ def backward(
     dq = dq.reshape(batch * heads, steps, shape[-1])
     if setting.positions == "rotary":
         dq, dk = turned(dq, -1), turned(dk, -1)
-    dprojected = np.concatenate([join(dq, heads), join(dk, setting.key_value_heads), join(dv, setting.key_value_heads)], axis=-1)
+    dprojected = join_beside(((dq, heads), (dk, setting.key_value_heads), (dv, setting.key_value_heads)))
     grads = AttentionParams(
         mapped_grads(params.project, kept.x, dprojected, threads),
         mapped_grads(params.output, kept.joined, doutput, threads),

@@ -17,7 +17,6 @@ Masks.  Steps of the memory that are padding are not seen, steps of x that are p
 from functools import partial
 from typing import Any, Literal, cast, overload
 
-import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
@@ -32,6 +31,7 @@ from funcnn.layers.heads import (
     check_heads,
     head_size,
     join,
+    join_beside,
     mapped,
     mapped_back,
     mapped_grads,
@@ -40,6 +40,7 @@ from funcnn.layers.heads import (
     taken,
 )
 from funcnn.masked import Masked, cleared
+from funcnn.record import lean
 from funcnn.tree import freeze
 from funcnn.typing import Array, BoolArray, Empty, Shapes
 
@@ -53,6 +54,7 @@ class CrossAttentionParams:
     output: Projection  # weight (H d, I), bias
 
 
+@lean
 @frozen(eq=False)
 class CrossAttentionResiduals:
     """The inputs, what the heads saw, and what they gave."""
@@ -130,7 +132,7 @@ def backward(
     dattended = split(djoined, 0, heads, shape[-1]).reshape(shape)
     dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
     dasked = join(dq.reshape(batch * heads, steps, shape[-1]), heads)
-    dseen = np.concatenate([join(part, setting.key_value_heads) for part in (dk, dv)], axis=-1)
+    dseen = join_beside(((dk, setting.key_value_heads), (dv, setting.key_value_heads)))
     grads = CrossAttentionParams(
         mapped_grads(params.query, kept.x, dasked, threads),
         mapped_grads(params.memory, kept.memory, dseen, threads),

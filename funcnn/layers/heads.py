@@ -11,6 +11,7 @@ with the features in another order, which the learned projections absorb.)  A ro
 cotangent goes through, is the rotation by $-t\,\theta_i$.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -77,16 +78,26 @@ def mapped_back(params: Projection, dy: Array, threads: int = 1) -> Array:
 
 
 def split(x: Array, first: int, heads: int, size: int) -> Array:
-    """Return the features of some heads of (n, t, all features) as a matrix for each example and head: (n heads, t, size)."""
+    """Return the features of some heads of (n, t, all features) as a matrix for each example and head: (n heads, t, size).
+
+    Of one example that is a view.
+    """
     batch, time = x.shape[:2]
     chosen = x[..., first * size : (first + heads) * size].reshape(batch, time, heads, size)
-    return np.ascontiguousarray(chosen.swapaxes(1, 2)).reshape(batch * heads, time, size)
+    return chosen.swapaxes(1, 2).reshape(batch * heads, time, size)
 
 
 def join(x: Array, heads: int) -> Array:
     """Return (n, t, heads size) for (n heads, t, size): the transpose of :func:`split`."""
     batch, (time, size) = len(x) // heads, x.shape[1:]
     return x.reshape(batch, heads, time, size).swapaxes(1, 2).reshape(batch, time, heads * size)
+
+
+def join_beside(parts: Sequence[tuple[Array, int]]) -> Array:
+    """Return arrays (n heads, t, size), given with their numbers of heads, joined and beside one another."""
+    turned = [x.reshape(len(x) // heads, heads, *x.shape[1:]).swapaxes(1, 2) for x, heads in parts]
+    joined: Array = np.concatenate(turned, axis=2)
+    return joined.reshape(*joined.shape[:2], joined.shape[2] * joined.shape[3])
 
 
 def turned(x: Array, direction: int = 1) -> Array:

@@ -242,10 +242,7 @@ REASONS: Reasons = {
             3,
             "the backward splits all heads: they start at 0 and end with the axis",
         ),
-        "return np.ascontiguousarray(chosen.swapaxes(1, 2)).reshape(batch * heads, time, size)": (
-            1,
-            "the caller gives it the same shape",
-        ),
+        "return chosen.swapaxes(1, 2).reshape(batch * heads, time, size)": (1, "the caller gives it the same shape"),
     },
     "layers.heads.turned": {
         ("cosine, sine = (np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype))"): (
