@@ -49,7 +49,7 @@ def main() -> None:
         print(f"{name}: {workload.what}; {workload.compared} steps agree to {apart:.0e}{noise}", file=sys.stderr)
     first, second = [row for row in rows if "=" not in row.workload], [row for row in rows if "=" in row.workload]
     imports = import_times(options.imports) if first and options.imports else {}
-    costs = in_process("fitting", str(min(9, options.rounds)), str(options.seconds)) if "fit" in sections else []
+    costs = in_process("fitting", str(min(7, options.rounds)), str(options.seconds)) if "fit" in sections else []
     peak, shares = in_process("peak", "3") if "peak" in sections else ({}, [])
 
     description = machine(peers)

@@ -202,8 +202,9 @@ def share(name: str, watch: Watch, seconds: float) -> Share:
             a.dot(b, c)
 
     best = [float("inf")] * 3
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    turns, end = 0, time.perf_counter() + seconds
+    while turns < 4 or time.perf_counter() < end:
+        turns += 1
         times = watch.during(step), seconds_of(alone), seconds_of(step)
         best = [min(pair) for pair in zip(best, times, strict=True)]
     return Share(name, operations, *best)
