@@ -12,22 +12,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
 from funcnn.optim.optimizer import OptState, Updated, counter, lock
 from funcnn.optim.overwriting import successors
+from funcnn.record import lean
 from funcnn.structure import Structure, take_apart
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
 
 LARGE = 1 << 15  # numbers from which on a leaf is not gathered
+SMALL = 1 << 16  # numbers up to which a tree is kept in mind for its next update
 MANY = 500  # leaves for which no expression is written
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
 COMPILED = 1 << 19  # from which on it pays to compile the rule
@@ -37,6 +39,19 @@ Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
 """What of a leaf decides where it stands in its vector."""
 
 
+class Last:
+    """A place for the last update of a small tree; copies and pickles of it are empty."""
+
+    __slots__ = ("update",)
+
+    def __init__(self) -> None:
+        self.update: WholeUpdate | None = None
+
+    def __reduce__(self) -> tuple[type[Last], tuple[()]]:
+        return Last, ()
+
+
+@frozen
 class Elementwise:
     """Base of the optimizers whose rule treats every number alike.
 
@@ -44,7 +59,8 @@ class Elementwise:
     coefficients are at each step, and what the rule is.
     """
 
-    __slots__ = ()
+    last: Last = field(init=False, eq=False, repr=False, factory=Last)
+    """Of a small tree, for the next update: what is given then was made here, so it is neither tested nor gathered again."""
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -105,6 +121,11 @@ class Elementwise:
             When the gradients differ from the parameters in structure, shape or dtype, with the path of the leaf; when the
             state is not one of these parameters.
         """
+        last = self.last.update
+        if last is not None and params is last.params and state is last.state:
+            slopes = last.structure.leaves(grads)
+            if slopes is not None and last.layout.fits(slopes):
+                return self._update_whole(last, slopes)
         structure, old = take_apart(params)
         layout = self._layout(structure, old)
         slopes = structure.leaves(grads)
@@ -123,18 +144,36 @@ class Elementwise:
             for slot in kept:
                 if slot.size != size or slot.dtype != dtype:
                     raise ValueError(_foreign_state(self, params))
-            c = [np.array(value, dtype) for value in self._coefficients(count, group.label)]
-            out: Sequence[Array]
             if group.whole:
-                out = self._rule(c, joined(old, dtype), joined(slopes, dtype), *kept)
-            else:
-                out = [np.empty(size, dtype), *successors(state, kept)]
-                self._run(group, c, old, slopes, kept, out)
+                return self._update_whole(WholeUpdate(params, state, structure, layout, joined(old, dtype), (), ()), slopes)
+            c = [np.array(value, dtype) for value in self._coefficients(count, group.label)]
+            out = [np.empty(size, dtype), *successors(state, kept)]
+            self._run(group, c, old, slopes, kept, out)
             for array in out:
                 lock(array, False)
             group.scatter(out[0], new)
             slots += out[1:]
         return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))
+
+    def _update_whole(self, last: WholeUpdate, slopes: tuple[Array, ...]) -> Updated[Any]:
+        """Return what follows on an update of a tree of small leaves, which are updated as one vector."""
+        group, dtype, state = last.layout.groups[0], last.vector.dtype, last.state
+        count = int(state.count)
+        values = self._coefficients(count, group.label)
+        if len(values) == len(last.values):
+            pairs = zip(values, last.values, last.c, strict=True)
+            c = [known if value == before else np.array(value, dtype) for value, before, known in pairs]
+        else:
+            c = [np.array(value, dtype) for value in values]
+        out = self._rule(c, last.vector, joined(slopes, dtype), *state.slots)
+        for array in out:
+            lock(array, False)
+        new = list(slopes)
+        group.scatter(out[0], new)
+        updated = Updated(last.structure.rebuild(new), OptState(counter(count + 1), out[1:]))
+        if last.layout.kept:
+            self.last.update = WholeUpdate(updated.params, updated.state, last.structure, last.layout, out[0], values, c)
+        return updated
 
     def _run(
         self,
@@ -190,6 +229,20 @@ class Elementwise:
         return layout
 
 
+@lean
+@frozen(eq=False)
+class WholeUpdate:
+    """What an update of a small tree gave, and what it is made of."""
+
+    params: Any  # Any: a tree of whatever type
+    state: OptState[Any]
+    structure: Structure[Any]
+    layout: Layout
+    vector: Array  # of which the parameters are views
+    values: tuple[float, ...]
+    c: Coefficients  # the values as arrays
+
+
 def _foreign_state(optimizer: object, params: object) -> str:
     return (
         f"the optimizer's state does not fit: it must come from init or update of {optimizer!r} with parameters of these shapes"
@@ -226,6 +279,8 @@ class Layout:
     groups: tuple[Group, ...]
     fits: Callable[[tuple[Array, ...]], bool]
     """Tells whether leaves are of these kinds: one expression, since it is asked twice in each update."""
+    kept: bool
+    """Whether an update is kept in mind for the next one: the tree is small, and has no dicts, which might be assigned to."""
 
 
 @lru_cache(maxsize=256)
@@ -241,7 +296,9 @@ def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], label: Callable[[st
         members.setdefault((dtype, label(path, shape) if label else None), []).append(index)
     shapes = [shape for shape, _ in kinds]
     groups = tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()])
-    return Layout(kinds, groups, _fits(kinds) if len(kinds) <= MANY else partial(_are_kinds, kinds))
+    fixed = not any("['" in path or '["' in path for path in paths)
+    kept = fixed and sum([group.size for group in groups]) <= SMALL
+    return Layout(kinds, groups, _fits(kinds) if len(kinds) <= MANY else partial(_are_kinds, kinds), kept)
 
 
 def _fits(kinds: tuple[Kind, ...]) -> Callable[[tuple[Array, ...]], bool]:
