@@ -2,9 +2,9 @@
 
 For each network three variants run in one process, in rounds and in an order that rotates, over data in memory: ``fit`` with its
 default settings and no progress bar; the loop of ``loss_and_grad`` and ``update`` over shuffled batches, with the keys of fit, so
-that both give the same bits, which is checked; and that loop over batches which lie ready.  The time of a step is that of epochs,
-from one call of a callback to a later one, divided by their steps: for small networks they begin when the flat function
-that is written after a hundred steps is there.  What fit does before the first step is given apart.
+that both give the same bits, which is checked; and the step of the table of workloads, over batches that lie ready.  The time of
+a step is that of epochs, from one call of a callback to a later one, divided by their steps: for small networks they begin when
+the flat function that is written after a hundred steps is there.  What fit does before the first step is given apart.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Case:
         job.reset()
         job.choose()
         self.model = fn.shard(job.model) if job.variant is job.sharded else job.model
-        self.loss, self.optimizer, self.params, self.state = job.loss, job.optimizer, job.initial, job.initial_state
+        self.loss, self.optimizer, self.updating = job.loss, job.optimizer, job.updating
+        self.params, self.state = job.initial, job.initial_state
         self.batch = arrays["x"].shape[1]
         self.x, self.y = (np.concatenate([*arrays[key]] * PASSES[name]) for key in "xt")
         self.key, self.steps = fn.Key(0), len(self.x) // self.batch
@@ -97,8 +98,8 @@ class Case:
         return (time.perf_counter() - begin) / epochs / self.steps, params
 
     def ready(self, epochs: int) -> tuple[float, Any]:
-        """Write the loop out over batches that are there."""
-        optimizer, params, state, mode = self.optimizer, self.params, self.state, fn.Train(self.key)
+        """Write the loop out over batches that are there, with the optimizer that the table of workloads is measured with."""
+        optimizer, params, state, mode = self.updating, self.params, self.state, fn.Train(self.key)
         slots, step = optimizer.init(params), fn.loss_and_grad(self.model, self.loss)
         batches = list(fn.data.batches(self.key, (self.x, self.y), self.batch))
         for epoch in range(self.warm + epochs):
@@ -133,7 +134,7 @@ def cost(name: str, rounds: int, seconds: float) -> Cost:
     to_shuffled, to_ready = (
         statistics.median(one / other for one, other in zip(times[0], times[way], strict=True)) for way in (1, 2)
     )
-    return Cost(name, case.steps, fit, shuffled, ready, to_shuffled, to_ready, min(case.firsts) - min(case.epochs))
+    return Cost(name, case.steps, fit, shuffled, ready, to_shuffled, to_ready, max(0.0, min(case.firsts) - min(case.epochs)))
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ def growth_tables(rows: list[Row]) -> str:
 def fit_table(costs: list[dict[str, Any]]) -> str:
     """Return what fit costs as a Markdown table."""
     lines = [
-        "| workload | steps an epoch | fit, ms a step | loop, shuffled | loop, ready | fit / shuffled | fit / ready | once, ms |",
+        "| workload | steps an epoch | fit, ms a step | loop | ready | fit / loop | fit / ready | once, ms |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for cost in costs:
