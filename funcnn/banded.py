@@ -1,18 +1,23 @@
-r"""The input's cotangent of a correlation with few input channels, by a matrix with bands.
+r"""Correlation with few channels, by a matrix with bands: several neighbouring windows are taken for one.
 
-Indices: $n$ example, $p$ window and $k$ point of the kernel along all spatial axes but the last, $v$ window and $l$ point of the
-kernel along the last one, $i$ input channel, $o$ output channel; $s, d$ stride and dilation.  Positions are those in the padded
-input.
+Indices: $n$ example, $p$ window and $k$ point of the kernel along all spatial axes but the last; $h$ group of $V$ neighbouring
+windows along the last axis, $v$ window in its group, $l$ point of the kernel, $u$ point of a group; $i$ input channel, $o$ output
+channel; $s, d$ stride and dilation.  Positions are those in the padded input.
 
-A line along the last axis with all its channels is taken for one vector, on which the kernel acts as a matrix, the same for all
-lines, with a band for each point:
-$$ t_{k,(ui),(vo)} = \sum_l [u = sv + dl]\; w_{klio}, \qquad
-   y_{np,(vo)} = \sum_{k,(ui)} x_{n,\,sp+dk,\,(ui)}\; t_{k,(ui),(vo)}. $$
-In the last sum the last axis is no longer a spatial one: it has become channels.  The input's cotangent
-$$ \bar x_{nq,(ui)} = \sum_{p,k:\; sp+dk=q}\; \sum_{(vo)} \bar y_{np,(vo)}\; t_{k,(ui),(vo)} $$
-is thus one product of large matrices, and for each $k$ an addition of whole lines.  The matrix is mostly zeros, and most of the
-products are with zeros; where there are few channels that takes less time than products of narrow matrices do, or additions of
-short pieces.  :mod:`funcnn.correlation` has the plain sums, and takes this form where it is the faster one.
+A group spans the points that any of its windows has, and the kernel acts on them as a matrix, the same for all groups, with a
+band for each window:
+$$ t_{kui,vo} = \sum_l [u = sv + dl]\; w_{klio}, \qquad
+   y_{np,(hv),o} = \sum_{k,u,i} x_{n,\,sp+dk,\,sVh+u,\,i}\; t_{kui,vo}. $$
+That is a correlation again, with a wider kernel, $V$ times the stride and $V$ times the output channels.  So it is for the
+weight's cotangent, whose bands are added up,
+$$ \bar w_{klio} = \sum_v \bar t_{k,\,sv+dl,\,i,vo}, $$
+while the input's is
+$$ \bar x_{nq,ui} = \sum_{p,k:\; sp+dk=q}\; \sum_{vo} \bar y_{np,vo}\; t_{kui,vo} $$
+with whole lines for groups: for each $k$ a product of large matrices and an addition of whole lines.
+
+Part of the matrix is zeros, and so many products are with zeros.  Where there are few channels it takes less time nevertheless:
+products of narrow matrices, copies of short pieces and additions of such are slow, whereas fewer and longer ones are fast.
+:mod:`funcnn.correlation` has the plain sums, and takes this form where it is the faster one.
 """
 
 from __future__ import annotations
@@ -23,38 +28,73 @@ import numpy as np
 
 from funcnn.numerics import dot
 from funcnn.typing import Array, Shape
-from funcnn.windows import Windows, crop, scatter
+from funcnn.windows import Windows, crop, places
 
-BLOCK_BYTES = 1 << 19  # of lines at a time: half of a usual second-level cache
+_LEAST_OUTPUTS = 32  # of a group: products with fewer columns are slow
+_LEAST_WINDOWS = 2048  # of all examples: with fewer the plain sums take less time than the matrix takes to be made
+
+
+def together(windows: Windows, x_shape: Shape, outputs: int, groups: int) -> int:
+    """Return how many windows of an input (n, *space, i) to take for one, in the output and in the weight's cotangent."""
+    count = windows.count(x_shape[1:-1])
+    if groups > 1 or x_shape[0] * math.prod(count) < _LEAST_WINDOWS:
+        return 1
+    most = (5 * windows.kernel[-1] // 2 - windows.reach[-1]) // windows.stride[-1] + 1  # with more, zeros cost too much
+    enough = [many for many in range(1, min(most, count[-1]) + 1) if count[-1] % many == 0 and many * outputs >= _LEAST_OUTPUTS]
+    return enough[0] if enough else 1
 
 
 def suits(windows: Windows, in_shape: Shape, width: int) -> bool:
-    """Tell whether this form is the faster one for an input (n, *space, i) and so many windows along the last axis."""
+    """Tell whether whole lines, of so many windows each, are the faster way to the cotangent of an input (n, *space, i)."""
     return width * in_shape[-1] <= 16 * windows.kernel[-1] and math.prod(in_shape) >= 4096
+
+
+def reach(windows: Windows, many: int) -> int:
+    """Return how many points a group of windows spans along the last axis."""
+    return windows.stride[-1] * (many - 1) + windows.reach[-1]
+
+
+def widened(windows: Windows, many: int, space: Shape) -> Windows:
+    """Return the geometry of groups of windows over an input with this spatial shape."""
+    kernel, stride, dilation = windows.kernel[:-1], windows.stride[:-1], windows.dilation[:-1]
+    pads = windows.pads(space)
+    return Windows((*kernel, reach(windows, many)), (*stride, many * windows.stride[-1]), (*dilation, 1), pads)
+
+
+def bands(weight: Array, windows: Windows, many: int, length: int) -> Array:
+    """Return t (*kernel but its last axis, length, i, many * o): zero but for a weight wherever a window has that point."""
+    *kernel, _, inputs, outputs = weight.shape
+    matrix: Array = np.zeros((*kernel, length, inputs, many, outputs), weight.dtype)
+    for window in range(many):
+        matrix[..., points(windows, window), :, window, :] = weight
+    return matrix.reshape(*kernel, length, inputs, many * outputs)
+
+
+def added(dmatrix: Array, windows: Windows, many: int) -> Array:
+    """Return the cotangent of the weight for that of its bands: the transpose of :func:`bands`."""
+    *kernel, _, inputs, outputs = dmatrix.shape
+    parts = dmatrix.reshape(*dmatrix.shape[:-1], many, outputs // many)
+    dweight: Array = np.zeros((*kernel, windows.kernel[-1], inputs, outputs // many), dmatrix.dtype)
+    for window in range(many):
+        dweight += parts[..., points(windows, window), :, window, :]
+    return dweight
+
+
+def points(windows: Windows, window: int) -> slice:
+    """Return the points of a window in its group."""
+    first = windows.stride[-1] * window
+    return slice(first, first + windows.reach[-1], windows.dilation[-1])
 
 
 def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape) -> Array:
     """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
     pads, (n, *count, width, outputs) = windows.pads(in_shape[1:-1]), dy.shape
     *space, length = [size + low + high for size, (low, high) in zip(in_shape[1:-1], pads, strict=True)]
-    kernel, channels = windows.kernel[:-1], in_shape[-1]
-    matrix = bands(weight, windows, length, width).reshape(-1, width * outputs)
-    lines = Windows((*kernel, 1), (*windows.stride[:-1], 1), (*windows.dilation[:-1], 1), "same")
-    dx: Array = np.empty((n, *space, 1, length * channels), np.result_type(dy, weight))
-    at_once = max(1, BLOCK_BYTES // (math.prod(count) * len(matrix) * dx.itemsize))
-    for low in range(0, n, at_once):
-        place = dx[low : low + at_once]
-        values = dot(dy[low : low + at_once].reshape(-1, width * outputs), matrix.T)
-        place[...] = scatter(values.reshape(-1, *count, 1, *kernel, 1, length * channels), lines, place.shape)
-    return crop(dx.reshape(n, *space, length, channels), pads)
-
-
-def bands(weight: Array, windows: Windows, length: int, width: int) -> Array:
-    """Return t (*kernel but its last axis, length, i, width, o): zero but for a weight wherever a window has that point."""
-    *kernel, points, inputs, outputs = weight.shape
-    matrix: Array = np.zeros((*kernel, length, inputs, width, outputs), weight.dtype)
-    stride, dilation = windows.stride[-1], windows.dilation[-1]
-    for window in range(width):
-        first = stride * window
-        matrix[..., first : first + dilation * (points - 1) + 1 : dilation, :, window, :] = weight
-    return matrix
+    matrix = bands(weight, windows, width, length)
+    line = length * in_shape[-1]
+    rows = np.moveaxis(dy, 0, -3).reshape(-1, width * outputs)  # (*count, n): with the examples inside additions are long
+    dx: Array = np.zeros((*space, n, line), np.result_type(dy, weight))
+    for offset in np.ndindex(windows.kernel[:-1]):
+        values = dot(rows, matrix[offset].reshape(line, -1).T).reshape(*count, n, line)
+        dx[places(windows, offset, tuple(count))] += values
+    return np.ascontiguousarray(crop(np.moveaxis(dx, -2, 0).reshape(n, *space, length, in_shape[-1]), pads))

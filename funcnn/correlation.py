@@ -9,8 +9,8 @@ $$ \bar x_{nqi} = \sum_{p,k:\; sp+dk-a=q}\; \sum_o \bar y_{npo}\, w_{kio}, \qqua
 
 The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix
 stays in the processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do
-not mix.  Kernels of 3x3 points with many channels take fewer products (:mod:`funcnn.winograd`); for few channels the input's
-cotangent takes larger ones (:mod:`funcnn.banded`).
+not mix.  Kernels of 3x3 points with many channels take fewer products (:mod:`funcnn.winograd`); with few channels neighbouring
+windows are taken together (:mod:`funcnn.banded`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy as np
 from funcnn import banded, winograd
 from funcnn.numerics import dot
 from funcnn.typing import Array, Shape
-from funcnn.windows import Windows, crop, pad, scatter, view
+from funcnn.windows import Windows, crop, items, numbers, pad, scatter, view
 
-BLOCK_BYTES = 1 << 19  # of window rows at a time: half of a usual second-level cache
+BLOCK_BYTES = 1 << 20  # of window rows at a time, so that they stay in a usual second-level cache
 _FEW = 3  # channels
 
 
@@ -33,7 +33,12 @@ def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Arr
     """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
     if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):
         return winograd.correlate(x, weight, windows)
-    return correlate_plain(x, weight, windows, groups)
+    many = banded.together(windows, x.shape, weight.shape[-1], groups)
+    if many == 1:
+        return correlate_plain(x, weight, windows, groups)
+    wide = banded.widened(windows, many, x.shape[1:-1])
+    y = correlate_plain(x, banded.bands(weight, windows, many, wide.kernel[-1]), wide, 1)
+    return y.reshape(*y.shape[:-2], many * y.shape[-2], weight.shape[-1])
 
 
 def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> Array:
@@ -43,7 +48,7 @@ def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> A
     y: Array = np.empty((len(x), *count, weight.shape[-1]), np.result_type(x, weight))
     for inputs, outputs in channel_groups(x.shape[-1], weight.shape[-1], groups):
         kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)
-        for rows, place in blocks(padded[..., inputs], windows, count, kernel.shape[1]):
+        for rows, place in blocks(padded[..., inputs], windows, count):
             part = y[*place, ..., outputs]
             if part.flags.c_contiguous and part.flags.aligned:
                 np.dot(rows, kernel, out=part.reshape(len(rows), -1))
@@ -79,7 +84,12 @@ def correlate_weight(x: Array, dy: Array, windows: Windows, groups: int = 1) -> 
     """Return the cotangent of the weight (*kernel, i / groups, o)."""
     if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):
         return winograd.correlate_weight(x, dy, windows)
-    return correlate_weight_plain(x, dy, windows, groups)
+    many = banded.together(windows, x.shape, dy.shape[-1], groups)
+    if many == 1:
+        return correlate_weight_plain(x, dy, windows, groups)
+    wide = banded.widened(windows, many, x.shape[1:-1])
+    grouped = dy.reshape(*dy.shape[:-2], dy.shape[-2] // many, many * dy.shape[-1])
+    return banded.added(correlate_weight_plain(x, grouped, wide, 1), windows, many)
 
 
 def correlate_weight_plain(x: Array, dy: Array, windows: Windows, groups: int) -> Array:
@@ -89,7 +99,7 @@ def correlate_weight_plain(x: Array, dy: Array, windows: Windows, groups: int) -
     features = x.shape[-1] // groups
     dweight: Array = np.zeros((math.prod(windows.kernel) * features, dy.shape[-1]), np.result_type(x, dy))
     for inputs, outputs in channel_groups(x.shape[-1], dy.shape[-1], groups):
-        for rows, place in blocks(padded[..., inputs], windows, count, outputs.stop - outputs.start):
+        for rows, place in blocks(padded[..., inputs], windows, count):
             dweight[:, outputs] += dot(rows.T, dy[*place, ..., outputs].reshape(len(rows), -1))
     return dweight.reshape(*windows.kernel, features, dy.shape[-1])
 
@@ -101,12 +111,12 @@ def channel_groups(inputs: int, outputs: int, groups: int) -> Iterator[tuple[sli
         yield slice(group * i, (group + 1) * i), slice(group * o, (group + 1) * o)
 
 
-def blocks(padded: Array, windows: Windows, count: Shape, outputs: int) -> Iterator[tuple[Array, tuple[slice, slice]]]:
+def blocks(padded: Array, windows: Windows, count: Shape) -> Iterator[tuple[Array, tuple[slice, slice]]]:
     """Yield the windows as rows of a matrix, some at a time, with their place: examples, and first spatial axis."""
     every = view(padded, windows, count)
     width = math.prod(windows.kernel) * padded.shape[-1]
     line = max(1, math.prod(count[1:]))  # the windows with one index along the first spatial axis
-    lines = max(1, rows_at_once(width, outputs, padded.itemsize) // line)
+    lines = max(1, BLOCK_BYTES // (width * padded.itemsize * line))
     if lines >= count[0]:  # whole examples
         examples = max(1, lines // max(1, count[0]))
         for n in range(0, len(padded), examples):
@@ -119,25 +129,15 @@ def blocks(padded: Array, windows: Windows, count: Shape, outputs: int) -> Itera
                 yield _matrix(every[place], windows.ndim), place
 
 
-def rows_at_once(width: int, outputs: int, itemsize: int) -> int:
-    """Return how many windows are treated at a time.
-
-    That many stay in the processor's cache.  OpenBLAS computes matrix products of up to a million scalar ones without a second
-    thread, which others may keep busy: there are fewer windows at a time where enough are left.
-    """
-    rows, few = BLOCK_BYTES // (width * itemsize), 10**6 // (width * outputs)
-    return min(rows, few) if few >= 64 else rows
-
-
 def _matrix(block: Array, ndim: int) -> Array:
     """Copy windows (n, *count, *kernel, c) into a matrix with a row for each.
 
     Numbers that stand side by side are copied fast: those are a line of a window with all its channels or, where there are few
     channels, one channel of neighbouring windows.  In that case the matrix is stored column by column.
     """
-    width = math.prod(block.shape[1 + ndim :])
-    if block.shape[-1] > _FEW:
-        return block.reshape(-1, width)
+    width, line = math.prod(block.shape[1 + ndim :]), math.prod(block.shape[-2:])
+    if block.shape[-1] > _FEW or block.shape[-2] > block.shape[ndim]:
+        return numbers(items(block.reshape(*block.shape[:-2], line)), block.dtype).reshape(-1, width)
     axes = *range(1 + ndim, block.ndim), *range(1 + ndim)
     columns: Array = block.transpose(axes).reshape(width, -1)
     return columns.T

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from funcnn.errors import check_array, check_count, describe
+from funcnn.numerics import sum_rows
 from funcnn.typing import Array, Shape
 from funcnn.windows import Pair, Sizes
 
@@ -79,6 +80,21 @@ def check_spatial_batch(x: Array, setting: object = 0) -> Shape:
     if isinstance(setting, tuple) and len(setting) != x.ndim - 2:
         raise ValueError(f"the input is {describe(x)}, expected {len(setting) + 2} axes: batch, {len(setting)} spatial, channels")
     return x.shape[1:-1]
+
+
+def add_bias(y: Array, bias: Array) -> None:
+    """Add a number for each channel to an array (n, *space, c) that was just made; to a line of points at a time where it can."""
+    if y.flags.c_contiguous:  # with few channels additions of single points are slow
+        rows, bias = y.reshape(-1, y.shape[-2] * y.shape[-1]), np.concatenate([bias] * y.shape[-2])
+        rows += bias
+    else:
+        y += bias
+
+
+def channel_sums(dy: Array) -> Array:
+    """Return the sum of an array (n, *space, c) over all axes but the last."""
+    lines = sum_rows(dy.reshape(-1, dy.shape[-2] * dy.shape[-1]))
+    return sum_rows(lines.reshape(dy.shape[-2:]))
 
 
 def along(matrix: Array, x: Array, axis: int) -> Array:

@@ -8,6 +8,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import banded, correlation, tree, winograd
+from funcnn.spatial import add_bias, channel_sums
 from funcnn.typing import Array
 from funcnn.windows import make_windows
 
@@ -85,11 +86,9 @@ def test_fewer_products_give_the_same(space: tuple[int, int], batch: int, tiles:
         np.testing.assert_allclose(winograd.correlate_weight(x, dy, windows), dweight, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("block", [1, 2000, 1 << 20])
 @pytest.mark.parametrize("batch", [0, 1, 3])
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_bands_give_the_same(setting: tuple[Any, ...], batch: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("funcnn.banded.BLOCK_BYTES", block)
+def test_bands_give_the_same(setting: tuple[Any, ...], batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     shape, outputs, kernel, stride, padding, dilation, _ = setting
     windows = make_windows(len(kernel), kernel, stride, padding, dilation)
     in_shape = (batch, *shape)
@@ -107,6 +106,42 @@ def test_bands_give_the_same(setting: tuple[Any, ...], batch: int, block: int, m
     np.testing.assert_allclose(dx, expected, rtol=1e-11, atol=1e-12)
     monkeypatch.setattr("funcnn.banded.suits", lambda *_: False)
     np.testing.assert_allclose(dx, correlation.correlate_input(dy, weight, windows, in_shape), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_windows_together_give_the_same(setting: tuple[Any, ...], batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape, outputs, kernel, stride, padding, dilation, _ = setting
+    windows = make_windows(len(kernel), kernel, stride, padding, dilation)
+    generator = np.random.default_rng(0)
+    x, weight = generator.normal(size=(batch, *shape)), generator.normal(size=(*kernel, shape[-1], outputs))
+    y = correlation.correlate_plain(x, weight, windows, 1)
+    dy = generator.normal(size=y.shape)
+    dweight = correlation.correlate_weight_plain(x, dy, windows, 1)
+    width = y.shape[-2]
+    for many in [many for many in range(1, width + 1) if width % many == 0]:
+        monkeypatch.setattr("funcnn.banded.together", lambda *_, many=many: many)
+        np.testing.assert_allclose(correlation.correlate(x, weight, windows), y, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(correlation.correlate_weight(x, dy, windows), dweight, rtol=1e-11, atol=1e-12)
+
+
+def test_few_channels_of_many_windows_are_taken_together() -> None:
+    assert banded.together(make_windows(2, 5, padding=2), (32, 28, 28, 1), 6, 1) == 7  # 42 output channels
+    assert banded.together(make_windows(2, 5, padding=2), (2, 28, 28, 1), 6, 1) == 1  # few windows
+    assert banded.together(make_windows(2, 5, padding=2), (32, 28, 29, 1), 6, 1) == 1  # 29 of them would be mostly zeros
+    assert banded.together(make_windows(2, 3, padding=1), (32, 32, 32, 3), 64, 1) == 1  # enough channels
+    assert banded.together(make_windows(2, 5, padding=2), (32, 28, 28, 6), 6, 6) == 1  # channels do not mix
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+def test_a_bias_is_added_to_every_point(batch: int) -> None:
+    generator = np.random.default_rng(0)
+    y, bias = generator.normal(size=(batch, 3, 5, 2)), np.array([1.0, -2.0])
+    for place in (y.copy(), y.swapaxes(1, 2).copy().swapaxes(1, 2)):
+        add_bias(place, bias)
+        np.testing.assert_array_equal(place, y + bias)
+    np.testing.assert_allclose(channel_sums(y), y.sum((0, 1, 2)), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(channel_sums(y.swapaxes(1, 2)), y.sum((0, 1, 2)), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [(np.float32, 2e-6), (np.float64, 4e-15)])

@@ -73,6 +73,29 @@ def test_dilated_maximum() -> None:
     check(fn.max_pool2d(2, stride=1, dilation=2), expected, x)
 
 
+@pytest.mark.parametrize("options", SETTINGS, ids=str)
+def test_each_output_of_maximum_pooling_goes_back_to_the_first_maximum(options: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).integers(0, 3, (2, 7, 8, 3)).astype(float)
+    layer = fn.max_pool2d((2, 3), **options)
+    made = layer.forward((), (), x, fn.Eval())
+    dy = np.random.default_rng(1).normal(size=made.output.shape)
+    later = np.arange(x[..., 0].size, dtype=float).reshape(*x.shape[:-1], 1)  # so little that only ties are broken
+    expected = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        expected[place] = dy[where_it_goes(layer, x - 1e-6 * later, place)].sum()
+    for array in (x, x.swapaxes(1, 3).copy().swapaxes(1, 3)):
+        made = layer.forward((), (), array, fn.Eval())
+        np.testing.assert_allclose(layer.backward((), made.residuals, dy).input, expected, rtol=1e-12, atol=1e-13)
+
+
+def where_it_goes(layer: Any, x: Array, place: tuple[int, ...]) -> Array:
+    """Tell which outputs change with one entry of the input, none of which are equal in a window."""
+    changed = x.copy()
+    changed[place] += 1e-9
+    outputs: Array = fn.apply(layer, (), (), changed) != fn.apply(layer, (), (), x)
+    return outputs
+
+
 def test_of_equal_entries_the_first_gets_the_gradient() -> None:
     layer = fn.max_pool2d(2)
     made = layer.forward((), (), np.ones((1, 2, 2, 1)), fn.Eval())

@@ -30,7 +30,7 @@ from funcnn.errors import check_channels, check_count, check_spatial
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
-from funcnn.numerics import rows, sum_rows
+from funcnn.spatial import add_bias, channel_sums
 from funcnn.typing import Array, Empty, Shape
 from funcnn.windows import Padding, Sizes, Windows, make_windows
 
@@ -66,14 +66,14 @@ def forward(
 ) -> Forward[Array, Empty, ConvResiduals]:
     check_channels(x, windows.ndim, groups * params.weight.shape[-2], params.weight)
     y = correlate(x, params.weight, windows, groups)
-    y += params.bias
+    add_bias(y, params.bias)
     return Forward(y, state, ConvResiduals(x))
 
 
 def backward(
     windows: Windows, groups: int, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[ConvParams, Array]:
-    grads = ConvParams(weight=correlate_weight(residuals.x, dy, windows, groups), bias=sum_rows(rows(dy)))
+    grads = ConvParams(weight=correlate_weight(residuals.x, dy, windows, groups), bias=channel_sums(dy))
     if not input_grad:
         return backward_without_input(grads)
     return Backward(grads, correlate_input(dy, params.weight, windows, residuals.x.shape, groups))

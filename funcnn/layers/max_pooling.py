@@ -7,62 +7,75 @@ $$ y_{npc} = \max_k x_{npkc} $$
 
 Derivation.  In a window the differential of the maximum is that of the entry $k^*$ which attains it.  Of equal entries the
 first one counts: a choice from the subdifferential.  Hence $\bar x_{npkc} = [k = k^*]\,\bar y_{npc}$, and an input in several
-windows collects the cotangents of all that it is the maximum of.
+windows collects the cotangents of all that it is the maximum of.  What is kept is $k^*$.
 """
 
+import math
 from functools import partial
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
+from funcnn.layer import Backward, Eval, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling import check_input, fitted, geometry, init, name, offsets
-from funcnn.typing import Array, Empty
-from funcnn.windows import Padding, Sizes, Windows, crop, pad
+from funcnn.typing import Array, Empty, IntArray, Shape
+from funcnn.windows import Padding, Sizes, Windows, crop, items, numbers, pad
 
-BLOCK = 1 << 15  # windows and channels at a time, so that they stay in the processor's cache
+BLOCK = 1 << 16  # windows and channels at a time, so that they stay in the processor's cache
 
 
 @frozen(eq=False)
-class PoolResiduals:
-    """The input and the output."""
+class MaxResiduals:
+    """Which point of each window is the maximum, and the shape of the input."""
 
-    x: Array  # (n, *space, c)
-    y: Array  # (n, *count, c)
+    which: IntArray  # (n, *count, c), of the smallest type
+    shape: Shape
 
 
 def max_forward(
     windows: Windows, ceil: bool, params: Empty, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, PoolResiduals]:
+) -> Forward[Array, Empty, MaxResiduals | Empty]:
     check_input(x, windows.ndim)
     own = fitted(windows, ceil, x.shape[1:-1])
     count = own.count(x.shape[1:-1])
-    padded = pad(x, own.pads(x.shape[1:-1]), -np.inf)
+    padded = items(pad(x, own.pads(x.shape[1:-1]), -np.inf))
     first, *rest = offsets(own, count)
-    y: Array = padded[:, *first].copy()
-    for place in rest:
-        np.maximum(y, padded[:, *place], out=y)
-    return Forward(y, state, PoolResiduals(x, y))
+    y = numbers(padded[:, *first], x.dtype)
+    if isinstance(mode, Eval) and not mode.residuals:
+        for place in rest:
+            np.maximum(y, numbers(padded[:, *place], x.dtype), out=y)
+        return Forward(y, state, ())
+    which: IntArray = np.zeros(y.shape, np.min_scalar_type(len(rest)))
+    for index, place in enumerate(rest, 1):
+        point = numbers(padded[:, *place], x.dtype)
+        larger = (point > y).astype(which.dtype)
+        larger *= which.dtype.type(index)
+        np.maximum(which, larger, out=which)
+        np.maximum(y, point, out=y)
+    return Forward(y, state, MaxResiduals(which, x.shape))
 
 
-def max_backward(windows: Windows, ceil: bool, params: Empty, residuals: PoolResiduals, dy: Array) -> Backward[Empty, Array]:
-    x, y = residuals.x, residuals.y
-    own = fitted(windows, ceil, x.shape[1:-1])
-    pads = own.pads(x.shape[1:-1])
-    padded = pad(x, pads, -np.inf)
-    places = list(offsets(own, y.shape[1:-1]))
-    tiled = own.stride == own.reach and padded.size == len(places) * y.size  # every point is in one window
-    dpadded: Array = np.empty(padded.shape, dy.dtype) if tiled else np.zeros(padded.shape, dy.dtype)
-    at_once = max(1, BLOCK * len(y) // max(1, y.size))
-    for low in range(0, len(y), at_once):
+def max_backward(
+    windows: Windows, ceil: bool, params: Empty, residuals: MaxResiduals | Empty, dy: Array
+) -> Backward[Empty, Array]:
+    if not isinstance(residuals, MaxResiduals):
+        raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
+    which, (n, *space, channels) = residuals.which, residuals.shape
+    own = fitted(windows, ceil, tuple(space))
+    pads = own.pads(tuple(space))
+    shape = (n, *[size + low + high for size, (low, high) in zip(space, pads, strict=True)], channels)
+    places = list(offsets(own, dy.shape[1:-1]))
+    tiled = own.stride == own.reach and math.prod(shape) == len(places) * dy.size  # every point is in one window
+    dpadded: Array = np.empty(shape, dy.dtype) if tiled else np.zeros(shape, dy.dtype)
+    dpoints = items(dpadded)
+    at_once = max(1, BLOCK * n // max(1, dy.size))
+    for low in range(0, n, at_once):
         some = slice(low, low + at_once)
-        rest = dy[some].copy()  # the cotangents of windows whose maximum was not found yet, and 0
-        for place in places:
-            part = (padded[some, *place] == y[some]).astype(dy.dtype)
-            part *= rest
-            rest -= part
+        for index, place in enumerate(places):
+            part = (which[some] == which.dtype.type(index)).astype(dy.dtype)
+            part *= dy[some]
             if tiled:
-                dpadded[some, *place] = part
+                dpoints[some, *place] = items(part)
             else:
                 dpadded[some, *place] += part
     return Backward(params, crop(dpadded, pads))

@@ -25,7 +25,7 @@ from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.convolution import ConvParams, ConvResiduals
-from funcnn.numerics import rows, sum_rows
+from funcnn.spatial import channel_sums
 from funcnn.typing import Array, Empty, Shape
 from funcnn.windows import Padding, Sizes, Windows, make_windows, spread
 
@@ -69,7 +69,7 @@ def forward(
 def backward(
     windows: Windows, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[ConvParams, Array]:
-    grads = ConvParams(weight=correlate_weight(dy, residuals.x, windows), bias=sum_rows(rows(dy)))
+    grads = ConvParams(weight=correlate_weight(dy, residuals.x, windows), bias=channel_sums(dy))
     if not input_grad:
         return backward_without_input(grads)
     return Backward(grads, correlate(dy, params.weight, windows))

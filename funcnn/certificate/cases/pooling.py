@@ -21,7 +21,7 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.max_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
         LayerCase(lambda: fn.max_pool2d(2, stride=1, dilation=2), (4, 5, 2), label="dilated"),
         LayerCase(lambda: fn.max_pool2d(2), (4, 4, 1), inputs=tied, smooth=False, label="ties"),
-        LayerCase(lambda: fn.max_pool2d((1, 2)), (1, 2, 16400), batch=3, label="an example at a time", method="screen"),
+        LayerCase(lambda: fn.max_pool2d((1, 2)), (1, 2, 32800), batch=3, label="an example at a time", method="screen"),
     ),
     "max_pool3d": (LayerCase(lambda: fn.max_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
     "avg_pool1d": (

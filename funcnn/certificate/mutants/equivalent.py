@@ -11,21 +11,27 @@ from typing import TypeAlias
 Reasons: TypeAlias = dict[str, dict[str, tuple[int, str]]]
 
 REASONS: Reasons = {
-    "banded.correlate_input": {
-        "lines = Windows((*kernel, 1), (*windows.stride[:-1], 1), (*windows.dilation[:-1], 1), 'same')": (
-            3,
-            "along the last axis there is one window of one point",
-        ),
-        "at_once = max(1, BLOCK_BYTES // (math.prod(count) * len(matrix) * dx.itemsize))": (
-            8,
-            "how many examples are treated at a time, which changes no sum",
-        ),
-    },
     "banded.suits": {
         "return width * in_shape[-1] <= 16 * windows.kernel[-1] and math.prod(in_shape) >= 4096": (
             16,
             "which of two ways is taken that give the same numbers",
         ),
+    },
+    "banded.together": {
+        "count = windows.count(x_shape[1:-1])": (1, "a tuple twice as long: there are more windows than enough, too"),
+        "if groups > 1 or x_shape[0] * math.prod(count) < _LEAST_WINDOWS:": (
+            15,
+            "how many windows are taken for one, which changes no sum",
+        ),
+        "most = (5 * windows.kernel[-1] // 2 - windows.reach[-1]) // windows.stride[-1] + 1": (
+            21,
+            "how many windows are taken for one, which changes no sum",
+        ),
+        (
+            "enough = [many for many in range(1, min(most, count[-1]) + 1)"
+            " if count[-1] % many == 0 and many * outputs >= _LEAST_OUTPUTS]"
+        ): (20, "how many windows are taken for one, which changes no sum"),
+        "return enough[0] if enough else 1": (1, "how many windows are taken for one, which changes no sum"),
     },
     "combinators.memory.residual_backward": {
         "return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))": (
@@ -49,7 +55,11 @@ REASONS: Reasons = {
         ),
     },
     "correlation._matrix": {
-        "if block.shape[-1] > _FEW:": (6, "the same matrix in either layout of memory"),
+        "if block.shape[-1] > _FEW or block.shape[-2] > block.shape[ndim]:": (14, "the same matrix in either layout of memory"),
+        "return numbers(items(block.reshape(*block.shape[:-2], line)), block.dtype).reshape(-1, width)": (
+            2,
+            "how many numbers are copied at once",
+        ),
     },
     "correlation.blocks": {
         "width = math.prod(windows.kernel) * padded.shape[-1]": (
@@ -57,8 +67,8 @@ REASONS: Reasons = {
             "how many windows are treated at a time, which changes no sum",
         ),
         "line = max(1, math.prod(count[1:]))": (5, "how many windows are treated at a time, which changes no sum"),
-        "lines = max(1, rows_at_once(width, outputs, padded.itemsize) // line)": (
-            4,
+        "lines = max(1, BLOCK_BYTES // (width * padded.itemsize * line))": (
+            6,
             "how many windows are treated at a time, which changes no sum",
         ),
         "if lines >= count[0]:": (4, "how many windows are treated at a time, which changes no sum"),
@@ -68,6 +78,15 @@ REASONS: Reasons = {
         (
             "if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):"
         ): (12, "whether the fast algorithm is taken, which gives the same numbers"),
+        "many = banded.together(windows, x.shape, weight.shape[-1], groups)": (
+            4,
+            "how many windows are taken for one, which changes no sum",
+        ),
+        "if many == 1:": (4, "which of two ways is taken that give the same numbers"),
+        "wide = banded.widened(windows, many, x.shape[1:-1])": (
+            5,
+            "the backward correlates with padding that does not depend on the shape",
+        ),
     },
     "correlation.correlate_input": {
         "if groups == 1 and banded.suits(windows, in_shape, dy.shape[-2]):": (
@@ -85,10 +104,6 @@ REASONS: Reasons = {
         ),
     },
     "correlation.correlate_plain": {
-        "for (rows, place) in blocks(padded[..., inputs], windows, count, kernel.shape[1]):": (
-            1,
-            "how many windows are treated at a time, which changes no sum",
-        ),
         "kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)": (2, "with one group the channels start at 0"),
         "if part.flags.c_contiguous and part.flags.aligned:": (4, "whether a product is written in place or copied there"),
         "part[...] = dot(rows, kernel).reshape(part.shape)": (
@@ -101,19 +116,10 @@ REASONS: Reasons = {
             9,
             "whether the fast algorithm is taken, which gives the same numbers",
         ),
-    },
-    "correlation.correlate_weight_plain": {
-        "for (rows, place) in blocks(padded[..., inputs], windows, count, outputs.stop - outputs.start):": (
-            2,
-            "how many windows are treated at a time, which changes no sum",
+        "many = banded.together(windows, x.shape, dy.shape[-1], groups)": (
+            4,
+            "how many windows are taken for one, which changes no sum",
         ),
-    },
-    "correlation.rows_at_once": {
-        "rows, few = (BLOCK_BYTES // (width * itemsize), 10 ** 6 // (width * outputs))": (
-            13,
-            "how many windows are treated at a time, which changes no sum",
-        ),
-        "return min(rows, few) if few >= 64 else rows": (6, "how many windows are treated at a time, which changes no sum"),
     },
     "dot_product_attention.attend_backward": {
         "near = k - k[:, :1]": (2, "cotangents of scores sum to 0: a shift changes rounding only"),
@@ -251,16 +257,11 @@ REASONS: Reasons = {
         ),
     },
     "layers.max_pooling.max_backward": {
-        "tiled = own.stride == own.reach and padded.size == len(places) * y.size": (
+        "tiled = own.stride == own.reach and math.prod(shape) == len(places) * dy.size": (
             2,
             "whether the faster way is taken, which gives the same numbers",
         ),
-        "at_once = max(1, BLOCK * len(y) // max(1, y.size))": (
-            5,
-            "how many examples are treated at a time, which changes no sum",
-        ),
-        "pads = own.pads(x.shape[1:-1])": (5, "the fitted windows hold their padding, whatever the shape"),
-        "padded = pad(x, pads, -np.inf)": (1, "no maximum is infinite, of either sign"),
+        "at_once = max(1, BLOCK * n // max(1, dy.size))": (5, "how many examples are treated at a time, which changes no sum"),
     },
     "layers.mish.fraction": {
         "numerator: Array = np.where(x >= 0, e * two + one, e * (e + two))": (1, "at 0 both sides are the same"),
@@ -407,6 +408,14 @@ REASONS: Reasons = {
         ),
         "while (odd := np.flatnonzero(rank & 1)).size:": (1, "sums are made that are not used"),
         "even = np.flatnonzero(rank & 1 == 0)": (1, "places, or booleans that choose the same places"),
+    },
+    "windows.items": {
+        "dense = x if x.strides[-1] == x.itemsize else x.copy()": (1, "in backward channels are always side by side"),
+        "return whole.reshape(x.shape[:-1])": (1, "the same items with one axis more"),
+    },
+    "windows.numbers": {
+        "copied: Array = whole.copy()": (1, "the items are copied later, then"),
+        "return copied[..., np.newaxis].view(dtype)": (1, "the same numbers: the axes are merged again"),
     },
     "windows.pad": {
         "padded: Array = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)": (
