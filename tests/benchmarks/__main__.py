@@ -49,13 +49,17 @@ def main() -> None:
         print(f"{name}: {workload.what}; {workload.compared} steps agree to {apart:.0e}{noise}", file=sys.stderr)
     first, second = [row for row in rows if "=" not in row.workload], [row for row in rows if "=" in row.workload]
     imports = import_times(options.imports) if first and options.imports else {}
-    costs = in_process("fitting", str(min(7, options.rounds)), str(options.seconds)) if "fit" in sections else []
-    peak, shares = in_process("peak", "3") if "peak" in sections else ({}, [])
+    inside, texts = {}, {}
+    if "fit" in sections:
+        inside["fit"], remark = in_process("fitting", str(min(7, options.rounds)), str(options.seconds))
+        texts["fit"] = remark + fit_table(inside["fit"])
+    if "peak" in sections:
+        inside["peak"], remark = in_process("peak", "3")
+        texts["peak"] = remark + peak_tables(*inside["peak"])
 
     description = machine(peers)
     if crowded:
         description += f" The machine was not quiet: during {crowded} of {bursts} bursts other processes computed too."
-    texts = {}
     if first:
         lines = [description, "", table(first, goals)]
         if imports:
@@ -65,11 +69,7 @@ def main() -> None:
         texts["table"] = "\n".join(lines)
     if second:
         texts["growth"] = growth_tables(second) if first else f"{description}\n\n{growth_tables(second)}"
-    if costs:
-        texts["fit"] = fit_table(costs)
-    if peak:
-        texts["peak"] = peak_tables(peak, shares)
-    whole = "\n\n".join(texts.values())
+    whole = "\n\n".join(texts[mark] for mark in ("table", *SECTIONS) if mark in texts)
     print(whole)
     if options.docs:
         for mark, text in texts.items():
@@ -77,7 +77,7 @@ def main() -> None:
     if options.markdown:
         options.markdown.write_text(f"{whole}\n")
     if options.json:
-        figures = {"rows": [asdict(row) for row in rows], "imports": imports, "fit": costs, "peak": peak, "shares": shares}
+        figures = {"rows": [asdict(row) for row in rows], "imports": imports, **inside}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 

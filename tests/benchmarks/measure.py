@@ -98,11 +98,19 @@ class Worker:
 def work_elsewhere(pid: int) -> float:
     """Return how many seconds of processor time all processes but one have used so far; 0 where /proc is not."""
     try:
-        machine = [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
         own = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     except OSError:
         return 0.0
-    return (sum(machine) - machine[3] - machine[4] - sum(map(int, own))) / os.sysconf("SC_CLK_TCK")  # less idle time
+    return work() - sum(map(int, own)) / os.sysconf("SC_CLK_TCK")
+
+
+def work() -> float:
+    """Return how many seconds of processor time all processes have used so far; 0 where /proc is not."""
+    try:
+        ticks = [int(each) for each in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return 0.0
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # less idle time
 
 
 def measure(workload: Workload, peers: list[str], rounds: int, seconds: float, patience: int) -> tuple[list[Row], int]:
@@ -181,12 +189,17 @@ def import_times(rounds: int) -> dict[str, float]:
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def in_process(module: str, *arguments: str) -> Any:
-    """Return what a module of this package prints as JSON, run in a process of its own."""
-    show(f"{module}")
+def in_process(module: str, *arguments: str) -> tuple[Any, str]:
+    """Return what a module of this package prints as JSON in a process of its own, and a remark if others computed meanwhile."""
+    show(module)
+    begin, before, own = time.perf_counter(), work(), os.times()
     output = subprocess.check_output([sys.executable, "-m", f"tests.benchmarks.{module}", *arguments], env=ENVIRONMENT, text=True)
+    ended = os.times()
+    used = sum(ended[:4]) - sum(own[:4])  # by this process and its children
+    others = max(0.0, work() - before - used) / (time.perf_counter() - begin)
     show("")
-    return json.loads(output)
+    remark = f"The machine was not quiet: other processes took {others:.2f} of a processor meanwhile.\n\n"
+    return json.loads(output), remark if others > DISTURBED else ""
 
 
 def show(text: str) -> None:
