@@ -44,7 +44,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from funcnn.key import Key
 from funcnn.layer import Mode, Train
-from funcnn.numerics import largest_exponent, ones
+from funcnn.numerics import largest_exponent, mean_weights, ones
 from funcnn.record import lean
 from funcnn.threads import divide
 from funcnn.typing import Array, BoolArray, Shape
@@ -201,6 +201,12 @@ def exponentials(asked: Array, k: Array, rules: Rules, block: Block) -> tuple[Ar
     return weights, total, top + np.log(total)
 
 
+def key_means(v: Array) -> Array:
+    """Return the means (b, 1, e) over the keys of (b, S, e)."""
+    means: Array = np.matmul(mean_weights(v.shape[1], v.dtype), v)
+    return means[:, np.newaxis]
+
+
 @lru_cache(maxsize=16)
 def far_exponent(dtype: np.dtype[np.floating]) -> int:
     """Return half the largest exponent: with scores up to there neither a sum of exponentials overflows nor their products."""
@@ -242,7 +248,7 @@ def attend_backward(
         ddiagonals = np.zeros((*q.shape[:2], rules.diagonals.shape[-1]), dtype)
     # Cotangents of a query's scores sum to 0, so that a shift of all keys changes nothing, and near 0 they lose fewer digits.
     near = k - k[:, :1]
-    values = v - v.mean(1, keepdims=True) if rules.key is None else v
+    values = v - key_means(v) if rules.key is None else v
     share_out(q, k, rules, partial(pull_part, q, k, near, values, rules, logsumexp, doutput, dq, dk, dv, ddiagonals))
     if ddiagonals is not None and rules.diagonals is not None:
         ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
@@ -304,9 +310,10 @@ def subtract_at_half(dscores: Array, weights: Array, share: Array) -> None:
     half = 0.5 / share.real
     if weights.real.max(initial=0) <= half.min(initial=np.inf):
         return
-    example, key, query = np.nonzero(weights.real > half[:, np.newaxis])
+    places = np.flatnonzero(weights.real > half[:, np.newaxis])  # of three axes np.nonzero takes twenty times longer
+    _, keys, queries = weights.shape
     base = np.zeros_like(share)
-    base[example, query] = dscores[example, key, query]
+    base[places // (keys * queries), places % queries] = dscores.ravel()[places]
     dscores -= base[:, np.newaxis]
 
 
@@ -335,17 +342,23 @@ def scores(asked: Array, k: Array, rules: Rules, block: Block) -> Array:
         repeats = len(k) // len(rules.mask)
         hidden = ~rules.mask[np.arange(examples.start, examples.stop) // repeats, :keys]
         square += penalty(hidden, made)[..., np.newaxis, np.newaxis]
+    flat = square.reshape(len(made), -1)
     if rules.causal:
-        square[:, queries.start : queries.stop] += later_keys(count, made.real.dtype)
-    return square.reshape(made.shape)
+        later = later_keys(count, square.shape[2], made.real.dtype)
+        flat[:, flat.shape[1] - len(later) :] += later
+    return flat.reshape(made.shape)
 
 
 @lru_cache(maxsize=4)
-def later_keys(count: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return minus infinity (j, 1, i) where key j comes after query i and 0 elsewhere: the same read-only array every time."""
-    square: Array = np.tril(np.full((count, count), -np.inf, dtype), -1)[:, np.newaxis]
-    square.setflags(write=False)
-    return square
+def later_keys(count: int, shared: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return minus infinity where key j comes after query i of a square (j, r, i), as one long row, and 0 elsewhere.
+
+    It is the same read-only array every time.
+    """
+    square = np.tril(np.full((count, count), -np.inf, dtype), -1)
+    row: Array = np.repeat(square[:, np.newaxis], shared, axis=1).reshape(-1)
+    row.setflags(write=False)
+    return row
 
 
 def penalty(hidden: BoolArray, like: Array) -> Array:

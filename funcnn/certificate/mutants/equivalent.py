@@ -123,8 +123,8 @@ REASONS: Reasons = {
     },
     "dot_product_attention.attend_backward": {
         "near = k - k[:, :1]": (2, "cotangents of scores sum to 0: a shift changes rounding only"),
-        "values = v - v.mean(1, keepdims=True) if rules.key is None else v": (
-            3,
+        "values = v - key_means(v) if rules.key is None else v": (
+            2,
             "cotangents of scores sum to 0: a shift changes rounding only",
         ),
         "if ddiagonals is not None and rules.diagonals is not None:": (3, "the one is None where the other is"),
@@ -148,6 +148,12 @@ REASONS: Reasons = {
     "dot_product_attention.penalty": {
         "return made": (1, "twice minus infinity, or twice 0"),
     },
+    "dot_product_attention.key_means": {
+        "means: Array = np.matmul(mean_weights(v.shape[1], v.dtype), v)": (
+            3,
+            "cotangents of scores sum to 0: a shift changes rounding only; and a vector is its own transpose",
+        ),
+    },
     "dot_product_attention.pull_part": {
         "if np.abs(log.real).max(initial=0) > far_exponent(log.dtype):": (
             3,
@@ -155,10 +161,7 @@ REASONS: Reasons = {
         ),
     },
     "dot_product_attention.scores": {
-        "square[:, queries.start:queries.stop] += later_keys(count, made.real.dtype)": (
-            2,
-            "twice minus infinity, or twice 0; and a causal block has no keys after its last query",
-        ),
+        "later = later_keys(count, square.shape[2], made.real.dtype)": (1, "twice minus infinity, or twice 0"),
     },
     "dot_product_attention.share_out": {
         "threads = 1 if rules.key else shares(q.shape[:3], k.shape[1])": (
@@ -172,8 +175,8 @@ REASONS: Reasons = {
             3,
             "any number may be subtracted from all of a query: whether one is decides the rounding only",
         ),
-        "example, key, query = np.nonzero(weights.real > half[:, np.newaxis])": (
-            2,
+        "places = np.flatnonzero(weights.real > half[:, np.newaxis])": (
+            3,
             "any number may be subtracted from all of a query: which one decides the rounding only",
         ),
         "base = np.zeros_like(share)": (
@@ -371,6 +374,12 @@ REASONS: Reasons = {
             "matters to vectors of length 0 only, where the cosine has no derivative",
         ),
     },
+    "numerics.row_means": {
+        "means: Array = x.dot(mean_weights(x.shape[-1], x.dtype))": (
+            2,
+            "a vector is its own transpose, and the second axis of a matrix is its last",
+        ),
+    },
     "numerics._beside": {
         "if x.size >= 2048:": (5, "which of two ways is faster"),
         "if flat.shape[1] >= 32:": (6, "which of two ways is faster"),
@@ -389,6 +398,9 @@ REASONS: Reasons = {
     "numerics.project": {
         "if x.ndim == 2:": (4, "which of two ways is taken that give the same numbers"),
         "return dot(rows(x), weight).reshape(*x.shape[:-1], weight.shape[1])": (1, "a product with more axes is the same"),
+    },
+    "numerics.project_back": {
+        "if 4 * len(few) > len(weight) or 4 * len(few) > weight.shape[1]:": (17, "which of two ways is faster"),
     },
     "numerics.rows": {
         "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
