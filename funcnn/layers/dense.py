@@ -22,7 +22,7 @@ from funcnn.errors import check_count, check_features
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
-from funcnn.numerics import project, row, rows, sum_rows
+from funcnn.numerics import project, project_back, row, rows, sum_rows
 from funcnn.record import lean
 from funcnn.typing import Array, Empty, Shape
 
@@ -64,7 +64,7 @@ def backward(params: DenseParams, residuals: DenseResiduals, dy: Array, input_gr
     grads = DenseParams(weight=x.T.dot(dy_rows), bias=sum_rows(dy_rows))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, project(dy, params.weight.T))
+    return Backward(grads, project_back(dy, params.weight))
 
 
 def dense(

@@ -19,7 +19,7 @@ from funcnn.errors import check_count, check_features
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
-from funcnn.numerics import dot, project, rows
+from funcnn.numerics import dot, project, project_back, rows
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -55,7 +55,7 @@ def backward(
     grads = LinearParams(weight=dot(rows(residuals.x).T, rows(dy)))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, project(dy, params.weight.T))
+    return Backward(grads, project_back(dy, params.weight))
 
 
 def linear(features: int, *, weight_init: Initializer = initializers.glorot_uniform) -> Layer[LinearParams, Empty, Array, Array]:

@@ -47,10 +47,11 @@ class FuncnnInference:
     def __init__(self, model: Any, in_shape: tuple[int, ...], arrays: Arrays) -> None:
         import funcnn as fn
 
-        fn.keep_memory()
         start = model.init(fn.Key(0), in_shape)
         self.initial = fn.tree.rebuild(start.params, iter([fn.tree.freeze(array) for array in parameters(arrays)]))
         self.initial_state = fn.tree.astype(start.state, np.float32)
+        del start
+        fn.keep_memory()  # not that of the double precision above
         self.model, self.apply, self.batches = model, fn.apply, batches(arrays)
 
     def reset(self) -> None:
@@ -76,6 +77,7 @@ class FuncnnTraining(FuncnnInference):
 
     def reset(self) -> None:
         self.params, self.state = self.initial, self.initial_state
+        self.slots: Any = None  # not while there are new ones
         self.slots = self.updating.init(self.params)
 
     def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch

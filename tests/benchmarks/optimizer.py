@@ -40,7 +40,9 @@ class FuncnnAdam:
         self.initial, self.grads = (fn.tree.freeze(tuple(part)) for part in divided(arrays))
 
     def reset(self) -> None:
-        self.params, self.slots = self.initial, self.optimizer.init(self.initial)
+        self.params = self.initial
+        self.slots: Any = None  # no old ones while there are new ones
+        self.slots = self.optimizer.init(self.initial)
 
     def step(self) -> float:
         updated = self.optimizer.update(self.params, self.grads, self.slots)

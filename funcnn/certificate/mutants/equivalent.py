@@ -400,7 +400,7 @@ REASONS: Reasons = {
         "return dot(rows(x), weight).reshape(*x.shape[:-1], weight.shape[1])": (1, "a product with more axes is the same"),
     },
     "numerics.project_back": {
-        "if 4 * len(few) > len(weight) or 4 * len(few) > weight.shape[1]:": (17, "which of two ways is faster"),
+        "if 8 * len(few) > len(weight) or 8 * len(few) > weight.shape[1]:": (17, "which of two ways is faster"),
     },
     "numerics.rows": {
         "if x.ndim == 2:": (1, "which of two ways is taken that give the same numbers"),
