@@ -10,6 +10,7 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.key import Key
 from funcnn.optim.optimizer import OptState
+from funcnn.record import lean
 from funcnn.train.history import History
 
 P = TypeVar("P")
@@ -19,6 +20,7 @@ Stopped = Literal["finished", "early", "callback", "interrupted", "diverged"]
 """Why training ended: all epochs done, early stopping, a callback's wish, Ctrl-C, or a loss that is not finite."""
 
 
+@lean
 @frozen(eq=False)
 class Point(Generic[P, S]):
     """Where training stands: everything that a step changes."""
