@@ -154,7 +154,7 @@ def summary(
 
     >>> table = fn.summary(fn.mlp(512, 512, 10), (784,), dtype=np.float32, batch_size=128, optimizer=fn.adam())
     >>> round(table.peak_nbytes / 2**20)
-    19
+    18
     """
     if batch_size is not None:
         check_count(batch_size, "batch_size")
