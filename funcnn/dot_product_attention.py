@@ -153,8 +153,11 @@ def attend(q: Array, k: Array, v: Array, rules: Rules) -> tuple[Array, Array]:
     logsumexp : array (b, r, T)
         Infinite where a query may look at no key.
     """
-    output: Array = np.empty((*q.shape[:-1], v.shape[-1]), np.result_type(q, k, v))
-    logsumexp: Array = np.empty(q.shape[:-1], output.dtype)
+    count, shared, steps, _ = q.shape
+    kind = np.result_type(q, k, v)
+    # With the steps first in memory the heads of one example stand beside one another, as the next layer wants them.
+    output: Array = np.empty((steps, count, shared, v.shape[-1]), kind).transpose(1, 2, 0, 3)
+    logsumexp: Array = np.empty(q.shape[:-1], kind)
     share_out(q, k, rules, partial(attend_part, q, k, v, rules, output, logsumexp))
     return output, logsumexp
 
@@ -170,8 +173,7 @@ def attend_part(q: Array, k: Array, v: Array, rules: Rules, output: Array, logsu
         if generator is not None:
             weights *= drawn(generator, rules.dropout, weights)
         made = np.matmul(weights.swapaxes(1, 2), v[block.examples, : block.keys])
-        made /= total[..., np.newaxis]
-        output[place] = made.reshape(shape)
+        np.divide(made.reshape(shape), total.reshape(*shape[:-1], 1), out=output[place])
 
 
 def exponentials(asked: Array, k: Array, rules: Rules, block: Block) -> tuple[Array, Array, Array]:
@@ -345,7 +347,7 @@ def scores(asked: Array, k: Array, rules: Rules, block: Block) -> Array:
     flat = square.reshape(len(made), -1)
     if rules.causal:
         later = later_keys(count, square.shape[2], made.real.dtype)
-        flat[:, flat.shape[1] - len(later) :] += later
+        flat[:, -len(later) :] += later
     return flat.reshape(made.shape)
 
 
