@@ -53,9 +53,9 @@ def funcnn_training(spec: Spec, arrays: Arrays) -> Job:
 
 
 class OneThread(jobs.FuncnnTraining):
-    """Training in which NumPy's own products use one thread each: the layer divides its large ones between two by itself.
+    """Training in which NumPy's own products use one thread each: what runs side by side are parts of the batch.
 
-    A thread of NumPy's that is woken for a small product keeps the other waiting whenever the machine does something else.
+    A thread of NumPy's that is woken for the small products of the loss goes on waiting for more, on the processor of a part.
     """
 
     def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch
