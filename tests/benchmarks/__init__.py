@@ -10,7 +10,7 @@ Then the clock runs, in rounds: in each round every peer takes one burst of step
 rotates, so that a machine whose load drifts treats all alike.  A burst restarts from the initial parameters, warms up, and
 times chunks of steps; its figure is the median chunk.  Printed are the median over the rounds, their quartiles, the best chunk,
 and the ratio to the best peer, which is the median of the ratios within each round.  ``numpy by hand`` is not a peer but a
-yardstick (:mod:`tests.benchmarks.by_hand`): it has a ratio, and none is taken to it.
+yardstick (:mod:`tests.benchmarks.by_hand`), and so is ``funcnn without Numba``: they have a ratio, and none is taken to them.
 
 On a machine that others use too, ``--patience 50`` repeats a burst (on Linux) during which other processes took more than a
 twentieth of a processor; what was disturbed all the same is counted in the output.

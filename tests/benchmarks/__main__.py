@@ -91,7 +91,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="measure everything")
     parser.add_argument(
         "--peers",
-        default="funcnn,torch,torch.compile,jax,scikit-learn,numpy by hand",
+        default="funcnn,torch,torch.compile,jax,scikit-learn,numpy by hand,funcnn without Numba",
         help="comma-separated; the first is compared with the rest (%(default)s)",
     )
     parser.add_argument("--rounds", type=int, default=11, help="bursts of each peer (%(default)s)")

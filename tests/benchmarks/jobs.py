@@ -7,9 +7,10 @@ says what its network is in each library: a layer for funcnn, and for torch and 
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,6 +42,11 @@ def initial(model: Any, in_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 
 # ---------------------------------------------------------------------------------------------------------------- funcnn
+
+
+def hide_numba() -> None:
+    """Have this process do without Numba."""
+    sys.modules["numba"] = cast(Any, None)  # as if it were not installed
 
 
 class FuncnnInference:

@@ -27,10 +27,11 @@ class Spec:
 
 
 def training(name: str, what: str, spec: Spec, goal: float, beside: Sequence[str] = (), **options: Any) -> Workload:
-    """Return the workload that trains the network with Adam; ``beside`` torch and JAX stand scikit-learn or NumPy by hand."""
+    """Return the workload that trains the network with Adam; ``beside`` torch and JAX stand scikit-learn or a yardstick."""
     more: Peers = {
         "scikit-learn": partial(scikit.Training, spec),
         "numpy by hand": partial(by_hand.Training, spec.widths, spec.batch, spec.activation, spec.loss),
+        "funcnn without Numba": partial(funcnn_without_numba, spec),
     }
     peers: Peers = {
         "funcnn": partial(funcnn_training, spec),
@@ -87,6 +88,11 @@ def funcnn_training(spec: Spec, arrays: Arrays) -> Job:
 
     losses: Any = {"sigmoid": fn.sigmoid_cross_entropy, "softmax": fn.softmax_cross_entropy, "squared": fn.mean_squared_error}
     return jobs.FuncnnTraining(funcnn_network(spec), spec.widths[:1], losses[spec.loss](), fn.adam(spec.rate), arrays)
+
+
+def funcnn_without_numba(spec: Spec, arrays: Arrays) -> Job:
+    jobs.hide_numba()
+    return funcnn_training(spec, arrays)
 
 
 def torch_network(spec: Spec) -> jobs.Network:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +51,7 @@ class FuncnnAdam:
 
 class PlainAdam(FuncnnAdam):
     def __init__(self, arrays: Arrays) -> None:
-        sys.modules["numba"] = cast(Any, None)  # as if it were not installed
+        jobs.hide_numba()
         super().__init__(arrays)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
 Peers = Mapping[str, Callable[[Arrays], "Job"]]
-YARDSTICKS = ("numpy by hand",)
+YARDSTICKS = ("numpy by hand", "funcnn without Numba")
 """What is measured beside the peers and is none of them: no ratio is taken to it."""
 
 

@@ -7,6 +7,6 @@ WORKLOAD = training(
     "MLP 784-512-512-10, relu, softmax cross-entropy, batch 128",
     Spec((784, 512, 512, 10), "relu", "softmax", 128),
     goal=0.95,
-    beside=("scikit-learn", "numpy by hand"),
+    beside=("scikit-learn", "numpy by hand", "funcnn without Numba"),
     compared=8,
 )
