@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ import funcnn as fn
 from funcnn import blas, tree
 from funcnn.certificate.cases import LAYERS, LayerCase
 from funcnn.certificate.subjects import MODES, start
+from funcnn.combinators.shard import added_up
 from funcnn.meeting import Meeting, Part
 from funcnn.threads import together
 
@@ -215,6 +217,25 @@ def test_a_factory_is_no_layer() -> None:
     wrong: Any = fn.relu
     with pytest.raises(TypeError, match="a factory is called first"):
         fn.shard(wrong)
+
+
+def test_gradients_of_parts_are_let_go_of_leaf_by_leaf() -> None:
+    layers = 8
+    trees = [tuple([np.full(10_000, float(part)) for _ in range(layers)]) for part in (1, 2)]
+    leaf = trees[0][0].nbytes
+    tracemalloc.start()
+    try:
+        trees = [tree.map(np.copy, one) for one in trees]
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        total = added_up(trees)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert trees == []
+    assert all((one == 3).all() for one in total)
+    assert peak - before < 1.5 * leaf
+    assert before - after > 0.9 * layers * leaf
 
 
 def test_products_use_one_thread_while_parts_run() -> None:

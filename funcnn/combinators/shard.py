@@ -13,7 +13,7 @@ A sum over the batch, $s = \sum_k s^{(k)}$ in every part, has as its transpose $
 part: the parts meet in backward as in forward.
 """
 
-from functools import partial
+from functools import partial, reduce
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers, total
+from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, Train, backward_without_input, params_only
 from funcnn.meeting import Meeting, Part
@@ -69,6 +69,20 @@ def one_after_another(*parts: Array) -> Array:
     return np.concatenate(parts)
 
 
+def added_up(trees: list[P]) -> P:
+    """Return the sum of gradients, and empty the list: leaf by leaf, so that not all of them are there beside all of the sums."""
+    leaves: list[list[Array]] = [[] for _ in trees]
+    bones = [tree.map_cotangents(partial(moved, own), one) for own, one in zip(leaves, trees, strict=True)]
+    trees.clear()
+    return tree.map_cotangents(lambda bone: reduce(np.add, [own.pop(0) for own in leaves]), bones[0])
+
+
+def moved(to: list[Array], leaf: Array) -> Array:
+    """Put a leaf into a list, and return what stands in its place."""
+    to.append(leaf)
+    return np.empty(0, leaf.dtype)
+
+
 def forward(inner: Layer[P, S, X, Y], workers: int, params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, ShardResiduals]:
     where = () if isinstance(mode, Part) else places(x, workers)  # a part is not divided again
     meeting = Meeting(len(where))
@@ -97,8 +111,10 @@ def backward(inner: Layer[P, S, X, Y], params: P, residuals: ShardResiduals, dy:
         return made
 
     parts = residuals.meeting.side_by_side(run)
-    grads: P = total([one.params for one in parts])
-    return Backward(grads, joined([one.input for one in parts])) if input_grad else backward_without_input(grads)
+    dxs, trees = [one.input for one in parts] if input_grad else [], [one.params for one in parts]
+    del parts
+    grads = added_up(trees)
+    return Backward(grads, joined(dxs)) if input_grad else backward_without_input(grads)
 
 
 def shard(inner: Layer[P, S, X, Y], workers: int = 2) -> Layer[P, S, X, Y]:
