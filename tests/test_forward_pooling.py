@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn.typing import Array
+from funcnn.typing import Array, BoolArray
 
 SETTINGS: list[dict[str, Any]] = [
     {},
@@ -88,11 +88,11 @@ def test_each_output_of_maximum_pooling_goes_back_to_the_first_maximum(options: 
         np.testing.assert_allclose(layer.backward((), made.residuals, dy).input, expected, rtol=1e-12, atol=1e-13)
 
 
-def where_it_goes(layer: Any, x: Array, place: tuple[int, ...]) -> Array:
+def where_it_goes(layer: Any, x: Array, place: tuple[int, ...]) -> BoolArray:
     """Tell which outputs change with one entry of the input, none of which are equal in a window."""
     changed = x.copy()
     changed[place] += 1e-9
-    outputs: Array = fn.apply(layer, (), (), changed) != fn.apply(layer, (), (), x)
+    outputs: BoolArray = fn.apply(layer, (), (), changed) != fn.apply(layer, (), (), x)
     return outputs
 
 
