@@ -58,6 +58,9 @@ class OneThread(jobs.FuncnnTraining):
     A thread of NumPy's that is woken for the small products of the loss goes on waiting for more, on the processor of a part.
     """
 
+    def choose(self) -> None:
+        self.variant = self.sharded  # nothing else uses the second processor
+
     def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch
         from funcnn.blas import one_thread
 
