@@ -31,11 +31,12 @@ class Spec:
 
 def training(name: str, what: str, spec: Spec, goal: float, **options: Any) -> Workload:
     """Return the workload that trains the network with AdamW, which decays matrices."""
-    peers = {
+    peers: Peers = {
         "funcnn": partial(funcnn_training, spec),
         "torch": partial(torch_training, spec, False),
         "torch.compile": partial(torch_training, spec, True),
         "jax": partial(jax_training, spec),
+        "funcnn without Numba": partial(funcnn_without_numba, spec),
     }
     return Workload(name, what, partial(make, spec, True), peers, goal, **options)
 
@@ -103,6 +104,11 @@ def torch_network(spec: Spec, params: list[Any], x: Any) -> Any:
 
 PARTS = (0, 2), (2, 6), (6, 8), (8, 12)
 """Where the arrays of a block's parts stand: normalisation, attention, normalisation, dense layers."""
+
+
+def funcnn_without_numba(spec: Spec, arrays: Arrays) -> Job:
+    jobs.hide_numba()
+    return funcnn_training(spec, arrays)
 
 
 def torch_training(spec: Spec, compiling: bool, arrays: Arrays) -> Job:
