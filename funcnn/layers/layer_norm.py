@@ -108,9 +108,9 @@ def layer_norm(*, eps: float = 1e-5) -> Layer[LayerNormParams, Empty, Array, Arr
     --------
     >>> import numpy as np, funcnn as fn
     >>> layer = fn.layer_norm()
-    >>> start = layer.init(fn.Key(0), (3,))
-    >>> fn.apply(layer, start.params, start.state, np.array([[1e4, 1e4 + 1, 1e4 + 2]]))
-    array([[-1.22473569,  0.        ,  1.22473569]])
+    >>> start = layer.init(fn.Key(0), (4,))
+    >>> fn.apply(layer, start.params, start.state, np.array([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]])).round(4)
+    array([[-1.3416, -0.4472,  0.4472,  1.3416]])
     """
     check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
     return define_layer("layer_norm", init, partial(forward, eps), backward, random=False)

@@ -46,7 +46,7 @@ def test_every_leaf_is_checked_in_every_situation() -> None:
         assert sorted(found) == sorted(situations)
         assert {row.batch for row in rows if row.leaf == leaf} == {0, 1, 3}
     assert entry.ok
-    assert entry.controls == 9
+    assert entry.controls == 12
     assert all(row.power < 1e-2 for row in rows if row.edge == "drawn" and row.batch)
 
 
@@ -72,7 +72,9 @@ def test_control_that_passes_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
     made = certify(["dense"])
     assert not made.ok
     assert made.entries[0].missed == tuple(
-        f"{case}: {leaf}" for case in ("plain", "sequence", "one feature") for leaf in ("params.weight", "params.bias", "input")
+        f"{case}: {leaf}"
+        for case in ("plain", "sequence", "one feature", "few rows")
+        for leaf in ("params.weight", "params.bias", "input")
     )
 
 
