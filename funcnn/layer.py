@@ -216,7 +216,7 @@ class Chain(Layer[P, S, X, Y]):
     """What ``>>`` makes: a composition to which a further ``>>`` appends."""
 
     # The base class says that two parameter trees become a pair; that a chain's tuple grows by one instead is the very point.
-    def __rshift__(  # type: ignore[override]
+    def __rshift__(  # type: ignore[override]  # a layer makes a chain, a chain a longer one
         self: Chain[tuple[*Ps], tuple[*Ss], X, Y], other: Layer[Q, T, Y, Z]
     ) -> Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]:
         """Append a layer: the parameter tree grows by one entry."""

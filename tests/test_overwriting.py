@@ -194,7 +194,7 @@ def test_interpreters_that_count_no_references_write_over_nothing(monkeypatch: p
 
 def test_wrong_arguments_are_errors() -> None:
     with pytest.raises(TypeError, match="overwriting takes an optimizer, such as"):
-        fn.overwriting(fn.adam)  # type: ignore[arg-type]
+        fn.overwriting(fn.adam)  # type: ignore[arg-type]  # wrong on purpose
     x, y = np.zeros((4, 2)), np.zeros((4, 1))
     with pytest.raises(ValueError, match=r"give fit the optimizer itself, Adam\(learning_rate=0.001"):
         fn.fit(fn.dense(1), fn.mean_squared_error(), fn.overwriting(fn.adam()), x, y, key=fn.Key(0), epochs=1, batch_size=4)

@@ -629,6 +629,8 @@ def test_parameters_that_were_tested_are_not_tested_again_unless_they_can_change
     assert fn.tree.same(expected, predict_with(params, state, x))
     other = fn.tree.map(lambda leaf: leaf.astype(np.float32), params)
     assert predict_with(other, state, x.astype(np.float32)).dtype == np.float32
+    with pytest.raises(TypeError, match="float64"):
+        predict_with(other, state, x)
     assert fn.tree.same(expected, predict_with(params, state, x))
     layer: AnyLayer = fn.define_layer("odd", init, named, free_backward, random=False)
     changing = {"factor": np.array(2.0)}
@@ -702,6 +704,8 @@ def test_samples() -> None:
         "len(x.dtype)",
         "x.reshape(5).size",
         "x[x > 0].size",
+        "x.sum() > 0 or x.ndim > 5",
+        "x.sum() == 0 and x.ndim == 2",
         "x[: n.sum()].size",
         "np.zeros(n.sum()).size",
         "x.reshape(n.sum(), -1).size",

@@ -67,13 +67,14 @@ def test_the_same_update_twice_gives_the_same() -> None:
 
 def test_states_and_parameters_may_be_mixed() -> None:
     optimizer = fn.adam(0.1)
-    first, last = steps(optimizer, params(0), 2, False)
-    for given, state in ((first.params, last.state), (last.params, first.state), (last.params, optimizer.init(params(0)))):
+    for choice in range(3):
+        first, last = steps(optimizer, params(0), 2, False)  # the last thing that this optimizer made
+        given = (first.params, last.params, last.params)[choice]
+        state = (last.state, first.state, optimizer.init(params(0)))[choice]
         expected = attrs.evolve(optimizer).update(given, params(7), state)
         got = optimizer.update(given, params(7), state)
         assert fn.tree.same(expected.params, got.params)
         assert fn.tree.same(expected.state, got.state)
-        steps(optimizer, params(0), 2, False)
 
 
 def test_wrong_gradients_are_found_at_any_update() -> None:

@@ -207,8 +207,8 @@ class Samples:
 
 def is_like(one: object, other: object) -> bool:
     """Tell whether two values are samples of the same type, shape and dtype, or equal facts."""
-    if is_sample(one) or is_sample(other):
-        return type(one) is type(other) and one.shape == other.shape and one.dtype == other.dtype  # type: ignore[attr-defined]  # both are
+    if isinstance(one, (np.ndarray, np.generic)) and isinstance(other, (np.ndarray, np.generic)):
+        return type(one) is type(other) and one.shape == other.shape and one.dtype == other.dtype
     return one is other or (is_fact(one) and is_fact(other) and one == other)
 
 

@@ -57,6 +57,7 @@ class Worker:
     """A peer's process, seen from here."""
 
     def __init__(self, workload: str, peer: str, path: str) -> None:
+        self.name = f"{workload} {peer}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.worker", workload, peer, path],
             stdin=subprocess.PIPE,
@@ -73,7 +74,7 @@ class Worker:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"the worker {' '.join(map(str, self.process.args[-3:-1]))} ended: its message stands above")  # type: ignore[index]
+            raise SystemExit(f"the worker {self.name} ended: its message stands above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
