@@ -78,27 +78,56 @@ def check_precision(x: Array, weight: Array) -> None:
         )
 
 
-def check_count(value: int, what: str, least: int = 1) -> None:
-    """Raise unless a hyper-parameter is an integer of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{what} is {value!r}, expected an integer")
-    if value < least:
-        raise ValueError(f"{what} is {value}, expected at least {least}")
+def check_count(value: int, what: str, least: int = 1) -> int:
+    """Return an integer hyper-parameter of at least ``least`` as a Python int, or raise.
+
+    NumPy's integers, and arrays of one integer without axes, are numbers like Python's own; what is kept is always an int, so that
+    neither overflow of a short integer nor its dtype reaches a result.
+    """
+    number = as_python_number(value)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{what} is {_shown(value)}, expected an integer")
+    if number < least:
+        raise ValueError(f"{what} is {number}, expected at least {least}")
+    return number
 
 
-def check_flag(value: bool, what: str) -> None:
-    """Raise unless a hyper-parameter is True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{what} is {value!r}, expected True or False")
+def check_flag(value: bool, what: str) -> bool:
+    """Return a hyper-parameter that is True or False (NumPy's too) as Python's, or raise."""
+    flag = as_python_number(value)
+    if not isinstance(flag, bool):
+        raise TypeError(f"{what} is {_shown(value)}, expected True or False")
+    return flag
 
 
-def check_range(value: float, what: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False) -> None:
-    """Raise unless a hyper-parameter is a number in [low, high] (an end that is open is excluded)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{what} is {value!r}, expected a number")
-    if not low <= value <= high or (open_low and value == low) or (open_high and value == high):
+def check_range(value: float, what: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False) -> float:
+    """Return a hyper-parameter in [low, high] (an end that is open is excluded) as a Python float, or raise.
+
+    A NumPy number as a hyper-parameter would decide the dtype of every result; a Python float takes that of the arrays.
+    """
+    number = as_python_number(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{what} is {_shown(value)}, expected a number")
+    if not low <= number <= high or (open_low and number == low) or (open_high and number == high):
         ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise ValueError(f"{what} is {value!r}, expected a number in {ends}")
+        raise ValueError(f"{what} is {number!r}, expected a number in {ends}")
+    return float(number)
+
+
+def as_python_number(value: object) -> object:
+    """Return a NumPy scalar, or an array of one number without axes, as Python's own number; anything else as it is."""
+    if isinstance(value, np.generic) or (type(value) is np.ndarray and value.ndim == 0):
+        number = value.item()
+        return float(number) if isinstance(number, np.longdouble) else number  # a long double stays itself under .item()
+    return value
+
+
+def _shown(value: object) -> str:
+    """Return a wrong argument on one short line: the kind of an array or of a record, and a small value as it is."""
+    if isinstance(value, np.ndarray):
+        return f"an array {describe(value)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def check_finite(x: Array, what: str) -> None:
