@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn.data import Dataset
+from funcnn.data import Dataset, batching
 from funcnn.typing import Array, IntArray
 
 KEY = fn.Key(0)
@@ -168,7 +169,23 @@ def test_huge_finite_numbers_are_finite() -> None:
 # --------------------------------------------------------------------------------------------------------------- batches
 
 
-@pytest.mark.parametrize(("rows", "size"), [(10, 3), (9, 3), (1, 1), (7, 7), (5, 1)])
+SIZES = [(rows, size) for rows in (*range(1, 26), 60, 150) for size in range(1, rows + 1)]
+
+
+@pytest.mark.parametrize("several", [1, 1 << 6, 1 << 19])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_have_the_counted_sizes_at_any_length(monkeypatch: Any, several: int, drop_last: bool) -> None:
+    monkeypatch.setattr(batching, "_AT_ONCE", several)  # how many are copied together must not show
+    for rows, size in SIZES:
+        batches = [np.arange(first, min(rows, first + size)) for first in range(0, rows, size)]
+        expected = [batch for batch in batches if len(batch) == size or not drop_last]
+        for data in (np.arange(rows), (np.arange(rows), np.zeros((rows, 3)))):
+            got = [fn.tree.leaves(batch)[0] for batch in fn.data.batches(None, data, size, drop_last=drop_last)]
+            assert fn.tree.same(tuple(got), tuple(expected)), (rows, size)
+        assert fn.data.batch_count(rows, size, drop_last=drop_last) == len(expected)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(10, 3), (9, 3), (1, 1), (7, 7), (5, 1), (20, 16), (150, 100), (54_000, 64)])
 @pytest.mark.parametrize("drop_last", [False, True])
 @pytest.mark.parametrize("key", [KEY, None])
 def test_batches_give_every_row_once(rows: int, size: int, drop_last: bool, key: fn.Key | None) -> None:
@@ -236,11 +253,31 @@ def test_batches_are_made_lazily() -> None:
         (5, ValueError, "the batch size is 5 and the data have 4 rows"),
         (0, ValueError, "the batch size is 0, expected at least 1"),
         (2.0, TypeError, "the batch size is 2.0, expected an integer"),
+        (True, TypeError, "the batch size is True, expected an integer"),
     ],
 )
 def test_wrong_batch_sizes_raise_at_once(size: int, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         fn.data.batches(KEY, numbered(4), size)
+    if size != 5:
+        with pytest.raises(error, match=message):
+            fn.data.batch_count(4, size)
+
+
+@pytest.mark.parametrize("number", [np.int8, np.uint8, np.int64, np.array])
+def test_batch_sizes_may_be_numbers_of_numpy(number: Any) -> None:
+    sizes = [len(batch) for batch in fn.data.batches(None, np.arange(300), number(100), drop_last=np.True_)]  # type: ignore[arg-type]
+    assert sizes == [100] * 3
+    assert fn.data.batch_count(300, number(100)) == 3
+
+
+def test_flags_of_batches_are_flags() -> None:
+    with pytest.raises(TypeError, match="drop_last is 'no', expected True or False"):
+        fn.data.batches(None, np.arange(5), 2, drop_last="no")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(TypeError, match="drop_last is 1, expected True or False"):
+        fn.data.batch_count(5, 2, drop_last=1)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(ValueError, match="rows is -1"):
+        fn.data.batch_count(-1, 2)
 
 
 def test_wrong_data_for_batches_raise_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn.data.dataset import Dataset, arrays, count, take
-from funcnn.errors import check_count
+from funcnn.errors import check_count, check_flag
 from funcnn.key import Key
 from funcnn.structure import take_apart
 from funcnn.typing import Array, IntArray
@@ -21,13 +21,28 @@ _AT_ONCE = 1 << 19  # bytes: small batches are copied several at a time, which c
 def batch_count(rows: int, size: int, *, drop_last: bool = False) -> int:
     """Return how many batches :func:`batches` gives.
 
+    Parameters
+    ----------
+    rows : int
+        Rows of the data, at least 0.
+    size : int
+        Rows of a batch, at least 1.
+    drop_last : bool, optional
+        Whether a last batch that would be smaller than the others is left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a number is not such an integer, or ``drop_last`` is neither True nor False.
+
     Examples
     --------
     >>> import funcnn as fn
     >>> fn.data.batch_count(10, 4), fn.data.batch_count(10, 4, drop_last=True)
     (3, 2)
     """
-    return rows // size if drop_last else -(-rows // size)
+    rows, size = check_count(rows, "rows", 0), check_count(size, "the batch size")
+    return rows // size if check_flag(drop_last, "drop_last") else -(-rows // size)
 
 
 def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> Iterator[D]:
@@ -53,6 +68,8 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
     ------
     ValueError
         At once, when the arrays differ in length or a batch is larger than the data.
+    TypeError
+        At once, when the size is not an integer, ``drop_last`` neither True nor False, or ``key`` is not a Key.
 
     Examples
     --------
@@ -64,7 +81,7 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
     (1, 2) (1,)
     """
     rows = count(data)
-    check_count(size, "the batch size")
+    size, drop_last = check_count(size, "the batch size"), check_flag(drop_last, "drop_last")
     if size > rows:
         raise ValueError(f"the batch size is {size} and the data have {rows} rows: a batch is at most all of them")
     if key is not None and not isinstance(key, Key):
@@ -80,10 +97,10 @@ def _copies(data: D, order: IntArray, size: int) -> Iterator[D]:
     for first in range(0, len(order), size * several):
         rows = order[first : first + size * several]
         copied = take(data, rows)
-        full = len(rows) // size
-        if full < 2:
+        if len(rows) <= size:
             yield copied
             continue
+        full = len(rows) // size
         structure, leaves = take_apart(copied)
         yield from map(structure.rebuild, zip(*[_cut(leaf, full, size) for leaf in leaves], strict=True))
         if full * size < len(rows):
