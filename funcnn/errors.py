@@ -81,8 +81,8 @@ def check_precision(x: Array, weight: Array) -> None:
 def check_count(value: int, what: str, least: int = 1) -> int:
     """Return an integer hyper-parameter of at least ``least`` as a Python int, or raise.
 
-    NumPy's integers, and arrays of one integer without axes, are numbers like Python's own; what is kept is always an int, so that
-    neither overflow of a short integer nor its dtype reaches a result.
+    NumPy's integers, and arrays of one integer without axes, are numbers like Python's own; what is kept is always an int, so
+    that neither overflow of a short integer nor its dtype reaches a result.
     """
     number = as_python_number(value)
     if isinstance(number, bool) or not isinstance(number, int):

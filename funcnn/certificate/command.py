@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from funcnn.certificate.certifying import certify
-from funcnn.certificate.mutants import MutationScore, score
 from funcnn.certificate.page import page
 from funcnn.certificate.record import Certificate, Entry
 from funcnn.cli.failure import RequestError
@@ -19,8 +18,7 @@ from funcnn.train.files import write_atomically
 _DESCRIPTION = """\
 Check every gradient of the library: each layer, loss and penalty, each leaf, in float32 and float64, in training and
 evaluation, at kinks, ties, far out in the tails, 1e8 times too large and too small, in empty batches and strided memory.
-Every leaf's gradient is also spoiled by one part in a thousand, and the check must fail.  With --mutants the source of every
-gradient is broken in each small way as well, and these cases must notice.
+Every leaf's gradient is also spoiled by one part in a thousand, and the check must fail.
 
 The exit status is 0 when everything is certified, 1 when something is not, 2 for a wrong request.
 """
@@ -42,20 +40,11 @@ def main(arguments: Sequence[str]) -> int:
     print()
     for line in _conclusion(made):
         print(line)
-    mutants = _scored(options.names, options.quick) if options.mutants else None
     if options.json:
-        found = made.to_dict() | ({"mutants": mutants.to_dict()} if mutants else {})
-        _write(options.json, json.dumps(found) + "\n")
+        _write(options.json, json.dumps(made.to_dict()) + "\n")
     if options.page:
-        _write(options.page, page(made, mutants))
-    return 0 if made.ok and (mutants is None or mutants.ok) else 1
-
-
-def _scored(names: Sequence[str], quick: bool) -> MutationScore:
-    """Count and print what becomes of the mutants of the library, or of some layers and losses."""
-    made = score(names or None, quick)
-    print(f"{made}, {made.seconds:.0f} s")
-    return made
+        _write(options.page, page(made))
+    return 0 if made.ok else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: one for each core)"
     )
-    parser.add_argument("--mutants", action="store_true", help="also the mutation score: about two minutes")
     parser.add_argument("--json", metavar="FILE", help="write every row, as JSON")
     parser.add_argument("--page", metavar="FILE", help="write the page of the documentation, as Markdown")
     return parser

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from funcnn.certificate.edges import EDGES
-from funcnn.certificate.mutants.record import MutationScore
 from funcnn.certificate.record import Certificate, Entry, Row
 
 _HEAD = """\
@@ -27,11 +26,6 @@ between the hand-written gradient and the differences, in units of the error bar
 smallest error, relative to the leaf's largest entry, that would have failed, in the row where that is worst, and in
 brackets the median. *Controls* are gradients spoiled by one part in a thousand, leaf by leaf: each must fail.
 """
-_MUTANTS = """\
-Every function that computes a gradient is changed in its source, one operator, sign, factor, axis, index, transpose or
-statement at a time. Each mutant that changes a gradient must be noticed by the same cases as above; of those that are, one in
-fifty is also given to the checker, which must fail it. *Killed* counts them, out of those that are not equivalent.
-"""
 _KINDS = {"layer": "Layers", "loss": "Losses", "penalty": "Penalties"}
 _SHOWN = {
     "undecided": "Where differences cannot decide",
@@ -40,9 +34,9 @@ _SHOWN = {
 }
 
 
-def page(made: Certificate, mutants: MutationScore | None = None) -> str:
-    """Return the certificate, and the mutation score where there is one, as Markdown."""
-    parts = [_HEAD, _summary(made), *([_score(mutants)] if mutants else []), _READING, _edges()]
+def page(made: Certificate) -> str:
+    """Return the certificate as Markdown."""
+    parts = [_HEAD, _summary(made), _READING, _edges()]
     for kind, title in _KINDS.items():
         entries = [entry for entry in made.entries if entry.kind == kind]
         if entries:
@@ -54,11 +48,6 @@ def page(made: Certificate, mutants: MutationScore | None = None) -> str:
     wrong = [row for row in made.rows if not row.ok]
     if wrong:
         parts += ["## What is wrong\n", _notes(wrong)]
-    if mutants:
-        parts += ["## Mutants\n", _MUTANTS, _functions(mutants)]
-        if mutants.survivors:
-            parts += ["### Survivors\n", _survivors(mutants)]
-        parts += ["### Mutants that change no gradient\n", _equivalent(mutants)]
     parts += ["## Leaf by leaf\n", _leaves(made.entries)]
     return "\n".join(parts)
 
@@ -86,38 +75,6 @@ def _summary(made: Certificate) -> str:
         f"Controls: {controls - missed} of {controls} spoiled gradients caught. "
         f"Differences in {made.environment['reference']}; {where}.\n"
     )
-
-
-def _score(made: MutationScore) -> str:
-    possible = made.total - made.equivalent
-    return (
-        f"**Mutation score**: {made.killed:,} of {possible:,} mutants of {len(made.functions)} functions killed"
-        f" ({100 * made.killed / max(1, possible):.1f} %), {made.equivalent:,} more change no gradient; {made.confirmed} of the"
-        f" killed confirmed by the checker.\n"
-    )
-
-
-def _functions(made: MutationScore) -> str:
-    rows = (
-        (f"`{one.function}`", f"{one.killed}/{one.total - len(one.equivalent)}", one.raised or "", len(one.equivalent) or "")
-        for one in made.functions
-    )
-    return table(("function", "killed", "by an error", "no change"), rows)
-
-
-def _survivors(made: MutationScore) -> str:
-    rows = ((f"`{one.function}`", mutant.line, f"`{mutant.before}`", f"`{mutant.after}`") for one, mutant in made.survivors)
-    return table(("function", "line", "before", "after"), rows)
-
-
-def _equivalent(made: MutationScore) -> str:
-    """Return one line for each line of source and reason."""
-    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for one in made.functions:
-        for mutant in one.equivalent:
-            found[one.function, mutant.before, mutant.reason].append(f"`{mutant.after}`")
-    rows = ((f"`{function}`", f"`{before}`", "; ".join(after), reason) for (function, before, reason), after in found.items())
-    return table(("function", "before", "after", "why"), rows)
 
 
 def _edges() -> str:

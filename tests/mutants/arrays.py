@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator
 from itertools import pairwise
 
-from funcnn.certificate.mutants.source import Source, called
+from tests.mutants.source import Source, called
 
 _PRODUCTS = {"dot", "project", "matmul", "einsum", "tensordot", "outer"}
 _ORDERED = {"subtract", "divide", "true_divide", "power", "where", *_PRODUCTS}

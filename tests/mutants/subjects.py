@@ -14,12 +14,12 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.certificate.cases import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.edges import DRAWN, EDGES
-from funcnn.certificate.mutants.graph import lock, parts
 from funcnn.certificate.subjects import MODES, LayerSubject, LossSubject, PenaltySubject, Situation, start
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import forward_keeping_slope
 from funcnn.penalties import Penalty
 from funcnn.typing import Array
+from tests.mutants.graph import lock, parts
 
 _BATCHES = (0, 1)
 _NOISY = "1e+8"  # where all digits may be lost: of two forms of one formula neither agrees with the other

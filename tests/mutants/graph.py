@@ -16,8 +16,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from funcnn.certificate.mutants.source import parse
 from funcnn.layer import Layer
+from tests.mutants.source import parse
 
 Gradient = Callable[..., Any]
 

@@ -74,6 +74,12 @@ def parse(function: Callable[..., Any]) -> Source:
     return Source(function.__globals__, local, tree, _relative(Path(inspect.getfile(function))), assigned)
 
 
+def statements(tree: ast.FunctionDef) -> list[ast.stmt]:
+    """Return a function and its statements in the order of their lines: the place in this list is a statement's number."""
+    inside = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and node is not tree]
+    return [tree, *sorted(inside, key=lambda one: (one.lineno, one.col_offset))]
+
+
 def _strip(tree: ast.FunctionDef) -> None:
     """Leave out what only the original needs: decorators, annotations, defaults and the docstring."""
     tree.decorator_list, tree.returns = [], None

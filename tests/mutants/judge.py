@@ -11,12 +11,12 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.certificate.mutants.graph import Exchange
-from funcnn.certificate.mutants.mutations import Mutation, Tick
-from funcnn.certificate.mutants.source import TICK
-from funcnn.certificate.mutants.subjects import Given, Gradient
 from funcnn.certificate.subjects import Situation
 from funcnn.typing import Array
+from tests.mutants.graph import Exchange
+from tests.mutants.mutations import Mutation, Tick
+from tests.mutants.source import TICK
+from tests.mutants.subjects import Given, Gradient
 
 Outcome: TypeAlias = Literal["raised", "killed", "survived", "value only", "accepted"]
 

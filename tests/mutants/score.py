@@ -11,13 +11,13 @@ import attrs
 import numpy as np
 
 from funcnn.certificate.cases import LAYERS, LOSSES, PENALTIES, LayerCase, LossCase, PenaltyCase
-from funcnn.certificate.mutants.equivalent import REASONS, Reasons
-from funcnn.certificate.mutants.judge import Verdict, exchange, fails, judge
-from funcnn.certificate.mutants.memory import little_memory
-from funcnn.certificate.mutants.mutations import Mutation, mutations
-from funcnn.certificate.mutants.record import FunctionScore, Mutant, MutationScore
-from funcnn.certificate.mutants.source import parse
-from funcnn.certificate.mutants.subjects import Gradient, gradients
+from tests.mutants.equivalent import REASONS, Reasons
+from tests.mutants.judge import Verdict, exchange, fails, judge
+from tests.mutants.memory import little_memory
+from tests.mutants.mutations import Mutation, mutations
+from tests.mutants.record import FunctionScore, Mutant, MutationScore
+from tests.mutants.source import parse
+from tests.mutants.subjects import Gradient, gradients
 
 _CONFIRM = 50  # one of so many of the killed is given to the checker
 _SAMPLE = 8  # mutants of a function, when it has to be quick
@@ -46,7 +46,7 @@ def score(names: Iterable[str] | None = None, quick: bool = False) -> MutationSc
 
     Examples
     --------
-    >>> from funcnn.certificate.mutants import score
+    >>> from tests.mutants import score
     >>> made = score(["identity"])
     >>> made.ok, made.total, made.killed
     (True, 2, 2)
@@ -119,7 +119,7 @@ class _Tally:
                 valued += 1
                 continue
             total += 1
-            mutant = Mutant(mutation.line, mutation.operator, mutation.before, mutation.after)
+            mutant = Mutant(mutation.line, mutation.statement, mutation.operator, mutation.before, mutation.after)
             if verdict.outcome in ("raised", "killed"):
                 killed += 1
                 raised += verdict.outcome == "raised"
@@ -149,11 +149,11 @@ class _Tally:
         """Divide survivors into those for which there is a reason, in the number that was counted, and the others."""
         explained: list[Mutant] = []
         left = list(survivors)
-        for before, (count, reason) in self.reasons.get(name, {}).items():
-            found = [one for one in survivors if one.before == before]
+        for statement, (count, reason) in self.reasons.get(name, {}).items():
+            found = [one for one in survivors if one.statement == statement]
             if len(found) == count or (self.quick and len(found) < count):
                 explained += [attrs.evolve(one, reason=reason) for one in found]
                 left = [one for one in left if one not in found]
             else:
-                self.stale.append(f"{name}: {before}: {len(found)} survive, not {count}")
+                self.stale.append(f"{name} {statement}: {len(found)} survive, not {count}")
         return explained, left

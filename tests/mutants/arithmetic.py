@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from funcnn.certificate.mutants.source import Source, called, on_kind
+from tests.mutants.source import Source, called, on_kind
 
 _OTHER: dict[type[ast.operator], ast.operator] = {
     ast.Add: ast.Sub(),

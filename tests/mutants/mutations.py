@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from funcnn.certificate.mutants import arithmetic, arrays, steps
-from funcnn.certificate.mutants.source import TICK, Place, Source, parse, places, shown
+from tests.mutants import arithmetic, arrays, steps
+from tests.mutants.source import TICK, Place, Source, parse, places, shown, statements
 
 Operator = Callable[[ast.AST, Source], Iterator[ast.AST]]
 
@@ -36,9 +36,11 @@ class Mutation:
     """One change of one function."""
 
     line: int
+    statement: int
+    """Which statement of the function it changes, from 1 on; 0 for its head."""
     operator: str
     before: str
-    """The statement that it changes, on one line."""
+    """That statement, on one line."""
     after: str
     code: CodeType
 
@@ -69,12 +71,13 @@ class Tick:
 def mutations(function: Callable[..., Any]) -> Iterator[Mutation]:
     """Yield the mutants of a function, each once, in the order of its lines."""
     source = parse(function)
+    numbers = {id(one): number for number, one in enumerate(statements(source.tree))}
     _count_turns(source.tree)
     known = {compiled(source).co_code + repr(_contents(compiled(source))).encode()}
     for place in list(places(source)):
         for operator in OPERATORS:
             for wrong in operator(place.node, source):
-                made = _mutation(source, place, operator.__name__, wrong)
+                made = _mutation(source, place, numbers[id(place.statement)], operator.__name__, wrong)
                 if made is None:
                     continue
                 seen = made.code.co_code + repr(_contents(made.code)).encode()
@@ -83,7 +86,7 @@ def mutations(function: Callable[..., Any]) -> Iterator[Mutation]:
                     yield made
 
 
-def _mutation(source: Source, place: Place, operator: str, wrong: ast.AST) -> Mutation | None:
+def _mutation(source: Source, place: Place, statement: int, operator: str, wrong: ast.AST) -> Mutation | None:
     """Return one mutant, and leave the tree as it was; None where the change cannot be compiled."""
     before = shown(place.statement)
     place.put(ast.copy_location(wrong, place.node))
@@ -95,7 +98,7 @@ def _mutation(source: Source, place: Place, operator: str, wrong: ast.AST) -> Mu
         return None
     finally:
         place.put(place.node)
-    return Mutation(place.statement.lineno, operator, before, after, code)
+    return Mutation(place.statement.lineno, statement, operator, before, after, code)
 
 
 def compiled(source: Source) -> CodeType:

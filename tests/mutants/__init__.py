@@ -7,7 +7,7 @@ change that makes a gradient wrong.
 
 from __future__ import annotations
 
-from funcnn.certificate.mutants.record import FunctionScore, Mutant, MutationScore
-from funcnn.certificate.mutants.score import score
+from tests.mutants.record import FunctionScore, Mutant, MutationScore
+from tests.mutants.score import score
 
 __all__ = ["FunctionScore", "Mutant", "MutationScore", "score"]

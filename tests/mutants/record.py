@@ -11,6 +11,7 @@ class Mutant:
     """One change of the source."""
 
     line: int
+    statement: int
     operator: str
     before: str
     after: str
@@ -83,7 +84,9 @@ class MutationScore:
             f" ({self.raised} by an error; {self.equivalent} more change no gradient);"
             f" {self.confirmed} of the killed confirmed by the checker"
         ]
-        lines += [f"survived: {one.file}:{m.line} {m.before}  ->  {m.after}" for one, m in self.survivors]
+        lines += [
+            f"survived: {one.file}:{m.line} {one.function} {m.statement}: {m.before}  ->  {m.after}" for one, m in self.survivors
+        ]
         lines += [f"passed by the checker: {one}" for one in self.denied]
         lines += [f"stale reason: {one}" for one in self.stale]
         return "\n".join(lines)

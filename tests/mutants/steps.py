@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from funcnn.certificate.mutants.source import Source, called
+from tests.mutants.source import Source, called
 
 _ONE = ast.Constant(1)
 
