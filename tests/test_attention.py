@@ -107,6 +107,14 @@ def test_self_attention_is_loops_over_numbers(positions: Any, causal: bool, shar
     np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("features", [8, 12])
+def test_every_pair_of_rotary_features_turns_with_a_frequency_of_its_own(features: int) -> None:
+    layer = fn.attention(1, positions="rotary")  # one head of four or six pairs: with one pair the frequency is always 1
+    params, x = started(layer, (7, features)), numbers(2, 7, features)
+    expected = slow_attention(x, params, 1, 1, False, "rotary", None)
+    np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-11, atol=1e-12)  # rounding of some 50 products
+
+
 @pytest.mark.parametrize("positions", POSITIONS)
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("block_rows", [None, 3])

@@ -28,6 +28,12 @@ def test_a_child_is_numpys_spawned_child() -> None:
     assert numbers(fn.Key(5).child(2)) == list(np.random.default_rng(spawned).random(4))
 
 
+def test_a_grandchild_is_numpys_spawned_grandchild() -> None:
+    spawned = np.random.SeedSequence(5).spawn(3)[2].spawn(2)[1].spawn(4)[3]
+    assert numbers(fn.Key(5).child(2).child(1).child(3)) == list(np.random.default_rng(spawned).random(4))
+    assert numbers(fn.Key(5).child(2).child(1)) != numbers(fn.Key(5).child(1).child(2))
+
+
 def test_taking_a_child_changes_nothing() -> None:
     key = fn.Key(0)
     before = numbers(key.child(1))

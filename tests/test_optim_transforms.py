@@ -101,7 +101,14 @@ def test_clipping_keeps_float32_and_what_is_not_finite() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_global_norm_neither_overflows_nor_vanishes(scale: float, dtype: Any) -> None:
     values = (np.array([3.0 * scale], dtype), {"b": np.array([[4.0 * scale]], dtype), "c": np.zeros(3, dtype)})
-    assert fn.global_norm(values) == pytest.approx(5 * scale, rel=1e-6 if dtype is np.float32 else 1e-14)
+    assert fn.global_norm(values) == pytest.approx(5 * scale, rel=1e-6 if dtype is np.float32 else 1e-14, abs=0.0)
+
+
+@pytest.mark.parametrize("size", [1e-15, 1e-19, 1e-21, 1e-22, 1e-23])
+def test_the_norm_of_tiny_single_precision_numbers_keeps_its_digits(size: float) -> None:
+    values = (np.full(1000, size, np.float32), np.array([3 * size, 4 * size], np.float32))  # squares from 1e-30 to 1e-46
+    exact = math.sqrt(math.fsum(float(one) ** 2 for leaf in values for one in leaf))
+    assert fn.global_norm(values) == pytest.approx(exact, rel=1e-6, abs=0.0)  # sums of float32
 
 
 def test_global_norm_of_the_extremes() -> None:

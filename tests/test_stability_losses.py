@@ -233,3 +233,15 @@ def cases() -> Iterator[Any]:
 @pytest.mark.parametrize(("loss", "function", "prediction", "target"), list(cases()))
 def test_value_and_gradient_keep_their_digits(loss: Any, function: Function, prediction: Any, target: Any, dtype: Any) -> None:
     check(loss, function, prediction, target, dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.15, 0.25, 0.4, 0.6, 0.9])
+def test_cross_entropy_of_logits_whose_ratio_overflows(dtype: Any, share: float) -> None:
+    edge = share * float(np.log(np.finfo(dtype).max))  # e^edge is finite, e^(2 edge) is not from a half on
+    logits = np.array([[edge, -edge], [edge, -edge]], dtype)
+    loss = fn.softmax_cross_entropy(reduction="sum")
+    made = loss.forward(logits, np.array([1, 0]))
+    exact = 2 * float(logits[0, 0])  # log(1 + e^(2 edge)) is 2 edge to the last digit, log(1 + e^(-2 edge)) nothing beside it
+    assert float(made.value) == pytest.approx(exact, rel=4 * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(loss.backward(made.residuals)[0], [1, -1], rtol=4 * float(np.finfo(dtype).eps))

@@ -243,6 +243,19 @@ def test_generation_crops_to_the_block_and_depends_on_the_key() -> None:
         fn.generate(model, start.params, start.state, prompt, 1, fn.Key(1))
 
 
+def test_generation_shows_the_model_the_last_tokens_of_the_block() -> None:
+    shown: list[list[int]] = []
+
+    def forward(params: Any, state: Any, x: Any, mode: fn.Mode) -> Any:
+        shown.append(x[0].tolist())
+        return fn.Forward(np.eye(9)[(x + 1) % 9] * 50.0, state, ())  # the token after the last one
+
+    model: Any = fn.define_layer("next", lambda key, shape: fn.Init((), (), (*shape, 9)), forward, lambda *given: None)  # type: ignore[arg-type]  # no gradient is asked for
+    drawn = fn.generate(model, (), (), np.array([[4, 5, 6]]), 4, fn.Key(0), block=4, temperature=0.0)
+    assert drawn.tolist() == [[4, 5, 6, 7, 8, 0, 1]]
+    assert shown == [[4, 5, 6], [4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 0]]
+
+
 # ------------------------------------------------------------------------------------------------------------------ errors
 
 MODEL = fn.embedding(3, 3)

@@ -1,5 +1,7 @@
 """Large leaves: directions see errors, bisection names the entry, and the cost is bounded."""
 
+from functools import partial
+
 import attrs
 import numpy as np
 import pytest
@@ -150,3 +152,20 @@ def test_a_row_of_a_large_leaf_is_named_by_the_entries_that_were_looked_at() -> 
     report = check_vjp(lambda w: (w * w).sum(0), vjp, w, method="screen")
     assert report.verdict == "fail"
     assert report.findings[0].diagnosis.tag == "row_or_column"
+
+
+def test_an_error_as_small_as_would_see_is_seen_in_a_screened_leaf() -> None:
+    """Four directions miss it once in a billion; an error of 0.8 times their bar, a 142nd of it, they miss four times in ten."""
+    w = GENERATOR.normal(size=(90, 70))
+    for seed in range(12):
+
+        def vjp(w: Array, dy: Array, error: float = 0.0) -> tuple[Array]:
+            d = 2 * w * dy
+            d[17, 3] += error
+            return (d,)
+
+        check = partial(check_vjp, lambda w: (w * w).sum(0), cotangent=np.ones(70), seed=seed, explain=False)
+        (leaf,) = check(vjp, w).leaves
+        assert (leaf.verdict, leaf.method) == ("pass", f"{DIRECTIONS} directions")
+        (spoiled,) = check(partial(vjp, error=leaf.power * float(np.abs(2 * w).max())), w).leaves
+        assert spoiled.verdict != "pass"
