@@ -24,7 +24,7 @@ from attrs import frozen
 from funcnn.errors import check_range, describe
 from funcnn.losses.checks import check_no_target, check_tuple
 from funcnn.losses.loss import Loss, LossForward, define_loss
-from funcnn.losses.reduction import Reduction, check_reduction, check_weight, positive_sum, scatter, select, total
+from funcnn.losses.reduction import Reduction, batch_mass, check_reduction, check_weight, positive_sum, scatter, select, total
 from funcnn.losses.vectors import directions, inverse, lengths
 from funcnn.losses.weighted import Weighted
 from funcnn.numerics import row_sums
@@ -135,4 +135,5 @@ def info_nce(
     check_range(temperature, "temperature", 0, np.inf, open_low=True, open_high=True)
     check_reduction(reduction)
     bound = partial(forward, float(temperature), bool(symmetric), reduction == "mean")
-    return define_loss(f"info_nce({temperature:g}{', symmetric' if symmetric else ''})", bound, backward)
+    name = f"info_nce({temperature:g}{', symmetric' if symmetric else ''})"
+    return define_loss(name, bound, backward, reduction=reduction, mass=partial(batch_mass, None, None))

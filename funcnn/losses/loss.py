@@ -1,4 +1,4 @@
-"""What a loss is: a record of two pure functions.
+r"""What a loss is: a record of two pure functions.
 
 ::
 
@@ -6,12 +6,15 @@
     backward(residuals)         -> dprediction
 
 ``backward`` gives the gradient of that very value with respect to the prediction.
+
+How the values of batches make the value of the set they are taken from, a loss says by two more fields.  With reduction ``"sum"``
+they are added; with ``"mean"`` they are averaged by what counts in each, its *mass* $m$: $L = \sum_b m_b L_b / \sum_b m_b$.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from typing import Generic, Literal, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -22,6 +25,9 @@ from funcnn.typing import Scalar
 Y = TypeVar("Y")  # prediction: an array, or a tree of arrays
 T = TypeVar("T")  # target
 R = TypeVar("R")  # residuals
+
+Reduction: TypeAlias = Literal["mean", "sum"]
+"""How the losses of the examples, and the values of batches, become one number."""
 
 
 @lean
@@ -46,14 +52,31 @@ class Loss(Generic[Y, T]):
         What messages and tables call it.
     forward, backward : callable
         See the module's docstring.
+    reduction, mass : optional
+        As for :func:`define_loss`.
     """
 
     name: str
     forward: Callable[[Y, T], LossForward[Residuals]] = field(eq=comparable, repr=False)
     backward: Callable[[Residuals], Y] = field(eq=comparable, repr=False)
+    reduction: Reduction = field(default="mean", repr=False)
+    mass: Callable[[T], float] | None = field(eq=comparable, default=None, repr=False)
 
 
-def define_loss(name: str, forward: Callable[[Y, T], LossForward[R]], backward: Callable[[R], Y]) -> Loss[Y, T]:
+def check_reduction(reduction: str) -> None:
+    """Raise unless the reduction is one of the two."""
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
+
+
+def define_loss(
+    name: str,
+    forward: Callable[[Y, T], LossForward[R]],
+    backward: Callable[[R], Y],
+    *,
+    reduction: Reduction = "mean",
+    mass: Callable[[T], float] | None = None,
+) -> Loss[Y, T]:
     """Make a loss of its two functions; that they agree on the residuals is checked statically.
 
     Parameters
@@ -64,10 +87,20 @@ def define_loss(name: str, forward: Callable[[Y, T], LossForward[R]], backward: 
         ``forward(prediction, target) -> LossForward(value, residuals)``; the value is a NumPy number.
     backward : callable
         ``backward(residuals) -> dprediction``, the gradient of the value: like the prediction, and a new array each time.
+    reduction : {"mean", "sum"}, optional
+        Whether the value of a set of examples is the mean of the values of its batches, or their sum.
+    mass : callable, optional
+        ``mass(target) -> float``: how much a batch counts in that mean; without it, as much as it has rows.  A batch of mass 0
+        holds nothing to learn from: :func:`fit` leaves it out.
 
     Returns
     -------
     Loss
+
+    Raises
+    ------
+    ValueError
+        When the reduction is neither of the two.
 
     See Also
     --------
@@ -93,5 +126,6 @@ def define_loss(name: str, forward: Callable[[Y, T], LossForward[R]], backward: 
     >>> fn.check.check_loss(itakura_saito, prediction, target).ok
     True
     """
+    check_reduction(reduction)
     hidden = cast("Callable[[Y, T], LossForward[Residuals]]", forward)
-    return Loss(name, hidden, cast("Callable[[Residuals], Y]", backward))
+    return Loss(name, hidden, cast("Callable[[Residuals], Y]", backward), reduction, mass)

@@ -16,7 +16,14 @@ from attrs import frozen
 from funcnn.losses.checks import check_label_array, check_labels
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
-from funcnn.losses.softmax_cross_entropy import check_class_weight, check_ignore_index, class_mass, starts, weight_row
+from funcnn.losses.softmax_cross_entropy import (
+    check_class_weight,
+    check_ignore_index,
+    class_mass,
+    kept_labels,
+    starts,
+    weight_row,
+)
 from funcnn.losses.weighted import Weighted
 from funcnn.typing import Array, BoolArray, IntArray, Shape
 
@@ -99,5 +106,6 @@ def negative_log_likelihood(
         features=1,
         mass=None if weights is None else partial(class_mass, weights),
         mask=None if ignored is None else partial(mask, ignored),
+        counted=None if ignored is None else partial(kept_labels, ignored),
     )
     return reduced("negative_log_likelihood", rule, reduction)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -29,6 +29,8 @@ from funcnn.errors import describe
 from funcnn.layer import comparable
 from funcnn.losses.checks import check_finite, first, is_array, show
 from funcnn.losses.loss import Loss, LossForward, define_loss
+from funcnn.losses.loss import Reduction as Reduction  # for the loss files: the word belongs to what a loss is
+from funcnn.losses.loss import check_reduction as check_reduction
 from funcnn.losses.weighted import Weighted
 from funcnn.numerics import ones
 from funcnn.typing import Array, BoolArray, IntArray, Scalar
@@ -36,9 +38,6 @@ from funcnn.typing import Array, BoolArray, IntArray, Scalar
 Y = TypeVar("Y")
 T = TypeVar("T")
 R = TypeVar("R")
-
-Reduction: TypeAlias = Literal["mean", "sum"]
-"""How the losses of the examples become one number."""
 
 
 @frozen
@@ -58,6 +57,8 @@ class Rule(Generic[Y, T, R]):
         ``target -> m`` of the losses' shape, where it is not 1.
     mask : callable or None
         ``(prediction, target) -> booleans``, False where the target itself says that the example is not there.
+    counted : callable or None
+        The same of a target alone, which has been checked.
     """
 
     losses: Callable[[Y, T], tuple[Array, R]] = field(eq=comparable)
@@ -65,6 +66,7 @@ class Rule(Generic[Y, T, R]):
     features: int | None
     mass: Callable[[T], Array] | None = field(eq=comparable, default=None)
     mask: Callable[[Y, T], BoolArray] | None = field(eq=comparable, default=None)
+    counted: Callable[[T], BoolArray] | None = field(eq=comparable, default=None)
 
 
 Reduced: TypeAlias = tuple[R, Array]
@@ -83,13 +85,28 @@ class Selected(Generic[Y, R]):
 def reduced(name: str, rule: Rule[Y, T, R], reduction: Reduction) -> Loss[Y, T | Weighted[T]]:
     """Make a loss of a rule: its value is the mean or the sum over the examples, weighted when the target is."""
     check_reduction(reduction)
-    return define_loss(name, partial(forward, rule, reduction == "mean"), partial(backward, rule))
+    bound = partial(forward, rule, reduction == "mean"), partial(backward, rule)
+    return define_loss(name, *bound, reduction=reduction, mass=partial(batch_mass, rule.mass, rule.counted))
 
 
-def check_reduction(reduction: str) -> None:
-    """Raise unless the reduction is one of the two."""
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
+def batch_mass(mass: Callable[[T], Array] | None, counted: Callable[[T], BoolArray] | None, target: T | Weighted[T]) -> float:
+    """Return the denominator of the mean of a batch, up to a factor that is the same for all batches of a set.
+
+    That factor is the number of entries which have one weight.  Where nothing has weights of its own, the mass is that of rows.
+    """
+    weight: Array | None = None
+    if isinstance(target, Weighted):
+        weight, target = np.asarray(target.weight, float), target.target
+    if counted is not None:
+        kept = counted(target)
+        weight = kept.astype(float) if weight is None else spread(weight, kept.ndim) * kept
+    if mass is not None:
+        if weight is None:
+            return float(mass(target).sum())
+        positive = weight > 0
+        masses = mass(select(target, positive))
+        return float((spread(weight[positive], masses.ndim) * masses).sum())
+    return float(weight.sum()) if weight is not None else float(next((len(leaf) for leaf in tree.leaves(target)), 1))
 
 
 def forward(rule: Rule[Y, T, R], mean: bool, prediction: Y, target: T | Weighted[T]) -> LossForward[Reduced[R] | Selected[Y, R]]:

@@ -232,7 +232,13 @@ def class_mass(class_weight: tuple[float, ...], target: Labels) -> Array:
 
 def class_mask(ignore_index: int, prediction: Array, target: Labels) -> BoolArray:
     """Return which labels are not the one to ignore."""
-    kept: BoolArray = target != ignore_index if has_labels(prediction, target) else np.ones(prediction.shape[:-1], bool)
+    has_labels(prediction, target)
+    return kept_labels(ignore_index, target)
+
+
+def kept_labels(ignore_index: int, target: Labels) -> BoolArray:
+    """Return which rows of a right target count: those whose label is not the one to ignore, and all of probabilities."""
+    kept: BoolArray = target != ignore_index if is_array(target, "iu") else np.ones(target.shape[:-1], bool)
     return kept
 
 
@@ -312,6 +318,7 @@ def softmax_cross_entropy(
         features=1,
         mass=None if weights is None else partial(class_mass, weights),
         mask=None if ignored is None else partial(class_mask, ignored),
+        counted=None if ignored is None else partial(kept_labels, ignored),
     )
     options = {"label_smoothing": label_smoothing or None, "class_weight": weights, "ignore_index": ignored}
     shown = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)

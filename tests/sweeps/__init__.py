@@ -1,0 +1,1 @@
+"""Sweeps: each walks a whole class of mistakes over the package."""
