@@ -187,10 +187,11 @@ def test_a_layer_of_many_channels_is_its_definition(dtype: type[np.floating[Any]
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * float(abs(other).max()))
 
 
-@pytest.mark.parametrize(("stride", "padding", "dilation", "extra"), list(itertools.product((1, 2), (0, 1), (1, 2), (0, 1))))
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation", "extra"),
+    [(stride, *rest) for stride, *rest in itertools.product((1, 2), (0, 1), (1, 2), (0, 1)) if rest[-1] < stride],
+)
 def test_transposed_convolution_lays_kernels_side_by_side(stride: int, padding: int, dilation: int, extra: int) -> None:
-    if extra >= stride:
-        return
     layer = fn.conv_transpose2d(3, (2, 3), stride=stride, padding=padding, dilation=dilation, output_padding=extra)
     start = layer.init(fn.Key(1), (3, 4, 2))
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 2))

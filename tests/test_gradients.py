@@ -27,10 +27,11 @@ def test_every_loss_has_a_case() -> None:
     assert sorted(LOSSES) == loss_factories(), "add the missing factories to LOSSES in funcnn/certificate/cases"
 
 
-def layer_cases() -> Iterator[Any]:
+def layer_cases(wanted: Callable[[LayerCase], bool] = lambda case: True) -> Iterator[Any]:
     for name, cases in LAYERS.items():
         for index, case in enumerate(cases):
-            yield pytest.param(case, id=f"{name}-{case.label or index}")
+            if wanted(case):
+                yield pytest.param(case, id=f"{name}-{case.label or index}")
 
 
 def loss_cases() -> Iterator[Any]:
@@ -40,6 +41,10 @@ def loss_cases() -> Iterator[Any]:
 
 
 each_layer = pytest.mark.parametrize("case", list(layer_cases()))
+each_small_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.method != "screen")))
+each_independent_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.independent)))
+each_smooth_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.smooth)))
+each_selective_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.make().selective)))
 each_loss = pytest.mark.parametrize("case", list(loss_cases()))
 each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 
@@ -79,11 +84,9 @@ def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
     return tree.rebuild(value, leaves)
 
 
-@each_layer
+@each_small_layer  # in large ones looking for the wrong entry takes long, and other cases of the layer are smaller
 def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase) -> None:
     layer = case.promised()
-    if case.method == "screen":  # large: looking for the wrong entry takes long, and other cases of the layer are smaller
-        return
     params, _ = start(case, layer)
     paths = [
         what + path for what, part in (("params", params), ("input", case.x())) for path, leaf in tree.walk(part) if real(leaf)
@@ -165,10 +168,8 @@ def test_evaluation_without_residuals_gives_the_same_output(case: LayerCase) -> 
     assert tree.same(kept.output, fn.apply(layer, params, state, case.x()))
 
 
-@each_layer
+@each_independent_layer
 def test_a_batch_is_its_examples(case: LayerCase) -> None:
-    if not case.independent:
-        return
     layer = case.make()
     params, state = start(case, layer)
     x = case.x()
@@ -180,11 +181,16 @@ def test_a_batch_is_its_examples(case: LayerCase) -> None:
             np.testing.assert_allclose(one[chosen], other, rtol=1e-12, atol=1e-13)
 
 
-@each_layer
-@each_mode
+@pytest.mark.parametrize(
+    ("case", "mode"),
+    [
+        pytest.param(*case.values, mode, id=f"{case.id}-{name}")
+        for case in layer_cases()
+        for name, mode in MODES.items()
+        if case.values[0].independent or isinstance(mode, fn.Eval)
+    ],
+)
 def test_an_empty_batch_gives_an_empty_output_and_zero_gradients(case: LayerCase, mode: Mode) -> None:
-    if not case.independent and isinstance(mode, fn.Train):
-        return
     layer = case.make()
     params, state = start(case, layer)
     made = layer.forward(params, state, case.x(batch=0), mode)
@@ -213,7 +219,7 @@ def test_memory_layout_does_not_matter(case: LayerCase, mode: Mode) -> None:
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
-@each_layer
+@each_smooth_layer
 @each_mode
 def test_complex_step_agrees(case: LayerCase, mode: Mode) -> None:
     """The forward is an analytic function: its complex step is the directional derivative that backward transposes."""
@@ -221,8 +227,6 @@ def test_complex_step_agrees(case: LayerCase, mode: Mode) -> None:
     params, state = start(case, layer)
     x = case.x()
     generator = np.random.default_rng(2)
-    if not case.smooth:
-        return
     along = on_real(lambda leaf: generator.normal(size=leaf.shape), (params, x))
     steps = iter([u for _, _, u in tree.with_cotangents((params, x), along) if u is not None])
     moved_params, moved_x = moved(lambda leaf: leaf + 1e-30j * next(steps), (params, x))
@@ -244,12 +248,10 @@ def test_a_layer_pickles_and_equals_its_like(case: LayerCase) -> None:
     assert pickle.loads(pickle.dumps(layer)) == layer
 
 
-@each_layer
+@each_selective_layer
 @each_mode
 def test_leaving_out_the_input_gradient_leaves_the_rest(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
-    if not layer.selective:
-        return
     params, state = start(case, layer)
     made = layer.forward(params, state, case.x(), mode)
     dy = on_real(np.copy, made.output)
