@@ -9,7 +9,6 @@ R_2 / \partial p_i = \lambda p_i$.
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -17,10 +16,10 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn import tree
-from funcnn.errors import check_range
 from funcnn.grad import LossAndGrad, LossAndGradFunction
 from funcnn.layer import Mode
 from funcnn.numerics import absolute
+from funcnn.optim.hyper import AMOUNT, settle
 from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array, Scalar
 
@@ -45,6 +44,9 @@ class Penalty:
     power: Literal[1, 2]
     strength: float
     where: Where = field(default=everywhere, repr=show_where)
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, strength=AMOUNT, where=check_where)
 
     def value(self, params: object) -> Scalar:
         """Return the penalty on a parameter tree, in the precision of its leaves."""
@@ -134,9 +136,7 @@ def l2_penalty(strength: float, *, where: Where = everywhere) -> Penalty:
 
 
 def _penalty(power: Literal[1, 2], strength: float, where: Where) -> Penalty:
-    check_range(strength, "strength", 0.0, math.inf, open_high=True)
-    check_where(where)
-    return Penalty(power, float(strength), where)
+    return Penalty(power, strength, where)
 
 
 def penalized(function: LossAndGradFunction[P, S, X, Y, T], *penalties: Penalty) -> LossAndGradFunction[P, S, X, Y, T]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count
+from funcnn.optim.hyper import at_least, settle
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
 from funcnn.optim.partition import check_optimizer
 from funcnn.optim.transform import as_arrays, matched
@@ -26,8 +26,7 @@ class Accumulated:
     steps: int
 
     def __attrs_post_init__(self) -> None:
-        check_optimizer(self.optimizer)
-        check_count(self.steps, "steps")
+        settle(self, optimizer=check_optimizer, steps=at_least(1))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update."""
@@ -58,8 +57,7 @@ class SkipNonFinite:
     limit: int = 10
 
     def __attrs_post_init__(self) -> None:
-        check_optimizer(self.optimizer)
-        check_count(self.limit, "limit")
+        settle(self, optimizer=check_optimizer, limit=at_least(1))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update."""

@@ -20,7 +20,7 @@ import math
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.errors import check_range
+from funcnn.optim.hyper import AMOUNT, FLAG, LIMIT, POSITIVE, between, settle
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.schedules import Rate, Schedule, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, show_where
@@ -48,12 +48,8 @@ class Adafactor(Leafwise):
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.decay_power, "decay_power", 0.0, 1.0, open_low=True)
-        check_range(self.clipping, "clipping", 0.0, math.inf, open_low=True)
-        check_range(self.epsilon1, "epsilon1", 0.0, math.inf, open_low=True, open_high=True)
-        check_range(self.epsilon2, "epsilon2", 0.0, math.inf, open_high=True)
-        check_where(self.where)
+        settle(self, learning_rate=check_rate, relative=FLAG, decay_power=between(0.0, 1.0, open_low=True), clipping=LIMIT)
+        settle(self, epsilon1=POSITIVE, epsilon2=AMOUNT, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         if len(shape) < 2 or not chosen:

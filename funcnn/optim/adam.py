@@ -24,12 +24,12 @@ from attrs import field, frozen
 from numpy import add, divide, multiply, sqrt, subtract
 
 from funcnn import tree
-from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise
 from funcnn.optim.fused import Numbers
+from funcnn.optim.hyper import AMOUNT, settle
+from funcnn.optim.moments import Moments
 from funcnn.optim.optimizer import OptState
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.schedules import Rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array, Shape
 
@@ -37,28 +37,15 @@ P = TypeVar("P")
 
 
 @frozen
-class Adam(Elementwise):
-    """Adam.  Made by :func:`funcnn.adam` and :func:`funcnn.adamw`."""
+class Adam(Moments):
+    """Adam.  Made by :func:`funcnn.adam` and :func:`funcnn.adamw`; its moments are M and V of the module's docstring."""
 
-    learning_rate: Rate
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
     weight_decay: float = 0.0
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.beta1, "beta1", 0.0, 1.0, open_high=True)
-        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
-        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
-        check_where(self.where)
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of what is remembered: M and V of the module's docstring."""
-        return ("mean", "square")
+        super().__attrs_post_init__()
+        settle(self, weight_decay=AMOUNT, where=check_where)
 
     @property
     def _labelled(self) -> bool:

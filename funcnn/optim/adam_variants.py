@@ -38,37 +38,11 @@ from collections.abc import Hashable
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.hyper import AMOUNT, FLAG, between, settle
+from funcnn.optim.moments import Moments
+from funcnn.optim.schedules import Rate, rate_at
 from funcnn.typing import Array
-
-
-@frozen
-class Moments(Elementwise):
-    """The hyper-parameters that Adam and its variants share."""
-
-    learning_rate: Rate
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-    def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.beta1, "beta1", 0.0, 1.0, open_high=True)
-        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of what is remembered."""
-        return ("mean", "square")
-
-    def _moments(self, g: Array, mean: Array, square: Array) -> tuple[Array, Array]:
-        """Return the next m and v."""
-        b1, b2 = self.beta1, self.beta2
-        return b1 * mean + (1 - b1) * g, b2 * square + (1 - b2) * (g * g)
 
 
 @frozen
@@ -76,6 +50,10 @@ class AMSGrad(Moments):
     """Made by :func:`funcnn.amsgrad`."""
 
     bias_correction: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        settle(self, bias_correction=FLAG)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -138,7 +116,7 @@ class RAdam(Moments):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        check_range(self.threshold, "threshold", 4.0, math.inf)
+        settle(self, threshold=between(4.0, math.inf))
 
     def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
         rate, t, decay = rate_at(self.learning_rate, count), count + 1, self.beta2 ** (count + 1)
@@ -181,7 +159,7 @@ class Yogi(Moments):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        check_range(self.initial, "initial", 0.0, math.inf, open_high=True)
+        settle(self, initial=AMOUNT)
 
     def _start(self, p: Array) -> tuple[Array, ...]:
         return np.zeros_like(p), np.full_like(p, self.initial)

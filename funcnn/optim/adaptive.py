@@ -19,15 +19,14 @@ $$ s_t = \rho s_{t-1} + (1-\rho) g_t^2, \quad
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise
+from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, POSITIVE, settle
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.typing import Array
 
@@ -41,9 +40,7 @@ class Adagrad(Elementwise):
     epsilon: float = 1e-10
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.initial, "initial", 0.0, math.inf, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
+        settle(self, learning_rate=check_rate, initial=AMOUNT, epsilon=AMOUNT)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -73,10 +70,7 @@ class RMSprop(Elementwise):
     centered: bool = False
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.decay, "decay", 0.0, 1.0, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
-        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
+        settle(self, learning_rate=check_rate, decay=FRACTION, epsilon=AMOUNT, momentum=FRACTION, centered=FLAG)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -110,9 +104,7 @@ class Adadelta(Elementwise):
     epsilon: float = 1e-6
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.decay, "decay", 0.0, 1.0, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_low=True, open_high=True)
+        settle(self, learning_rate=check_rate, decay=FRACTION, epsilon=POSITIVE)
 
     @property
     def slots(self) -> tuple[str, ...]:

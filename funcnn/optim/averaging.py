@@ -19,10 +19,11 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn import tree
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_count, check_flag, check_range
 from funcnn.layer import comparable
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise
+from funcnn.optim.hyper import at_least, between, settle
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
 from funcnn.optim.partition import check_optimizer
 from funcnn.structure import take_apart
@@ -95,9 +96,7 @@ class Lookahead:
     pull: float = 0.5
 
     def __attrs_post_init__(self) -> None:
-        check_optimizer(self.optimizer)
-        check_count(self.steps, "steps")
-        check_range(self.pull, "pull", 0.0, 1.0, open_low=True)
+        settle(self, optimizer=check_optimizer, steps=at_least(1), pull=between(0.0, 1.0, open_low=True))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update: the slow parameters start from the parameters."""
@@ -191,7 +190,8 @@ def ema(optimizer: Optimizer, decay: float = 0.999, *, warmup: bool = True) -> A
     ((array([-3.]),), (array([0.]),))
     """
     check_optimizer(optimizer)
-    check_range(decay, "decay", 0.0, 1.0, open_high=True)
+    decay = check_range(decay, "decay", 0.0, 1.0, open_high=True)
+    warmup = check_flag(warmup, "warmup")
     return Averaged(optimizer, Towards(partial(_ema, decay, warmup)))
 
 
@@ -232,7 +232,7 @@ def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
     ((array([-7.]),), (array([-5.]),))
     """
     check_optimizer(optimizer)
-    check_count(start, "start", 0)
+    start = check_count(start, "start", 0)
     return Averaged(optimizer, Towards(partial(_polyak, start)))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.errors import check_range
+from funcnn.optim.hyper import LIMIT, POSITIVE, settle
 from funcnn.optim.transform import Stateless
 from funcnn.typing import Array
 
@@ -80,6 +80,9 @@ class ClipByValue(Stateless):
 
     limit: float
 
+    def __attrs_post_init__(self) -> None:
+        settle(self, limit=LIMIT)
+
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [np.clip(leaf, -self.limit, self.limit) for leaf in grads]
 
@@ -90,6 +93,9 @@ class ClipByNorm(Stateless):
 
     max_norm: float
 
+    def __attrs_post_init__(self) -> None:
+        settle(self, max_norm=LIMIT)
+
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [_scale_to(self.max_norm, norm_of((leaf,)), (leaf,))[0] for leaf in grads]
 
@@ -99,6 +105,9 @@ class ClipByGlobalNorm(Stateless):
     """Made by :func:`funcnn.clip_by_global_norm`."""
 
     max_norm: float
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, max_norm=LIMIT)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return _scale_to(self.max_norm, norm_of(grads), grads)
@@ -117,6 +126,9 @@ class ClipAdaptive(Stateless):
 
     ratio: float
     epsilon: float = 1e-3
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, ratio=LIMIT, epsilon=POSITIVE)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [self._leaf(g, p) for g, p in zip(grads, params, strict=True)]
@@ -157,7 +169,6 @@ def clip_by_value(limit: float) -> ClipByValue:
     >>> clip.transform(grads, grads, clip.init(grads)).grads
     (array([-1. ,  0.5]),)
     """
-    check_range(limit, "limit", 0.0, math.inf, open_low=True)
     return ClipByValue(limit)
 
 
@@ -181,7 +192,6 @@ def clip_by_norm(max_norm: float) -> ClipByNorm:
     >>> clip.transform(grads, grads, clip.init(grads)).grads
     (array([0.6, 0.8]), array([0.5]))
     """
-    check_range(max_norm, "max_norm", 0.0, math.inf, open_low=True)
     return ClipByNorm(max_norm)
 
 
@@ -209,7 +219,6 @@ def clip_by_global_norm(max_norm: float) -> ClipByGlobalNorm:
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.7]), array([0.6]))
     """
-    check_range(max_norm, "max_norm", 0.0, math.inf, open_low=True)
     return ClipByGlobalNorm(max_norm)
 
 
@@ -242,6 +251,4 @@ def clip_adaptive(ratio: float = 0.01, *, epsilon: float = 1e-3) -> ClipAdaptive
     >>> clip.transform(params, grads, clip.init(params)).grads
     (array([[0.5, 1. ]]),)
     """
-    check_range(ratio, "ratio", 0.0, math.inf, open_low=True)
-    check_range(epsilon, "epsilon", 0.0, math.inf, open_low=True)
     return ClipAdaptive(ratio, epsilon)

@@ -9,12 +9,11 @@ rescales its gradients it is not: there the penalty is rescaled too, and decay p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from attrs import field, frozen
 
-from funcnn.errors import check_range
+from funcnn.optim.hyper import AMOUNT, settle
 from funcnn.optim.transform import Stateless
 from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array
@@ -26,6 +25,9 @@ class WeightDecay(Stateless):
 
     decay: float
     where: Where = field(default=everywhere, repr=show_where)
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, decay=AMOUNT, where=check_where)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [
@@ -62,6 +64,4 @@ def weight_decay(decay: float, *, where: Where = everywhere) -> WeightDecay:
     >>> opt.update(params, grads, opt.init(params)).params
     {'weight': array([0.9]), 'bias': array([1.])}
     """
-    check_range(decay, "decay", 0.0, math.inf, open_high=True)
-    check_where(where)
     return WeightDecay(decay, where)

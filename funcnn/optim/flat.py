@@ -20,7 +20,7 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
-from funcnn.optim.optimizer import OptState, Updated, counter, lock
+from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
 from funcnn.optim.overwriting import successors
 from funcnn.record import lean
 from funcnn.structure import Structure, take_apart
@@ -126,16 +126,15 @@ class Elementwise:
             slopes = last.structure.leaves(grads)
             if slopes is not None and last.layout.fits(slopes):
                 return self._update_whole(last, slopes)
+        count, width = updates_done(state, self), len(self.slots)
         structure, old = take_apart(params)
         layout = self._layout(structure, old)
         slopes = structure.leaves(grads)
         if slopes is None or not layout.fits(slopes):
             tree.check_like(params, grads, "the gradients")
             slopes = tree.leaves(grads)
-        count, width = int(state.count), len(self.slots)
         remembered = state.slots
-        if len(remembered) != width * len(layout.groups):
-            raise ValueError(_foreign_state(self, params))
+        check_shape(state, self, 0, width * len(layout.groups))
         new: list[Array] = list(old)
         slots: list[Array] = []
         for group in layout.groups:
@@ -143,7 +142,7 @@ class Elementwise:
             kept = remembered[len(slots) : len(slots) + width]
             for slot in kept:
                 if slot.size != size or slot.dtype != dtype:
-                    raise ValueError(_foreign_state(self, params))
+                    raise foreign(state, self, f"it is for {slot.size} numbers of {slot.dtype} in place of {size} of {dtype}")
             if group.whole:
                 return self._update_whole(WholeUpdate(params, state, structure, layout, joined(old, dtype), (), ()), slopes)
             c = [np.array(value, dtype) for value in self._coefficients(count, group.label)]
@@ -243,13 +242,6 @@ class WholeUpdate:
     c: Coefficients  # the values as arrays
 
 
-def _foreign_state(optimizer: object, params: object) -> str:
-    return (
-        f"the optimizer's state does not fit: it must come from init or update of {optimizer!r} with parameters of these shapes"
-        f" ({tree.size(params)} numbers)"
-    )
-
-
 @frozen(eq=False)
 class Group:
     """The leaves of one dtype and one label, and where each stands in their common vector."""
@@ -288,11 +280,7 @@ def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], label: Callable[[st
     """Arrange leaves in groups."""
     members: dict[tuple[np.dtype[np.floating], Hashable], list[int]] = {}
     for index, (path, (shape, dtype)) in enumerate(zip(paths, kinds, strict=True)):
-        if dtype.kind != "f":
-            raise TypeError(
-                f"parameter {path} has dtype {dtype}: an optimizer updates floating-point leaves; what is not trained belongs to"
-                " the layer's state"
-            )
+        check_trainable(path, dtype)
         members.setdefault((dtype, label(path, shape) if label else None), []).append(index)
     shapes = [shape for shape, _ in kinds]
     groups = tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()])

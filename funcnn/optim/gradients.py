@@ -16,8 +16,8 @@ from typing import TypeVar
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range
 from funcnn.key import Key
+from funcnn.optim.hyper import AMOUNT, settle
 from funcnn.optim.optimizer import OptState, counter
 from funcnn.optim.transform import Stateless, Transformed, as_arrays, matched
 from funcnn.typing import Array
@@ -36,8 +36,7 @@ class Noise:
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.key, Key):
             raise TypeError(f"key is {self.key!r}, expected a funcnn.Key")
-        check_range(self.variance, "variance", 0.0, math.inf, open_high=True)
-        check_range(self.decay, "decay", 0.0, math.inf, open_high=True)
+        settle(self, variance=AMOUNT, decay=AMOUNT)
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first call: it counts."""

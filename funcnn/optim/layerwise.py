@@ -14,12 +14,10 @@ not chosen, by default the vectors (biases and scales), are neither decayed nor 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.errors import check_range
+from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, settle
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, is_matrix, show_where
@@ -41,11 +39,7 @@ class LARS(Leafwise):
     where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
-        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
-        check_range(self.trust, "trust", 0.0, math.inf, open_low=True, open_high=True)
-        check_where(self.where)
+        settle(self, learning_rate=check_rate, momentum=FRACTION, weight_decay=AMOUNT, trust=POSITIVE, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         return (shape,)  # v
@@ -73,12 +67,8 @@ class LAMB(Leafwise):
     where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.beta1, "beta1", 0.0, 1.0, open_high=True)
-        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
-        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
-        check_where(self.where)
+        settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, epsilon=AMOUNT)
+        settle(self, weight_decay=AMOUNT, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         return (shape, shape)  # m, v

@@ -22,7 +22,8 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.errors import check_count, check_range
-from funcnn.optim.optimizer import OptState, counter
+from funcnn.optim.hyper import at_least, between, settle
+from funcnn.optim.optimizer import OptState, check_shape, check_trainable, counter, foreign, updates_done
 from funcnn.optim.wolfe import Point, line_search
 from funcnn.typing import Array, Scalar
 
@@ -70,10 +71,8 @@ class LBFGS:
     evaluations: int = 25
 
     def __attrs_post_init__(self) -> None:
-        check_count(self.memory, "memory")
-        check_range(self.c1, "c1", 0.0, 0.5, open_low=True, open_high=True)
-        check_range(self.c2, "c2 (c1 is its least)", self.c1, 1.0, open_low=True, open_high=True)
-        check_count(self.evaluations, "evaluations")
+        settle(self, memory=at_least(1), c1=between(0.0, 0.5, open_low=True, open_high=True), evaluations=at_least(1))
+        settle(self, c2=between(self.c1, 1.0, open_low=True, open_high=True, note="c1 is its least"))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first step: no memory.
@@ -84,8 +83,7 @@ class LBFGS:
             When a leaf does not hold floating-point numbers.
         """
         for path, leaf in tree.walk(params):
-            if leaf.dtype.kind != "f":
-                raise TypeError(f"parameter {path} has dtype {leaf.dtype}: an optimizer updates floating-point leaves")
+            check_trainable(path, leaf.dtype)
         return OptState(counter(0))
 
     def step(self, function: Callable[[P], HasLossAndGrads[P]], params: P, state: OptState[P]) -> Stepped[P]:
@@ -105,6 +103,7 @@ class LBFGS:
         ValueError
             When the value or the gradient at the parameters is not finite, or the gradient is not a tree like the parameters.
         """
+        done = updates_done(state, self)
         x, unravel = tree.ravel(params)
         used = 0
 
@@ -116,7 +115,10 @@ class LBFGS:
             return float(result.loss), tree.ravel(result.grads).vector
 
         if state.slots:
+            check_shape(state, self, 0, 4)
             steps, changes, g, known = state.slots
+            if g.shape != x.shape or g.dtype != x.dtype:
+                raise foreign(state, self, f"it is for {g.size} numbers of {g.dtype} in place of {x.size} of {x.dtype}")
             value = float(known)
         else:
             steps = changes = np.empty((0, x.size), x.dtype)
@@ -145,14 +147,14 @@ class LBFGS:
                 break
             steps = changes = steps[:0]
         if found is None:
-            kept = OptState[P](counter(int(state.count) + 1), _frozen(steps, changes, g, np.array(value)))
+            kept = OptState[P](counter(done + 1), _frozen(steps, changes, g, np.array(value)))
             return Stepped(params, kept, value, size, used, moved=False)
         at, gradient = found.data
         s, y = at - x, gradient - g
         if float(s.dot(y)) > float(np.finfo(x.dtype).eps) * float(y.dot(y)):  # else the curvature would not be positive
             steps = np.concatenate([steps, s[None]])[-self.memory :]
             changes = np.concatenate([changes, y[None]])[-self.memory :]
-        memory = OptState[P](counter(int(state.count) + 1), _frozen(steps, changes, gradient, np.array(found.value)))
+        memory = OptState[P](counter(done + 1), _frozen(steps, changes, gradient, np.array(found.value)))
         new = unravel(_frozen(at)[0])
         return Stepped(new, memory, found.value, _largest(gradient), used, moved=True)
 
@@ -286,8 +288,8 @@ def minimize(
     >>> found.converged, found.params.weight.round(4), found.params.bias.round(4)
     (True, array([[3.]]), array([1.]))
     """
-    check_count(steps, "steps")
-    check_range(tolerance, "tolerance", 0.0, math.inf, open_high=True)
+    steps = check_count(steps, "steps")
+    tolerance = check_range(tolerance, "tolerance", 0.0, math.inf, open_high=True)
     method = method or lbfgs()
     state, evaluations, done = method.init(params), 0, 0
     while True:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn import tree
-from funcnn.optim.optimizer import OptState, Updated, counter
+from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, updates_done
 from funcnn.optim.transform import as_arrays, matched
 from funcnn.optim.where import Where, selects
 from funcnn.structure import take_apart
@@ -66,29 +66,27 @@ class Leafwise:
             When the gradients differ from the parameters in structure, shape or dtype, with the path of the leaf; when the
             state is not one of these parameters.
         """
+        count, first = updates_done(state, self), 0
+        check_shape(state, self, 0)
         structure, slopes, leaves = matched(params, grads)
-        count, first = int(state.count), 0
         new: list[Array] = []
         slots: list[Array] = []
         for p, g, chosen in zip(leaves, slopes, _chosen(structure.paths, _kinds(leaves), self.where), strict=True):
             expected = self._slots(p.shape, chosen)
             kept = state.slots[first : first + len(expected)]
-            if tuple([slot.shape for slot in kept]) != expected:
-                raise ValueError(_foreign_state(self))
+            if tuple([slot.shape for slot in kept]) != expected or any(slot.dtype != p.dtype for slot in kept):
+                shapes = [f"{slot.dtype}{list(slot.shape)}" for slot in kept]
+                raise foreign(state, self, f"it holds {shapes} where {p.dtype} arrays of shapes {list(expected)} belong")
             leaf, memory = self._rule(count, chosen, p, g, kept)
             new.append(leaf)
             slots += memory
             first += len(expected)
         if first != len(state.slots):
-            raise ValueError(_foreign_state(self))
+            raise foreign(state, self, f"it has {len(state.slots)} arrays in place of {first}")
         new, slots = as_arrays(new), as_arrays(slots)
         for array in (*new, *slots):
             array.flags.writeable = False
         return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))
-
-
-def _foreign_state(optimizer: object) -> str:
-    return f"the optimizer's state does not fit: it must come from init or update of {optimizer!r} with these parameters"
 
 
 def _kinds(leaves: tuple[Array, ...]) -> tuple[tuple[Shape, np.dtype[np.floating]], ...]:
@@ -98,6 +96,5 @@ def _kinds(leaves: tuple[Array, ...]) -> tuple[tuple[Shape, np.dtype[np.floating
 @lru_cache(maxsize=256)
 def _chosen(paths: tuple[str, ...], kinds: tuple[tuple[Shape, np.dtype[np.floating]], ...], where: Where) -> tuple[bool, ...]:
     for path, (_, dtype) in zip(paths, kinds, strict=True):
-        if dtype.kind != "f":
-            raise TypeError(f"parameter {path} has dtype {dtype}: an optimizer updates floating-point leaves")
+        check_trainable(path, dtype)
     return tuple([selects(where, path, shape) for path, (shape, _) in zip(paths, kinds, strict=True)])

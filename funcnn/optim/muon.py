@@ -23,13 +23,13 @@ from typing import Literal
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.errors import check_count, check_range
 from funcnn.optim.adam import adamw
+from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, at_least, one_of, settle
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.optimizer import Optimizer
 from funcnn.optim.partition import Partition, partition
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.optim.where import Where, everywhere, is_matrix, show_where
+from funcnn.optim.where import Where, check_where, everywhere, is_matrix, show_where
 from funcnn.typing import Array, Shape
 
 
@@ -46,12 +46,8 @@ class Muon(Leafwise):
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
-        check_count(self.iterations, "iterations")
-        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
-        if self.scale not in ("shape", "adamw"):
-            raise ValueError(f"scale is {self.scale!r}, expected 'shape' or 'adamw'")
+        settle(self, learning_rate=check_rate, momentum=FRACTION, nesterov=FLAG, iterations=at_least(1))
+        settle(self, weight_decay=AMOUNT, scale=one_of("shape", "adamw"), where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         if len(shape) < 2:

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from attrs import frozen
 
+from funcnn.errors import describe
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
 from funcnn.optim.transform import matched
 from funcnn.optim.where import Where, check_where, selects
@@ -159,7 +160,8 @@ def freeze(where: Where, optimizer: Optimizer) -> Partition:
     return partition((where, Frozen()), rest=optimizer)
 
 
-def check_optimizer(one: object) -> None:
-    """Raise unless the argument is an optimizer."""
+def check_optimizer(one: object, what: str = "optimizer") -> Optimizer:
+    """Return an optimizer; raise for anything else."""
     if not isinstance(one, Optimizer) or isinstance(one, type):
-        raise TypeError(f"expected an optimizer, such as adam(1e-3), got {one!r}")
+        raise TypeError(f"{what} is {describe(one)}, expected an optimizer, such as adam(1e-3)")
+    return one

@@ -8,8 +8,8 @@ from typing import Literal, TypeVar
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, check_range
 from funcnn.optim.averaging import Towards
+from funcnn.optim.hyper import FRACTION, at_least, between, one_of, settle
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
 from funcnn.optim.partition import check_optimizer
 from funcnn.typing import Array
@@ -30,14 +30,8 @@ class ReduceOnPlateau:
     goal: Literal["min", "max"] = "min"
 
     def __attrs_post_init__(self) -> None:
-        check_optimizer(self.optimizer)
-        check_range(self.factor, "factor", 0.0, 1.0, open_low=True, open_high=True)
-        check_count(self.patience, "patience", 0)
-        check_range(self.threshold, "threshold", 0.0, 1.0, open_high=True)
-        check_count(self.cooldown, "cooldown", 0)
-        check_range(self.smallest, "smallest", 0.0, 1.0)
-        if self.goal not in ("min", "max"):
-            raise ValueError(f"goal is {self.goal!r}, expected 'min' or 'max'")
+        settle(self, optimizer=check_optimizer, factor=between(0.0, 1.0, open_low=True, open_high=True), patience=at_least(0))
+        settle(self, threshold=FRACTION, cooldown=at_least(0), smallest=between(0.0, 1.0), goal=one_of("min", "max"))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update."""

@@ -21,9 +21,10 @@ from typing import TypeVar
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise
+from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, at_least, settle
 from funcnn.optim.optimizer import OptState
 from funcnn.typing import Array
 
@@ -43,12 +44,8 @@ class ScheduleFree(Elementwise):
     epsilon: float = 1e-8
 
     def __attrs_post_init__(self) -> None:
-        check_range(self.learning_rate, "learning_rate", 0.0, math.inf, open_high=True)
-        check_range(self.beta, "beta", 0.0, 1.0, open_high=True)
-        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
-        check_count(self.warmup, "warmup", 0)
-        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
-        check_range(self.epsilon, "epsilon", 0.0, math.inf, open_high=True)
+        settle(self, learning_rate=AMOUNT, beta=FRACTION, weight_decay=AMOUNT, warmup=at_least(0))
+        settle(self, adaptive=FLAG, beta2=FRACTION, epsilon=AMOUNT)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -195,4 +192,5 @@ def schedule_free_adamw(
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
+    beta1 = check_range(beta1, "beta1", 0.0, 1.0, open_high=True)  # which the record calls beta
     return ScheduleFree(learning_rate, beta1, weight_decay, warmup, adaptive=True, beta2=beta2, epsilon=epsilon)

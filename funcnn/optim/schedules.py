@@ -8,15 +8,20 @@ their arguments.
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from types import FunctionType
+from typing import Literal, TypeAlias, TypeVar, get_args
 
+import numpy as np
 from attrs import field, frozen
 
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_count, check_range, describe
 from funcnn.layer import comparable
+
+T = TypeVar("T")
 
 Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule that gives one for each update."""
@@ -35,24 +40,34 @@ class Schedule:
 
     def __call__(self, count: int) -> float:
         """Return the value for the update after ``count`` updates."""
-        return self.value(count)
+        return self.value(count if type(count) is int and count >= 0 else check_count(count, "count", 0))
 
 
-def rate_at(rate: Rate, count: int) -> float:
-    """Return the learning rate of the update after ``count`` updates."""
-    if isinstance(rate, (float, int)):
-        return rate
-    return rate(count)
+def rate_at(rate: Rate, count: int, what: str = "learning_rate") -> float:
+    """Return the learning rate of the update after ``count`` updates, as a Python float: a NumPy number would decide dtypes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a schedule gives something else than a finite number of at least 0.
+    """
+    value = rate(count) if callable(rate) else rate
+    if type(value) is float and 0.0 <= value < math.inf:
+        return value
+    return check_range(value, f"{what} of the update after {count} updates", 0.0, math.inf, open_high=True)
 
 
-def check_rate(rate: Rate, what: str = "learning_rate") -> None:
-    """Raise unless the argument is a finite number of at least 0, or callable."""
+def check_rate(rate: Rate, what: str = "learning_rate") -> Rate:
+    """Return a finite number of at least 0 as a Python float, or a schedule as it is; raise for anything else."""
     if not callable(rate):
-        check_range(rate, what, 0.0, math.inf, open_high=True)
+        return check_range(rate, what, 0.0, math.inf, open_high=True)
+    if isinstance(rate, type) or (isinstance(rate, FunctionType) and rate.__module__ == __name__):
+        raise TypeError(f"{what} is {rate.__name__} itself, expected a number or a schedule: call it with its arguments")
+    return rate
 
 
-def _check_value(value: float, what: str) -> None:
-    check_range(value, what, 0.0, math.inf, open_high=True)
+def _check_value(value: float, what: str) -> float:
+    return check_range(value, what, 0.0, math.inf, open_high=True)
 
 
 def _fraction(count: int, steps: int) -> float:
@@ -81,7 +96,7 @@ def constant(value: float) -> Schedule:
     >>> fn.schedules.constant(0.1)(1000)
     0.1
     """
-    _check_value(value, "value")
+    value = _check_value(value, "value")
     return Schedule(f"constant({value})", partial(_constant, value))
 
 
@@ -99,7 +114,7 @@ def step(initial: float, every: int, factor: float = 0.1) -> Schedule:
     every : int
         $k$, at least 1.
     factor : float, optional
-        $\gamma$, above 0.
+        $\gamma$, at least 0.
 
     Returns
     -------
@@ -112,14 +127,28 @@ def step(initial: float, every: int, factor: float = 0.1) -> Schedule:
     >>> rate(9), rate(10), rate(20)
     (1.0, 0.5, 0.25)
     """
-    _check_value(initial, "initial")
-    check_count(every, "every")
-    _check_value(factor, "factor")
+    initial = _check_value(initial, "initial")
+    every = check_count(every, "every")
+    factor = _check_value(factor, "factor")
     return Schedule(f"step({initial}, every={every}, factor={factor})", partial(_step, initial, every, factor))
 
 
 def _step(initial: float, every: int, factor: float, count: int) -> float:
-    return initial * factor ** (count // every)
+    return _times_power(initial, factor, count // every)
+
+
+def _times_power(initial: float, factor: float, power: float) -> float:
+    """Return a value times the power of a factor: infinity where that is too large for a number, and 0 for the value 0."""
+    if initial == 0:
+        return 0.0
+    try:
+        return float(initial * factor**power)
+    except OverflowError:  # the power alone; what it multiplies may be small
+        exponent = math.log(initial) + power * math.log(factor)
+        return math.exp(exponent) if exponent < _LARGEST_EXPONENT else math.inf
+
+
+_LARGEST_EXPONENT = math.log(sys.float_info.max)
 
 
 def multi_step(initial: float, milestones: Sequence[int], factor: float = 0.1) -> Schedule:
@@ -145,14 +174,14 @@ def multi_step(initial: float, milestones: Sequence[int], factor: float = 0.1) -
     >>> rate(9), rate(10), rate(15)
     (1.0, 0.5, 0.25)
     """
-    _check_value(initial, "initial")
-    _check_value(factor, "factor")
+    initial = _check_value(initial, "initial")
+    factor = _check_value(factor, "factor")
     marks = _check_boundaries(milestones, "milestones")
     return Schedule(f"multi_step({initial}, {marks}, factor={factor})", partial(_multi_step, initial, marks, factor))
 
 
 def _multi_step(initial: float, milestones: tuple[int, ...], factor: float, count: int) -> float:
-    return initial * factor ** bisect_right(milestones, count)
+    return _times_power(initial, factor, bisect_right(milestones, count))
 
 
 def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
@@ -177,11 +206,9 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
     (1.0, 0.3, 0.01)
     """
     marks = _check_boundaries(boundaries, "boundaries")
-    levels = tuple(values)
+    levels = tuple([_check_value(value, f"values[{index}]") for index, value in enumerate(_sequence(values, "values"))])
     if len(levels) != len(marks) + 1:
         raise ValueError(f"{len(marks)} boundaries need {len(marks) + 1} values, got {len(levels)}")
-    for index, value in enumerate(levels):
-        _check_value(value, f"values[{index}]")
     return Schedule(f"piecewise({marks}, {levels})", partial(_piecewise, marks, levels))
 
 
@@ -190,10 +217,19 @@ def _piecewise(boundaries: tuple[int, ...], values: tuple[float, ...], count: in
 
 
 def _check_boundaries(boundaries: Sequence[int], what: str) -> tuple[int, ...]:
-    marks = tuple(boundaries)
-    for index, mark in enumerate(marks):
-        check_count(mark, f"{what}[{index}]", marks[index - 1] + 1 if index else 1)
-    return marks
+    marks: list[int] = []
+    for index, mark in enumerate(_sequence(boundaries, what)):
+        marks.append(check_count(mark, f"{what}[{index}]", marks[-1] + 1 if marks else 1))
+    return tuple(marks)
+
+
+def _sequence(values: Sequence[T], what: str) -> tuple[T, ...]:
+    """Return the entries of a sequence (a list, a tuple, an array of one axis), or raise."""
+    given: object = values
+    one_axis = given.ndim == 1 if isinstance(given, np.ndarray) else isinstance(given, Sequence) and not isinstance(given, str)
+    if not one_axis:
+        raise TypeError(f"{what} is {describe(given)}, expected a sequence such as (10, 20)")
+    return tuple(values)
 
 
 def exponential(initial: float, factor: float, every: int = 1) -> Schedule:
@@ -218,14 +254,14 @@ def exponential(initial: float, factor: float, every: int = 1) -> Schedule:
     >>> fn.schedules.exponential(1.0, 0.25, every=10)(5)
     0.5
     """
-    _check_value(initial, "initial")
-    check_range(factor, "factor", 0.0, math.inf, open_low=True, open_high=True)
-    check_count(every, "every")
+    initial = _check_value(initial, "initial")
+    factor = check_range(factor, "factor", 0.0, math.inf, open_low=True, open_high=True)
+    every = check_count(every, "every")
     return Schedule(f"exponential({initial}, {factor}, every={every})", partial(_exponential, initial, factor, every))
 
 
 def _exponential(initial: float, factor: float, every: int, count: int) -> float:
-    return float(initial * factor ** (count / every))
+    return _times_power(initial, factor, count / every)
 
 
 def inverse_time(initial: float, rate: float, every: int = 1) -> Schedule:
@@ -250,9 +286,9 @@ def inverse_time(initial: float, rate: float, every: int = 1) -> Schedule:
     >>> fn.schedules.inverse_time(1.0, rate=1.0, every=10)(30)
     0.25
     """
-    _check_value(initial, "initial")
-    _check_value(rate, "rate")
-    check_count(every, "every")
+    initial = _check_value(initial, "initial")
+    rate = _check_value(rate, "rate")
+    every = check_count(every, "every")
     return Schedule(f"inverse_time({initial}, rate={rate}, every={every})", partial(_inverse_time, initial, rate, every))
 
 
@@ -283,10 +319,10 @@ def polynomial(initial: float, final: float, steps: int, power: float = 1.0) -> 
     >>> rate(5), rate(10), rate(99)
     (0.25, 0.0, 0.0)
     """
-    _check_value(initial, "initial")
-    _check_value(final, "final")
-    check_count(steps, "steps")
-    check_range(power, "power", 0.0, math.inf, open_low=True, open_high=True)
+    initial = _check_value(initial, "initial")
+    final = _check_value(final, "final")
+    steps = check_count(steps, "steps")
+    power = check_range(power, "power", 0.0, math.inf, open_low=True, open_high=True)
     name = f"polynomial({initial}, {final}, steps={steps}, power={power})"
     return Schedule(name, partial(_polynomial, initial, final, steps, power))
 
@@ -315,9 +351,9 @@ def linear(initial: float, final: float, steps: int) -> Schedule:
     >>> fn.schedules.linear(1.0, 0.5, steps=10)(5)
     0.75
     """
-    _check_value(initial, "initial")
-    _check_value(final, "final")
-    check_count(steps, "steps")
+    initial = _check_value(initial, "initial")
+    final = _check_value(final, "final")
+    steps = check_count(steps, "steps")
     return Schedule(f"linear({initial}, {final}, steps={steps})", partial(_polynomial, initial, final, steps, 1.0))
 
 
@@ -348,9 +384,9 @@ def cosine(initial: float, steps: int, final: float = 0.0) -> Schedule:
     >>> rate(0), rate(5), rate(10)
     (1.0, 0.5, 0.0)
     """
-    _check_value(initial, "initial")
-    check_count(steps, "steps")
-    _check_value(final, "final")
+    initial = _check_value(initial, "initial")
+    steps = check_count(steps, "steps")
+    final = _check_value(final, "final")
     return Schedule(f"cosine({initial}, steps={steps}, final={final})", partial(_cosine, initial, steps, final))
 
 
@@ -393,16 +429,16 @@ def warmup(rate: Rate, steps: int, start: float = 0.0) -> Schedule:
     >>> rate(0), rate(1), rate(4), rate(99)
     (0.0, 0.25, 1.0, 1.0)
     """
-    check_rate(rate, "rate")
-    check_count(steps, "steps")
-    _check_value(start, "start")
+    rate = check_rate(rate, "rate")
+    steps = check_count(steps, "steps")
+    start = _check_value(start, "start")
     return Schedule(f"warmup({rate!r}, steps={steps}, start={start})", partial(_warmup, rate, steps, start))
 
 
 def _warmup(rate: Rate, steps: int, start: float, count: int) -> float:
     if count < steps:
-        return start + (rate_at(rate, 0) - start) * count / steps
-    return rate_at(rate, count - steps)
+        return start + (rate_at(rate, 0, "rate") - start) * count / steps
+    return rate_at(rate, count - steps, "rate")
 
 
 def warmup_cosine(peak: float, warmup_steps: int, steps: int, *, start: float = 0.0, final: float = 0.0) -> Schedule:
@@ -430,8 +466,9 @@ def warmup_cosine(peak: float, warmup_steps: int, steps: int, *, start: float = 
     >>> rate(0), rate(10), rate(20), rate(30)
     (0.0, 1.0, 0.5, 0.0)
     """
-    check_count(warmup_steps, "warmup_steps")
-    check_count(steps, "steps (the warm-up included)", warmup_steps + 1)
+    warmup_steps = check_count(warmup_steps, "warmup_steps")
+    steps = check_count(steps, "steps (the warm-up included)", warmup_steps + 1)
+    peak = _check_value(peak, "peak")
     return warmup(cosine(peak, steps - warmup_steps, final), warmup_steps, start)
 
 
@@ -456,17 +493,16 @@ def join(boundaries: Sequence[int], rates: Sequence[Rate]) -> Schedule:
     >>> rate(9), rate(10), rate(11)
     (0.5, 1.0, 0.5)
     """
-    marks, parts = _check_boundaries(boundaries, "boundaries"), tuple(rates)
+    marks = _check_boundaries(boundaries, "boundaries")
+    parts = tuple([check_rate(rate, f"rates[{index}]") for index, rate in enumerate(_sequence(rates, "rates"))])
     if len(parts) != len(marks) + 1:
         raise ValueError(f"{len(marks)} boundaries need {len(marks) + 1} rates, got {len(parts)}")
-    for index, rate in enumerate(parts):
-        check_rate(rate, f"rates[{index}]")
     return Schedule(f"join({marks}, {parts!r})", partial(_join, marks, parts))
 
 
 def _join(boundaries: tuple[int, ...], rates: tuple[Rate, ...], count: int) -> float:
     part = bisect_right(boundaries, count)
-    return rate_at(rates[part], count - boundaries[part - 1] if part else count)
+    return rate_at(rates[part], count - boundaries[part - 1] if part else count, f"rates[{part}]")
 
 
 # ------------------------------------------------------------------------------------------------------------------ cycles
@@ -501,10 +537,10 @@ def warm_restarts(initial: float, period: int, multiplier: int = 1, final: float
     >>> rate(0), rate(5), rate(10), rate(20), rate(30)
     (1.0, 0.5, 1.0, 0.5, 1.0)
     """
-    _check_value(initial, "initial")
-    check_count(period, "period")
-    check_count(multiplier, "multiplier")
-    _check_value(final, "final")
+    initial = _check_value(initial, "initial")
+    period = check_count(period, "period")
+    multiplier = check_count(multiplier, "multiplier")
+    final = _check_value(final, "final")
     name = f"warm_restarts({initial}, period={period}, multiplier={multiplier}, final={final})"
     return Schedule(name, partial(_warm_restarts, initial, period, multiplier, final))
 
@@ -556,11 +592,11 @@ def one_cycle(
     >>> rate(0), rate(5), rate(10)
     (0.25, 1.0, 0.125)
     """
-    _check_value(peak, "peak")
-    check_count(steps, "steps", 2)
-    check_range(warmup_fraction, "warmup_fraction", 0.0, 1.0, open_low=True, open_high=True)
-    check_range(start_divisor, "start_divisor", 1.0, math.inf, open_high=True)
-    check_range(final_divisor, "final_divisor", 1.0, math.inf, open_high=True)
+    peak = _check_value(peak, "peak")
+    steps = check_count(steps, "steps", 2)
+    warmup_fraction = check_range(warmup_fraction, "warmup_fraction", 0.0, 1.0, open_low=True, open_high=True)
+    start_divisor = check_range(start_divisor, "start_divisor", 1.0, math.inf, open_high=True)
+    final_divisor = check_range(final_divisor, "final_divisor", 1.0, math.inf, open_high=True)
     if shape not in ("cosine", "linear"):
         raise ValueError(f"shape is {shape!r}, expected 'cosine' or 'linear'")
     start = peak / start_divisor
@@ -577,7 +613,7 @@ def _one_cycle(start: float, peak: float, final: float, top: float, steps: int, 
     if count < top:
         low, high, done = start, peak, count / top
     else:
-        low, high, done = peak, final, (min(count, steps) - top) / (steps - top)
+        low, high, done = peak, final, (count - top) / (steps - top) if count < steps else 1.0
     return _blend(low, high, done) if smooth else low * (1 - done) + high * done
 
 
@@ -613,12 +649,12 @@ def cyclic(low: float, high: float, half_period: int, *, mode: CyclicMode = "tri
     >>> rate(5), rate(10), rate(20), rate(30)
     (0.5, 1.0, 0.0, 0.5)
     """
-    _check_value(low, "low")
-    check_range(high, "high (low is its least)", low, math.inf, open_high=True)
-    check_count(half_period, "half_period")
+    low = _check_value(low, "low")
+    high = check_range(high, "high (low is its least)", low, math.inf, open_high=True)
+    half_period = check_count(half_period, "half_period")
     if mode not in get_args(CyclicMode):
         raise ValueError(f"mode is {mode!r}, expected one of {get_args(CyclicMode)}")
-    check_range(factor, "factor", 0.0, 1.0, open_low=True)
+    factor = check_range(factor, "factor", 0.0, 1.0, open_low=True)
     name = f"cyclic({low}, {high}, half_period={half_period}, mode={mode!r}" + (
         f", factor={factor})" if mode == "exponential" else ")"
     )
@@ -659,9 +695,9 @@ def noam(features: int, warmup_steps: int, scale: float = 1.0) -> Schedule:
     >>> rate(15), rate(63)
     (0.125, 0.0625)
     """
-    check_count(features, "features")
-    check_count(warmup_steps, "warmup_steps")
-    _check_value(scale, "scale")
+    features = check_count(features, "features")
+    warmup_steps = check_count(warmup_steps, "warmup_steps")
+    scale = _check_value(scale, "scale")
     name = f"noam(features={features}, warmup_steps={warmup_steps}, scale={scale})"
     return Schedule(name, partial(_noam, features, warmup_steps, scale))
 

@@ -21,9 +21,9 @@ from collections.abc import Hashable, Sequence
 from attrs import frozen
 from numpy import add, multiply, subtract
 
-from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise
+from funcnn.optim.hyper import FLAG, FRACTION, settle
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.typing import Array
 
@@ -35,7 +35,7 @@ class SGD(Elementwise):
     learning_rate: Rate
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
+        settle(self, learning_rate=check_rate)
 
     def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
         return (rate_at(self.learning_rate, count),)
@@ -59,8 +59,7 @@ class Momentum(Elementwise):
     nesterov: bool = False
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
+        settle(self, learning_rate=check_rate, momentum=FRACTION, nesterov=FLAG)
 
     @property
     def slots(self) -> tuple[str, ...]:

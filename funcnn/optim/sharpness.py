@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.errors import check_range
+from funcnn.errors import check_flag, check_range
 from funcnn.grad import LossAndGrad, LossAndGradFunction
 from funcnn.layer import Mode
 from funcnn.optim.clip import norm_of
@@ -71,7 +71,8 @@ def sharpness_aware(
     >>> result.grads.bias.shape
     (1,)
     """
-    check_range(radius, "radius", 0.0, math.inf, open_low=True, open_high=True)
+    radius = check_range(radius, "radius", 0.0, math.inf, open_low=True, open_high=True)
+    adaptive = check_flag(adaptive, "adaptive")
     return partial(_sharpness_aware, function, radius, adaptive)
 
 

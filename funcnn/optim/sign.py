@@ -24,9 +24,9 @@ from collections.abc import Hashable
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise
+from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, between, settle
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.typing import Array, Shape
@@ -40,8 +40,7 @@ class SignSGD(Elementwise):
     momentum: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.momentum, "momentum", 0.0, 1.0, open_high=True)
+        settle(self, learning_rate=check_rate, momentum=FRACTION)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -70,11 +69,7 @@ class Lion(Elementwise):
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        check_rate(self.learning_rate)
-        check_range(self.beta1, "beta1", 0.0, 1.0, open_high=True)
-        check_range(self.beta2, "beta2", 0.0, 1.0, open_high=True)
-        check_range(self.weight_decay, "weight_decay", 0.0, math.inf, open_high=True)
-        check_where(self.where)
+        settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, weight_decay=AMOUNT, where=check_where)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -110,11 +105,10 @@ class Rprop(Elementwise):
     largest: float = 50.0
 
     def __attrs_post_init__(self) -> None:
-        check_range(self.smallest, "smallest", 0.0, math.inf, open_low=True, open_high=True)
-        check_range(self.largest, "largest (smallest is its least)", self.smallest, math.inf, open_high=True)
-        check_range(self.initial, "initial (between smallest and largest)", self.smallest, self.largest)
-        check_range(self.increase, "increase", 1.0, math.inf, open_high=True)
-        check_range(self.decrease, "decrease", 0.0, 1.0, open_low=True, open_high=True)
+        settle(self, smallest=POSITIVE, increase=between(1.0, math.inf, open_high=True))
+        settle(self, decrease=between(0.0, 1.0, open_low=True, open_high=True))
+        settle(self, largest=between(self.smallest, math.inf, open_high=True, note="smallest is its least"))
+        settle(self, initial=between(self.smallest, self.largest, note="between smallest and largest"))
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -38,14 +38,15 @@ def show_where(where: Where) -> str:
     return getattr(where, "__name__", repr(where))
 
 
-def check_where(where: Where) -> None:
-    """Raise unless the argument is a regular expression or a function."""
+def check_where(where: Where, what: str = "where") -> Where:
+    """Return a regular expression or a function; raise for anything else."""
     if isinstance(where, str):
         try:
             re.compile(where)
         except re.error as error:
             raise ValueError(
-                f"where={where!r} is not a regular expression ({error}); brackets and dots of a path are written \\[ and \\."
+                f"{what}={where!r} is not a regular expression ({error}); brackets and dots of a path are written \\[ and \\."
             ) from None
     elif not callable(where):
-        raise TypeError(f"where is {where!r}, expected a regular expression for the path or a function of (path, shape)")
+        raise TypeError(f"{what} is {where!r}, expected a regular expression for the path or a function of (path, shape)")
+    return where
