@@ -130,6 +130,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def shorten(text: str, most: int = 80) -> str:
+    r"""Return a text that may come from anywhere, such as a damaged file, as part of one line of a message.
+
+    What does not print, such as the escape sequences of terminals, is shown as Python writes it (``\x1b``).
+    """
+    some = " ".join(text[: 2 * most].split())
+    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in some)
+    return shown if len(shown) <= most and len(text) <= 2 * most else f"{shown[: most - 3]}..."
+
+
 def check_finite(x: Array, what: str) -> None:
     """Raise a ValueError that names the first NaN or infinity of an array by its row and column."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -15,6 +15,7 @@ import pytest
 from attrs import frozen
 
 import funcnn as fn
+from funcnn.train.npy_header import read_header
 from funcnn.typing import Array
 
 
@@ -119,6 +120,81 @@ def test_only_numbers_are_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 3)), np.float32(1), np.zeros((0, 2), np.int8), np.asfortranarray(np.ones((2, 2)))]
+)
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_headers_are_read_as_numpy_writes_them(array: Any, version: tuple[int, int]) -> None:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.asarray(array), version)
+    dtype, fortran, shape, start = read_header(stream.getvalue())
+    assert (dtype, shape, fortran) == (array.dtype, array.shape, not np.asarray(array).flags.c_contiguous)
+    assert stream.getvalue()[start:] == np.asarray(array).tobytes("A")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }",
+        '{"shape":(2,3),"fortran_order":False,"descr":"<f8"}   \n',
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (2L, 3L), }",
+    ],
+)
+def test_headers_of_other_writers(text: str) -> None:
+    assert read_header(header(text)) == (np.dtype(float), False, (2, 3), 10 + len(text))
+
+
+def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
+    nested = ["tuple", [["[0]", 0], ["[1]", ["dict", [["['b']", 0], ["['c']", ["tuple", []]]]]]]]
+    leaves = [["[0]", "<f8", [2]], ["[1]['b']", "<f8", [3]]]
+    entries = [described(leaves, structure=nested, note="old"), ("[0].npy", entry()), ("[1]['b'].npy", entry(np.ones(3)))]
+    path = archive(tmp_path / "t.npz", entries)
+    like = (np.ones(2), {"b": np.zeros(3), "c": ()})
+    assert fn.tree.same(fn.load(path, like=like), (np.zeros(2), {"b": np.ones(3), "c": ()}))
+    assert fn.load_note(path) == "old"
+
+
+@pytest.mark.parametrize("depth", [400, 900, 5000])
+def test_trees_of_any_depth(tmp_path: Path, depth: int) -> None:
+    deep: Any = (np.ones(1), np.zeros(2))
+    for _ in range(depth):
+        deep = (deep,)
+    fn.save(tmp_path / "deep.npz", deep)
+    assert list(fn.load(tmp_path / "deep.npz")) == ["[0]" * depth + "[0]", "[0]" * depth + "[1]"]
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    deep: Any = np.ones(1)
+    for _ in range(22_000):
+        deep = (deep,)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        fn.save(tmp_path / "deep.npz", deep)
+    with pytest.raises(TypeError, match="note is int, expected a text"):
+        fn.save(tmp_path / "deep.npz", (), note=3)  # type: ignore[arg-type]  # the mistake
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_note_of_any_length(tmp_path: Path) -> None:
+    note = "x" * (65 * 2**20) + "\ud800ü"
+    fn.save(tmp_path / "long.npz", (np.ones(1),), note=note)
+    assert fn.load_note(tmp_path / "long.npz") == note
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(fn.FileError, match="is a pipe or a device, expected a file"):
+        fn.load(tmp_path / "pipe")
+
+
+def test_messages_quote_a_line_and_no_escape_sequences(tmp_path: Path) -> None:
+    path = archive(tmp_path / "t.npz", [described(structure=["\x1b[31m" * 9999, [["\n" * 9999, 0]]]), ("[0].npy", entry())])
+    with pytest.raises(fn.FileError) as caught:
+        fn.load(path, like=(np.ones(2),))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400 + len(str(path))
+
+
 # ----------------------------------------------------------------------------------------------------------------- atomically
 
 
@@ -154,7 +230,7 @@ def test_a_writer_that_dies_leaves_the_old_file(tmp_path: Path) -> None:
     fn.save(path, (np.ones(1),))
     script = f"""
         import os
-        from funcnn.train.files import write_atomically
+        from funcnn.atomic_write import write_atomically
         def die(file):
             file.write(b"half")
             file.flush()
@@ -200,6 +276,10 @@ def entry(array: Any = None, *, allow_pickle: bool = False) -> bytes:
     return stream.getvalue()
 
 
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
 def test_the_archives_made_here_are_read(tmp_path: Path) -> None:
     path = archive(tmp_path / "t.npz", [described(), ("[0].npy", entry())])
     np.testing.assert_array_equal(fn.load(path, like=(np.ones(2),))[0], [0.0, 0.0])
@@ -231,7 +311,7 @@ def test_every_truncation_and_every_flipped_byte_is_an_error_or_harmless(tmp_pat
 
 HOSTILE: dict[str, tuple[list[tuple[str, bytes]], str]] = {
     "plain npz": ([("a.npy", entry())], "it has no entry funcnn.json"),
-    "newer format": ([described(format=2)], "has format 2; this version reads format 1: update funcnn"),
+    "newer format": ([described(format=3)], "has format 3; this version reads 1 to 2: update funcnn"),
     "no json": ([("funcnn.json", b"{")], "its description cannot be read"),
     "not utf-8": ([("funcnn.json", b"\xff\xfe\xff")], "its description cannot be read"),
     "a list": ([("funcnn.json", b"[]")], "its description cannot be read"),
@@ -240,10 +320,38 @@ HOSTILE: dict[str, tuple[list[tuple[str, bytes]], str]] = {
     "negative shape": ([described([["[0]", "<f8", [-1]]]), ("[0].npy", entry())], "is not a shape"),
     "boolean shape": ([described([["[0]", "<f8", [True]]]), ("[0].npy", entry())], "is not a shape"),
     "text for a shape": ([described([["[0]", "<f8", "2"]]), ("[0].npy", entry())], "is not a shape"),
-    "objects": ([described([["[0]", "|O", [2]]]), ("[0].npy", entry())], "has dtype object"),
+    "objects": ([described([["[0]", "|O", [2]]]), ("[0].npy", entry())], "'.O' is not the type of a number"),
+    "dtype of many digits": (
+        [described([["[0]", "1" * 5000, [2]]]), ("[0].npy", entry())],
+        r"1\.\.\.' is not the type of a number",
+    ),
+    "seven bytes": ([described([["[0]", "<i7", [2]]]), ("[0].npy", entry())], "'<i7' is not the type of a number"),
+    "two leaves of one path": ([described([["[0]", "<f8", [2]]] * 2), ("[0].npy", entry())], "two leaves have one path"),
+    "too many axes": ([described([["[0]", "<f8", [1] * 65]]), ("[0].npy", entry())], "is not a shape"),
+    "no note": ([described(format=2, structure=[["tuple", ["[0]"]], None]), ("[0].npy", entry())], "cannot be read"),
+    "flat structure of nonsense": (
+        [described(format=2, structure=[["tuple", ["[0]"]], "abc"]), ("note.txt", b""), ("[0].npy", entry())],
+        "cannot be read",
+    ),
+    "flat structure too short": (
+        [described(format=2, structure=[["tuple", ["[0]"]]]), ("note.txt", b""), ("[0].npy", entry())],
+        "is an empty unreadable, expected an array",
+    ),
+    "flat structure too long": (
+        [described(format=2, structure=[["tuple", ["[0]"]], None, None]), ("note.txt", b""), ("[0].npy", entry())],
+        "its leaves are not those of its structure",
+    ),
     "no dtype": ([described([["[0]", "nonsense", [2]]]), ("[0].npy", entry())], "its description cannot be read"),
     "subarray dtype": ([described([["[0]", "(3,)f8", [2]]]), ("[0].npy", entry())], "damaged"),
-    "huge leaf": ([described([["[0]", "<f8", [2**62, 2**62]]]), ("[0].npy", entry())], r"\[0\] is missing or too short"),
+    "huge leaf": ([described([["[0]", "<f8", [2**30, 2**20]]]), ("[0].npy", entry())], r"\[0\] is missing or too short"),
+    "impossible leaf": (
+        [described([["[0]", "<f8", [2**62, 2**62]]]), ("[0].npy", entry())],
+        "not a shape that an array can have",
+    ),
+    "impossible empty leaf": (
+        [described([["[0]", "<f8", [0, 2**70]]]), ("[0].npy", entry())],
+        "not a shape that an array can have",
+    ),
     "missing leaf": ([described()], r"\[0\] is missing or too short"),
     "too many leaves": (
         [described([["[0]", "<f8", [2]], ["[1]", "<f8", [2]]]), ("[0].npy", entry()), ("[1].npy", entry())],
@@ -258,12 +366,21 @@ HOSTILE: dict[str, tuple[list[tuple[str, bytes]], str]] = {
     "no header": ([described(), ("[0].npy", b"x" * 200)], "has no header"),
     "pickle": (
         [described(), ("[0].npy", entry(np.array([print, None], object), allow_pickle=True) + b"x" * 100)],
-        "is not what the description says",
+        "has no header .*expected an array of numbers",
     ),
-    "header that is code": (
-        [described(), ("[0].npy", b"\x93NUMPY\x01\x00\x3a\x00" + b"__import__('os').abort()".ljust(57) + b"\n" + bytes(99))],
-        "has no header",
+    "structured header": ([described(), ("[0].npy", entry(np.zeros(2, "i4,i4")))], "has no header"),
+    "header that is code": ([described(), ("[0].npy", header("__import__('os').abort()") + bytes(99))], "has no header"),
+    "header of brackets": ([described(), ("[0].npy", header("((((") + bytes(16))], "has no header"),
+    "header of many brackets": ([described(), ("[0].npy", header("[" * 9000) + bytes(16))], "has no header"),
+    "header of many digits": (
+        [
+            described(),
+            ("[0].npy", header("{'descr': '<f8', 'fortran_order': False, 'shape': (" + "9" * 9000 + ",), }") + bytes(16)),
+        ],
+        "is not a shape",
     ),
+    "header that does not end": ([described(), ("[0].npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(99))], "is cut short"),
+    "version of the future": ([described(), ("[0].npy", b"\x93NUMPY\x09\x00\x04\x00" + bytes(99))], "version 9.0"),
     "huge entry": ([described(), ("[0].npy", entry() + bytes(2**17))], "at most"),
     "structure of nonsense": ([described(structure={"a": [1, 2]}), ("[0].npy", entry())], "expected tuple with"),
     "structure of numbers": ([described(structure=[["tuple", 1]]), ("[0].npy", entry())], "expected tuple with"),
@@ -281,6 +398,12 @@ def test_hostile_files_are_refused(tmp_path: Path, name: str) -> None:
     path = archive(tmp_path / "t.npz", entries)
     with pytest.raises(fn.FileError, match=message):
         fn.load(path, like=(np.zeros(2),))
+
+
+def test_truth_values_are_0_and_1(tmp_path: Path) -> None:
+    path = archive(tmp_path / "t.npz", [described([["[0]", "|b1", [1]]]), ("[0].npy", entry(np.ones(1, bool))[:-1] + b"\2")])
+    with pytest.raises(fn.FileError, match=r"\[0\] holds truth values other than 0 and 1"):
+        fn.load(path)
 
 
 def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:

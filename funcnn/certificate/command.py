@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from funcnn.atomic_write import write_atomically
 from funcnn.certificate.certifying import certify
 from funcnn.certificate.page import page
 from funcnn.certificate.record import Certificate, Entry
 from funcnn.cli.failure import RequestError
-from funcnn.train.files import write_atomically
 
 _DESCRIPTION = """\
 Check every gradient of the library: each layer, loss and penalty, each leaf, in float32 and float64, in training and

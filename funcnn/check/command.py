@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
+from funcnn.atomic_write import write_text
 from funcnn.check.functions import check_vjp
 from funcnn.check.networks import check_layer, check_loss, check_model
 from funcnn.check.report import Report
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         print(report, end="\n\n")
     if options.json:
         try:
-            Path(options.json).write_text(json.dumps([report.to_dict() for report in reports], indent=1) + "\n", encoding="utf-8")
+            write_text(options.json, json.dumps([report.to_dict() for report in reports], indent=1) + "\n")
         except OSError as error:
             print(f"error: {options.json}: {error.strerror}", file=sys.stderr)
             return 2

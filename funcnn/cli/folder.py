@@ -6,20 +6,20 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import attrs
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.atomic_write import write_text
 from funcnn.cli import network
 from funcnn.cli.arguments import check_whole
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts, Network
 from funcnn.cli.settings import Settings, from_json, to_json
 from funcnn.key import Key
-from funcnn.train.files import load, save, write_atomically
+from funcnn.train.files import load, save
 
 CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE = (
     "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "checkpoint.npz", "sample.txt",
@@ -77,20 +77,6 @@ def make_folder(path: Path, overwrite: bool) -> None:
             *(entry.name for entry in path.glob("*.svg")),
         ):
             (path / name).unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file: whole or not at all."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file: whole or not at all."""
-
-    def write(file: IO[bytes]) -> None:
-        file.write(content)
-
-    write_atomically(path, write)
 
 
 def write_config(path: Path, settings: Settings, facts: Facts) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 import funcnn as fn
-from funcnn.cli.folder import Run, write_bytes
+from funcnn.atomic_write import write_bytes
+from funcnn.cli.folder import Run
 from funcnn.cli.problem import Problem
 from funcnn.train.history import History
 from funcnn.typing import Array, IntArray

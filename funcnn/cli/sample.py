@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from funcnn.atomic_write import write_bytes
 from funcnn.cli import folder
 from funcnn.cli.failure import OK, RequestError
 from funcnn.cli.options import SampleRequest, read_sample
@@ -40,6 +41,6 @@ def _write(request: SampleRequest, run: folder.Run, text: str) -> None:
         np.save(file, imagined(run, request.sampling.count or 10, request.sampling.seed).reshape(-1, *run.facts.picture))
         content = file.getvalue()
     try:
-        folder.write_bytes(request.output, content)
+        write_bytes(request.output, content)
     except OSError as error:
         raise RequestError(f"--output {request.output}: cannot write there: {error.strerror or error}") from None

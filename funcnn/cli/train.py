@@ -7,6 +7,7 @@ from pathlib import Path
 
 import funcnn as fn
 from funcnn import tree
+from funcnn.atomic_write import write_text
 from funcnn.cli import folder, network, pictures
 from funcnn.cli.certifying import certify
 from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, RequestError
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
 
     _introduce(lesson)
     report = certify(lesson)
-    folder.write_text(out / folder.GRADIENT, str(report) + "\n")
+    write_text(out / folder.GRADIENT, str(report) + "\n")
     if not report.ok:
         complain(f"the gradient is not certified, so nothing was trained; the whole report is in {out / folder.GRADIENT}")
         return NOT_CERTIFIED
@@ -93,7 +94,7 @@ def _finish(lesson: Lesson, fitted: Fit[Trees, Trees], seconds: float, out: Path
     settings, problem, task = lesson.settings, lesson.problem, lesson.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
     counted = "step" if settings.steps else "epoch"
-    folder.write_text(out / folder.HISTORY, fitted.history.to_csv().replace("epoch", counted, 1))
+    write_text(out / folder.HISTORY, fitted.history.to_csv().replace("epoch", counted, 1))
     done = fitted.history.last.epoch if len(fitted.history) else 0
     ended = {"interrupted": "interrupted", "diverged": "diverged"}.get(fitted.stopped, "done")
     more(f"{ended} after {done} {counted}{'s' * (done != 1)} in {seconds:.1f} s, {tree.size(fitted.params):,} parameters kept")
@@ -112,7 +113,7 @@ def _finish(lesson: Lesson, fitted: Fit[Trees, Trees], seconds: float, out: Path
         drawn_text = task.sample(run, sampling)
         section("Sample", *printable(drawn_text).splitlines() or [""])
         if settings.job.task == "write":
-            folder.write_text(out / folder.SAMPLE, drawn_text + "\n")
+            write_text(out / folder.SAMPLE, drawn_text + "\n")
     drawn, missing = pictures.draw_all(out, fitted.history, outcome.drawings, counted)
     use = folder.script(out, settings, problem.facts, problem.source, task.use(problem.facts))
     folder.write_readme(out, settings, use, drawn)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from attrs import field, frozen
 
+from funcnn.atomic_write import write_text
 from funcnn.typing import Array, IntArray
 
 Direction = Literal["min", "max"]
@@ -115,7 +115,7 @@ class History:
             writer.writerow(["epoch", *(name for name, _ in self.rows[0].values)])
             writer.writerows([row.epoch, *(repr(value) for _, value in row.values)] for row in self.rows)
         if path is not None:
-            Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
+            write_text(path, text.getvalue())
         return text.getvalue()
 
     def _some(self) -> tuple[Row, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from funcnn.atomic_write import write_atomically
 from funcnn.errors import describe
 from funcnn.train.history import History
 from funcnn.typing import Array, IntArray
@@ -139,4 +140,6 @@ def _write(figure: Figure, path: str | os.PathLike[str], ending: str) -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"svg.hashsalt": "funcnn", "svg.fonttype": "none"}):
-        figure.savefig(path, dpi=150, metadata=_DATES[ending])
+        write_atomically(
+            path, lambda file: figure.savefig(file, format=ending.removeprefix("."), dpi=150, metadata=_DATES[ending])
+        )

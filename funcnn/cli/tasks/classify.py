@@ -10,7 +10,8 @@ from typing import cast
 import numpy as np
 
 import funcnn as fn
-from funcnn.cli import folder, inputs, pictures
+from funcnn.atomic_write import write_text
+from funcnn.cli import inputs, pictures
 from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
@@ -160,7 +161,7 @@ def write(path: Path, text: str) -> None:
         When it cannot be written.
     """
     try:
-        folder.write_text(path, text)
+        write_text(path, text)
     except OSError as error:
         raise RequestError(f"--output {path}: cannot write there: {error.strerror or error}") from None
 
