@@ -3,7 +3,8 @@
 from funcnn.check.functions import check_grad, check_hvp, check_vjp
 from funcnn.check.networks import check_layer, check_loss, check_model
 from funcnn.check.numeric import NumericGradient, numeric_grad
-from funcnn.check.report import Diagnosis, Finding, LeafReport, Report
+from funcnn.check.records import Diagnosis, Finding, LeafReport
+from funcnn.check.report import Report
 
 __all__ = [
     "Diagnosis",

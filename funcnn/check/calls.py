@@ -10,7 +10,7 @@ import numpy as np
 from funcnn import tree
 from funcnn.check.cotangents import Cotangents, build, convert_leaves, read_cotangents
 from funcnn.check.problem import Leaf, Problem, cast_args, in_working_precision
-from funcnn.check.report import Diagnosis, Finding
+from funcnn.check.records import Diagnosis, Finding
 from funcnn.typing import Array
 
 ROUNDINGS = 64

@@ -16,7 +16,7 @@ from funcnn.check.cotangents import Cotangents
 from funcnn.check.layout import layouts
 from funcnn.check.mutation import changed_leaves, written
 from funcnn.check.problem import Problem, output_leaves
-from funcnn.check.report import Diagnosis, Finding
+from funcnn.check.records import Diagnosis, Finding
 from funcnn.check.sharing import overwritten, shared, shared_at_one
 from funcnn.typing import Array
 

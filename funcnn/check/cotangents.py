@@ -10,7 +10,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.check.problem import Problem, as_tree, is_floating, output_leaves
-from funcnn.check.report import Diagnosis, Finding
+from funcnn.check.records import Diagnosis, Finding
 from funcnn.errors import describe
 from funcnn.typing import Array
 

@@ -25,7 +25,7 @@ from funcnn.check.diagnose_probe import Probe, RefusalError
 from funcnn.check.diagnose_reduce import reduced
 from funcnn.check.diagnose_view import ACCEPT, Hypothesis, View, affordable, contracted, look
 from funcnn.check.evidence import Evidence
-from funcnn.check.report import Diagnosis
+from funcnn.check.records import Diagnosis
 
 _FAMILIES = (
     diagnose_scale.hypotheses,

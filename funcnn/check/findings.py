@@ -16,8 +16,8 @@ from funcnn.check.linearity import Linearity
 from funcnn.check.picture import heat_map
 from funcnn.check.precision import absolve, check_precision, lost_digits
 from funcnn.check.problem import Problem
+from funcnn.check.records import UNKNOWN, Diagnosis, Finding
 from funcnn.check.refine import CONFIDENCE
-from funcnn.check.report import UNKNOWN, Diagnosis, Finding
 from funcnn.check.stale import is_stale
 from funcnn.typing import Array
 

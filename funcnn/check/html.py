@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from funcnn.check.picture import SHADES
+from funcnn.check.records import Finding, Findings
 from funcnn.check.render import CAPTION, footing, sentences, summary, table, told, where
-
-if TYPE_CHECKING:
-    from funcnn.check.report import Finding, Report
 
 _COLOURS = {"pass": "#2a7d2e", "kink-ok": "#2a7d2e", "inconclusive": "#b26a00", "fail": "#b3261e"}
 _CELL = 12  # pixels
 
 
-def page(report: Report) -> str:
+def page(report: Findings) -> str:
     """Return a report as HTML."""
     verdict = f'<b style="color:{_COLOURS[report.verdict]}">{report.verdict.upper()}</b>'
     parts = [f"<p>{verdict}: gradient of <code>{escape(report.name)}</code><br>{escape(' '.join(summary(report)))}</p>"]
@@ -28,7 +25,7 @@ def page(report: Report) -> str:
     return "<div>" + "\n".join(parts) + "</div>"
 
 
-def _finding(finding: Finding, report: Report) -> str:
+def _finding(finding: Finding, report: Findings) -> str:
     lines = "<br>".join(map(escape, sentences(finding)))
     text = f"<p><b><code>{escape(where(finding, report))}</code></b> {escape(finding.kind)}<br>{lines}</p>"
     if not finding.picture:

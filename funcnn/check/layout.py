@@ -7,7 +7,7 @@ import numpy as np
 from funcnn.check.calls import ROUNDINGS, Calls, differing, eps_of, roughly_equal, tagged
 from funcnn.check.cotangents import Cotangents
 from funcnn.check.problem import output_leaves
-from funcnn.check.report import Finding
+from funcnn.check.records import Finding
 from funcnn.typing import Array
 
 _SLIGHT = 1e-4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from funcnn.check.records import LeafReport, Verdict
 from funcnn.check.refine import CONFIDENCE
-from funcnn.check.report import LeafReport, Verdict
 from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from funcnn.check.case import Case
 from funcnn.check.condition import last_digits
 from funcnn.check.cotangents import build, draw
-from funcnn.check.report import Diagnosis, Finding
+from funcnn.check.records import Diagnosis, Finding
 from funcnn.typing import Array
 
 _FACTORS = (1024.0, 2.0**-20, 0.0)

@@ -12,7 +12,7 @@ from funcnn import tree
 from funcnn.check.calls import Calls, tagged
 from funcnn.check.cotangents import arrays
 from funcnn.check.problem import Problem
-from funcnn.check.report import Finding
+from funcnn.check.records import Finding
 from funcnn.typing import Array
 
 Change: TypeAlias = Callable[[Array], Array]

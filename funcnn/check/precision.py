@@ -16,8 +16,8 @@ from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity
 from funcnn.check.noise import POINTS, fourth_differences, wobble
 from funcnn.check.problem import Leaf
+from funcnn.check.records import Diagnosis, Finding
 from funcnn.check.refine import CONFIDENCE
-from funcnn.check.report import Diagnosis, Finding
 from funcnn.typing import Array
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+
+from funcnn.check.records import Finding, Findings, LeafReport
 
 _SHOWN = 5
 
-if TYPE_CHECKING:
-    from funcnn.check.report import Finding, LeafReport, Report
 
-
-def render(report: Report) -> str:
+def render(report: Findings) -> str:
     """Return a report as text."""
     lines = [f"{report.verdict.upper()}: gradient of {report.name}", *summary(report), ""]
     lines += ["  " + "  ".join(row).rstrip() for row in _aligned(table(report.leaves))]
@@ -20,7 +18,7 @@ def render(report: Report) -> str:
     return "\n".join([*lines, "", *footing(report)])
 
 
-def summary(report: Report) -> list[str]:
+def summary(report: Findings) -> list[str]:
     """Return one line that says which leaves are wrong, and why; none when nothing is."""
     if not report.findings:
         return []
@@ -34,14 +32,14 @@ def summary(report: Report) -> list[str]:
     return [f"{what}; look at {shown}{more}"]
 
 
-def told(report: Report) -> list[Finding]:
+def told(report: Findings) -> list[Finding]:
     """Return the findings worth telling, the worst first: one that is the diagnosis of another is told with that."""
     known = {(one.path, one.diagnosis.text) for one in report.findings if one.kind == "value"}
     kept = [one for one in report.findings if one.kind == "value" or (one.path, one.text) not in known]
     return sorted(kept, key=_order)
 
 
-def footing(report: Report) -> list[str]:
+def footing(report: Findings) -> list[str]:
     """Return what the verdict rests on, and the line that runs the check again."""
     precision = f"differences in {report.reference}" if report.reference else "nothing was differenced"
     counts = f"{report.evaluations} evaluations of the function, {report.pullbacks} of the gradient"
@@ -94,7 +92,7 @@ def _power(leaf: LeafReport) -> str:
     return f"{leaf.power:.0e}" if math.isfinite(leaf.power) and leaf.power else ""
 
 
-def where(finding: Finding, report: Report) -> str:
+def where(finding: Finding, report: Findings) -> str:
     """Return the leaf and the entry that a finding is about, with the name of the argument."""
     index = f"[{', '.join(map(str, finding.index))}]" if finding.index else ""
     leaf = next((leaf for leaf in report.leaves if leaf.path == finding.path), None)
@@ -102,7 +100,7 @@ def where(finding: Finding, report: Report) -> str:
     return (finding.path or report.name) + index + name
 
 
-def _finding(finding: Finding, report: Report) -> list[str]:
+def _finding(finding: Finding, report: Findings) -> list[str]:
     lines = [f"  {where(finding, report)}  {finding.kind}", *(f"    {line}" for line in sentences(finding))]
     if finding.picture:
         lines.append(f"    {CAPTION} (dark: large; blank: none; ?: not looked at):")

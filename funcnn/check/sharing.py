@@ -8,7 +8,7 @@ from funcnn import tree
 from funcnn.check.calls import Calls, tagged
 from funcnn.check.cotangents import Cotangents, arrays, build
 from funcnn.check.problem import Problem, overlap
-from funcnn.check.report import Finding
+from funcnn.check.records import Finding
 from funcnn.typing import Array
 
 

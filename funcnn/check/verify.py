@@ -17,7 +17,8 @@ from funcnn.check.findings import gather
 from funcnn.check.leaf import Comparison
 from funcnn.check.linearity import Linearity, check_linearity
 from funcnn.check.problem import Problem, in_working_precision, is_floating, output_leaves
-from funcnn.check.report import Finding, LeafReport, Report, Verdict
+from funcnn.check.records import Finding, LeafReport, Verdict
+from funcnn.check.report import Report
 from funcnn.check.sampler import LONG, WIDER, Sampler, sampler
 from funcnn.check.screen import screen
 from funcnn.errors import describe

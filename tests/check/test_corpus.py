@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import DTypeLike
 
 from funcnn import check, tree
-from funcnn.check.report import TAGS, Report
+from funcnn.check.records import TAGS
+from funcnn.check.report import Report
 from tests.check.corpus.entry import BOTH, Function, Wrong
 from tests.check.corpus_held_out import HELD_OUT
 from tests.check.corpus_tricky import TRICKY
