@@ -7,9 +7,15 @@ written while the exception unwinds: nothing is paid while nothing is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 
 from funcnn.typing import Array
+
+T = TypeVar("T", bound=str)
+F = TypeVar("F", bound=Callable[..., Any])  # Any: a function of any arguments goes through unchanged
 
 _NOTE = "in layer "
 
@@ -39,18 +45,50 @@ def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
     Raises
     ------
     TypeError
-        When x is not an array, or holds integers, booleans or objects.
+        When x is not an array (see :func:`check_kind`), or holds integers, booleans or objects.
     ValueError
         When x has too few axes.
     """
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"{what} is {type(x).__name__}, expected a floating np.ndarray: use np.asarray(..., dtype=float)")
+    if type(x) is not np.ndarray:
+        check_kind(x, what)
     if x.dtype.kind not in "fc":
         raise TypeError(f"{what} has dtype {x.dtype}, expected a floating one: use .astype(float)")
     if x.ndim < min_ndim:
         raise ValueError(
             f"{what} has shape {x.shape}, expected at least {min_ndim} axes, batch first: use x[None] for one example"
         )
+
+
+def check_kind(x: object, what: str, wanted: str = "a floating np.ndarray", remedy: str = "np.asarray(..., dtype=float)") -> None:
+    """Raise unless x is a plain array, in memory or mapped from a file.
+
+    Other subclasses of arrays give the operators another meaning (``*`` of a matrix is a product of matrices) or leave entries
+    out (a masked array), so that a layer or a loss written for arrays would give wrong numbers in silence.
+
+    Raises
+    ------
+    TypeError
+        When x is anything else; the message says how to make an array of it.
+    """
+    if type(x) is np.ndarray or type(x) is np.memmap:
+        return
+    kind = type(x).__name__
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, expected {wanted}: put numbers where it is masked, x.filled(0), or drop such rows"
+        )
+    if isinstance(x, np.ndarray):
+        raise TypeError(f"{what} is of type {kind}, a subclass of arrays, expected {wanted}: use np.asarray(x)")
+    if kind == "Masked":
+        raise TypeError(
+            f"{what} is Masked, expected {wanted}: make the layer with masked=True, or put one that treats each step alone into"
+            " fn.masked_steps(...)"
+        )
+    if isinstance(x, tuple):
+        raise TypeError(f"{what} is a tuple {_short(describe(x))}, expected {wanted}: one array, not several")
+    if hasattr(x, "to_numpy"):  # a table of pandas or polars, whose own text would fill the screen
+        raise TypeError(f"{what} is {kind}, expected {wanted}: use .to_numpy()")
+    raise TypeError(f"{what} is {kind}, expected {wanted}: use {remedy}")
 
 
 def check_features(x: Array, weight: Array) -> None:
@@ -78,17 +116,24 @@ def check_precision(x: Array, weight: Array) -> None:
         )
 
 
-def check_count(value: int, what: str, least: int = 1) -> int:
-    """Return an integer hyper-parameter of at least ``least`` as a Python int, or raise.
+def check_count(value: int, what: str, least: int = 1, most: int | None = None) -> int:
+    """Return an integer hyper-parameter of at least ``least`` (and at most ``most``) as a Python int, or raise.
 
     NumPy's integers, and arrays of one integer without axes, are numbers like Python's own; what is kept is always an int, so
     that neither overflow of a short integer nor its dtype reaches a result.
     """
+    number = check_integer(value, what)
+    if number < least or (most is not None and number > most):
+        wanted = f"at least {least}" if most is None else f"an integer in {least}..{most}"
+        raise ValueError(f"{what} is {_short(str(number))}, expected {wanted}")
+    return number
+
+
+def check_integer(value: int, what: str, wanted: str = "an integer") -> int:
+    """Return any integer as a Python int, or raise."""
     number = as_python_number(value)
     if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"{what} is {_shown(value)}, expected an integer")
-    if number < least:
-        raise ValueError(f"{what} is {number}, expected at least {least}")
+        raise TypeError(f"{what} is {shown(value)}, expected {wanted}")
     return number
 
 
@@ -96,7 +141,7 @@ def check_flag(value: bool, what: str) -> bool:
     """Return a hyper-parameter that is True or False (NumPy's too) as Python's, or raise."""
     flag = as_python_number(value)
     if not isinstance(flag, bool):
-        raise TypeError(f"{what} is {_shown(value)}, expected True or False")
+        raise TypeError(f"{what} is {shown(value)}, expected True or False")
     return flag
 
 
@@ -107,11 +152,33 @@ def check_range(value: float, what: str, low: float, high: float, *, open_low: b
     """
     number = as_python_number(value)
     if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise TypeError(f"{what} is {_shown(value)}, expected a number")
+        raise TypeError(f"{what} is {shown(value)}, expected a number")
     if not low <= number <= high or (open_low and number == low) or (open_high and number == high):
         ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise ValueError(f"{what} is {number!r}, expected a number in {ends}")
-    return float(number)
+        raise ValueError(f"{what} is {_short(repr(number))}, expected a number in {ends}")
+    try:
+        return float(number)
+    except OverflowError:  # an int beyond the range of floats
+        raise ValueError(f"{what} is {_short(repr(number))}, expected a number below 1.8e308") from None
+
+
+def check_choice(value: T, choices: tuple[T, ...], what: str) -> T:
+    """Return the one of a few words that the value is, or raise an error that lists them."""
+    text: object = value
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is {shown(value)}, expected one of {', '.join(map(repr, choices))}")
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise ValueError(f"{what} is {shown(value)}, expected one of {', '.join(map(repr, choices))}")
+
+
+def check_function(value: F, what: str, wanted: str) -> F:
+    """Return a function, or raise; a class is none, since what is called here gives arrays."""
+    given: object = value
+    if not callable(given) or isinstance(given, type):
+        raise TypeError(f"{what} is {shown(value)}, expected {wanted}")
+    return value
 
 
 def as_python_number(value: object) -> object:
@@ -122,11 +189,21 @@ def as_python_number(value: object) -> object:
     return value
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a wrong argument on one short line: the kind of an array or of a record, and a small value as it is."""
     if isinstance(value, np.ndarray):
         return f"an array {describe(value)}"
-    text = " ".join(repr(value).split())
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"the function {value.__qualname__}"
+    if hasattr(value, "to_numpy"):
+        return f"a {type(value).__name__}"
+    return _short(" ".join(repr(value).split()))
+
+
+def _short(text: str) -> str:
+    """Return a text cut off at 80 characters."""
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

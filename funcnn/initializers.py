@@ -7,6 +7,7 @@ The fans of a weight of shape (..., I, O) are fan_in = r I and fan_out = r O, wh
 receptive field of a convolution's kernel).
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_choice, check_count, check_function, check_range, shown
 from funcnn.key import Key
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shape
@@ -81,7 +82,7 @@ def constant(value: float) -> Initializer:
     >>> fn.initializers.constant(0.5)(fn.Key(0), (2,))
     array([0.5, 0.5])
     """
-    check_range(value, "value", -math.inf, math.inf, open_low=True, open_high=True)
+    value = check_range(value, "value", -math.inf, math.inf, open_low=True, open_high=True)
     return partial(_constant, value)
 
 
@@ -101,8 +102,8 @@ def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     >>> fn.initializers.uniform(0, 1)(fn.Key(0), (2,))
     array([0.63696169, 0.26978671])
     """
-    check_range(low, "low", -math.inf, math.inf, open_low=True, open_high=True)
-    check_range(high, "high", low, math.inf, open_low=True, open_high=True)
+    low = check_range(low, "low", -math.inf, math.inf, open_low=True, open_high=True)
+    high = check_range(high, "high", low, math.inf, open_low=True, open_high=True)
     return partial(_uniform, low, high)
 
 
@@ -119,8 +120,8 @@ def normal(std: float = 0.01, *, mean: float = 0.0) -> Initializer:
     >>> fn.initializers.normal(1.0)(fn.Key(0), (2,))
     array([ 0.12573022, -0.13210486])
     """
-    check_range(std, "std", 0, math.inf, open_high=True)
-    check_range(mean, "mean", -math.inf, math.inf, open_low=True, open_high=True)
+    std = check_range(std, "std", 0, math.inf, open_high=True)
+    mean = check_range(mean, "mean", -math.inf, math.inf, open_low=True, open_high=True)
     return partial(_normal, std, mean)
 
 
@@ -144,9 +145,9 @@ def truncated_normal(std: float = 0.01, *, mean: float = 0.0, bound: float = 2.0
     >>> float(abs(fn.initializers.truncated_normal(1.0)(fn.Key(0), (1000,))).max()) <= 2
     True
     """
-    check_range(std, "std", 0, math.inf, open_high=True)
-    check_range(mean, "mean", -math.inf, math.inf, open_low=True, open_high=True)
-    check_range(bound, "bound", 0.1, math.inf)
+    std = check_range(std, "std", 0, math.inf, open_high=True)
+    mean = check_range(mean, "mean", -math.inf, math.inf, open_low=True, open_high=True)
+    bound = check_range(bound, "bound", 0.1, math.inf)
     return partial(_truncated_normal, std, mean, bound)
 
 
@@ -188,10 +189,9 @@ def variance_scaling(scale: float = 1.0, fan: Fan = "fan_in", distribution: Dist
     >>> fn.initializers.variance_scaling(2.0, "fan_in", "uniform")(fn.Key(0), (64, 32)).shape
     (64, 32)
     """
-    check_range(scale, "scale", 0, math.inf, open_low=True, open_high=True)
-    for value, choices, what in ((fan, get_args(Fan), "fan"), (distribution, get_args(Distribution), "distribution")):
-        if value not in choices:
-            raise ValueError(f"{what} is {value!r}, expected one of {', '.join(choices)}")
+    scale = check_range(scale, "scale", 0, math.inf, open_low=True, open_high=True)
+    fan = check_choice(fan, get_args(Fan), "fan")
+    distribution = check_choice(distribution, get_args(Distribution), "distribution")
     return partial(_variance_scaling, scale, fan, distribution)
 
 
@@ -298,7 +298,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     >>> bool(np.allclose(q.T @ q, np.eye(3)))
     True
     """
-    check_range(gain, "gain", 0, math.inf, open_low=True, open_high=True)
+    gain = check_range(gain, "gain", 0, math.inf, open_low=True, open_high=True)
     return partial(_orthogonal, gain)
 
 
@@ -325,7 +325,7 @@ def identity(gain: float = 1.0) -> Initializer:
     array([[1., 0., 0.],
            [0., 1., 0.]])
     """
-    check_range(gain, "gain", -math.inf, math.inf, open_low=True, open_high=True)
+    gain = check_range(gain, "gain", -math.inf, math.inf, open_low=True, open_high=True)
     return partial(_identity, gain)
 
 
@@ -357,7 +357,7 @@ def dirac(groups: int = 1) -> Initializer:
     >>> fn.initializers.dirac()(fn.Key(0), (3, 1, 1))[:, 0, 0]
     array([0., 1., 0.])
     """
-    check_count(groups, "groups")
+    groups = check_count(groups, "groups")
     return partial(_dirac, groups)
 
 
@@ -393,8 +393,8 @@ def sparse(sparsity: float = 0.9, std: float = 0.01) -> Initializer:
     >>> (fn.initializers.sparse(0.75)(fn.Key(0), (8, 2)) == 0).sum(0)
     array([6, 6])
     """
-    check_range(sparsity, "sparsity", 0, 1)
-    check_range(std, "std", 0, math.inf, open_high=True)
+    sparsity = check_range(sparsity, "sparsity", 0, 1)
+    std = check_range(std, "std", 0, math.inf, open_high=True)
     return partial(_sparse, sparsity, std)
 
 
@@ -406,3 +406,24 @@ def _sparse(sparsity: float, std: float, key: Key, shape: Shape) -> Array:
     order = generator.random(shape).argsort(0)  # a random permutation of the rows for each column
     np.put_along_axis(x, order[: math.ceil(sparsity * shape[0])], 0.0, axis=0)
     return freeze(x)
+
+
+def check_initializer(value: Initializer, what: str) -> Initializer:
+    """Return an initializer, a function (key, shape) -> array, or raise an error that names the argument.
+
+    Raises
+    ------
+    TypeError
+        When it is no function of two arguments, or a factory of initializers that has yet to be called, such as ``normal``.
+    """
+    wanted = "an initializer: a function (key, shape) -> array, such as fn.initializers.he_normal"
+    check_function(value, what, wanted)
+    if getattr(value, "__annotations__", {}).get("return") in (Initializer, "Initializer"):
+        raise TypeError(f"{what} is {shown(value)}, which makes initializers, expected one: call it first, such as normal(0.01)")
+    try:
+        inspect.signature(value).bind(None, None)
+    except TypeError:
+        raise TypeError(f"{what} is {shown(value)}, which does not take two arguments, expected {wanted}") from None
+    except ValueError:  # a function written in C that does not tell its arguments
+        pass
+    return value

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_count, shown
+
 
 @frozen
 class Key:
@@ -25,7 +27,7 @@ class Key:
     Raises
     ------
     TypeError, ValueError
-        When the entropy is not an integer, or negative.
+        When the entropy is not an integer, or negative; when the path is no tuple of such integers.
 
     Examples
     --------
@@ -43,20 +45,22 @@ class Key:
     path: tuple[int, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.entropy, bool) or not isinstance(self.entropy, (int, np.integer)):
-            raise TypeError(f"a key's seed is an integer, got {self.entropy!r}")
-        if self.entropy < 0:
-            raise ValueError(f"a key's seed is at least 0, got {self.entropy}")
+        # Plain ints alone are stored: two equal keys hash and print alike whatever kind of integer made them.
+        if type(self.entropy) is not int or self.entropy < 0:
+            object.__setattr__(self, "entropy", check_count(self.entropy, "a key's seed (entropy)", least=0))
+        if type(self.path) is not tuple or not all(type(step) is int and step >= 0 for step in self.path):
+            object.__setattr__(self, "path", _checked_path(self.path))
 
     def child(self, index: int) -> Key:
-        """Return the child of this key with the given number (at least 0)."""
-        if index < 0:
-            raise ValueError(f"a child's number is at least 0, got {index}")
+        """Return the child of this key with the given number (an integer of at least 0)."""
+        if type(index) is not int or index < 0:
+            index = check_count(index, "a child's number (index)", least=0)
         return Key(self.entropy, (*self.path, index))
 
     def split(self, count: int) -> tuple[Key, ...]:
-        """Return the first ``count`` children."""
-        return tuple(self.child(index) for index in range(count))
+        """Return the first ``count`` children, at most a million: those of further numbers are had by :meth:`child`."""
+        count = check_count(count, "the number of keys (count)", least=0, most=10**6)
+        return tuple([self.child(index) for index in range(count)])
 
     def generator(self, skip: int = 0) -> np.random.Generator:
         """Return a fresh generator: every call starts the same stream again.
@@ -66,7 +70,22 @@ class Key:
         bits = np.random.PCG64(np.random.SeedSequence(self.entropy, spawn_key=self.path))
         generator = np.random.Generator(bits)
         if skip:
+            skip = check_count(skip, "skip", least=0)
             bits.advance(skip // 2)  # of 64 bits, which make two such numbers
             if skip % 2:
                 generator.random(dtype=np.float32)
         return generator
+
+
+def _checked_path(path: object) -> tuple[int, ...]:
+    """Return the children that led to a key as plain ints, or raise."""
+    if not isinstance(path, tuple):
+        raise TypeError(f"a key's path is {shown(path)}, expected a tuple of integers: the children taken so far")
+    return tuple([check_count(step, "a child's number in a key's path", least=0) for step in path])
+
+
+def check_key(key: object, what: str = "key") -> Key:
+    """Return a key, or raise a TypeError that says how one is made."""
+    if not isinstance(key, Key):
+        raise TypeError(f"{what} is {shown(key)}, expected a key: fn.Key(0)")
+    return key

@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from funcnn.errors import check_array, check_count, describe
+from funcnn.errors import check_array, describe, shown
 from funcnn.numerics import sum_rows
 from funcnn.typing import Array, Shape
-from funcnn.windows import Pair, Sizes
+from funcnn.windows import Pair, Sizes, check_at_least, entries_of, pair_of
 
 Widths: TypeAlias = int | Sequence[int | Pair]
 """Points before and after each axis: a number for all, or for each axis a number or a pair."""
@@ -22,30 +22,24 @@ Widths: TypeAlias = int | Sequence[int | Pair]
 
 def checked_sizes(value: Sizes, what: str, least: int = 1) -> int | Shape:
     """Return a setting of integers, as a number or a tuple; raise when it is anything else."""
-    if isinstance(value, Sequence):
-        for one in value:
-            check_count(one, what, least)
-        if not value:
-            raise ValueError(f"{what} is {value!r}, expected an integer, or one for each spatial axis")
-        return tuple(value)
-    check_count(value, what, least)
-    return value
+    wanted = "an integer, or one for each spatial axis"
+    entries = entries_of(value)
+    if entries is None:
+        return check_at_least(value, what, least, wanted)
+    if not entries:
+        raise ValueError(f"{what} is {shown(value)}, expected {wanted}")
+    return tuple([check_at_least(one, what, least, wanted) for one in entries])
 
 
 def checked_widths(value: Widths, what: str) -> int | tuple[Pair, ...]:
     """Return widths of at least 0, as a number or a tuple of pairs; raise when they are anything else."""
-    if not isinstance(value, Sequence):
-        check_count(value, what, 0)
-        return value
-    pairs = []
-    for entry in value:
-        low, high = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, entry)
-        check_count(low, what, 0)
-        check_count(high, what, 0)
-        pairs.append((low, high))
-    if not pairs:
-        raise ValueError(f"{what} is {value!r}, expected an integer, or an integer or a pair for each spatial axis")
-    return tuple(pairs)
+    wanted = "an integer, or an integer or a pair for each spatial axis"
+    entries = entries_of(value)
+    if entries is None:
+        return check_at_least(value, what, 0, wanted)
+    if not entries:
+        raise ValueError(f"{what} is {shown(value)}, expected {wanted}")
+    return tuple([pair_of(entry, what, wanted) for entry in entries])
 
 
 def sizes_of(setting: int | Shape, ndim: int) -> Shape:

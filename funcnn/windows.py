@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count
+from funcnn.errors import check_count, check_integer, shown
 from funcnn.typing import Array, Shape
 
 Pair: TypeAlias = tuple[int, int]
@@ -95,32 +95,50 @@ def make_windows(ndim: int, kernel: Sizes, stride: Sizes = 1, padding: Padding =
 
 def spread(value: Sizes, ndim: int, what: str, least: int = 1) -> Shape:
     """Return one integer for each spatial axis."""
-    values = (value,) * ndim if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(values) != ndim:
-        raise ValueError(f"{what} is {value!r}, expected an integer or one for each of {ndim} spatial axes")
-    for one in values:
-        check_count(one, what, least)
-    return values
+    entries = entries_of(value)
+    wanted = f"an integer, or one for each of {ndim} spatial axes" if ndim > 1 else "an integer"
+    if entries is None:
+        return (check_at_least(value, what, least, wanted),) * ndim
+    if len(entries) != ndim:
+        raise ValueError(f"{what} is {shown(value)}, expected {wanted}")
+    return tuple([check_at_least(one, what, least, wanted) for one in entries])
 
 
 def spread_padding(value: Padding, ndim: int) -> Literal["same"] | tuple[Pair, ...]:
     """Return "same", or a pair (before, after) for each spatial axis."""
-    if value == "same":
-        return "same"
-    if value == "valid":
-        return ((0, 0),) * ndim
+    wanted = f'"same", "valid", an integer, or an integer or a pair for each of {ndim} spatial axes'
     if isinstance(value, str):
-        raise ValueError(f'padding is {value!r}, expected "same", "valid", an integer, or one entry for each spatial axis')
-    entries = (value,) * ndim if isinstance(value, (int, np.integer)) else tuple(value)
+        if value not in ("same", "valid"):
+            raise ValueError(f"padding is {shown(value)}, expected {wanted}")
+        return "same" if value == "same" else ((0, 0),) * ndim
+    entries = entries_of(value)
+    if entries is None:
+        return (pair_of(value, "padding", wanted),) * ndim
     if len(entries) != ndim:
-        raise ValueError(f"padding is {value!r}, expected an entry for each of {ndim} spatial axes")
-    pairs: list[Pair] = []
-    for entry in entries:
-        low, high = (entry, entry) if isinstance(entry, (int, np.integer)) else entry
-        check_count(low, "padding", 0)
-        check_count(high, "padding", 0)
-        pairs.append((low, high))
-    return tuple(pairs)
+        raise ValueError(f"padding is {shown(value)}, expected {wanted}")
+    return tuple([pair_of(entry, "padding", wanted) for entry in entries])
+
+
+def entries_of(value: object) -> tuple[object, ...] | None:
+    """Return the entries of a setting that has one for each axis; None where it is one number for all, or nothing of the kind."""
+    if isinstance(value, (tuple, list)):
+        return tuple(value)
+    return tuple(value.tolist()) if isinstance(value, np.ndarray) and value.ndim == 1 else None
+
+
+def pair_of(entry: object, what: str, wanted: str) -> Pair:
+    """Return the points before and after one axis: of an entry that is a number or a pair of numbers of at least 0."""
+    both = entries_of(entry)
+    if both is None:
+        both = (entry, entry)
+    elif len(both) != 2:
+        raise TypeError(f"{what} is {shown(entry)} for one axis, expected {wanted}")
+    return check_at_least(both[0], what, 0, wanted), check_at_least(both[1], what, 0, wanted)
+
+
+def check_at_least(value: object, what: str, least: int, wanted: str) -> int:
+    """Return an integer of at least ``least``, or raise an error that says what the whole setting may be."""
+    return check_count(check_integer(cast(int, value), what, wanted), what, least)
 
 
 def pad(x: Array, pads: tuple[Pair, ...], value: float = 0.0) -> Array:

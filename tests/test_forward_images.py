@@ -67,7 +67,7 @@ def test_cropping_undoes_padding() -> None:
 
 
 def test_bad_paddings() -> None:
-    with pytest.raises(ValueError, match="expected one of constant, reflect, replicate, circular"):
+    with pytest.raises(ValueError, match="expected one of 'constant', 'reflect', 'replicate', 'circular'"):
         fn.pad(1, mode="edge")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="widths is -1"):
         fn.pad(((0, -1),))
@@ -177,7 +177,7 @@ def test_aligned_corners_stay_and_linear_functions_are_kept() -> None:
 
 
 def test_bad_upsampling() -> None:
-    with pytest.raises(ValueError, match='expected "nearest" or "linear"'):
+    with pytest.raises(ValueError, match="expected one of 'nearest', 'linear'"):
         fn.upsample(2, mode="bicubic")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="align_corners is for linear"):
         fn.upsample(2, align_corners=True)

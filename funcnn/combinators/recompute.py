@@ -152,7 +152,7 @@ def recompute(inner: Layer[P, S, X, Y], segments: int = 1) -> Layer[P, S, X, Y]:
     (1, 2)
     """
     check_layers((inner,), "recompute", least=1)
-    check_count(segments, "segments")
+    segments = check_count(segments, "segments")
     # Any: the residuals' type is hidden from here on
     kept: Any = partial(forward, inner) if segments == 1 else partial(forward_in_stretches, stretches(inner, segments))
     pulled: Any = partial(backward, inner) if segments == 1 else partial(backward_in_stretches, stretches(inner, segments))

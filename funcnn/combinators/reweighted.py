@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from funcnn.errors import describe
+from funcnn.errors import check_integer, describe
 from funcnn.typing import Array
 
 
@@ -34,7 +34,9 @@ def with_weight(params: P, weight: Array) -> P:
     return attrs.evolve(params, weight=weight)  # type: ignore[misc]  # a record of attrs: check_weight has seen to it
 
 
-def check_axis(axis: int) -> None:
-    """Raise unless the outputs' axis is one of the last two."""
-    if isinstance(axis, bool) or axis not in (-1, -2):
-        raise ValueError(f"axis is {axis!r}, expected -1 or -2: the outputs' place in a weight (..., I, O) or (..., O, I)")
+def check_axis(axis: int) -> int:
+    """Return the outputs' axis as a Python int; raise unless it is one of the last two."""
+    axis = check_integer(axis, "axis", "-1 or -2")
+    if axis not in (-1, -2):
+        raise ValueError(f"axis is {axis}, expected -1 or -2: the outputs' place in a weight (..., I, O) or (..., O, I)")
+    return axis

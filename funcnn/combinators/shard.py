@@ -162,7 +162,7 @@ def shard(inner: Layer[P, S, X, Y], workers: int = 2) -> Layer[P, S, X, Y]:
     True
     """
     check_layers((inner,), "shard", least=1)
-    check_count(workers, "workers")
+    workers = check_count(workers, "workers", most=1000)
     kept: Any = partial(forward, inner, workers)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner)
     return Layer(

@@ -94,7 +94,7 @@ def shared(inner: Layer[P, S, X, Y], uses: int = 2) -> Layer[P, S, tuple[X, ...]
     (((2,), (2,)), 8)
     """
     check_layers((inner,), "shared", least=1)
-    check_count(uses, "uses")
+    uses = check_count(uses, "uses", most=10_000)
     part: Any = inner
     return Layer(
         f"shared({inner.name})",

@@ -175,8 +175,8 @@ def spectral_norm(inner: Layer[P, S, X, Y], *, iterations: int = 1, axis: int = 
            [-0.333333,  0.      ]])
     """
     check_layers((inner,), "spectral_norm", least=1)
-    check_count(iterations, "iterations")
-    check_axis(axis)
+    iterations = check_count(iterations, "iterations", most=10_000)
+    axis = check_axis(axis)
     kept: Any = partial(forward, inner, axis, iterations)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner, axis)
     return Layer(f"spectral_norm({inner.name})", partial(init, inner, axis), kept, pulled, inner.random)

@@ -17,8 +17,8 @@ from attrs import frozen
 
 from funcnn import initializers, tree
 from funcnn.combinators.several import check_layers
-from funcnn.errors import check_count
-from funcnn.initializers import Initializer
+from funcnn.errors import check_count, shown
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals
 from funcnn.typing import Array, Shapes
@@ -114,7 +114,8 @@ def trained_start(
     (2, 5, 8)
     """
     check_layers((inner,), "trained_start", least=1)
-    check_shape(shape)
+    shape = checked_start(shape)
+    start_init = check_initializer(start_init, "start_init")
     return Layer(
         f"trained_start({inner.name})",
         partial(init, inner, shape, start_init),
@@ -124,12 +125,9 @@ def trained_start(
     )
 
 
-def check_shape(shape: object) -> None:
-    """Raise unless this is a shape, or a tuple of such."""
+def checked_start(shape: Shapes) -> Shapes:
+    """Return the shape of a start, or the tuple of the shapes of its parts, with plain ints; raise when it is anything else."""
     if not isinstance(shape, tuple):
-        raise TypeError(f"shape is {shape!r}, expected that of one example, such as (8,) or ((8,), (8,))")
-    for part in shape:
-        if isinstance(part, tuple):
-            check_shape(part)
-        else:
-            check_count(part, "a length in shape")
+        raise TypeError(f"shape is {shown(shape)}, expected that of one example, such as (8,) or ((8,), (8,))")
+    made = [checked_start(part) if isinstance(part, tuple) else check_count(part, "a length in shape") for part in shape]
+    return cast(Shapes, tuple(made))

@@ -136,7 +136,7 @@ def weight_norm(inner: Layer[P, S, X, Y], *, axis: int = -1) -> Layer[WeightNorm
     True
     """
     check_layers((inner,), "weight_norm", least=1)
-    check_axis(axis)
+    axis = check_axis(axis)
     kept: Any = partial(forward, inner, axis)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner, axis)
     return Layer(f"weight_norm({inner.name})", partial(init, inner, axis), kept, pulled, inner.random)

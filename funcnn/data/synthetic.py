@@ -65,10 +65,10 @@ def spirals(
     >>> fn.data.spirals(fn.Key(0), 50)
     Dataset(x=float64[150, 2], y=int64[150], 3 classes)
     """
-    check_count(count, "count")
-    check_count(classes, "classes", least=2)
-    check_range(noise, "noise", 0, math.inf, open_high=True)
-    check_range(turns, "turns", -math.inf, math.inf, open_low=True, open_high=True)
+    count = check_count(count, "count")
+    classes = check_count(classes, "classes", least=2)
+    noise = check_range(noise, "noise", 0, math.inf, open_high=True)
+    turns = check_range(turns, "turns", -math.inf, math.inf, open_low=True, open_high=True)
     kind = check_dtype(dtype)
     labels = np.repeat(np.arange(classes), count)
     radius = np.tile(np.arange(1, count + 1) / count, classes)
@@ -102,8 +102,8 @@ def sinusoid(key: Key, count: int = 200, *, noise: float = 0.1, dtype: DTypeLike
     >>> fn.data.sinusoid(fn.Key(0))
     Dataset(x=float64[200, 1], y=float64[200, 1])
     """
-    check_count(count, "count")
-    check_range(noise, "noise", 0, math.inf, open_high=True)
+    count = check_count(count, "count")
+    noise = check_range(noise, "noise", 0, math.inf, open_high=True)
     kind = check_dtype(dtype)
     x = key.child(0).generator().uniform(-1, 1, (count, 1))
     y = np.sin(2 * np.pi * x) + noise * key.child(1).generator().standard_normal((count, 1))
@@ -141,9 +141,9 @@ def friedman(
     >>> fn.data.friedman(fn.Key(0), 50)
     Dataset(x=float64[50, 10], y=float64[50, 1])
     """
-    check_count(count, "count")
-    check_count(features, "features", least=5)
-    check_range(noise, "noise", 0, math.inf, open_high=True)
+    count = check_count(count, "count")
+    features = check_count(features, "features", least=5)
+    noise = check_range(noise, "noise", 0, math.inf, open_high=True)
     kind = check_dtype(dtype)
     x = key.child(0).generator().uniform(size=(count, features))
     signal = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]

@@ -127,5 +127,5 @@ def squareplus(b: float = 4.0) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.squareplus(), (), (), np.array([[-1e4, 0.0, 1e4]]))
     array([[9.99999990e-05, 1.00000000e+00, 1.00000001e+04]])
     """
-    check_range(b, "b", 0, float("inf"), open_low=True, open_high=True)
+    b = check_range(b, "b", 0, float("inf"), open_low=True, open_high=True)
     return from_slope(f"squareplus({b:g})", partial(squareplus_value, b), partial(squareplus_and_slope, b))

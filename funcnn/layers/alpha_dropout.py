@@ -74,5 +74,5 @@ def alpha_dropout(rate: float) -> Layer[Empty, Empty, Array, Array]:
     >>> bool(abs(y.mean()) < 0.01), bool(abs(y.var() - 1) < 0.01)
     (True, True)
     """
-    check_range(rate, "rate (the probability of being dropped)", 0, 1, open_high=True)
+    rate = check_range(rate, "rate (the probability of being dropped)", 0, 1, open_high=True)
     return define_layer(f"alpha_dropout({rate:g})", init, partial(forward, rate), backward)

@@ -31,13 +31,12 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.dot_product_attention import Rules, attend, attend_backward, shares, with_dropout
-from funcnn.errors import check_count, check_range
-from funcnn.initializers import Initializer
+from funcnn.errors import check_choice, check_count, check_flag, check_range
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.heads import (
     Projection,
-    check_flag,
     check_heads,
     head_size,
     join,
@@ -306,14 +305,13 @@ def attention(
     (3, 5, 8)
     """
     shared = check_heads(heads, key_value_heads)
-    for what, flag in (("causal", causal), ("masked", masked), ("bias", bias)):
-        check_flag(flag, what)
-    if positions not in get_args(Positions):
-        raise ValueError(f"positions is {positions!r}, expected one of {get_args(Positions)}")
-    check_count(max_distance, "max_distance")
-    check_range(dropout, "dropout", 0, 1, open_high=True)
+    causal, masked, bias = check_flag(causal, "causal"), check_flag(masked, "masked"), check_flag(bias, "bias")
+    positions = check_choice(positions, get_args(Positions), "positions")
+    max_distance = check_count(max_distance, "max_distance")
+    weight_init, output_init = check_initializer(weight_init, "weight_init"), check_initializer(output_init, "output_init")
+    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
     if block_rows is not None:
-        check_count(block_rows, "block_rows")
+        block_rows = check_count(block_rows, "block_rows")
     setting = Setting(heads, shared, causal, masked, positions, dropout, block_rows)
     return define_layer(
         f"attention({heads})",

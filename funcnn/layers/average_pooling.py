@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from funcnn.errors import check_flag
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling import check_input, fitted, geometry, init, name, offsets
 from funcnn.typing import Array, Empty, Shape
@@ -64,6 +65,8 @@ def avg_pool(
 ) -> Layer[Empty, Empty, Array, Array]:
     """Make average pooling over any number of spatial axes."""
     windows = geometry(ndim, kernel, stride, padding, 1)
+    ceil_mode = check_flag(ceil_mode, "ceil_mode")
+    count_include_pad = check_flag(count_include_pad, "count_include_pad")
     return define_layer(
         name("avg_pool", windows),
         partial(init, windows, ceil_mode),

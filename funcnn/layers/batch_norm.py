@@ -168,6 +168,6 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
     (array([0.2]), array([1.1]), array(1))
     """
     if momentum is not None:
-        check_range(momentum, "momentum", 0, 1, open_low=True)
-    check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+        momentum = check_range(momentum, "momentum", 0, 1, open_low=True)
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
     return define_layer("batch_norm", init, partial(forward, momentum, eps), backward, random=False)

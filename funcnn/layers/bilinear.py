@@ -22,7 +22,7 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_array, check_count, check_precision, describe
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, checked_shape
 from funcnn.numerics import dot, rows, sum_rows
@@ -133,7 +133,8 @@ def bilinear(
     >>> fn.apply(layer, start.params, start.state, (np.zeros((5, 3)), np.zeros((5, 4)))).shape
     (5, 2)
     """
-    check_count(features, "features")
+    features = check_count(features, "features")
+    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     kept: Any = forward  # Any: the residuals' type is hidden from here on
     pulled: Any = backward
     return Layer(f"bilinear({features})", partial(init, features, weight_init, bias_init), kept, pulled, False)

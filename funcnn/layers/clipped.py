@@ -64,8 +64,8 @@ def hard_tanh(low: float = -1.0, high: float = 1.0) -> Layer[Empty, Empty, Array
     array([[-1. ,  0.5,  1. ]])
     """
     infinity = float("inf")
-    check_range(low, "low", -infinity, infinity, open_low=True, open_high=True)
-    check_range(high, "high", low, infinity, open_low=True, open_high=True)
+    low = check_range(low, "low", -infinity, infinity, open_low=True, open_high=True)
+    high = check_range(high, "high", low, infinity, open_low=True, open_high=True)
     return from_output(f"hard_tanh({low:g}, {high:g})", partial(clipped, low, high), partial(clipped_pullback, low, high))
 
 

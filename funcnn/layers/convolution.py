@@ -27,7 +27,7 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.correlation import correlate, correlate_input, correlate_weight
 from funcnn.errors import check_channels, check_count, check_spatial
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.spatial import add_bias, channel_sums
@@ -91,8 +91,9 @@ def convolution(
     bias_init: Initializer,
 ) -> Layer[ConvParams, Empty, Array, Array]:
     """Make a convolution over any number of spatial axes: what the three factories share."""
-    check_count(channels, "channels")
-    check_count(groups, "groups")
+    channels = check_count(channels, "channels")
+    groups = check_count(groups, "groups")
+    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     if channels % groups:
         raise ValueError(f"{channels} output channels cannot be divided into {groups} groups")
     windows = make_windows(ndim, kernel, stride, padding, dilation)

@@ -21,13 +21,12 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.dot_product_attention import Rules, attend, attend_backward, shares, with_dropout
-from funcnn.errors import check_count, check_range, describe
-from funcnn.initializers import Initializer
+from funcnn.errors import check_count, check_flag, check_range, describe
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers.heads import (
     Projection,
-    check_flag,
     check_heads,
     head_size,
     join,
@@ -255,11 +254,12 @@ def cross_attention(
     (3, 5, 8)
     """
     shared = check_heads(heads, key_value_heads)
-    for what, flag in (("masked", masked), ("memory_masked", memory_masked), ("bias", bias)):
-        check_flag(flag, what)
-    check_range(dropout, "dropout", 0, 1, open_high=True)
+    masked, memory_masked = check_flag(masked, "masked"), check_flag(memory_masked, "memory_masked")
+    bias = check_flag(bias, "bias")
+    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
+    weight_init, output_init = check_initializer(weight_init, "weight_init"), check_initializer(output_init, "output_init")
     if block_rows is not None:
-        check_count(block_rows, "block_rows")
+        block_rows = check_count(block_rows, "block_rows")
     setting = Setting(heads, shared, masked, memory_masked, dropout, block_rows)
     forwards: Any = partial(forward, setting)  # Any: the overloads say what goes in and out
     backwards: Any = partial(backward, setting)

@@ -19,7 +19,7 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_count, check_features
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.numerics import project, project_back, row, rows, sum_rows
@@ -109,5 +109,6 @@ def dense(
     >>> fn.apply(layer, start.params, start.state, np.zeros((4, 3))).shape
     (4, 2)
     """
-    check_count(features, "features")
+    features = check_count(features, "features")
+    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     return define_layer(f"dense({features})", partial(init, features, weight_init, bias_init), forward, backward, random=False)

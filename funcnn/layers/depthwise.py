@@ -24,7 +24,7 @@ import numpy as np
 
 from funcnn import initializers
 from funcnn.errors import check_channels, check_count, check_spatial
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, chain, define_layer
 from funcnn.layers.convolution import ConvParams, ConvResiduals, convolution
@@ -92,7 +92,8 @@ def _depthwise(
     bias_init: Initializer,
 ) -> Layer[ConvParams, Empty, Array, Array]:
     """Make a depthwise convolution over any number of spatial axes."""
-    check_count(multiplier, "multiplier")
+    multiplier = check_count(multiplier, "multiplier")
+    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     windows = make_windows(ndim, kernel, stride, padding, dilation)
     return define_layer(
         f"depthwise_conv{ndim}d({'x'.join(map(str, windows.kernel))})",

@@ -76,5 +76,5 @@ def dropout(rate: float) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(layer, (), (), x)
     array([[1., 1., 1., 1., 1., 1.]])
     """
-    check_range(rate, "rate (the probability of being dropped)", 0, 1, open_high=True)
+    rate = check_range(rate, "rate (the probability of being dropped)", 0, 1, open_high=True)
     return define_layer(f"dropout({rate:g})", init, partial(forward, rate), backward)

@@ -19,8 +19,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, describe
-from funcnn.initializers import Initializer
+from funcnn.errors import check_count, check_flag, describe
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.masked import Masked
@@ -148,9 +148,10 @@ def embedding(
     >>> fn.apply(layer, start.params, start.state, np.array([[1, 2, 2], [9, 0, 1]])).shape
     (2, 3, 4)
     """
-    check_count(vocabulary, "vocabulary")
-    check_count(features, "features")
-    check_padding(padding_index, vocabulary)
+    vocabulary = check_count(vocabulary, "vocabulary")
+    features = check_count(features, "features")
+    weight_init = check_initializer(weight_init, "weight_init")
+    padding_index, masked = check_padding(padding_index, vocabulary), check_flag(masked, "masked")
     if masked and padding_index is None:
         raise ValueError("a masked embedding needs padding_index, the index that stands for no token")
     return define_layer(
@@ -162,9 +163,6 @@ def embedding(
     )
 
 
-def check_padding(padding_index: int | None, vocabulary: int) -> None:
-    """Raise unless the padding index is None or one of the vocabulary."""
-    if padding_index is not None:
-        check_count(padding_index, "padding_index", least=0)
-        if padding_index >= vocabulary:
-            raise ValueError(f"padding_index is {padding_index}, expected one in 0..{vocabulary - 1}")
+def check_padding(padding_index: int | None, vocabulary: int) -> int | None:
+    """Return the padding index, None or a word of the vocabulary, or raise."""
+    return None if padding_index is None else check_count(padding_index, "padding_index", 0, vocabulary - 1)

@@ -20,8 +20,8 @@ from typing import Literal, TypeAlias, cast, get_args
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, describe
-from funcnn.initializers import Initializer
+from funcnn.errors import check_choice, check_count, describe
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.embedding import UNIT_NORMAL, EmbeddingParams, check_indices, check_padding
@@ -122,11 +122,11 @@ def embedding_bag(
     array([[21., 42.],
            [ 1.,  2.]])
     """
-    check_count(vocabulary, "vocabulary")
-    check_count(features, "features")
-    check_padding(padding_index, vocabulary)
-    if reduction not in get_args(Reduction):
-        raise ValueError(f"reduction is {reduction!r}, expected one of {get_args(Reduction)}")
+    vocabulary = check_count(vocabulary, "vocabulary")
+    features = check_count(features, "features")
+    weight_init = check_initializer(weight_init, "weight_init")
+    padding_index = check_padding(padding_index, vocabulary)
+    reduction = check_choice(reduction, get_args(Reduction), "reduction")
     return define_layer(
         f"embedding_bag({vocabulary}, {features}, {reduction})",
         partial(init, vocabulary, features, weight_init),

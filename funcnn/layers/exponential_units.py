@@ -73,7 +73,7 @@ def celu(alpha: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.celu(2.0), (), (), np.array([[-1e4, 0.0, 3.0]]))
     array([[-2.,  0.,  3.]])
     """
-    check_range(alpha, "alpha", 0, float("inf"), open_low=True, open_high=True)
+    alpha = check_range(alpha, "alpha", 0, float("inf"), open_low=True, open_high=True)
     return from_slope(f"celu({alpha:g})", partial(celu_value, alpha), partial(celu_and_slope, alpha))
 
 

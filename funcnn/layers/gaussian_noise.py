@@ -59,5 +59,5 @@ def gaussian_noise(std: float) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(layer, (), (), x)
     array([[0., 0., 0.]])
     """
-    check_range(std, "std", 0, float("inf"), open_high=True)
+    std = check_range(std, "std", 0, float("inf"), open_high=True)
     return define_layer(f"gaussian_noise({std:g})", init, partial(forward, std), backward)

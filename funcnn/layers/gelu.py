@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from funcnn.erf import normal
+from funcnn.errors import check_flag
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
 from funcnn.numerics import at_most, largest_exponent
@@ -102,6 +103,6 @@ def gelu(*, approximate: bool = False) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.gelu(approximate=True), (), (), x)
     array([[-0.        ,  0.        ,  0.84119199]])
     """
-    if approximate:
+    if check_flag(approximate, "approximate"):
         return from_slope("gelu(approximate)", approximate_value, approximate_and_slope)
     return from_slope("gelu", gelu_value, gelu_and_slope)

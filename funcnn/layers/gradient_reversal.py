@@ -50,5 +50,5 @@ def gradient_reversal(strength: float = 1.0) -> Layer[Empty, Empty, Array, Array
     >>> made.output, layer.backward((), made.residuals, np.array([[1.0, 4.0]])).input
     (array([[1., 2.]]), array([[-0.5, -2. ]]))
     """
-    check_range(strength, "strength", 0, float("inf"), open_high=True)
+    strength = check_range(strength, "strength", 0, float("inf"), open_high=True)
     return define_layer(f"gradient_reversal({strength:g})", init, forward, partial(backward, strength), random=False)

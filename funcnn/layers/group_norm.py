@@ -130,6 +130,6 @@ def group_norm(groups: int, *, eps: float = 1e-5) -> Layer[GroupNormParams, Empt
     >>> fn.apply(layer, start.params, start.state, np.array([[[1.0, 3.0, 10.0, 30.0]]])).round(3)
     array([[[-1.,  1., -1.,  1.]]])
     """
-    check_count(groups, "groups")
-    check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    groups = check_count(groups, "groups")
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
     return define_layer(f"group_norm({groups})", partial(init, groups), partial(forward, groups, eps), backward, random=False)

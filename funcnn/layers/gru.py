@@ -33,8 +33,8 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.blas import one_thread
-from funcnn.errors import check_count, check_flag
-from funcnn.initializers import Initializer
+from funcnn.errors import check_count, check_flag, check_range
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers import recurrent
@@ -285,8 +285,10 @@ def gru(
     >>> fn.apply(layer, start.params, start.state, np.zeros((2, 5, 3))).shape
     (2, 5, 8)
     """
-    check_count(features, "features")
-    check_flag(reset_after, "reset_after")
+    features = check_count(features, "features")
+    input_init, recurrent_init = check_initializer(input_init, "input_init"), check_initializer(recurrent_init, "recurrent_init")
+    reset_after = check_flag(reset_after, "reset_after")
+    update_bias = check_range(update_bias, "update_bias", float("-inf"), float("inf"), open_low=True, open_high=True)
     ends = Ends(masked, initial, final)
     forwards: Any = partial(forward, reset_after, ends)  # Any: the overloads say what goes in and out
     backwards: Any = partial(backward, reset_after, ends)

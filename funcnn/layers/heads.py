@@ -33,10 +33,10 @@ Projection: TypeAlias = DenseParams | LinearParams
 
 def check_heads(heads: int, key_value_heads: int | None) -> int:
     """Return the number of key-value heads, or raise."""
-    check_count(heads, "heads")
+    heads = check_count(heads, "heads")
     if key_value_heads is None:
         return heads
-    check_count(key_value_heads, "key_value_heads")
+    key_value_heads = check_count(key_value_heads, "key_value_heads")
     if heads % key_value_heads:
         raise ValueError(f"key_value_heads is {key_value_heads}, expected a divisor of the {heads} heads")
     return key_value_heads
@@ -127,9 +127,3 @@ def taken(x: object, masked: bool, what: str = "the input") -> tuple[Array, Bool
     if values.ndim != 3:
         raise ValueError(f"{what} is {describe(values)}, expected (batch, time, features)")
     return values, mask
-
-
-def check_flag(value: object, what: str) -> None:
-    """Raise unless a setting is True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{what} is {value!r}, expected True or False")

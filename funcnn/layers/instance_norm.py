@@ -60,5 +60,5 @@ def instance_norm(*, eps: float = 1e-5) -> Layer[GroupNormParams, Empty, Array, 
     array([[[-1.,  1.],
             [ 1., -1.]]])
     """
-    check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
     return define_layer("instance_norm", init, partial(forward, eps), group_norm.backward, random=False)

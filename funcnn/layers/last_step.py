@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_flag
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.recurrent import sequence
@@ -77,4 +78,5 @@ def last_step(*, masked: bool = False) -> AnyLayer:
     >>> fn.apply(fn.last_step(), (), (), np.arange(6.0).reshape(1, 3, 2))
     array([[4., 5.]])
     """
+    masked = check_flag(masked, "masked")
     return define_layer("last_step", init, partial(forward, masked), partial(backward, masked), random=False)

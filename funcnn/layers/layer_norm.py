@@ -112,5 +112,5 @@ def layer_norm(*, eps: float = 1e-5) -> Layer[LayerNormParams, Empty, Array, Arr
     >>> fn.apply(layer, start.params, start.state, np.array([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]]))
     array([[-1.34163542, -0.44721181,  0.44721181,  1.34163542]])
     """
-    check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
     return define_layer("layer_norm", init, partial(forward, eps), backward, random=False)

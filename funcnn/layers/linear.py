@@ -16,7 +16,7 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_count, check_features
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.numerics import dot, project, project_back, rows
@@ -93,5 +93,6 @@ def linear(features: int, *, weight_init: Initializer = initializers.glorot_unif
     >>> fn.apply(layer, start.params, start.state, np.zeros((4, 3))).shape
     (4, 2)
     """
-    check_count(features, "features")
+    features = check_count(features, "features")
+    weight_init = check_initializer(weight_init, "weight_init")
     return define_layer(f"linear({features})", partial(init, features, weight_init), forward, backward, random=False)

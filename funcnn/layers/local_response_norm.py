@@ -108,10 +108,10 @@ def local_response_norm(
     >>> fn.apply(layer, (), (), np.array([[1.0, 1.0, 2.0]]))
     array([[0.33333333, 0.14285714, 0.33333333]])
     """
-    check_count(size, "size")
-    check_range(alpha, "alpha", 0, float("inf"), open_high=True)
-    check_range(beta, "beta", 0, float("inf"), open_high=True)
-    check_range(k, "k", 0, float("inf"), open_low=True, open_high=True)
+    size = check_count(size, "size")
+    alpha = check_range(alpha, "alpha", 0, float("inf"), open_high=True)
+    beta = check_range(beta, "beta", 0, float("inf"), open_high=True)
+    k = check_range(k, "k", 0, float("inf"), open_low=True, open_high=True)
     settings = size, alpha, beta
     return define_layer(
         f"local_response_norm({size})", init, partial(forward, *settings, k), partial(backward, *settings), random=False

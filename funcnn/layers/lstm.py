@@ -46,8 +46,8 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.blas import one_thread
-from funcnn.errors import check_count, check_flag
-from funcnn.initializers import Initializer
+from funcnn.errors import check_count, check_flag, check_range
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers import recurrent
@@ -363,8 +363,13 @@ def lstm(
     >>> bool((hidden == y[:, -1]).all())
     True
     """
-    check_count(features, "features")
-    check_flag(peepholes, "peepholes")
+    features = check_count(features, "features")
+    input_init = check_initializer(input_init, "input_init")
+    recurrent_init = check_initializer(recurrent_init, "recurrent_init")
+    peephole_init = check_initializer(peephole_init, "peephole_init")
+    peepholes = check_flag(peepholes, "peepholes")
+    forget_bias = check_range(forget_bias, "forget_bias", float("-inf"), float("inf"), open_low=True, open_high=True)
+    input_bias = check_range(input_bias, "input_bias", float("-inf"), float("inf"), open_low=True, open_high=True)
     ends = Ends(masked, initial, final)
     forwards: Any = partial(forward, ends)  # Any: the overloads say what goes in and out
     backwards: Any = partial(backward, ends)

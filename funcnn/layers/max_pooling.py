@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_flag
 from funcnn.layer import Backward, Eval, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling import check_input, fitted, geometry, init, name, offsets
 from funcnn.typing import Array, Empty, IntArray, Shape
@@ -86,6 +87,7 @@ def max_pool(
 ) -> Layer[Empty, Empty, Array, Array]:
     """Make maximum pooling over any number of spatial axes."""
     windows = geometry(ndim, kernel, stride, padding, dilation)
+    ceil_mode = check_flag(ceil_mode, "ceil_mode")
     return define_layer(
         name("max_pool", windows),
         partial(init, windows, ceil_mode),

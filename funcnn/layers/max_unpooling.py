@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_spatial, describe
+from funcnn.errors import check_flag, check_spatial, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.pooling import check_input, fitted, geometry, offsets
@@ -193,6 +193,7 @@ def max_pool_with_indices(
     (array([5., 7.]), array([1, 2]))
     """
     windows = geometry(len(check_axes(kernel, "kernel")), kernel, stride, padding, dilation)
+    ceil_mode = check_flag(ceil_mode, "ceil_mode")
     return define_layer(
         f"max_pool_with_indices({'x'.join(map(str, windows.kernel))})",
         partial(pooled_init, windows, ceil_mode),

@@ -19,7 +19,7 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_array, check_count, check_precision, describe
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.numerics import rows
@@ -120,8 +120,9 @@ def maxout(
     >>> start.params.weight.shape, fn.apply(layer, start.params, start.state, np.zeros((5, 4))).shape
     ((3, 4, 2), (5, 2))
     """
-    check_count(features, "features")
-    check_count(pieces, "pieces", least=2)
+    features = check_count(features, "features")
+    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
+    pieces = check_count(pieces, "pieces", least=2)
     return define_layer(
         f"maxout({features}, {pieces})", partial(init, features, pieces, weight_init, bias_init), forward, backward, random=False
     )

@@ -14,9 +14,10 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_flag
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.layers.heads import check_flag, taken
+from funcnn.layers.heads import taken
 from funcnn.masked import Masked
 from funcnn.typing import Array, Empty, Shape
 
@@ -74,5 +75,5 @@ def mean_steps(*, masked: bool = False) -> AnyLayer:
     >>> fn.apply(fn.mean_steps(), (), (), np.arange(6.0).reshape(1, 3, 2))
     array([[2., 3.]])
     """
-    check_flag(masked, "masked")
+    masked = check_flag(masked, "masked")
     return define_layer("mean_steps", init, partial(forward, masked), partial(backward, masked), random=False)

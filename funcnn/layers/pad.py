@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from funcnn.errors import check_range
+from funcnn.errors import check_choice, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.spatial import Widths, check_spatial_batch, checked_widths, split_shape, widths_of
@@ -130,9 +130,8 @@ def pad(widths: Widths, *, mode: PadMode = "constant", value: float = 0.0) -> La
     [2. 3. 1. 2. 3. 1. 2.]
     """
     pairs = checked_widths(widths, "widths")
-    if mode not in get_args(PadMode):
-        raise ValueError(f"mode is {mode!r}, expected one of {', '.join(get_args(PadMode))}")
-    check_range(value, "value", float("-inf"), float("inf"))
+    mode = check_choice(mode, get_args(PadMode), "mode")
+    value = check_range(value, "value", float("-inf"), float("inf"))
     if mode != "constant" and value != 0:
         raise ValueError(f"value is {value!r}, but the mode {mode!r} has none: leave it out")
     return define_layer(

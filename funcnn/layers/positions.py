@@ -18,7 +18,7 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_array, check_count, check_features, describe
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.typing import Array, Empty, Shape
@@ -117,7 +117,8 @@ def learned_positions(maximum: int, *, weight_init: Initializer = SMALL_NORMAL) 
     >>> start.params.table.shape
     (8, 3)
     """
-    check_count(maximum, "maximum")
+    maximum = check_count(maximum, "maximum")
+    weight_init = check_initializer(weight_init, "weight_init")
     return define_layer(
         f"learned_positions({maximum})",
         partial(learned_init, maximum, weight_init),
@@ -156,7 +157,7 @@ def sinusoidal_positions(maximum: int = 10000) -> Layer[Empty, Empty, Array, Arr
     array([[[0.   , 1.   ],
             [0.841, 0.54 ]]])
     """
-    check_count(maximum, "maximum")
+    maximum = check_count(maximum, "maximum")
     return define_layer(
         f"sinusoidal_positions({maximum})",
         partial(sinusoidal_init, maximum),

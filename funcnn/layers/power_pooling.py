@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range
+from funcnn.errors import check_flag, check_range
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling import check_input, fitted, geometry, init, name, offsets
 from funcnn.typing import Array, Empty
@@ -76,8 +76,9 @@ def lp_pool(
     ndim: int, power: float, kernel: Sizes, stride: Sizes | None, padding: Padding, ceil_mode: bool
 ) -> Layer[Empty, Empty, Array, Array]:
     """Make power-average pooling over any number of spatial axes."""
-    check_range(power, "power", 1.0, float("inf"), open_high=True)
+    power = check_range(power, "power", 1.0, float("inf"), open_high=True)
     windows = geometry(ndim, kernel, stride, padding, 1)
+    ceil_mode = check_flag(ceil_mode, "ceil_mode")
     return define_layer(
         name("lp_pool", windows),
         partial(init, windows, ceil_mode),

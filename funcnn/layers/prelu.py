@@ -92,8 +92,8 @@ def prelu(initial: float = 0.25, *, shared: bool = False) -> Layer[PReLUParams, 
     >>> fn.apply(layer, start.params, start.state, np.array([[-1.0, 0.0, 2.0]]))
     array([[-0.25,  0.  ,  2.  ]])
     """
-    check_range(initial, "initial", -float("inf"), float("inf"), open_low=True, open_high=True)
-    check_flag(shared, "shared")
+    initial = check_range(initial, "initial", -float("inf"), float("inf"), open_low=True, open_high=True)
+    shared = check_flag(shared, "shared")
     return define_layer(
         "prelu", partial(init, shared, initial), partial(forward, shared), partial(backward, shared), random=False
     )

@@ -87,7 +87,7 @@ def leaky_relu(negative_slope: float = 0.01) -> Layer[Empty, Empty, Array, Array
     >>> fn.apply(fn.leaky_relu(0.1), (), (), np.array([[-1.0, 0.0, 2.0]]))
     array([[-0.1,  0. ,  2. ]])
     """
-    check_range(negative_slope, "negative_slope", 0, 1)
+    negative_slope = check_range(negative_slope, "negative_slope", 0, 1)
     return from_output(
         f"leaky_relu({negative_slope:g})",
         partial(leaky_relu_value, negative_slope),
@@ -140,5 +140,5 @@ def elu(alpha: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.elu(), (), (), np.array([[-1e4, 0.0, 2.0]]))
     array([[-1.,  0.,  2.]])
     """
-    check_range(alpha, "alpha", 0, float("inf"), open_low=True, open_high=True)
+    alpha = check_range(alpha, "alpha", 0, float("inf"), open_low=True, open_high=True)
     return from_slope(f"elu({alpha:g})", partial(elu_value, alpha), partial(elu_and_slope, alpha))

@@ -53,9 +53,8 @@ class Ends:
     final: bool
 
     def __attrs_post_init__(self) -> None:
-        check_flag(self.masked, "masked")
-        check_flag(self.initial, "initial")
-        check_flag(self.final, "final")
+        for what in ("masked", "initial", "final"):
+            object.__setattr__(self, what, check_flag(getattr(self, what), what))
 
 
 @frozen(eq=False)

@@ -95,5 +95,5 @@ def rms_norm(*, eps: float = 1e-6) -> Layer[RMSNormParams, Empty, Array, Array]:
     >>> fn.apply(layer, start.params, start.state, np.array([[3.0, 4.0]])).round(3)
     array([[0.849, 1.131]])
     """
-    check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
     return define_layer("rms_norm", init, partial(forward, eps), backward, random=False)

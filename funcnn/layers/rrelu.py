@@ -65,6 +65,6 @@ def rrelu(low: float = 1 / 8, high: float = 1 / 3) -> Layer[Empty, Empty, Array,
     >>> fn.apply(fn.rrelu(0.1, 0.3), (), (), np.array([[-1.0, 0.0, 2.0]]))
     array([[-0.2,  0. ,  2. ]])
     """
-    check_range(low, "low", 0, 1)
-    check_range(high, "high", low, 1)
+    low = check_range(low, "low", 0, 1)
+    high = check_range(high, "high", low, 1)
     return define_layer(f"rrelu({low:g}, {high:g})", init, partial(forward, low, high), backward_from_slope)

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_features, check_flag
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import rows, sum_rows
@@ -120,7 +120,8 @@ def scale(
     >>> fn.apply(layer, start.params, start.state, np.array([[1.0, 2.0]]))
     array([[3., 6.]])
     """
-    check_flag(bias, "bias")
+    bias = check_flag(bias, "bias")
+    gain_init, bias_init = check_initializer(gain_init, "gain_init"), check_initializer(bias_init, "bias_init")
     if bias:
         return define_layer(
             "scale(bias)", partial(affine_init, gain_init, bias_init), affine_forward, affine_backward, random=False

@@ -16,10 +16,9 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.dot_product_attention import Rules, attend, attend_backward
-from funcnn.errors import check_array, describe
+from funcnn.errors import check_array, check_flag, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode
-from funcnn.layers.heads import check_flag
 from funcnn.typing import Array, Empty, Shape, Shapes
 
 Triple: TypeAlias = tuple[Array, Array, Array]
@@ -100,7 +99,7 @@ def scaled_dot_product(*, causal: bool = False) -> Layer[Empty, Empty, Triple, A
     >>> fn.apply(fn.scaled_dot_product(), (), (), (q, k, v))
     array([[[3.]]])
     """
-    check_flag(causal, "causal")
+    causal = check_flag(causal, "causal")
     kept: Any = partial(forward, causal)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, causal)
     return Layer("scaled_dot_product", partial(init, causal), kept, pulled, False)

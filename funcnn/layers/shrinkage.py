@@ -69,7 +69,7 @@ def softshrink(width: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.softshrink(1.0), (), (), np.array([[-3.0, 0.5, 1.5]]))
     array([[-2. ,  0. ,  0.5]])
     """
-    check_range(width, "width", 0, INFINITY, open_low=True, open_high=True)
+    width = check_range(width, "width", 0, INFINITY, open_low=True, open_high=True)
     return from_output(f"softshrink({width:g})", partial(softshrink_value, width), shrunk_pullback)
 
 
@@ -104,7 +104,7 @@ def hardshrink(width: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.hardshrink(1.0), (), (), np.array([[-3.0, 0.5, 1.5]]))
     array([[-3. ,  0. ,  1.5]])
     """
-    check_range(width, "width", 0, INFINITY, open_low=True, open_high=True)
+    width = check_range(width, "width", 0, INFINITY, open_low=True, open_high=True)
     return from_output(f"hardshrink({width:g})", partial(hardshrink_value, width), shrunk_pullback)
 
 
@@ -188,7 +188,7 @@ def threshold(level: float, value: float) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.threshold(1.0, -5.0), (), (), np.array([[0.0, 1.0, 1.5]]))
     array([[-5. , -5. ,  1.5]])
     """
-    for number, name in ((level, "level"), (value, "value")):
-        check_range(number, name, -INFINITY, INFINITY, open_low=True, open_high=True)
+    level = check_range(level, "level", -INFINITY, INFINITY, open_low=True, open_high=True)
+    value = check_range(value, "value", -INFINITY, INFINITY, open_low=True, open_high=True)
     named = f"threshold({level:g}, {value:g})"
     return from_slope(named, partial(threshold_value, level, value), partial(threshold_and_slope, level, value))

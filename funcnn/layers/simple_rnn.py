@@ -21,8 +21,8 @@ from attrs import frozen
 
 from funcnn import initializers
 from funcnn.blas import one_thread
-from funcnn.errors import check_count
-from funcnn.initializers import Initializer
+from funcnn.errors import check_choice, check_count
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
 from funcnn.layers import recurrent
@@ -208,9 +208,9 @@ def rnn(
     >>> fn.apply(layer, start.params, start.state, np.zeros((2, 5, 3))).shape
     (2, 5, 8)
     """
-    check_count(features, "features")
-    if activation not in ("tanh", "relu"):
-        raise ValueError(f'activation is {activation!r}, expected "tanh" or "relu"')
+    features = check_count(features, "features")
+    input_init, recurrent_init = check_initializer(input_init, "input_init"), check_initializer(recurrent_init, "recurrent_init")
+    activation = check_choice(activation, ("tanh", "relu"), "activation")
     ends = Ends(masked, initial, final)
     forwards: Any = partial(forward, activation, ends)  # Any: the overloads say what goes in and out
     backwards: Any = partial(backward, activation, ends)

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array
+from funcnn.errors import check_array, check_integer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.softmax import check_axis
@@ -93,14 +93,12 @@ def slice_axis(start: int | None, stop: int | None, *, step: int = 1, axis: int 
     >>> fn.apply(fn.slice_axis(1, -1), (), (), np.array([[1.0, 2.0, 3.0, 4.0]]))
     array([[2., 3.]])
     """
-    for end, what in ((start, "start"), (stop, "stop")):
-        if end is not None and (isinstance(end, bool) or not isinstance(end, (int, np.integer))):
-            raise TypeError(f"{what} is {end!r}, expected an integer or None")
-    if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
-        raise TypeError(f"step is {step!r}, expected an integer")
+    start = None if start is None else check_integer(start, "start", "an integer or None")
+    stop = None if stop is None else check_integer(stop, "stop", "an integer or None")
+    step = check_integer(step, "step")
     if step == 0:
         raise ValueError("step is 0, expected another integer")
-    check_axis(axis)
+    axis = check_axis(axis)
     part = (start, stop, step)
     name = f"slice_axis({describe_part(part)}, {axis})"
     return define_layer(

@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array
+from funcnn.errors import check_array, check_integer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import row_dots, row_sums, rows
@@ -143,7 +143,7 @@ def softmax(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    check_axis(axis)
+    axis = check_axis(axis)
     return define_layer(f"softmax({axis})", partial(init, axis), partial(forward, axis), partial(backward, axis), random=False)
 
 
@@ -174,15 +174,15 @@ def log_softmax(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     array([[-6.93147181e-01, -6.93147181e-01],
            [-4.24835426e-18, -4.00000000e+01]])
     """
-    check_axis(axis)
+    axis = check_axis(axis)
     return define_layer(
         f"log_softmax({axis})", partial(init, axis), partial(forward_log, axis), partial(backward_log, axis), random=False
     )
 
 
-def check_axis(axis: int) -> None:
-    """Raise unless the argument is an axis other than the batch axis."""
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"axis is {axis!r}, expected an integer")
+def check_axis(axis: int) -> int:
+    """Return an axis other than the batch axis as a Python int, or raise."""
+    axis = check_integer(axis, "axis")
     if axis == 0:
-        raise ValueError("axis 0 is the batch axis: give an axis of the examples, such as -1")
+        raise ValueError("axis is 0, the batch axis: give an axis of the examples, such as -1")
+    return axis

@@ -53,5 +53,5 @@ def softmin(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
-    check_axis(axis)
+    axis = check_axis(axis)
     return define_layer(f"softmin({axis})", partial(init, axis), partial(forward, axis), partial(backward, axis), random=False)

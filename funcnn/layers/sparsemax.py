@@ -86,5 +86,5 @@ def sparsemax(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     array([[0.5 , 0.5 , 0.  ],
            [0.75, 0.25, 0.  ]])
     """
-    check_axis(axis)
+    axis = check_axis(axis)
     return define_layer(f"sparsemax({axis})", partial(init, axis), partial(forward, axis), partial(backward, axis), random=False)

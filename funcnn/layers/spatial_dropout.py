@@ -61,5 +61,5 @@ def spatial_dropout(rate: float) -> Layer[Empty, Empty, Array, Array]:
     array([[[2., 2., 2., 0., 0., 0.],
             [2., 2., 2., 0., 0., 0.]]])
     """
-    check_range(rate, "rate (the probability of being dropped)", 0, 1, open_high=True)
+    rate = check_range(rate, "rate (the probability of being dropped)", 0, 1, open_high=True)
     return define_layer(f"spatial_dropout({rate:g})", init, partial(forward, rate), backward)

@@ -74,7 +74,7 @@ def squeeze(axis: int) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.squeeze(-1), (), (), np.zeros((5, 4, 1))).shape
     (5, 4)
     """
-    check_axis(axis)
+    axis = check_axis(axis)
     change = partial(squeezed, axis)
     return define_layer(f"squeeze({axis})", partial(init, change), partial(forward, change), backward, random=False)
 
@@ -105,6 +105,6 @@ def expand_dims(axis: int) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.expand_dims(-1), (), (), np.zeros((5, 4))).shape
     (5, 4, 1)
     """
-    check_axis(axis)
+    axis = check_axis(axis)
     change = partial(expanded, axis)
     return define_layer(f"expand_dims({axis})", partial(init, change), partial(forward, change), backward, random=False)

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from funcnn.errors import check_array
+from funcnn.errors import check_array, check_choice
 from funcnn.layer import Forward, Layer, Mode, define_layer
 from funcnn.layers.identity import backward, init
 from funcnn.typing import Array, Empty
@@ -56,6 +56,5 @@ def straight_through(steps: Literal["round", "sign"]) -> Layer[Empty, Empty, Arr
     >>> made.output, layer.backward((), made.residuals, np.array([[1.0, 4.0]])).input
     (array([[0., 2.]]), array([[1., 4.]]))
     """
-    if steps not in STEPS:
-        raise ValueError(f"steps is {steps!r}, expected one of {sorted(STEPS)}")
+    steps = check_choice(steps, ("round", "sign"), "steps")
     return define_layer(f"straight_through({steps})", init, partial(forward, steps), backward, random=False)

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar, cast
 from attrs import frozen
 
 from funcnn.errors import check_count
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, define_layer
 from funcnn.layers.embedding import look_up, put_back
@@ -120,8 +120,9 @@ def tied_embedding(
     >>> fn.apply(layer, start.params, start.state, np.array([[1, 2, 2]])).shape
     (1, 3, 10)
     """
-    check_count(vocabulary, "vocabulary")
-    check_count(features, "features")
+    vocabulary = check_count(vocabulary, "vocabulary")
+    features = check_count(features, "features")
+    weight_init = check_initializer(weight_init, "weight_init")
     if not isinstance(inner, Layer):
         raise TypeError(f"tied_embedding takes a layer, got {inner!r} (a factory is called first: layer_norm(), not layer_norm)")
     return define_layer(

@@ -21,7 +21,7 @@ from functools import partial
 from funcnn import initializers
 from funcnn.correlation import correlate, correlate_input, correlate_weight
 from funcnn.errors import check_channels, check_count, check_spatial
-from funcnn.initializers import Initializer
+from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.convolution import ConvParams, ConvResiduals
@@ -87,7 +87,8 @@ def transposed_convolution(
     bias_init: Initializer,
 ) -> Layer[ConvParams, Empty, Array, Array]:
     """Make a transposed convolution over any number of spatial axes: what the three factories share."""
-    check_count(channels, "channels")
+    channels = check_count(channels, "channels")
+    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     windows = make_windows(ndim, kernel, stride, padding, dilation)
     extra = spread(output_padding, ndim, "output_padding", 0)
     if any(more >= s for more, s in zip(extra, windows.stride, strict=True)) and any(extra):

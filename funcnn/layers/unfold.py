@@ -18,12 +18,24 @@ from functools import partial
 
 import numpy as np
 
-from funcnn.errors import check_count, describe
+from funcnn.errors import shown
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.spatial import check_spatial_batch, split_shape
 from funcnn.typing import Array, Empty, Shape
-from funcnn.windows import Padding, Sizes, Windows, crop, make_windows, pad, points, scatter, view
+from funcnn.windows import (
+    Padding,
+    Sizes,
+    Windows,
+    check_at_least,
+    crop,
+    entries_of,
+    make_windows,
+    pad,
+    points,
+    scatter,
+    view,
+)
 
 
 def unfolded(windows: Windows, x: Array) -> Array:
@@ -83,11 +95,11 @@ def fold_backward(windows: Windows, params: Empty, residuals: Empty, dy: Array) 
 
 def check_axes(value: object, what: str) -> Shape:
     """Return a tuple of integers of at least 1, one for each spatial axis, or raise."""
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise TypeError(f"{what} is {describe(value)}, expected a tuple with an integer for each spatial axis")
-    for one in value:
-        check_count(one, what)
-    return tuple(value)
+    wanted = "a tuple with an integer for each spatial axis"
+    entries = entries_of(value)
+    if not entries:
+        raise TypeError(f"{what} is {shown(value)}, expected {wanted}")
+    return tuple([check_at_least(one, what, 1, wanted) for one in entries])
 
 
 def unfold(

@@ -20,6 +20,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from funcnn.errors import check_choice, check_flag
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.spatial import along, check_spatial_batch, checked_sizes, sizes_of, split_shape
@@ -111,8 +112,8 @@ def upsample(factor: Sizes, *, mode: Interpolation = "nearest", align_corners: b
     array([0., 1., 3., 4.])
     """
     sizes = checked_sizes(factor, "factor")
-    if mode not in get_args(Interpolation):
-        raise ValueError(f'mode is {mode!r}, expected "nearest" or "linear" (bilinear and trilinear are linear on each axis)')
+    mode = check_choice(mode, get_args(Interpolation), "mode")  # bilinear and trilinear are linear on each axis
+    align_corners = check_flag(align_corners, "align_corners")
     if align_corners and mode == "nearest":
         raise ValueError("align_corners is for linear interpolation: leave it out")
     if mode == "nearest":

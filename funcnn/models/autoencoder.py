@@ -5,7 +5,7 @@ from attrs import evolve
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_count
 from funcnn.layer import AnyLayer, Layer
-from funcnn.models.choices import activation_named
+from funcnn.models.choices import activation_named, check_widths
 from funcnn.models.mlp import mlp
 from funcnn.typing import Array
 
@@ -49,7 +49,7 @@ def autoencoder(
     >>> start.out_shape
     (64,)
     """
-    check_count(features, "features")
+    features, code, hidden = check_count(features, "features"), check_count(code, "code"), check_widths(hidden, "hidden")
     encoder = mlp(*hidden, code, activation=activation)
     decoder: AnyLayer = mlp(*reversed(hidden), features, activation=activation)
     if output is not None:

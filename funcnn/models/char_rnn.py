@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias, get_args
 from attrs import evolve
 
 from funcnn.combinators.serial import serial
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_choice, check_count, check_range
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.dense import dense
 from funcnn.layers.dropout import dropout as dropping
@@ -13,6 +13,7 @@ from funcnn.layers.embedding import embedding
 from funcnn.layers.gru import gru
 from funcnn.layers.lstm import lstm
 from funcnn.layers.simple_rnn import rnn
+from funcnn.models.choices import MOST_LAYERS
 from funcnn.typing import Array, IntArray
 
 Cell: TypeAlias = Literal["rnn", "lstm", "gru"]
@@ -62,10 +63,11 @@ def char_rnn(
     >>> fn.apply(model, start.params, start.state, np.array([[3, 1, 4]])).shape
     (1, 3, 65)
     """
-    if cell not in get_args(Cell):
-        raise ValueError(f"cell is {cell!r}, expected one of {', '.join(get_args(Cell))}")
-    check_count(layers, "layers")
-    check_range(dropout, "dropout", 0, 1, open_high=True)
+    cell = check_choice(cell, get_args(Cell), "cell")
+    layers = check_count(layers, "layers", most=MOST_LAYERS)
+    vocabulary, features = check_count(vocabulary, "vocabulary"), check_count(features, "features")
+    embedded = check_count(embedded, "embedded")
+    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
     steps: list[AnyLayer] = []
     for _ in range(layers):
         recurrent: AnyLayer = rnn(features) if cell == "rnn" else lstm(features) if cell == "lstm" else gru(features)

@@ -12,6 +12,7 @@ from funcnn.layers.dropout import dropout as dropping
 from funcnn.layers.global_pooling import global_avg_pool
 from funcnn.layers.max_pooling import max_pool2d
 from funcnn.layers.rectifiers import relu
+from funcnn.models.choices import MOST_LAYERS, check_widths
 from funcnn.typing import Array
 
 
@@ -54,11 +55,10 @@ def convnet(
     >>> start.out_shape, fn.tree.size(start.params)
     ((10,), 1466)
     """
-    check_count(classes, "classes")
-    check_count(depth, "depth")
-    if not channels:
-        raise ValueError("convnet needs at least one stage, channels is empty")
-    check_range(dropout, "dropout", 0, 1, open_high=True)
+    classes = check_count(classes, "classes")
+    depth = check_count(depth, "depth", most=MOST_LAYERS)
+    channels = check_widths(channels, "channels", empty=False)
+    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
     layers: list[AnyLayer] = []
     for stage, width in enumerate(channels):
         if stage:

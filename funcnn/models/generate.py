@@ -7,9 +7,10 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count, check_range, describe
 from funcnn.grad import apply
-from funcnn.key import Key
+from funcnn.key import Key, check_key
 from funcnn.layer import Layer
 from funcnn.typing import Array, IntArray
 
@@ -71,21 +72,21 @@ def generate(
     (1, 5)
     """
     tokens: object = prompt
-    if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu":
+    if type(tokens) not in (np.ndarray, np.memmap) or cast(IntArray, tokens).dtype.kind not in "iu":
         raise TypeError(f"the prompt is {describe(tokens)}, expected an array of integers (n, t)")
     if prompt.ndim != 2 or not prompt.shape[1]:
         raise ValueError(
             f"the prompt is {describe(prompt)}, expected (n, t) with at least one token: use x[None] for one sequence"
         )
-    check_count(steps, "steps", least=0)
-    check_range(temperature, "temperature", 0, math.inf, open_high=True)
-    for what, count in (("block", block), ("top_k", top_k)):
-        if count is not None:
-            check_count(count, what)
+    steps = check_count(steps, "steps", least=0)
+    temperature = check_range(temperature, "temperature", 0, math.inf, open_high=True)
+    block = None if block is None else check_count(block, "block")
+    top_k = None if top_k is None else check_count(top_k, "top_k")
+    check_layers((model,), "generate", least=1)
+    generator = check_key(key).generator()
     count, length = prompt.shape
     sequence: IntArray = np.empty((count, length + steps), prompt.dtype)
     sequence[:, :length] = prompt
-    generator = key.generator()
     for end in range(length, length + steps):
         begin = 0 if block is None else max(0, end - block)
         logits = apply(model, params, state, sequence[:, begin:end])

@@ -7,16 +7,16 @@ from attrs import evolve
 
 from funcnn import initializers
 from funcnn.combinators.serial import serial
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_count, check_flag, check_range
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.dropout import dropout as dropping
 from funcnn.layers.embedding import EmbeddingParams, embedding
-from funcnn.layers.heads import check_flag
 from funcnn.layers.identity import identity
 from funcnn.layers.layer_norm import LayerNormParams, layer_norm
 from funcnn.layers.linear import LinearParams, linear
 from funcnn.layers.positions import PositionParams, learned_positions
 from funcnn.layers.tied_embedding import TiedEmbeddingParams, tied_embedding
+from funcnn.models.choices import MOST_LAYERS
 from funcnn.models.transformer import PreNorm, encoder_block
 from funcnn.typing import Array, Empty, IntArray
 
@@ -104,9 +104,11 @@ def gpt(
     >>> fn.apply(model, start.params, start.state, np.array([[3, 1, 4]])).shape
     (1, 3, 65)
     """
-    check_count(layers, "layers")
-    check_flag(tied, "tied")
-    check_range(dropout, "dropout", 0, 1, open_high=True)
+    layers = check_count(layers, "layers", most=MOST_LAYERS)
+    heads, features, block = check_count(heads, "heads"), check_count(features, "features"), check_count(block, "block")
+    vocabulary = check_count(vocabulary, "vocabulary")
+    tied = check_flag(tied, "tied")
+    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
     small, smaller = initializers.normal(0.02), initializers.normal(0.02 / math.sqrt(2 * layers))
     blocks = [
         encoder_block(features, heads, causal=True, dropout=dropout, weight_init=small, output_init=smaller)

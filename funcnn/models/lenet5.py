@@ -5,7 +5,7 @@ from typing import Literal
 from attrs import evolve
 
 from funcnn.combinators.serial import serial
-from funcnn.errors import check_count
+from funcnn.errors import check_choice, check_count
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.average_pooling import avg_pool2d
 from funcnn.layers.convolution import conv2d
@@ -53,9 +53,8 @@ def lenet5(
     >>> start.out_shape, fn.tree.size(start.params)
     ((10,), 61706)
     """
-    check_count(classes, "classes")
-    if pooling not in ("average", "max"):
-        raise ValueError(f"pooling is {pooling!r}, expected 'average' or 'max'")
+    classes = check_count(classes, "classes")
+    pooling = check_choice(pooling, ("average", "max"), "pooling")
     pool = max_pool2d if pooling == "max" else avg_pool2d
     layers: list[AnyLayer] = []
     for channels, padding in ((6, 2), (16, 0)):

@@ -3,11 +3,11 @@
 from attrs import evolve
 
 from funcnn.combinators.serial import serial
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_range
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.dense import dense
 from funcnn.layers.dropout import dropout as dropping
-from funcnn.models.choices import activation_named
+from funcnn.models.choices import activation_named, check_widths
 from funcnn.typing import Array
 
 
@@ -50,9 +50,8 @@ def mlp(
     """
     if not widths:
         raise ValueError("mlp takes at least one width: that of the output")
-    for width in widths:
-        check_count(width, "width")
-    check_range(dropout, "dropout", 0, 1, open_high=True)
+    widths = check_widths(widths, "widths")
+    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
     layers: list[AnyLayer] = []
     for width in widths[:-1]:
         layers += [dense(width), activation_named(activation), *([dropping(dropout)] if dropout else [])]

@@ -13,6 +13,7 @@ from funcnn.layers.convolution import conv2d
 from funcnn.layers.dense import dense
 from funcnn.layers.global_pooling import global_avg_pool
 from funcnn.layers.rectifiers import relu
+from funcnn.models.choices import MOST_LAYERS
 from funcnn.typing import Array
 
 
@@ -53,9 +54,9 @@ def resnet(
     >>> start.out_shape, fn.tree.size(start.params)
     ((10,), 273258)
     """
-    check_count(depth, "depth")
-    check_count(classes, "classes")
-    check_count(channels, "channels")
+    depth = check_count(depth, "depth", most=MOST_LAYERS)
+    classes = check_count(classes, "classes")
+    channels = check_count(channels, "channels")
     if depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth is {depth}, expected 6n + 2 with n at least 1: 8, 14, 20, ...")
     layers = [*_normalised(channels, 3, 1), relu()]

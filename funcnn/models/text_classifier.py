@@ -6,7 +6,7 @@ from attrs import evolve
 
 from funcnn.combinators.masked_steps import masked_steps
 from funcnn.combinators.serial import serial
-from funcnn.errors import check_count
+from funcnn.errors import check_choice, check_count, check_range
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.dense import DenseParams, dense
 from funcnn.layers.embedding import EmbeddingParams, embedding
@@ -14,6 +14,7 @@ from funcnn.layers.gru import GRUParams, gru
 from funcnn.layers.layer_norm import LayerNormParams, layer_norm
 from funcnn.layers.mean_steps import mean_steps
 from funcnn.layers.positions import sinusoidal_positions
+from funcnn.models.choices import MOST_LAYERS
 from funcnn.models.transformer import PreNorm, encoder_block
 from funcnn.typing import Array, Empty, IntArray
 
@@ -94,16 +95,17 @@ def text_classifier(
     >>> fn.apply(model, start.params, start.state, np.array([[7, 3, 9, 0, 0], [4, 4, 1, 2, 8]])).shape
     (2, 2)
     """
-    check_count(classes, "classes")
-    check_count(layers, "layers")
+    vocabulary, classes = check_count(vocabulary, "vocabulary"), check_count(classes, "classes")
+    features = check_count(features, "features")
+    encoder = check_choice(encoder, get_args(Encoder), "encoder")
+    layers = check_count(layers, "layers", most=MOST_LAYERS)
+    heads, dropout = check_count(heads, "heads"), check_range(dropout, "dropout", 0, 1, open_high=True)
     tokens = embedding(vocabulary, features, padding_index=padding_index, masked=True)
     mean, last = mean_steps(masked=True), dense(classes)
     if encoder == "transformer":
         blocks = [encoder_block(features, heads, masked=True, dropout=dropout) for _ in range(layers)]
         places, norm = masked_steps(sinusoidal_positions()), masked_steps(layer_norm())
         model: AnyLayer = serial(tokens, places, serial(*blocks), norm, mean, last)
-    elif encoder == "gru":
-        model = serial(tokens, serial(*[gru(features, masked=True) for _ in range(layers)]), mean, last)
     else:
-        raise ValueError(f"encoder is {encoder!r}, expected one of {get_args(Encoder)}")
+        model = serial(tokens, serial(*[gru(features, masked=True) for _ in range(layers)]), mean, last)
     return evolve(model, name=f"text_classifier({vocabulary}, {classes}, {encoder})")

@@ -18,7 +18,7 @@ from funcnn.combinators.masked_steps import masked_steps
 from funcnn.combinators.memory import beside_memory, memory_residual
 from funcnn.combinators.residual import residual
 from funcnn.combinators.serial import serial
-from funcnn.errors import check_count
+from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.attention import AttentionParams, Positions, attention
@@ -26,7 +26,6 @@ from funcnn.layers.cross_attention import CrossAttentionParams, cross_attention
 from funcnn.layers.dense import DenseParams, dense
 from funcnn.layers.dropout import dropout as dropping
 from funcnn.layers.gelu import gelu
-from funcnn.layers.heads import check_flag
 from funcnn.layers.identity import identity
 from funcnn.layers.layer_norm import LayerNormParams, layer_norm
 from funcnn.layers.rms_norm import RMSNormParams, rms_norm
@@ -72,8 +71,7 @@ def check_settings(features: int, hidden: int | None, norm_first: bool, norm: No
         check_count(hidden, "hidden")
     check_flag(norm_first, "norm_first")
     check_flag(masked, "masked")
-    if norm not in get_args(NormKind):
-        raise ValueError(f"norm is {norm!r}, expected one of {get_args(NormKind)}")
+    check_choice(norm, get_args(NormKind), "norm")
 
 
 def _feed_forward(

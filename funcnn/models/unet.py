@@ -12,6 +12,7 @@ from funcnn.layers.identity import identity
 from funcnn.layers.max_pooling import max_pool2d
 from funcnn.layers.rectifiers import relu
 from funcnn.layers.transposed_convolution import conv_transpose2d
+from funcnn.models.choices import MOST_LAYERS, check_widths
 from funcnn.typing import Array
 
 
@@ -53,10 +54,9 @@ def unet(
     >>> fn.unet(2, channels=(4, 8)).init(fn.Key(0), (16, 8, 1)).out_shape
     (16, 8, 2)
     """
-    check_count(classes, "classes")
-    check_count(blocks, "blocks")
-    if not channels:
-        raise ValueError("unet needs at least one stage, channels is empty")
+    classes = check_count(classes, "classes")
+    blocks = check_count(blocks, "blocks", most=MOST_LAYERS)
+    channels = check_widths(channels, "channels", empty=False)
     made: AnyLayer = serial(*_below(channels, blocks), conv2d(classes, 1))
     return evolve(made, name=f"unet({', '.join(map(str, channels))})")
 

@@ -12,6 +12,7 @@ from funcnn.errors import check_count
 from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.gaussian_sample import gaussian_sample
 from funcnn.layers.slice_axis import slice_axis
+from funcnn.models.choices import check_widths
 from funcnn.models.mlp import mlp
 from funcnn.typing import Array
 
@@ -56,7 +57,7 @@ def vae(
     >>> start.out_shape
     ((64,), (2,), (2,))
     """
-    check_count(code, "code")
+    features, code, hidden = check_count(features, "features"), check_count(code, "code"), check_widths(hidden, "hidden")
     encoder = mlp(*hidden, 2 * code, activation=activation)
     mean, log_variance = slice_axis(0, code), slice_axis(code, 2 * code)
     drawn: AnyLayer = serial(branch(mean, log_variance), gaussian_sample())
@@ -78,5 +79,5 @@ def vae_decoder(
     >>> fn.apply(decoder, start.params[1][0][1], start.state[1][0][1], np.zeros((3, 2))).shape
     (3, 64)
     """
-    check_count(features, "features")
+    features, hidden = check_count(features, "features"), check_widths(hidden, "hidden")
     return evolve(mlp(*reversed(hidden), features, activation=activation), name=f"vae_decoder({features})")
