@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.trained_start import trained_start
     from funcnn.combinators.weight_norm import weight_norm
+    from funcnn.compile.compiled import compiled
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.instrument import map_layers
     from funcnn.key import Key
@@ -188,6 +189,7 @@ __all__ = [
     "backward_without_input",
     "apply",
     "loss_and_grad",
+    "compiled",
     "LossAndGrad",
     # layers
     "dense",

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from types import ModuleType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
-from funcnn.layer import Eval, Layer, Memo, Mode, params_only
+from funcnn.layer import Eval, Layer, Mode, params_only
 from funcnn.losses.loss import Loss
 from funcnn.record import lean
 from funcnn.typing import Scalar
@@ -27,9 +22,6 @@ T_in = TypeVar("T_in", contravariant=True)
 
 
 _PREDICT = Eval(residuals=False)
-
-OFTEN = 100
-"""How many calls it takes for a flat function to be written (:mod:`funcnn.program`), which costs some milliseconds a layer."""
 
 
 def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
@@ -56,14 +48,6 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     >>> fn.apply(model, start.params, start.state, np.zeros((1, 3)))
     array([[0., 0.]])
     """
-    flat = model.memo.function
-    if flat is not None:
-        output: Y = flat(params, state, x)
-        return output
-    memo = model.memo
-    memo.calls = calls = memo.calls + 1  # of two threads that count at once, one call is lost
-    if calls == OFTEN:
-        memo.function = _written(lambda network: network.predictor(model, _PREDICT, params, x))
     return model.forward(params, state, x, _PREDICT).output
 
 
@@ -117,48 +101,30 @@ def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunc
     >>> result = step(start.params, start.state, np.ones((4, 2)), np.ones((4, 1)), fn.Train(fn.Key(1)))
     >>> result.grads.bias.shape
     (1,)
+
+    See Also
+    --------
+    compiled : the same function in less time, for small networks that are called often.
     """
-    return _LossAndGradOf(model, loss)
+    return LossAndGradOf(model, loss)
 
 
 @frozen
-class _LossAndGradOf(Generic[P, S, X, Y, T]):
-    """What :func:`loss_and_grad` returns: the rule below, and once it is called often, the flat function that does the same."""
+class LossAndGradOf(Generic[P, S, X, Y, T]):
+    """What :func:`loss_and_grad` returns: :func:`value_and_grads` of a network and a loss."""
 
     model: Layer[P, S, X, Y]
     loss: Loss[Y, T]
-    memo: Memo = field(init=False, eq=False, repr=False, factory=Memo)
 
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> LossAndGrad[P, S, Y]:
-        flat = self.memo.function
-        if flat is not None:
-            result: LossAndGrad[P, S, Y] = flat(params, state, x, target, mode)
-            return result
-        memo = self.memo
-        memo.calls = calls = memo.calls + 1
-        result = _loss_and_grad(self.model, self.loss, params, state, x, target, mode)
-        if calls == OFTEN:  # after the call: it has shown that the arguments fit
-            plain = partial(_loss_and_grad, self.model, self.loss)
-            memo.function = _written(
-                lambda network: network.trainer(self.model, self.loss, LossAndGrad, plain, params, x, target)
-            )
-        return result
+        """Return the loss, its gradient, the next state and the output at one batch."""
+        return value_and_grads(self.model, self.loss, params, state, x, target, mode)
 
 
-def _written(write: Callable[[ModuleType], Callable[..., Any]]) -> Callable[..., Any] | None:
-    """Return the function that is written; None, and a warning, if that fails: then nothing is lost but speed."""
-    try:
-        return write(import_module("funcnn.program.network"))  # not imported before it is needed
-    except Exception as error:
-        warnings.warn(
-            f"no flat function could be written, the layers are called instead: {error!r}", RuntimeWarning, stacklevel=3
-        )
-        return None
-
-
-def _loss_and_grad(
+def value_and_grads(
     model: Layer[P, S, X, Y], loss: Loss[Y, T], params: P, state: S, x: X, target: T, mode: Mode
 ) -> LossAndGrad[P, S, Y]:
+    """Return the loss, its gradient, the next state and the output at one batch."""
     network = model.forward(params, state, x, mode)
     scored = loss.forward(network.output, target)
     doutput = loss.backward(scored.residuals)

@@ -158,19 +158,6 @@ def _takes_input_grad(layer: AnyLayer) -> bool:
     return "input_grad" in inspect.signature(layer.backward).parameters
 
 
-class Memo:
-    """A place for a function that is worked out once: copies and pickles of it are empty."""
-
-    __slots__ = ("calls", "function")
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.function: Callable[..., Any] | None = None  # Any: of the types of its layer
-
-    def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
-        return Memo, ()
-
-
 @frozen
 class Layer(Generic[P, S, X, Y]):
     """A layer: a name and pure functions.  Make one with :func:`layer`, compose them with ``>>``.
@@ -204,8 +191,6 @@ class Layer(Generic[P, S, X, Y]):
 
     selective: bool = field(init=False, eq=False, repr=False, default=Factory(_takes_input_grad, takes_self=True))
     """Whether backward takes ``input_grad=False``: worked out from its signature."""
-    memo: Memo = field(init=False, eq=False, repr=False, factory=Memo)
-    """What :func:`funcnn.apply` runs in place of forward, once it is worked out."""
 
     def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
         """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""

@@ -8,8 +8,8 @@ from typing import TypeVar, cast
 import numpy as np
 
 from funcnn.combinators.several import check_layers
+from funcnn.compile.compiled import compiled_if_often
 from funcnn.errors import check_count, check_range, describe
-from funcnn.grad import apply
 from funcnn.key import Key, check_key
 from funcnn.layer import Layer
 from funcnn.typing import Array, IntArray
@@ -87,9 +87,10 @@ def generate(
     count, length = prompt.shape
     sequence: IntArray = np.empty((count, length + steps), prompt.dtype)
     sequence[:, :length] = prompt
+    run = compiled_if_often(model, steps)
     for end in range(length, length + steps):
         begin = 0 if block is None else max(0, end - block)
-        logits = apply(model, params, state, sequence[:, begin:end])
+        logits = run(params, state, sequence[:, begin:end])
         if logits.ndim != 3 or logits.shape[:2] != (count, end - begin):
             raise ValueError(f"the model gave {describe(logits)}, expected logits ({count}, {end - begin}, vocabulary)")
         sequence[:, end] = draw(logits[:, -1].astype(np.float64), generator, temperature, top_k)

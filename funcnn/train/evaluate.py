@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn import tree
+from funcnn.compile.compiled import compiled_if_often
 from funcnn.data.dataset import count
 from funcnn.errors import check_count
-from funcnn.grad import apply
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
 from funcnn.train.scores import loss_and_metrics
@@ -59,7 +59,8 @@ def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: 
     rows = count(x)
     if rows == 0:
         raise ValueError("there is no row to predict: expected at least one")
-    return join([apply(model, params, state, part(x, first, first + batch_size)) for first in range(0, rows, batch_size)])
+    run = compiled_if_often(model, -(-rows // batch_size))
+    return join([run(params, state, part(x, first, first + batch_size)) for first in range(0, rows, batch_size)])
 
 
 def evaluate(

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn.allocator import keep_memory
+from funcnn.compile.compiled import compiled_if_often
 from funcnn.data.batching import batches
 from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.key import Key
@@ -145,7 +146,8 @@ def fit(
         early_stopping, callbacks, progress, resume, wrap, evaluate_at,
     )  # fmt: skip
     keep_memory()
-    step = loss_and_grad(model, loss) if wrap is None else wrap(loss_and_grad(model, loss))
+    step = compiled_if_often(loss_and_grad(model, loss), job.steps * (epochs - len(history)))
+    step = step if wrap is None else wrap(step)
     draws = model.random or wrap is not None  # whether somebody may want the key of a step
     before = None  # the point and the batch of the last step with a finite loss
     stopped: Stopped = "finished"

@@ -25,7 +25,7 @@ optimizer's state are the next ones.  Batches are in each peer's own arrays befo
 arrays, whichever is faster).  torch runs the plain functional form with the fastest variant of its Adam; gradients are set to
 None, and inference is under ``inference_mode``.  JAX jits the whole step, optimizer included, with donated buffers.
 scikit-learn takes a batch by ``partial_fit``, with its optimizer's constants such that it goes the same way.  funcnn runs as
-users call it, ``fn.loss_and_grad(model, loss)`` and ``optimizer.update``, after ``fn.keep_memory()`` as ``fn.fit``
+users call it, ``fn.compiled(fn.loss_and_grad(model, loss))`` and ``optimizer.update``, after ``fn.keep_memory()`` as ``fn.fit``
 calls it.  Environment variables that would force a library's kernels are taken out: each chooses its own for the processor.
 
 Usage

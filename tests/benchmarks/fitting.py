@@ -4,7 +4,7 @@ For each network three variants run in one process, in rounds and in an order th
 default settings and no progress bar; the loop of ``loss_and_grad`` and ``update`` over shuffled batches, with the keys of fit, so
 that both give the same bits, which is checked; and the step of the table of workloads, over batches that lie ready.  The time of
 a step is that of epochs, from one call of a callback to a later one, divided by their steps: for small networks they begin when
-the flat function that is written after a hundred steps is there.  What fit does before the first step is given apart.
+all is warm, and the flat function of the network is there.  What fit does before the first step is given apart.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Case:
     def shuffled(self, epochs: int) -> tuple[float, Any]:
         """Write the loop out, with the keys of fit."""
         optimizer, params, state = self.optimizer, self.params, self.state
-        slots, step = optimizer.init(params), fn.loss_and_grad(self.model, self.loss)
+        slots, step = optimizer.init(params), fn.compiled(fn.loss_and_grad(self.model, self.loss))
         for epoch in range(self.warm + epochs):
             if epoch == self.warm:
                 begin = time.perf_counter()
@@ -100,7 +100,7 @@ class Case:
     def ready(self, epochs: int) -> tuple[float, Any]:
         """Write the loop out over batches that are there, with the optimizer that the table of workloads is measured with."""
         optimizer, params, state, mode = self.updating, self.params, self.state, fn.Train(self.key)
-        slots, step = optimizer.init(params), fn.loss_and_grad(self.model, self.loss)
+        slots, step = optimizer.init(params), fn.compiled(fn.loss_and_grad(self.model, self.loss))
         batches = list(fn.data.batches(self.key, (self.x, self.y), self.batch))
         for epoch in range(self.warm + epochs):
             if epoch == self.warm:
@@ -122,7 +122,7 @@ def cost(name: str, rounds: int, seconds: float) -> Cost:
     _, looped = case.shuffled(2)
     if not fn.tree.same(fitted, looped):
         raise SystemExit(f"{name}: fit and the loop written out give different parameters")
-    if guess < 0.005:  # else the flat function comes after the clock has stopped, in all three
+    if guess < 0.005:  # a moment to warm up, in all three
         case.warm += 150 // case.steps
     epochs = max(1, round(seconds / (guess * case.steps)))
     times: tuple[list[float], ...] = ([], [], [])

@@ -58,13 +58,13 @@ class FuncnnInference:
         self.initial_state = fn.tree.astype(start.state, np.float32)
         del start
         fn.keep_memory()  # not that of the double precision above
-        self.model, self.apply, self.batches = model, fn.apply, batches(arrays)
+        self.predict, self.batches = fn.compiled(model), batches(arrays)
 
     def reset(self) -> None:
         pass
 
     def step(self, x: Any) -> Any:
-        return self.apply(self.model, self.initial, self.initial_state, x)
+        return self.predict(self.initial, self.initial_state, x)
 
 
 class FuncnnTraining(FuncnnInference):
@@ -75,8 +75,8 @@ class FuncnnTraining(FuncnnInference):
         self.loss, self.optimizer, self.mode = loss, optimizer, fn.Train(fn.Key(0))
         large = sum([array.size for array in parameters(arrays)]) >= LARGE
         self.updating = fn.overwriting(optimizer) if large else optimizer  # as JAX's buffers are donated
-        self.variant = fn.loss_and_grad(model, loss)
-        self.sharded = fn.loss_and_grad(fn.shard(model), loss)
+        self.variant = fn.compiled(fn.loss_and_grad(model, loss))
+        self.sharded = fn.compiled(fn.loss_and_grad(fn.shard(model), loss))
 
     def choose(self) -> None:
         self.variant = fastest(self, [self.variant, self.sharded])

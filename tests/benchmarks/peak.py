@@ -28,7 +28,7 @@ from tests.benchmarks.workload import find
 SIZES = (1024, 2048, 4096)
 NETWORKS = ("wide-mlp", "width=1024", "width=4096", "batch=4096", "parameters=100000000")
 WARM = {"wide-mlp": 3, "width=4096": 3, "parameters=100000000": 3}
-"""Steps before the clock: else so many that the flat function of the network is there."""
+"""Steps before the clock: else a hundred or so, until all is warm."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ _FOREIGN = (
         "record",
         "masked",
         "initializers",
-        "program",
+        "compile",
         "check",
         "train",
         "optim",

@@ -1,6 +1,7 @@
 """The flat functions that run in place of a network: equal to the plain rule to the last bit, errors and all."""
 
 import ast
+import copy
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,16 +15,16 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn import grad
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
-from funcnn.grad import LossAndGrad, _loss_and_grad
+from funcnn.compile.compiled import CompiledStep
+from funcnn.compile.network import predict, predictor, predictor_for, trainer, trainer_for
+from funcnn.compile.samples import UNKNOWN, Samples
+from funcnn.compile.source import read
+from funcnn.compile.syntax import expression
+from funcnn.compile.writer import Writer
+from funcnn.grad import LossAndGrad, value_and_grads
 from funcnn.instrument import watch
 from funcnn.layer import AnyLayer
-from funcnn.program.network import predict, predictor, predictor_for, trainer, trainer_for
-from funcnn.program.samples import UNKNOWN, Samples
-from funcnn.program.source import read
-from funcnn.program.syntax import expression
-from funcnn.program.writer import Writer
 
 TRAIN = fn.Train(fn.Key(5))
 PREDICT = fn.Eval(residuals=False)
@@ -48,7 +49,7 @@ def cosines(output: Any) -> Any:
 
 
 def plain(model: AnyLayer, loss: fn.Loss[Any, Any]) -> Callable[..., LossAndGrad[Any, Any, Any]]:
-    return partial(_loss_and_grad, model, loss)
+    return partial(value_and_grads, model, loss)
 
 
 def flat(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, target: Any) -> Callable[..., LossAndGrad[Any, Any, Any]]:
@@ -415,9 +416,9 @@ def test_what_a_closure_holds_is_let_go() -> None:
             return fn.Forward(held[0] * x, state, ())
 
         layer: AnyLayer = fn.define_layer("odd", init, forward, free_backward, random=False)
-        for _ in range(grad.OFTEN + 1):
-            fn.apply(layer, (), (), np.ones((1, 2)))
-        assert layer.memo.function is not None
+        predict_with = fn.compiled(layer)
+        for _ in range(2):
+            predict_with((), (), np.ones((1, 2)))
         return weakref.ref(held)
 
     held = use()
@@ -429,15 +430,14 @@ def test_threads_that_call_one_function_get_the_same() -> None:
     model: AnyLayer = fn.serial(fn.dense(5), fn.dropout(0.5), fn.relu(), fn.dense(3))
     start = model.init(fn.Key(0), (4,))
     x, labels = np.random.default_rng(0).normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
-    step = fn.loss_and_grad(model, fn.softmax_cross_entropy())
+    step = fn.compiled(fn.loss_and_grad(model, fn.softmax_cross_entropy()))
     keys = [fn.Train(fn.Key(seed)) for seed in range(80)]
     loss = fn.softmax_cross_entropy()
-    expected = [_loss_and_grad(model, loss, start.params, start.state, x, labels, mode).grads for mode in keys]
+    expected = [value_and_grads(model, loss, start.params, start.state, x, labels, mode).grads for mode in keys]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
             got = pool.map(lambda mode: step(start.params, start.state, x, labels, mode).grads, keys)
             assert all(fn.tree.same(one, other) for one, other in zip(expected, got, strict=True))
-    assert step.memo.function is not None  # type: ignore[attr-defined]  # it is a Step
 
 
 # ----------------------------------------------------------------------------------------------------------------- errors
@@ -542,30 +542,57 @@ def test_a_traceback_shows_the_line() -> None:
 # ------------------------------------------------------------------------------------------- when they are written, and kept
 
 
-def test_a_function_that_is_called_often_gives_the_same_before_and_after() -> None:
+def test_a_compiled_function_gives_the_same_as_the_plain_one_and_can_be_pickled_and_copied() -> None:
     model, params, state, x, labels = network()
     step = fn.loss_and_grad(model, fn.softmax_cross_entropy())
-    first = step(params, state, x, labels, TRAIN)
-    output = fn.apply(model, params, state, x)
-    for _ in range(grad.OFTEN):
-        assert fn.tree.same(first.grads, step(params, state, x, labels, TRAIN).grads)
-        assert fn.tree.same(output, fn.apply(model, params, state, x))
-    assert model.memo.function is not None
-    again = pickle.loads(pickle.dumps(step))
-    assert again == step
-    assert fn.tree.same(first.grads, again(params, state, x, labels, TRAIN).grads)
-    copied = pickle.loads(pickle.dumps(model))
-    assert copied == model
-    assert copied.memo.function is None
-    assert fn.tree.same(output, fn.apply(copied, params, state, x))
+    fast = fn.compiled(step)
+    predict_with = fn.compiled(model)
+    expected, output = step(params, state, x, labels, TRAIN), fn.apply(model, params, state, x)
+    for run in (fast, pickle.loads(pickle.dumps(fast)), copy.deepcopy(fast), fn.compiled(fast)):
+        for _ in range(3):
+            assert fn.tree.same(expected.grads, run(params, state, x, labels, TRAIN).grads)
+    for run_apply in (predict_with, pickle.loads(pickle.dumps(predict_with)), copy.copy(predict_with)):
+        for _ in range(3):
+            assert fn.tree.same(output, run_apply(params, state, x))
+    assert repr(fast) == f"compiled({step!r})"
+    assert repr(predict_with) == f"compiled({model!r})"
+
+
+def test_a_plain_call_runs_the_plain_code_whatever_was_compiled() -> None:
+    """A layer and a loss_and_grad function hold nothing that a call could change."""
+    model, params, state, x, labels = network()
+    step = fn.loss_and_grad(model, fn.softmax_cross_entropy())
+    before = pickle.dumps((model, step))
+    for _ in range(3):
+        fn.compiled(step)(params, state, x, labels, TRAIN)
+        fn.compiled(model)(params, state, x)
+        step(params, state, x, labels, TRAIN)
+        fn.apply(model, params, state, x)
+    assert pickle.dumps((model, step)) == before
+
+
+def test_what_the_library_made_of_a_step_is_compiled_inside() -> None:
+    model, params, state, x, labels = network()
+    step = fn.penalized(fn.penalized(fn.loss_and_grad(model, fn.softmax_cross_entropy()), fn.l2_penalty(0.1)), fn.l1_penalty(0.1))
+    fast: Any = fn.compiled(step)
+    assert isinstance(fast.args[0].args[0], CompiledStep)
+    for _ in range(2):
+        assert fn.tree.same(step(params, state, x, labels, TRAIN).grads, fast(params, state, x, labels, TRAIN).grads)
+
+
+def test_other_functions_are_called_as_they_stand_and_other_things_refused() -> None:
+    def own(params: Any, state: Any, x: Any, target: Any, mode: fn.Mode, /) -> LossAndGrad[Any, Any, Any]:
+        return LossAndGrad(np.float64(0), params, state, x)
+
+    assert fn.compiled(own) is own
+    with pytest.raises(TypeError, match="compiled takes a layer, or a function such as loss_and_grad returns, got 3"):
+        fn.compiled(3)  # type: ignore[call-overload]  # that is the point
 
 
 def test_another_gradient_is_another_function() -> None:
     model, params, state, x, labels = network()
     loss = fn.softmax_cross_entropy()
     expected = plain(model, loss)(params, state, x, labels, TRAIN).grads
-    for _ in range(grad.OFTEN + 1):
-        fn.apply(model, params, state, x)
     evolved = attrs.evolve(model.parts[1], backward=nothing_back)
     other: AnyLayer = fn.serial(model.parts[0], evolved, model.parts[2])
     got = flat(other, loss, params, labels)(params, state, x, labels, TRAIN).grads

@@ -16,12 +16,12 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.compile.samples import is_small
+from funcnn.compile.syntax import CallInstead, Record, copy, expression, load
+from funcnn.compile.writer import Place, Writer
 from funcnn.errors import add_step
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, chain_parts, refuse_parts
 from funcnn.losses.loss import Loss, LossForward
-from funcnn.program.samples import is_small
-from funcnn.program.syntax import CallInstead, Record, copy, expression, load
-from funcnn.program.writer import Place, Writer
 
 Steps: TypeAlias = tuple[tuple[int, str], ...]
 Function: TypeAlias = Callable[..., Any]  # Any: networks of all types are written

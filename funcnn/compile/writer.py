@@ -22,10 +22,10 @@ from typing import Any, TypeVar, cast
 import attrs
 from attrs import Factory, field, frozen
 
-from funcnn.program.samples import UNKNOWN, Samples, attribute_known, is_plain
-from funcnn.program.source import Definition, has_return, read, unwrap
-from funcnn.program.syntax import CallInstead, Record, by_keyword, copy, is_simple, load, names_in
-from funcnn.program.translate import Bindings, Translate
+from funcnn.compile.samples import UNKNOWN, Samples, attribute_known, is_plain
+from funcnn.compile.source import Definition, has_return, read, unwrap
+from funcnn.compile.syntax import CallInstead, Record, by_keyword, copy, is_simple, load, names_in
+from funcnn.compile.translate import Bindings, Translate
 
 T = TypeVar("T")
 

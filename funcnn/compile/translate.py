@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from funcnn.program.samples import UNKNOWN, is_remembered
-from funcnn.program.source import read
-from funcnn.program.syntax import CallInstead, Record, by_keyword, copy, has_branches, is_simple, unpacked
+from funcnn.compile.samples import UNKNOWN, is_remembered
+from funcnn.compile.source import read
+from funcnn.compile.syntax import CallInstead, Record, by_keyword, copy, has_branches, is_simple, unpacked
 
 if TYPE_CHECKING:
-    from funcnn.program.writer import Writer
+    from funcnn.compile.writer import Writer
 
 Bindings: TypeAlias = Mapping[str, ast.expr]
 """What the local names of a function stand for."""
