@@ -8,11 +8,14 @@ written while the exception unwinds: nothing is paid while nothing is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from funcnn.typing import Array
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs  # of type checkers: not needed at run time
 
 T = TypeVar("T", bound=str)
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a function of any arguments goes through unchanged
@@ -33,7 +36,8 @@ def add_step(error: Exception, step: int | str, name: str, given: object) -> Non
 def describe(value: object) -> str:
     """Return a short description of a value for a message: dtype and shape of an array, structure of a tuple."""
     if isinstance(value, np.ndarray):
-        return f"{value.dtype}{list(value.shape)}"
+        kind = "" if is_plain(value) else "a masked array " if isinstance(value, np.ma.MaskedArray) else "a matrix "
+        return f"{kind}{value.dtype}{list(value.shape)}"
     if isinstance(value, tuple):
         return "(" + ", ".join(describe(item) for item in value) + ")"
     return repr(value)[:80]
@@ -59,18 +63,20 @@ def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
         )
 
 
-def check_kind(x: object, what: str, wanted: str = "a floating np.ndarray", remedy: str = "np.asarray(..., dtype=float)") -> None:
-    """Raise unless x is a plain array, in memory or mapped from a file.
+def is_plain(x: object) -> TypeIs[np.ndarray]:
+    """Tell whether x is an array whose entries and operators mean what they say: all but masked arrays and matrices.
 
-    Other subclasses of arrays give the operators another meaning (``*`` of a matrix is a product of matrices) or leave entries
-    out (a masked array), so that a layer or a loss written for arrays would give wrong numbers in silence.
-
-    Raises
-    ------
-    TypeError
-        When x is anything else; the message says how to make an array of it.
+    ``*`` of two matrices is their product, and a masked array leaves entries out of some operations and not of others: what is
+    written for arrays would give wrong numbers in silence.  Other subclasses, such as arrays mapped from a file, are arrays.
     """
-    if type(x) is np.ndarray or type(x) is np.memmap:
+    if type(x) is np.ndarray:
+        return True
+    return isinstance(x, np.ndarray) and not isinstance(x, (np.matrix, np.ma.MaskedArray))
+
+
+def check_kind(x: object, what: str, wanted: str = "a floating np.ndarray", remedy: str = "np.asarray(..., dtype=float)") -> None:
+    """Raise a TypeError unless x is a plain array (:func:`is_plain`); the message says how to make an array of it."""
+    if is_plain(x):
         return
     kind = type(x).__name__
     if isinstance(x, np.ma.MaskedArray):
@@ -78,7 +84,7 @@ def check_kind(x: object, what: str, wanted: str = "a floating np.ndarray", reme
             f"{what} is a masked array, expected {wanted}: put numbers where it is masked, x.filled(0), or drop such rows"
         )
     if isinstance(x, np.ndarray):
-        raise TypeError(f"{what} is of type {kind}, a subclass of arrays, expected {wanted}: use np.asarray(x)")
+        raise TypeError(f"{what} is a {kind}, expected {wanted}: use np.asarray(x)")
     if kind == "Masked":
         raise TypeError(
             f"{what} is Masked, expected {wanted}: make the layer with masked=True, or put one that treats each step alone into"
@@ -107,11 +113,11 @@ def check_features(x: Array, weight: Array) -> None:
     check_precision(x, weight)
 
 
-def check_precision(x: Array, weight: Array) -> None:
+def check_precision(x: Array, weight: Array, what: str = "the input") -> None:
     """Raise a TypeError when x has more precision than the parameters, which would silently raise that of every result."""
     if np.result_type(x.real.dtype, weight.real.dtype) != weight.real.dtype:
         raise TypeError(
-            f"the input is {x.dtype} and the parameters are {weight.dtype}: results would silently have the higher precision;"
+            f"{what} is {x.dtype} and the parameters are {weight.dtype}: results would silently have the higher precision;"
             f" use x.astype(np.{weight.dtype}) or fn.tree.astype(params, np.{x.dtype})"
         )
 

@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from funcnn.errors import check_choice, check_count, check_function, check_range, shown
-from funcnn.key import Key
+from funcnn.errors import check_choice, check_count, check_function, check_integer, check_range, shown
+from funcnn.key import Key, check_key
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shape
 
@@ -24,6 +24,9 @@ Initializer: TypeAlias = Callable[[Key, Shape], Array]
 
 Fan: TypeAlias = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution: TypeAlias = Literal["uniform", "normal", "truncated_normal"]
+
+MOST_NUMBERS = 2**44
+"""Numbers of one array that no memory holds (128 TiB): beyond, NumPy's own refusal does not say which argument is too large."""
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -58,6 +61,7 @@ def zeros(key: Key, shape: Shape) -> Array:
     >>> fn.initializers.zeros(fn.Key(0), (2,))
     array([0., 0.])
     """
+    check_drawn(key, shape)
     return freeze(np.zeros(shape))
 
 
@@ -70,6 +74,7 @@ def ones(key: Key, shape: Shape) -> Array:
     >>> fn.initializers.ones(fn.Key(0), (2,))
     array([1., 1.])
     """
+    check_drawn(key, shape)
     return freeze(np.ones(shape))
 
 
@@ -87,6 +92,7 @@ def constant(value: float) -> Initializer:
 
 
 def _constant(value: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     return freeze(np.full(shape, float(value)))
 
 
@@ -108,6 +114,7 @@ def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
 
 
 def _uniform(low: float, high: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     return freeze(key.generator().uniform(low, high, shape))
 
 
@@ -126,6 +133,7 @@ def normal(std: float = 0.01, *, mean: float = 0.0) -> Initializer:
 
 
 def _normal(std: float, mean: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     return freeze(key.generator().normal(mean, std, shape))
 
 
@@ -152,6 +160,7 @@ def truncated_normal(std: float = 0.01, *, mean: float = 0.0, bound: float = 2.0
 
 
 def _truncated_normal(std: float, mean: float, bound: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     generator = key.generator()
     x = generator.standard_normal(shape)
     outside = np.abs(x) > bound
@@ -200,6 +209,7 @@ _CUT_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(ma
 
 
 def _variance_scaling(scale: float, fan: Fan, distribution: Distribution, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     fan_in, fan_out = fans(shape)
     std = math.sqrt(scale / {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[fan])
     if distribution == "uniform":
@@ -303,6 +313,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 
 
 def _orthogonal(gain: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     fans(shape)
     rows, columns = math.prod(shape[:-1]), shape[-1]
     q, r = np.linalg.qr(key.generator().standard_normal((max(rows, columns), min(rows, columns))))
@@ -330,6 +341,7 @@ def identity(gain: float = 1.0) -> Initializer:
 
 
 def _identity(gain: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     if len(shape) != 2:
         raise ValueError(f"the identity has two axes, got shape {shape}: use dirac for a convolution")
     return freeze(gain * np.eye(*shape))
@@ -362,6 +374,7 @@ def dirac(groups: int = 1) -> Initializer:
 
 
 def _dirac(groups: int, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     fans(shape)
     if shape[-1] % groups:
         raise ValueError(f"{shape[-1]} output channels (kernel of shape {shape}) are no multiple of {groups} groups")
@@ -399,6 +412,7 @@ def sparse(sparsity: float = 0.9, std: float = 0.01) -> Initializer:
 
 
 def _sparse(sparsity: float, std: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
     if len(shape) != 2:
         raise ValueError(f"a sparse weight has two axes, got shape {shape}")
     generator = key.generator()
@@ -427,3 +441,17 @@ def check_initializer(value: Initializer, what: str) -> Initializer:
     except ValueError:  # a function written in C that does not tell its arguments
         pass
     return value
+
+
+def check_drawn(key: Key, shape: Shape) -> None:
+    """Raise unless an initializer is given a key and the shape of an array, a tuple of integers of at least 0."""
+    check_key(key)
+    wanted = "a tuple of integers such as (3, 4)"
+    if type(shape) is not tuple:
+        raise TypeError(f"shape is {shown(shape)}, expected {wanted}")
+    for length in shape:
+        check_count(check_integer(length, "a length in shape", f"an integer: shape is {wanted}"), "a length in shape", least=0)
+    if math.prod(shape) >= MOST_NUMBERS:
+        raise ValueError(
+            f"shape {shape} is {math.prod(shape):.2g} numbers, expected at most {MOST_NUMBERS:.2g}: more than memory"
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import describe
+from funcnn.errors import check_array, check_kind, describe
 from funcnn.typing import Array, BoolArray
 
 
@@ -26,7 +28,7 @@ class Masked:
     Raises
     ------
     TypeError, ValueError
-        When the mask is not boolean, or its shape is not that of the values' first two axes.
+        When the values are not an array; when the mask is not boolean, or its shape is not that of the values' first two axes.
 
     Examples
     --------
@@ -43,11 +45,40 @@ class Masked:
         if mask is None:  # a cotangent
             return
         if not isinstance(mask, np.ndarray) or mask.dtype.kind != "b":
-            raise TypeError(f"a mask is an array of booleans, got {describe(mask)}")
-        if self.values.shape[:2] != mask.shape:
+            raise TypeError(f"the mask is {describe(mask)}, expected an array of booleans (n, t)")
+        check_kind(self.values, "values", "an array (n, t, features)", "np.asarray(...)")
+        if mask.ndim != 2 or self.values.shape[:2] != mask.shape:
             raise ValueError(f"the mask is {describe(mask)}, expected the first two axes of {describe(self.values)}")
 
 
 def cleared(values: Array, mask: BoolArray) -> Array:
     """Return the values with 0 in the padding, whatever stood there."""
     return np.where(mask.reshape(*mask.shape, *(1,) * (values.ndim - 2)), values, values.dtype.type(0))
+
+
+def sequence(x: object, masked: bool, what: str = "the input") -> tuple[Array, BoolArray | None]:
+    """Return sequences (n, t, features), with 0 in the padding, and their mask or None: what layers of sequences take.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When x is something else, or is masked where the layer was made for plain sequences, or the other way round.
+    """
+    mask = None
+    values: Any = x  # whether it is an array is looked at below
+    if masked:
+        if not isinstance(x, Masked):
+            raise TypeError(
+                f"{what} is {describe(x)}, expected funcnn.Masked(values, mask), since the layer was made with masked=True"
+            )
+        values, mask = x.values, x.mask
+    check_array(values, what, min_ndim=3)
+    if values.ndim != 3:
+        raise ValueError(f"{what} is {describe(values)}, expected (batch, time, features)")
+    return values if mask is None else cleared(values, mask), mask
+
+
+def check_steps(values: Array) -> None:
+    """Raise unless sequences (n, t, features) have a step."""
+    if not values.shape[1]:
+        raise ValueError(f"the input is {describe(values)}, sequences of no steps (axis 1), expected at least one step")

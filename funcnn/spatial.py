@@ -76,6 +76,13 @@ def check_spatial_batch(x: Array, setting: object = 0) -> Shape:
     return x.shape[1:-1]
 
 
+def check_points(x: Array) -> None:
+    """Raise unless every spatial axis of a batch (n, *space, c) has a point."""
+    if 0 in x.shape[1:-1]:
+        axis = x.shape[1:-1].index(0)
+        raise ValueError(f"the input is {describe(x)}: spatial axis {axis} is empty, expected at least one point along it")
+
+
 def add_bias(y: Array, bias: Array) -> None:
     """Add a number for each channel to an array (n, *space, c) that was just made; to a line of points at a time where it can."""
     if y.flags.c_contiguous:  # with few channels additions of single points are slow

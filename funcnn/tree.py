@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast, overload
 import attrs
 import numpy as np
 
+from funcnn.errors import check_kind, is_plain, shown
 from funcnn.typing import Array, Shape
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def paths(tree: object) -> tuple[str, ...]:
 
 def walk(tree: object, path: str = "") -> Iterator[tuple[str, Array]]:
     """Yield (path, leaf) for every leaf."""
-    if isinstance(tree, np.ndarray):
+    if is_plain(tree):
         yield path, tree
     else:
         for step, child in children(tree, path):
@@ -99,6 +100,7 @@ def _fields(node: object, path: str) -> tuple[str, ...]:
     kind = type(node)
     names = _FIELDS.get(kind)
     if names is None:
+        check_plain(node, path)
         if not attrs.has(kind) or getattr(kind.__setattr__, "__name__", "") != "_frozen_setattrs":
             raise TypeError(
                 f"{path or 'the root'} is {_describe(node)}: a tree is made of arrays, tuples, dicts and attrs-frozen classes"
@@ -106,6 +108,12 @@ def _fields(node: object, path: str) -> tuple[str, ...]:
             )
         names = _FIELDS[kind] = tuple(attribute.name for attribute in attrs.fields(kind))
     return names
+
+
+def check_plain(node: object, path: str) -> None:
+    """Raise a TypeError when a node is an array that is no leaf: a masked array or a matrix."""
+    if isinstance(node, np.ndarray):
+        check_kind(node, f"the tree at {path}" if path else "the tree", "plain arrays")
 
 
 def _describe(node: object) -> str:
@@ -130,7 +138,7 @@ def _collect(node: object, found: list[Array]) -> None:
                 found.append(child)
             else:
                 _collect(child, found)
-    elif isinstance(node, np.ndarray):
+    elif is_plain(node):
         found.append(node)
     else:
         for _, child in children(node):
@@ -153,7 +161,7 @@ def rebuild(tree: T, new: Iterator[Array]) -> T:
 
 def _rebuild(node: object, new: Iterator[Array]) -> object:
     kind = type(node)
-    if kind is np.ndarray or isinstance(node, np.ndarray):
+    if is_plain(node):
         return next(new)
     if kind is tuple:
         return tuple([_rebuild(child, new) for child in cast("tuple[object, ...]", node)])
@@ -211,7 +219,7 @@ def map(function: Callable[..., Array], tree: T, /, *rest: T) -> T:
 
 def check_structure(expected: object, got: object, what: str = "tree", path: str = "") -> None:
     """Raise a ValueError with the path of the first difference when two trees differ in structure (shapes are not compared)."""
-    if isinstance(expected, np.ndarray) and isinstance(got, np.ndarray):
+    if is_plain(expected) and is_plain(got):
         return
     if type(expected) is not type(got):
         raise ValueError(f"{what}{path} is {_kind(got)}, expected {_kind(expected)}: both trees must have one structure")
@@ -291,12 +299,25 @@ def astype(tree: T, dtype: DTypeLike) -> T:
     >>> fn.tree.astype((np.ones(1),), np.float32)
     (array([1.], dtype=float32),)
     """
-    kind = np.dtype(dtype)
+    kind = checked_dtype(dtype)
 
     def convert(leaf: Array) -> Array:
         return freeze(cast(Array, leaf.astype(kind))) if leaf.dtype.kind in "fc" else leaf
 
     return map(convert, tree)
+
+
+def checked_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
+    """Return a floating (or complex) dtype that an argument names, or raise a TypeError."""
+    wanted = "a floating dtype such as np.float32"
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):  # NumPy's own words for what names no dtype do not say which argument it was
+        raise TypeError(f"dtype is {shown(dtype)}, expected {wanted}") from None
+    named: object = dtype
+    if named is None or kind.kind not in "fc":
+        raise TypeError(f"dtype is {shown(dtype)}, expected {wanted}")
+    return cast("np.dtype[np.floating]", kind)
 
 
 def freeze(tree: T) -> T:
@@ -326,8 +347,8 @@ def with_cotangents(primal: object, cotangent: object, path: str = "") -> Iterat
     ValueError
         When the cotangent has another structure, with the path.
     """
-    if isinstance(primal, np.ndarray):
-        if not isinstance(cotangent, np.ndarray) and not (cotangent is None and primal.dtype.kind not in "fc"):
+    if is_plain(primal):
+        if not is_plain(cotangent) and not (cotangent is None and primal.dtype.kind not in "fc"):
             raise ValueError(f"the cotangent{path} is {_describe(cotangent)}, expected an array of shape {primal.shape}")
         yield path, primal, cotangent
         return
@@ -348,7 +369,7 @@ def add_cotangents(first: T, second: T) -> T:
 def map_cotangents(function: Callable[..., Array], *trees: T) -> T:
     """Apply a function to the leaves of trees of one structure that may be cotangents: None stays None."""
     first = trees[0]
-    if first is None or isinstance(first, np.ndarray):
+    if first is None or is_plain(first):
         return cast(T, None if first is None else function(*trees))
     columns = zip(*[[child for _, child in children(one)] for one in trees], strict=True)
     made = [map_cotangents(function, *column) for column in columns]

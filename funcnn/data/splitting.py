@@ -9,7 +9,7 @@ import numpy as np
 
 from funcnn.data.dataset import Dataset, Split, check_labels, count, take
 from funcnn.errors import check_count, check_range
-from funcnn.key import Key
+from funcnn.key import Key, check_key
 from funcnn.typing import IntArray
 
 D = TypeVar("D")
@@ -42,6 +42,7 @@ def split(key: Key, data: D, test: float = 0.25) -> Split[D]:
     >>> len(parts.train), len(parts.test)
     (6, 2)
     """
+    key = check_key(key)
     rows = count(data)
     held_out = _test_rows(rows, test)
     order = key.generator().permutation(rows)
@@ -82,6 +83,7 @@ def stratified_split(key: Key, data: D, test: float = 0.25, *, labels: IntArray 
     >>> len(parts.train), len(parts.test), np.bincount(parts.test.y).tolist()
     (1348, 449, [45, 45, 44, 46, 45, 45, 45, 45, 44, 45])
     """
+    key = check_key(key)
     rows = count(data)
     values = _labels(data, labels, rows)
     held_out = _test_rows(rows, test)
@@ -118,6 +120,7 @@ def k_fold(key: Key, data: D, folds: int = 5) -> Iterator[Split[D]]:
     >>> [len(fold.test) for fold in fn.data.k_fold(fn.Key(0), np.arange(10), 4)]
     [3, 3, 2, 2]
     """
+    key = check_key(key)
     rows = count(data)
     _check_folds(folds, rows)
     fold = np.empty(rows, np.intp)
@@ -153,6 +156,7 @@ def stratified_k_fold(key: Key, data: D, folds: int = 5, *, labels: IntArray | N
     >>> [np.bincount(fold.test.y)[0] for fold in folds]
     [np.int64(36), np.int64(36), np.int64(36), np.int64(35), np.int64(35)]
     """
+    key = check_key(key)
     rows = count(data)
     values = _labels(data, labels, rows)
     _check_folds(folds, rows)

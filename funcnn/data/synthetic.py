@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import Dataset, check_dtype
 from funcnn.errors import check_count, check_range
-from funcnn.key import Key
+from funcnn.key import Key, check_key
 from funcnn.typing import Array, IntArray
 
 
@@ -65,6 +65,7 @@ def spirals(
     >>> fn.data.spirals(fn.Key(0), 50)
     Dataset(x=float64[150, 2], y=int64[150], 3 classes)
     """
+    key = check_key(key)
     count = check_count(count, "count")
     classes = check_count(classes, "classes", least=2)
     noise = check_range(noise, "noise", 0, math.inf, open_high=True)
@@ -102,6 +103,7 @@ def sinusoid(key: Key, count: int = 200, *, noise: float = 0.1, dtype: DTypeLike
     >>> fn.data.sinusoid(fn.Key(0))
     Dataset(x=float64[200, 1], y=float64[200, 1])
     """
+    key = check_key(key)
     count = check_count(count, "count")
     noise = check_range(noise, "noise", 0, math.inf, open_high=True)
     kind = check_dtype(dtype)
@@ -141,6 +143,7 @@ def friedman(
     >>> fn.data.friedman(fn.Key(0), 50)
     Dataset(x=float64[50, 10], y=float64[50, 1])
     """
+    key = check_key(key)
     count = check_count(count, "count")
     features = check_count(features, "features", least=5)
     noise = check_range(noise, "noise", 0, math.inf, open_high=True)

@@ -25,7 +25,7 @@ from attrs import frozen
 
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.spatial import along, check_spatial_batch, checked_sizes, sizes_of, split_shape
+from funcnn.spatial import along, check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape
 from funcnn.typing import Array, Empty, IntArray, Shape
 from funcnn.windows import Sizes
 
@@ -63,6 +63,7 @@ def init(size: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 
 def average_forward(size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
     space = check_spatial_batch(x, size)
+    check_points(x)
     y = x
     for axis, (length, count) in enumerate(zip(space, sizes_of(size, len(space)), strict=True), 1):
         y = along(average_matrix(length, count, x.real.dtype), y, axis)
@@ -80,6 +81,7 @@ def max_forward(
     size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, AdaptiveMaxResiduals]:
     space = check_spatial_batch(x, size)
+    check_points(x)
     counts = sizes_of(size, len(space))
     y: Array = np.empty((len(x), math.prod(counts), x.shape[-1]), x.dtype)
     index: IntArray = np.empty(y.shape, np.intp)

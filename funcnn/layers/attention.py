@@ -46,10 +46,9 @@ from funcnn.layers.heads import (
     mapped_grads,
     projection,
     split,
-    taken,
     turned,
 )
-from funcnn.masked import Masked, cleared
+from funcnn.masked import Masked, cleared, sequence
 from funcnn.record import lean
 from funcnn.scatter import scatter_rows
 from funcnn.typing import Array, Empty, IntArray, Shape
@@ -147,7 +146,7 @@ def diagonals(setting: Setting, position: RelativeBias | Empty, like: Array, ste
 def forward(
     setting: Setting, params: AttentionParams, state: Empty, x: Any, mode: Mode
 ) -> Forward[Any, Empty, AttentionResiduals]:
-    values, mask = taken(x, setting.masked)
+    values, mask = sequence(x, setting.masked)
     batch, steps, _ = values.shape
     heads, shared = setting.heads, setting.key_value_heads
     threads = shares((batch * shared, heads // shared, steps), steps)

@@ -36,9 +36,8 @@ from funcnn.layers.heads import (
     mapped_grads,
     projection,
     split,
-    taken,
 )
-from funcnn.masked import Masked, cleared
+from funcnn.masked import Masked, cleared, sequence
 from funcnn.record import lean
 from funcnn.tree import freeze
 from funcnn.typing import Array, BoolArray, Empty, Shapes
@@ -101,8 +100,8 @@ def forward(
 ) -> Forward[Any, Empty, CrossAttentionResiduals]:
     if not isinstance(x, tuple) or len(x) != 2:
         raise TypeError(f"the input is {describe(x)}, expected a pair (sequence, memory)")
-    values, mask = taken(x[0], setting.masked, "the sequence")
-    memory, memory_mask = taken(x[1], setting.memory_masked, "the memory")
+    values, mask = sequence(x[0], setting.masked, "the sequence")
+    memory, memory_mask = sequence(x[1], setting.memory_masked, "the memory")
     batch, steps, _ = values.shape
     if len(memory) != batch or not memory.shape[1]:
         raise ValueError(f"the memory is {describe(memory)}, expected a batch of {batch} with at least one step")

@@ -19,7 +19,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_flag, describe
+from funcnn.errors import check_count, check_flag, check_kind, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
@@ -50,7 +50,10 @@ def init(vocabulary: int, features: int, weight_init: Initializer, key: Key, in_
 
 def check_indices(indices: object, count: int) -> None:
     """Raise unless these are integers (batch, ...) in 0..count - 1; the message names the first that is not, and its place."""
-    if not isinstance(indices, np.ndarray) or indices.dtype.kind not in "iu":
+    if type(indices) is not np.ndarray:
+        check_kind(indices, "the input", "an array of integers", "np.asarray(..., dtype=int)")
+    indices = cast(IntArray, indices)
+    if indices.dtype.kind not in "iu":
         raise TypeError(f"the input is {describe(indices)}, expected an array of integers: use .astype(int)")
     if indices.ndim == 0:
         raise ValueError("the input is one index, expected indices with a batch axis: use x[None]")

@@ -16,6 +16,7 @@ from attrs import frozen
 from funcnn.errors import check_array
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.spatial import check_points
 from funcnn.typing import Array, Empty, IntArray, Shape
 
 
@@ -36,6 +37,7 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 def flat(x: Array) -> Array:
     """Return x (n, *space, c) as (n, q, c)."""
     check_array(x, min_ndim=3)
+    check_points(x)
     return x.reshape(len(x), int(np.prod(x.shape[1:-1])), x.shape[-1])
 
 

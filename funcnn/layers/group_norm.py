@@ -23,7 +23,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, check_features, check_range
+from funcnn.errors import check_count, check_features, check_range, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import ones, row_sums, sum_rows
@@ -84,6 +84,8 @@ def backward(params: GroupNormParams, residuals: GroupNormResiduals, dy: Array) 
 
 def by_group(x: Array, groups: int) -> Array:
     """Return x (n, *space, C) as (n, Q, G, K)."""
+    if x.shape[-1] % groups:
+        raise ValueError(f"{x.shape[-1]} channels of the input {describe(x)} cannot be divided into {groups} groups")
     return x.reshape(len(x), math.prod(x.shape[1:-1]), groups, x.shape[-1] // groups)
 
 

@@ -12,20 +12,19 @@ cotangent goes through, is the rotation by $-t\,\theta_i$.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 
 from funcnn import initializers
-from funcnn.errors import check_array, check_count, check_features, describe
+from funcnn.errors import check_count, check_features
 from funcnn.initializers import Initializer
 from funcnn.key import Key
 from funcnn.layers.dense import DenseParams
 from funcnn.layers.linear import LinearParams
-from funcnn.masked import Masked, cleared
 from funcnn.numerics import rows, sum_rows
 from funcnn.threads import product
-from funcnn.typing import Array, BoolArray, Shape
+from funcnn.typing import Array, Shape
 
 Projection: TypeAlias = DenseParams | LinearParams
 """The parameters of an affine or a linear map of the last axis."""
@@ -111,19 +110,3 @@ def turned(x: Array, direction: int = 1) -> Array:
     y[..., :half] = first * cosine - second * sine
     y[..., half:] = first * sine + second * cosine
     return y
-
-
-def taken(x: object, masked: bool, what: str = "the input") -> tuple[Array, BoolArray | None]:
-    """Return sequences (n, t, features), with 0 in the padding, and their mask or None; raise when x is something else."""
-    mask = None
-    values = cast(Array, x)  # whether it is one is looked at below
-    if masked:
-        if not isinstance(x, Masked):
-            raise TypeError(f"{what} is {describe(x)}, expected funcnn.Masked(values, mask)")
-        values, mask = cleared(x.values, x.mask), x.mask
-    elif isinstance(x, Masked):
-        raise TypeError(f"{what} is masked: make the layer with masked=True")
-    check_array(values, what, min_ndim=3)
-    if values.ndim != 3:
-        raise ValueError(f"{what} is {describe(values)}, expected (batch, time, features)")
-    return values, mask

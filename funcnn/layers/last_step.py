@@ -17,8 +17,7 @@ from attrs import frozen
 from funcnn.errors import check_flag
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.layers.recurrent import sequence
-from funcnn.masked import Masked
+from funcnn.masked import Masked, check_steps, sequence
 from funcnn.typing import Array, Empty, IntArray, Shape
 
 
@@ -39,6 +38,7 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 
 def forward(masked: bool, params: Empty, state: Empty, x: Any, mode: Mode) -> Forward[Array, Empty, LastStepResiduals]:
     values, _ = sequence(x, masked)
+    check_steps(values)
     time = values.shape[1]
     if masked:
         last = time - 1 - np.argmax(x.mask[:, ::-1], axis=1)

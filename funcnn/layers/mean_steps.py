@@ -17,8 +17,7 @@ from attrs import frozen
 from funcnn.errors import check_flag
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.layers.heads import taken
-from funcnn.masked import Masked
+from funcnn.masked import Masked, check_steps, sequence
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -36,7 +35,8 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 
 
 def forward(masked: bool, params: Empty, state: Empty, x: Any, mode: Mode) -> Forward[Array, Empty, MeanStepsResiduals]:
-    values, mask = taken(x, masked)
+    values, mask = sequence(x, masked)
+    check_steps(values)
     real: Array = (np.ones(values.shape[:2], bool) if mask is None else mask).astype(values.real.dtype)
     weights = (real / np.maximum(real.sum(1, keepdims=True), 1))[..., np.newaxis]
     y: Array = (values * weights).sum(1)

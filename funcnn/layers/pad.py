@@ -24,7 +24,7 @@ import numpy as np
 from funcnn.errors import check_choice, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.spatial import Widths, check_spatial_batch, checked_widths, split_shape, widths_of
+from funcnn.spatial import Widths, check_points, check_spatial_batch, checked_widths, split_shape, widths_of
 from funcnn.typing import Array, Empty, IntArray, Shape
 from funcnn.windows import Pair, crop
 from funcnn.windows import pad as pad_constant
@@ -68,6 +68,7 @@ def forward(
     if kind == "constant":
         y = pad_constant(x, pads, value)
     else:
+        check_points(x)
         for axis, (length, (low, high)) in enumerate(zip(space, pads, strict=True), 1):
             if low or high:
                 y = y.take(sources(kind, length, low, high), axis)

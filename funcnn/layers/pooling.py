@@ -13,6 +13,7 @@ from attrs import evolve
 from funcnn.errors import check_array, check_spatial, describe
 from funcnn.key import Key
 from funcnn.layer import Init
+from funcnn.spatial import check_points
 from funcnn.typing import Array, Empty, Shape
 from funcnn.windows import Padding, Sizes, Windows, make_windows
 
@@ -53,6 +54,7 @@ def check_input(x: Array, ndim: int) -> None:
     check_array(x, min_ndim=ndim + 2)
     if x.ndim != ndim + 2:
         raise ValueError(f"the input is {describe(x)}, expected {ndim + 2} axes: batch, {ndim} spatial, channels")
+    check_points(x)
 
 
 def geometry(ndim: int, kernel: Sizes, stride: Sizes | None, padding: Padding, dilation: Sizes) -> Windows:

@@ -29,8 +29,8 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_features, check_flag, describe
-from funcnn.masked import Masked, cleared
+from funcnn.errors import check_array, check_features, check_flag, check_precision, describe
+from funcnn.masked import Masked, cleared, sequence
 from funcnn.numerics import project, rows
 from funcnn.typing import Array, BoolArray, Shapes
 
@@ -116,33 +116,22 @@ def taken_apart(ends: Ends, given: Any, parts: int, weight: Array, recurrent_wei
     check_features(x, weight)
     size, (batch, time, features) = len(recurrent_weight), x.shape
     seen: Array = np.empty((time + 1, batch, size + 1 + features), np.result_type(x, recurrent_weight))
-    start = tuple([start_of(part, batch, size, seen.dtype) for part in state])
+    start = tuple([start_of(part, batch, recurrent_weight, seen.dtype) for part in state])
     seen[0, :, :size] = start[0]
     seen[:-1, :, size] = 1
     seen[:-1, :, size + 1 :] = x.swapaxes(0, 1)
     return Steps(seen, mask, size), start
 
 
-def sequence(given: Any, masked: bool) -> tuple[Array, BoolArray | None]:
-    """Return the values (n, t, i), 0 in the padding, and the mask or None; raise when the input is no such sequence."""
-    mask = None
-    if masked:
-        if not isinstance(given, Masked):
-            raise TypeError(f"the input is {describe(given)}, expected funcnn.Masked(values, mask)")
-        given, mask = given.values, given.mask
-    check_array(given, min_ndim=3)
-    if given.ndim != 3:
-        raise ValueError(f"the input is {describe(given)}, expected (batch, time, features)")
-    return given if mask is None else cleared(given, mask), mask
-
-
-def start_of(state: Array | None, batch: int, size: int, kind: np.dtype[Any]) -> Array:
+def start_of(state: Array | None, batch: int, weight: Array, kind: np.dtype[Any]) -> Array:
     """Return an initial state (n, h): zeros where none is given; raise unless it fits."""
+    size = len(weight)
     if state is None:
         return np.zeros((batch, size), kind)
     check_array(state, "the initial state")
     if state.shape != (batch, size):
         raise ValueError(f"the initial state is {describe(state)}, expected shape {(batch, size)}")
+    check_precision(state, weight, "the initial state")
     return state
 
 

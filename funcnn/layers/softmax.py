@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_integer
+from funcnn.errors import check_array, check_integer, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import row_dots, row_sums, rows
@@ -47,7 +47,7 @@ def init(axis: int, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 
 
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SoftmaxResiduals]:
-    check_array(x)
+    check_lines(axis, x)
     z = along(axis, x)
     y: Array = z - z.max(1, keepdims=True)
     np.exp(y, out=y)
@@ -67,7 +67,7 @@ def backward(axis: int, params: Empty, residuals: SoftmaxResiduals, dy: Array) -
 
 
 def forward_log(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SoftmaxResiduals]:
-    check_array(x)
+    check_lines(axis, x)
     z = along(axis, x)
     each, largest = peaks(z)
     y = z - z[each, largest][:, np.newaxis]
@@ -178,6 +178,15 @@ def log_softmax(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     return define_layer(
         f"log_softmax({axis})", partial(init, axis), partial(forward_log, axis), partial(backward_log, axis), random=False
     )
+
+
+def check_lines(axis: int, x: Array) -> None:
+    """Raise unless x is a floating array with a batch axis and with numbers along an axis of the examples."""
+    check_array(x)
+    if not -x.ndim < axis < x.ndim:
+        raise ValueError(f"axis {axis} of an input {describe(x)}: expected one from {1 - x.ndim} to {x.ndim - 1}")
+    if not x.shape[axis]:
+        raise ValueError(f"axis {axis} of the input {describe(x)} is empty, expected at least one number along it")
 
 
 def check_axis(axis: int) -> int:

@@ -9,15 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from funcnn.errors import check_array
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers import softmax
-from funcnn.layers.softmax import SoftmaxResiduals, check_axis, init
+from funcnn.layers.softmax import SoftmaxResiduals, check_axis, check_lines, init
 from funcnn.typing import Array, Empty
 
 
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SoftmaxResiduals]:
-    check_array(x)
+    check_lines(axis, x)
     return softmax.forward(axis, params, state, -x, mode)
 
 

@@ -20,9 +20,8 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
-from funcnn.layers.softmax import along, back, check_axis, init
+from funcnn.layers.softmax import along, back, check_axis, check_lines, init
 from funcnn.numerics import row_dots, row_sums
 from funcnn.typing import Array, Empty
 
@@ -35,7 +34,7 @@ class SparsemaxResiduals:
 
 
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SparsemaxResiduals]:
-    check_array(x)
+    check_lines(axis, x)
     z = along(axis, x)
     z = z - z.max(1, keepdims=True)
     falling = np.sort(z, axis=1)[:, ::-1]

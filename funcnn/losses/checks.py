@@ -10,19 +10,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from funcnn import tree
-from funcnn.errors import describe
+from funcnn.errors import check_kind, describe, is_plain
 from funcnn.typing import Array, BoolArray, IntArray
 
 
 def is_array(value: object, kinds: str) -> bool:
-    """Tell whether a value is an array of one of these kinds of dtype."""
-    return isinstance(value, np.ndarray) and value.dtype.kind in kinds
+    """Tell whether a value is a plain array (see :func:`funcnn.errors.is_plain`) of one of these kinds of dtype."""
+    return is_plain(value) and value.dtype.kind in kinds
 
 
 def check_prediction(prediction: Array, min_ndim: int = 1, what: str = "the prediction") -> None:
     """Raise unless a prediction is a floating array with a batch axis (and a class axis, where two are asked for)."""
-    if not isinstance(prediction, np.ndarray):
-        raise TypeError(f"{what} is {describe(prediction)}, expected a floating array")
+    if type(prediction) is not np.ndarray:
+        check_kind(prediction, what, "a floating array")
     if prediction.dtype.kind not in "fc":
         raise TypeError(f"{what} is {describe(prediction)}, expected a floating array: use .astype(float)")
     if prediction.ndim < min_ndim:

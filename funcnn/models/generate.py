@@ -9,7 +9,7 @@ import numpy as np
 
 from funcnn.combinators.several import check_layers
 from funcnn.compile.compiled import compiled_if_often
-from funcnn.errors import check_count, check_range, describe
+from funcnn.errors import check_count, check_range, describe, is_plain
 from funcnn.key import Key, check_key
 from funcnn.layer import Layer
 from funcnn.typing import Array, IntArray
@@ -72,7 +72,7 @@ def generate(
     (1, 5)
     """
     tokens: object = prompt
-    if type(tokens) not in (np.ndarray, np.memmap) or cast(IntArray, tokens).dtype.kind not in "iu":
+    if not is_plain(tokens) or tokens.dtype.kind not in "iu":
         raise TypeError(f"the prompt is {describe(tokens)}, expected an array of integers (n, t)")
     if prompt.ndim != 2 or not prompt.shape[1]:
         raise ValueError(

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from numpy.typing import DTypeLike
 
 from funcnn import tree
+from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
@@ -21,6 +22,7 @@ from funcnn.layers.max_unpooling import Pooled
 from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer
 from funcnn.train.peak import peak_nbytes
+from funcnn.tree import checked_dtype
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -156,8 +158,10 @@ def summary(
     >>> round(table.peak_nbytes / 2**20)
     18
     """
+    check_layers((model,), "summary", least=1)
+    dtype = checked_dtype(dtype)
     if batch_size is not None:
-        check_count(batch_size, "batch_size")
+        batch_size = check_count(batch_size, "batch_size")
     elif optimizer is not None:
         raise ValueError("the peak of an optimizer's memory depends on the batch: give batch_size as well")
     made: dict[int, tuple[Shapes, int, int]] = {}
