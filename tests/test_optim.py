@@ -5,6 +5,7 @@ import io
 import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import attrs
@@ -14,6 +15,7 @@ import pytest
 import funcnn as fn
 from funcnn import structure, tree
 from funcnn.optim import blocks, flat, fused
+from funcnn.optim.optimizer import check_trainable
 from funcnn.optim.partition import Partition
 from funcnn.optim.schedule_free import ScheduleFree
 from funcnn.typing import Array
@@ -400,3 +402,50 @@ def test_follows_the_valley_of_rosenbrock(opt: fn.Optimizer) -> None:
         updated = opt.update(x, rosenbrock(x)[1], state)
         x, state = updated.params, updated.state
     np.testing.assert_allclose(x, [1, 1], atol=0.01)
+
+
+# ---------------------------------------------------------------------------------------- states and parameters that are none
+
+
+@each_case
+def test_what_is_no_state_is_named(case: OptimizerCase) -> None:
+    opt, params = case.make(), draw(0)
+    state = opt.init(params)
+    untyped: Any = opt
+    for wrong in (None, params, 3, (), type(state)):
+        with pytest.raises(TypeError, match=r"^state is .*, expected what init or update of "):
+            untyped.update(params, params, wrong)
+    counts: list[Any] = [-1, np.array(-1), np.array(1.5), np.array([1]), None]
+    for count in counts:
+        with pytest.raises((TypeError, ValueError), match=r"^state\.count is "):
+            untyped.update(params, params, type(state)(count, state.slots, state.inner))
+    for grads in (None, 3, "x", state):
+        with pytest.raises((TypeError, ValueError), match="gradients"):
+            untyped.update(params, grads, state)
+
+
+@each_case
+def test_a_state_of_another_optimizer_is_named(case: OptimizerCase) -> None:
+    opt, params = case.make(), draw(0)
+    state = opt.init(params)
+    others = [
+        fn.OptState(state.count, (*state.slots, np.zeros(3)), state.inner),
+        fn.OptState(state.count, state.slots, (*state.inner, fn.OptState(state.count))),
+    ]
+    if state.inner:
+        others.append(fn.OptState(state.count, state.slots, state.inner[1:]))
+    if state.slots:
+        others.append(fn.OptState(state.count, state.slots[1:], state.inner))
+    for other in others:
+        with pytest.raises(ValueError, match=r"^state does not fit: it must come from init or update of "):
+            opt.update(params, params, other)
+
+
+@each_case
+def test_half_precision_is_refused_by_name(case: OptimizerCase) -> None:
+    opt = case.make()
+    with pytest.raises(TypeError, match=r"parameter \S+ has dtype float16: optimizers compute in float32 at least"):
+        opt.init(tree.astype(draw(0), np.float16))
+    bfloat16: Any = SimpleNamespace(name="bfloat16", kind="V")  # what ml_dtypes calls it and says of it
+    with pytest.raises(TypeError, match=r"optimizers compute in float32 at least"):
+        check_trainable("[0]", bfloat16)

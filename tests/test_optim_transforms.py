@@ -212,7 +212,7 @@ def test_chain_says_what_is_wrong() -> None:
         chain(fn.clip_by_value(1.0), fn.adam)
     params = (np.ones(2),)
     opt = fn.chain(fn.clip_by_value(1.0), fn.sgd(0.1))
-    with pytest.raises(ValueError, match="not one of this chain"):
+    with pytest.raises(ValueError, match=r"state does not fit: .*, but it has 0 inner states in place of 2"):
         opt.update(params, params, fn.sgd(0.1).init(params))
 
 
@@ -476,3 +476,17 @@ def test_slots_are_trees_of_the_papers_moments() -> None:
     tree.check_like(params, mean)
     with pytest.raises(ValueError, match=r"no slot 'velocity', only \('mean', 'square'\)"):
         opt.slot("velocity", params, updated.state)
+
+
+@each_transformation
+def test_what_is_no_state_of_a_transformation_is_named(name: str) -> None:
+    one: Any = TRANSFORMATIONS[name]()
+    params = draw(0)
+    for wrong in (None, params, 3):
+        with pytest.raises(TypeError, match=r"^state is .*, expected what init or update of "):
+            one.transform(params, params, wrong)
+    with pytest.raises(ValueError, match=r"^state\.count is -1"):
+        one.transform(params, params, fn.OptState(np.array(-1)))
+    for grads in (None, 3, one.init(params)):
+        with pytest.raises((TypeError, ValueError), match="gradients"):
+            one.transform(params, grads, one.init(params))

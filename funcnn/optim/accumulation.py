@@ -8,8 +8,9 @@ from typing import TypeVar
 import numpy as np
 from attrs import frozen
 
+from funcnn.optim.composite import Wrapper, finished
 from funcnn.optim.hyper import at_least, settle
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter, foreign
 from funcnn.optim.partition import check_optimizer
 from funcnn.optim.transform import as_arrays, matched
 from funcnn.structure import take_apart
@@ -19,7 +20,7 @@ P = TypeVar("P")
 
 
 @frozen
-class Accumulated:
+class Accumulated(Wrapper):
     """Made by :func:`funcnn.accumulated`."""
 
     optimizer: Optimizer
@@ -35,22 +36,53 @@ class Accumulated:
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the same parameters, and every so many calls the optimizer's next ones."""
-        structure, slopes, leaves = matched(params, grads)
-        if len(state.inner) != 1 or [slot.shape for slot in state.slots] != [leaf.shape for leaf in leaves]:
-            raise ValueError("the state is not one of this optimizer with these parameters")
-        done = int(state.count) + 1
-        total = as_arrays([kept + g for kept, g in zip(state.slots, slopes, strict=True)])
-        if done % self.steps:
-            for array in total:
-                array.flags.writeable = False
-            return Updated(params, OptState(counter(done), tuple(total), state.inner))
-        mean = structure.rebuild(as_arrays([array / self.steps for array in total]))
+        self._check(state)
+        _, slopes, leaves = matched(params, grads)
+        self._check_slots(state, leaves)
+        share = 1 / _room(self.steps)
+        total = as_arrays([kept + share * g for kept, g in zip(state.slots, slopes, strict=True)])
+        for array in total:
+            array.flags.writeable = False
+        gathered = OptState[P](counter(int(state.count) + 1), tuple(total), state.inner)
+        return self._step(params, gathered, self.steps) if int(gathered.count) % self.steps == 0 else Updated(params, gathered)
+
+    def finish(self, params: P, state: OptState[P]) -> Updated[P]:
+        """Return the parameters and the state after an update with the mean of the gradients since the last update.
+
+        Without any, the parameters stay the same ones; counting starts anew.
+        """
+        self._check(state)
+        _, leaves = take_apart(params)
+        self._check_slots(state, leaves)
+        left = int(state.count) % self.steps
+        now = self._step(params, state, left) if left else Updated(params, state)
+        last = finished(self.optimizer, now.params, now.state.inner[0])
+        count = counter(int(state.count) + (self.steps - left if left else 0))
+        return Updated(last.params, OptState(count, now.state.slots, (last.state,)))
+
+    def _check_slots(self, state: OptState[P], leaves: tuple[Array, ...]) -> None:
+        if [(slot.shape, slot.dtype) for slot in state.slots] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
+            raise foreign(state, self, "the gradients in it have other shapes or dtypes")
+
+    def _step(self, params: P, state: OptState[P], gathered: int) -> Updated[P]:
+        """Return what the optimizer makes of the mean of so many gradients."""
+        structure, leaves = take_apart(params)
+        divisor = gathered / _room(self.steps)
+        mean = structure.rebuild(as_arrays([total / divisor for total in state.slots]))
         updated = self.optimizer.update(params, mean, state.inner[0])
-        return Updated(updated.params, OptState(counter(done), _zeros(leaves), (updated.state,)))
+        return Updated(updated.params, OptState(state.count, _zeros(leaves), (updated.state,)))
+
+
+def _room(steps: int) -> float:
+    """Return the least power of two that is at least a number of gradients.
+
+    Sums are kept in units of it: a sum of the largest numbers is a number, and nothing is rounded that was not before.
+    """
+    return float(1 << (steps - 1).bit_length())
 
 
 @frozen
-class SkipNonFinite:
+class SkipNonFinite(Wrapper):
     """Made by :func:`funcnn.skip_nonfinite`."""
 
     optimizer: Optimizer
@@ -71,9 +103,8 @@ class SkipNonFinite:
         FloatingPointError
             When more gradients in a row than the limit are not finite, with the path of the leaf.
         """
+        self._check(state)
         structure, slopes, _ = matched(params, grads)
-        if len(state.inner) != 1 or len(state.slots) != 2:
-            raise ValueError("the state is not one of this optimizer")
         count = counter(int(state.count) + 1)
         bad = next((path for path, g in zip(structure.paths, slopes, strict=True) if not _finite(g)), None)
         if bad is None:
@@ -86,8 +117,16 @@ class SkipNonFinite:
             )
         return Updated(params, OptState(count, (_number(in_a_row), _number(skipped)), state.inner))
 
+    def _check(self, state: OptState[P]) -> None:
+        super()._check(state)
+        check_shape(state, self, 1, 2)
+
+    def _after(self, params: P, state: OptState[P], updated: Updated[P]) -> Updated[P]:
+        return Updated(updated.params, OptState(state.count, state.slots, (updated.state,)))
+
     def skipped(self, state: OptState[P]) -> int:
         """Return how many updates were skipped so far."""
+        self._check(state)
         return int(state.slots[1])
 
 
@@ -113,7 +152,9 @@ def _finite(leaf: Array) -> bool:
 def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
     """Update once with the mean of so many gradients: a larger batch in the memory of a smaller one.
 
-    Schedules of the optimizer count its own updates.
+    Schedules of the optimizer count its own updates.  Gradients that are left over when training ends before there are enough of
+    them take a step of their own by ``opt.finish(params, state)``, with their mean; :func:`fit` does that.  The
+    method is there in every optimizer around this one as well.
 
     Parameters
     ----------
@@ -125,6 +166,7 @@ def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
     Returns
     -------
     Optimizer
+        With a method ``finish(params, state)`` for the gradients that are left over.
 
     Raises
     ------
@@ -141,6 +183,8 @@ def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
     >>> once = opt.update(params, (np.array([1.0]),), opt.init(params))
     >>> once.params, opt.update(once.params, (np.array([2.0]),), once.state).params
     ((array([1.]),), (array([-0.5]),))
+    >>> opt.finish(once.params, once.state).params
+    (array([0.]),)
     """
     return Accumulated(optimizer, steps)
 

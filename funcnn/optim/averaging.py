@@ -22,9 +22,10 @@ from funcnn import tree
 from funcnn.errors import check_count, check_flag, check_range
 from funcnn.layer import comparable
 from funcnn.optim.blocks import Coefficients
+from funcnn.optim.composite import Wrapper
 from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import at_least, between, settle
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, foreign, updates_done
 from funcnn.optim.partition import check_optimizer
 from funcnn.structure import take_apart
 from funcnn.typing import Array
@@ -56,20 +57,24 @@ class Towards(Elementwise):
 
 
 @frozen
-class Averaged:
+class Averaged(Wrapper):
     """An optimizer with an average of its parameters beside.  Made by :func:`funcnn.ema` and :func:`funcnn.polyak`."""
 
     optimizer: Optimizer
     towards: Towards
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, optimizer=check_optimizer)
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update: the average starts from the parameters."""
         _, leaves = take_apart(params)
         return OptState(counter(0), tuple([_copy(leaf) for leaf in leaves]), (self.optimizer.init(params),))
 
-    def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
-        """Return the optimizer's next parameters; the average, in the state, follows them."""
-        updated = self.optimizer.update(params, grads, _inner(state))
+    def _after(self, params: P, state: OptState[P], updated: Updated[P]) -> Updated[P]:
+        """Return the optimizer's next parameters; the average, in the state, follows them where they are new."""
+        if updated.params is params:
+            return Updated(params, OptState(state.count, state.slots, (updated.state,)))
         moved = self.towards.update(self.average(params, state), updated.params, OptState(state.count))
         _, average = take_apart(moved.params)
         return Updated(updated.params, OptState(moved.state.count, average, (updated.state,)))
@@ -84,11 +89,11 @@ class Averaged:
         state : OptState
             As ``update`` gave it.
         """
-        return _as_tree(params, state)
+        return _as_tree(params, state, self)
 
 
 @frozen
-class Lookahead:
+class Lookahead(Wrapper):
     """An optimizer whose parameters are pulled back.  Made by :func:`funcnn.lookahead`."""
 
     optimizer: Optimizer
@@ -103,14 +108,16 @@ class Lookahead:
         _, leaves = take_apart(params)
         return OptState(counter(0), tuple([_copy(leaf) for leaf in leaves]), (self.optimizer.init(params),))
 
-    def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
+    def _after(self, params: P, state: OptState[P], updated: Updated[P]) -> Updated[P]:
         """Return the optimizer's next parameters, or every so many updates the slow ones."""
-        updated = self.optimizer.update(params, grads, _inner(state))
+        before = self.slow(params, state)
+        if updated.params is params:
+            return Updated(params, OptState(state.count, state.slots, (updated.state,)))
         done = int(state.count) + 1
         if done % self.steps:
             return Updated(updated.params, OptState(counter(done), state.slots, (updated.state,)))
         towards = Towards(partial(_constant, self.pull))
-        slow = towards.update(self.slow(params, state), updated.params, OptState(state.count)).params
+        slow = towards.update(before, updated.params, OptState(state.count)).params
         _, leaves = take_apart(slow)
         return Updated(slow, OptState(counter(done), leaves, (updated.state,)))
 
@@ -124,23 +131,18 @@ class Lookahead:
         state : OptState
             As ``update`` gave it.
         """
-        return _as_tree(params, state)
+        return _as_tree(params, state, self)
 
 
 def _copy(leaf: Array) -> Array:
     return tree.freeze(leaf.copy())
 
 
-def _inner(state: OptState[P]) -> OptState[P]:
-    if len(state.inner) != 1:
-        raise ValueError(f"the state is not one of this optimizer: it has {len(state.inner)} parts, expected 1")
-    return state.inner[0]
-
-
-def _as_tree(params: P, state: OptState[P]) -> P:
+def _as_tree(params: P, state: OptState[P], optimizer: object) -> P:
+    updates_done(state, optimizer)
     structure, leaves = take_apart(params)
     if [leaf.shape for leaf in leaves] != [slot.shape for slot in state.slots]:
-        raise ValueError("the state is not one of these parameters: the average has other shapes")
+        raise foreign(state, optimizer, "the average has other shapes")
     return structure.rebuild(state.slots)
 
 
@@ -158,6 +160,9 @@ def _polyak(start: int, count: int) -> float:
 
 def ema(optimizer: Optimizer, decay: float = 0.999, *, warmup: bool = True) -> Averaged:
     r"""Keep an exponential moving average of the parameters, $a \leftarrow d\, a + (1 - d)\, p$, for evaluation.
+
+    What is averaged are the parameters after each step: calls in which :func:`accumulated` only gathers a gradient, or
+    :func:`skip_nonfinite` skips one, do not count.
 
     Parameters
     ----------
@@ -189,7 +194,6 @@ def ema(optimizer: Optimizer, decay: float = 0.999, *, warmup: bool = True) -> A
     >>> new.params, opt.average(new.params, new.state)
     ((array([-3.]),), (array([0.]),))
     """
-    check_optimizer(optimizer)
     decay = check_range(decay, "decay", 0.0, 1.0, open_high=True)
     warmup = check_flag(warmup, "warmup")
     return Averaged(optimizer, Towards(partial(_ema, decay, warmup)))
@@ -197,6 +201,8 @@ def ema(optimizer: Optimizer, decay: float = 0.999, *, warmup: bool = True) -> A
 
 def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
     r"""Keep the mean of all iterates of the parameters, $a \leftarrow a + (p - a)/n$, for evaluation.
+
+    Calls in which :func:`accumulated` only gathers a gradient, or :func:`skip_nonfinite` skips one, make no iterate.
 
     Parameters
     ----------
@@ -231,7 +237,6 @@ def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
     >>> twice.params, opt.average(twice.params, twice.state)
     ((array([-7.]),), (array([-5.]),))
     """
-    check_optimizer(optimizer)
     start = check_count(start, "start", 0)
     return Averaged(optimizer, Towards(partial(_polyak, start)))
 

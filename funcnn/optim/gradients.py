@@ -18,7 +18,7 @@ from attrs import frozen
 
 from funcnn.key import Key
 from funcnn.optim.hyper import AMOUNT, settle
-from funcnn.optim.optimizer import OptState, counter
+from funcnn.optim.optimizer import OptState, counter, updates_done
 from funcnn.optim.transform import Stateless, Transformed, as_arrays, matched
 from funcnn.typing import Array
 
@@ -44,8 +44,8 @@ class Noise:
 
     def transform(self, params: P, grads: P, state: OptState[P]) -> Transformed[P]:
         """Return the gradients with noise that depends on the key and the count only."""
+        count = updates_done(state, self)
         structure, slopes, _ = matched(params, grads)
-        count = int(state.count)
         generator = self.key.child(count).generator()
         deviation = math.sqrt(self.variance / (1 + count) ** self.decay)
         new = [g + np.asarray(deviation * generator.standard_normal(g.shape), g.dtype) for g in slopes]

@@ -16,13 +16,14 @@ through whatever stands between them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 from attrs import evolve, frozen
 
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, is_spent, lock, restore, spend
+from funcnn.optim.composite import Measure, Wrapper, finished, told
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, is_spent, lock, restore, spend, updates_done
 from funcnn.record import lean
 from funcnn.typing import Array
 
@@ -92,7 +93,7 @@ def successors(state: OptState[P], slots: Sequence[Array]) -> list[Array]:
 
 
 @frozen
-class Overwriting:
+class Overwriting(Wrapper):
     """An optimizer that writes over the states that it is given.  Made by :func:`funcnn.overwriting`."""
 
     optimizer: Optimizer
@@ -103,9 +104,22 @@ class Overwriting:
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the next parameters and state; the state that is given cannot be read any more."""
+        updates_done(state, self)
+        return self._consumed(state, lambda given: self.optimizer.update(params, grads, given))
+
+    def finish(self, params: P, state: OptState[P]) -> Updated[P]:
+        """Return the parameters and the state after the update with what is left over; see :class:`Composite`."""
+        updates_done(state, self)
+        return self._consumed(state, lambda given: finished(self.optimizer, params, given))
+
+    def told(self, state: OptState[P], measure: Measure) -> OptState[P]:
+        """Return the state, which is that of the optimizer itself, after every plateau in it was told its measure."""
+        return told(self.optimizer, state, measure)
+
+    def _consumed(self, state: OptState[P], step: Callable[[OptState[P]], Updated[P]]) -> Updated[P]:
         given = give_up(state)
         try:
-            updated = self.optimizer.update(params, grads, given)
+            updated = step(given)
         except BaseException:
             take_back(given)
             raise

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
 from funcnn.errors import describe
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
+from funcnn.optim.composite import Composite, finished
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter, updates_done
 from funcnn.optim.transform import matched
 from funcnn.optim.where import Where, check_where, selects
 from funcnn.structure import take_apart
-from funcnn.typing import Array, Shape
+from funcnn.typing import Array, IntArray, Shape
 
 P = TypeVar("P")
+
+Leaves: TypeAlias = dict[str, Array]
+"""The leaves of a part, by path."""
 
 
 @frozen
@@ -28,11 +32,18 @@ class Frozen:
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the same parameters."""
-        return Updated(params, OptState(counter(int(state.count) + 1)))
+        count = updates_done(state, self)
+        check_shape(state, self, 0, 0)
+        matched(params, grads)
+        return Updated(params, OptState(counter(count + 1)))
+
+    def scaled(self, factor: float) -> Frozen:
+        """Return the same optimizer: it takes no steps."""
+        return self
 
 
 @frozen
-class Partition:
+class Partition(Composite):
     """The first rule whose ``where`` selects a leaf takes it.  Made by :func:`funcnn.partition` and others."""
 
     rules: tuple[tuple[Where, Optimizer], ...]
@@ -47,24 +58,57 @@ class Partition:
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the next parameters and state."""
-        structure, slopes, leaves = matched(params, grads)
-        if len(state.inner) != len(self.rules) + 1:
-            raise ValueError(f"the state is not one of this partition: it has {len(state.inner)} parts")
+        count = updates_done(state, self)
+        check_shape(state, self, len(self.rules) + 1, 0)
+        structure, slopes, _ = matched(params, grads)
+
+        def step(one: Optimizer, own: Leaves, part: tuple[int, ...], before: OptState[Leaves]) -> Updated[Leaves]:
+            return one.update(own, _pick(structure.paths, slopes, part), before)
+
+        return self._each(params, state, counter(count + 1), step)
+
+    def finish(self, params: P, state: OptState[P]) -> Updated[P]:
+        """Return the parameters and the state after the updates with what is left over; see :class:`Composite`."""
+        updates_done(state, self)
+        check_shape(state, self, len(self.rules) + 1, 0)
+        return self._each(params, state, state.count, lambda one, own, part, before: finished(one, own, before))
+
+    def _each(
+        self,
+        params: P,
+        state: OptState[P],
+        count: IntArray,
+        step: Callable[[Optimizer, Leaves, tuple[int, ...], OptState[Leaves]], Updated[Leaves]],
+    ) -> Updated[P]:
+        """Return what comes of a step for each part: the very parameters that are given, where no part has taken one."""
+        structure, leaves = take_apart(params)
         new: list[Array] = list(leaves)
-        inner: list[OptState[dict[str, Array]]] = []
-        parts = self._parts(structure.paths, leaves)
-        states = cast("tuple[OptState[dict[str, Array]], ...]", state.inner)
-        for one, part, before in zip(self._optimizers, parts, states, strict=True):
-            updated = one.update(_pick(structure.paths, leaves, part), _pick(structure.paths, slopes, part), before)
+        inner: list[OptState[Leaves]] = []
+        moved = False
+        states = cast("tuple[OptState[Leaves], ...]", state.inner)
+        for one, part, before in zip(self._optimizers, self._parts(structure.paths, leaves), states, strict=True):
+            own = _pick(structure.paths, leaves, part)
+            updated = step(one, own, part, before)
+            moved = moved or (bool(part) and updated.params is not own)
             for index in part:
                 new[index] = updated.params[structure.paths[index]]
             inner.append(updated.state)
-        count = counter(int(state.count) + 1)
-        return Updated(structure.rebuild(new), OptState(count, inner=tuple(cast("list[OptState[P]]", inner))))
+        made = structure.rebuild(new) if moved else params
+        return Updated(made, OptState(count, inner=tuple(cast("list[OptState[P]]", inner))))
 
     @property
     def _optimizers(self) -> tuple[Optimizer, ...]:
         return (*[one for _, one in self.rules], self.rest)
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The optimizers of the rules and the one for the rest."""
+        return self._optimizers
+
+    def combine(self, parts: tuple[Any, ...]) -> Optimizer:
+        """Return a partition like this one with other optimizers."""
+        *ones, rest = parts
+        return Partition(tuple([(where, one) for (where, _), one in zip(self.rules, ones, strict=True)]), rest)
 
     def _parts(self, paths: tuple[str, ...], leaves: tuple[Array, ...]) -> tuple[tuple[int, ...], ...]:
         return _divide(paths, tuple([leaf.shape for leaf in leaves]), tuple([where for where, _ in self.rules]))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -34,6 +34,8 @@ P = TypeVar("P")
 @frozen
 class ScheduleFree(Elementwise):
     """Made by :func:`funcnn.schedule_free` and :func:`funcnn.schedule_free_adamw`."""
+
+    unscalable: ClassVar[str] = "its mean of the iterates rests on a rate that does not change, and needs no reduction"
 
     learning_rate: float
     beta: float = 0.9

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from typing import ClassVar
 
 import numpy as np
 from attrs import field, frozen
@@ -97,6 +98,8 @@ class Lion(Elementwise):
 @frozen
 class Rprop(Elementwise):
     """Made by :func:`funcnn.rprop`."""
+
+    unscalable: ClassVar[str] = "it has none: the size of each step is found from the signs of the gradients"
 
     initial: float = 0.01
     increase: float = 1.2

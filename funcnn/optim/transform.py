@@ -8,13 +8,14 @@ A transformation maps gradients to gradients; an optimizer takes the step::
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter
+from funcnn.optim.composite import Composite, finished
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter, updates_done
 from funcnn.structure import Structure, take_apart
 from funcnn.typing import Array
 
@@ -53,6 +54,7 @@ class Stateless:
 
     def transform(self, params: P, grads: P, state: OptState[P]) -> Transformed[P]:
         """Return the transformed gradients and the same state."""
+        updates_done(state, self)
         structure, slopes, old = matched(params, grads)
         new = self._grads(structure.paths, slopes, old)
         return Transformed(grads if new is slopes else structure.rebuild(as_arrays(new)), state)
@@ -78,7 +80,7 @@ def as_arrays(leaves: Iterable[Array]) -> list[Array]:
 
 
 @frozen
-class Chain:
+class Chain(Composite):
     """Transformations, and the optimizer that takes the step with what they give.  Made by :func:`funcnn.chain`."""
 
     transformations: tuple[Transformation, ...]
@@ -91,15 +93,31 @@ class Chain:
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Transform the gradients, first to last, and take the step."""
-        if len(state.inner) != len(self.transformations) + 1:
-            raise ValueError(f"the state is not one of this chain: it has {len(state.inner)} parts")
+        count = updates_done(state, self)
+        check_shape(state, self, len(self.transformations) + 1, 0)
         states: list[OptState[P]] = []
         for part, before in zip(self.transformations, state.inner[:-1], strict=True):
             step = part.transform(params, grads, before)
             grads = step.grads
             states.append(step.state)
         updated = self.optimizer.update(params, grads, state.inner[-1])
-        return Updated(updated.params, OptState(counter(int(state.count) + 1), inner=(*states, updated.state)))
+        return Updated(updated.params, OptState(counter(count + 1), inner=(*states, updated.state)))
+
+    def finish(self, params: P, state: OptState[P]) -> Updated[P]:
+        """Return the parameters and the state after the update with what is left over; see :class:`Composite`."""
+        count = updates_done(state, self)
+        check_shape(state, self, len(self.transformations) + 1, 0)
+        last = finished(self.optimizer, params, state.inner[-1])
+        return Updated(last.params, OptState(counter(count), inner=(*state.inner[:-1], last.state)))
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The transformations and the optimizer."""
+        return (*self.transformations, self.optimizer)
+
+    def combine(self, parts: tuple[Any, ...]) -> Optimizer:
+        """Return a chain of other parts."""
+        return chain(*parts)
 
 
 def chain(*parts: *tuple[*tuple[Transformation, ...], Optimizer]) -> Chain:

@@ -20,7 +20,7 @@ from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.train.divergence import diverged, is_finite
 from funcnn.train.history import History
-from funcnn.train.listening import told
+from funcnn.train.listening import complete, told
 from funcnn.train.prepare import prepare
 from funcnn.train.progress import reporter
 from funcnn.train.record import Callback, Epoch, Fit, Point, Stopped, wanted
@@ -72,8 +72,9 @@ def fit(
     model : Layer
     loss : Loss
     optimizer : Optimizer
-        Learning-rate schedules and clipping are part of it.  :func:`reduce_on_plateau` is told the loss after every epoch (that
-        of the validation set, if there is one), or, if it wants a measure that rises, the first of the metrics.
+        Learning-rate schedules and clipping are part of it.  Every :func:`reduce_on_plateau` in it is told the loss after
+        every epoch (that of the validation set, if there is one), or, if it wants a measure that rises, the first of the metrics.
+        Gradients that :func:`accumulated` has left over at the end take a step of their own, after the last row of the history.
     x, y : array or tree of arrays
         Inputs and targets, one example per row.  For sample weights or masks, y is a :class:`Weighted` target; rows whose
         weights are all 0 are left out.
@@ -177,7 +178,7 @@ def fit(
                 row = epoch_row(job, epoch + 1, now, losses, outputs, evaluate_at, started)
                 if not is_finite(now.params) or not all(isfinite(row[name]) for name in job.loss_columns):
                     raise diverged(model, loss, now, job.validation_batch, before, job.steps - 1, history, best, job.begin)
-                history, now = History((*history.rows, row)), told(optimizer, now, row, job.told)
+                history, now = History((*history.rows, row)), told(optimizer, now, row)
                 if early_stopping is not None and early_stopping.improves(history, peak):
                     peak, best = epoch + 1, now if early_stopping.restore_best else None
                 show.row(row)
@@ -186,5 +187,5 @@ def fit(
                     break
     except KeyboardInterrupt:
         stopped = "interrupted"
-    final = now if best is None else best
+    final = complete(optimizer, now) if best is None else best
     return Fit(final.params, final.state, final.opt_state, history, stopped)

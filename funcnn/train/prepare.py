@@ -21,12 +21,11 @@ from funcnn.losses.loss import Loss
 from funcnn.losses.weighted import Weighted
 from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer, OptState
-from funcnn.optim.overwriting import Overwriting
 from funcnn.train.checkpoint import resumed
 from funcnn.train.divergence import first_not_finite
 from funcnn.train.evaluate import part, predict
 from funcnn.train.history import History
-from funcnn.train.listening import told_column
+from funcnn.train.listening import check_listening
 from funcnn.train.record import Callback, Point, Setting
 from funcnn.train.scores import Metrics, metric_values
 from funcnn.train.stopping import EarlyStopping
@@ -70,8 +69,6 @@ class Job(Generic[P, S, X, Y, T, M]):
     """Steps of an epoch."""
     begin: Callable[[], Begin[P, S]]
     """Makes the beginning: made again when needed, so that nobody keeps parameters of the past."""
-    told: str
-    """The column that an optimizer is told which listens."""
     setting: Setting
 
     @property
@@ -127,7 +124,7 @@ def prepare(
         raise ValueError(f"batch_size is {batch_size} and there are {rows} rows to train on: a batch is at most all of them")
     columns = tuple([prefix + name for prefix in ("", "val_")[: 1 if held_out is None else 2] for name in ("loss", *metrics)])
     check_monitor(early_stopping, columns)
-    told = told_column(optimizer, columns)
+    check_listening(optimizer, columns)
     setting = Setting(key, batch_size, rows, drop_last, columns)
 
     def begin() -> Begin[P, S]:
@@ -139,7 +136,7 @@ def prepare(
     for part_x, part_y, what in [(x, y, "")] + ([] if held_out is None else [(*held_out, "validation ")]):
         rehearse(model, loss, metrics, beginning.point, part_x, part_y, batch_size, what)
     steps = batch_count(rows, batch_size, drop_last=drop_last)
-    return Job(model, loss, metrics, x, y, held_out, rows, steps, begin, told, setting), beginning
+    return Job(model, loss, metrics, x, y, held_out, rows, steps, begin, setting), beginning
 
 
 def check_kinds(
@@ -163,11 +160,6 @@ def check_kinds(
     ):
         if isinstance(value, type) or not isinstance(value, kind):
             raise TypeError(f"{what} is {describe(value)}, expected {kind.__name__}, such as {example}")
-    if isinstance(optimizer, Overwriting):
-        raise ValueError(
-            "fit goes back to the step before when a loss is not finite, and this optimizer writes over that step's state: give"
-            f" fit the optimizer itself, {optimizer.optimizer!r}"
-        )
     if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
         raise TypeError(f"early_stopping is {describe(early_stopping)}, expected fn.EarlyStopping(patience=...)")
     if not isinstance(drop_last, bool) or progress not in (None, True, False):
