@@ -8,7 +8,7 @@ written while the exception unwinds: nothing is paid while nothing is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ T = TypeVar("T", bound=str)
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a function of any arguments goes through unchanged
 
 _NOTE = "in layer "
+_PRECISE = "fdgFDG"  # single, double and extended precision, and the complex numbers of each
 
 
 def add_step(error: Exception, step: int | str, name: str, given: object) -> None:
@@ -49,14 +50,14 @@ def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
     Raises
     ------
     TypeError
-        When x is not an array (see :func:`check_kind`), or holds integers, booleans or objects.
+        When x is not an array (see :func:`check_kind`), or holds integers, booleans, objects or numbers of half precision.
     ValueError
         When x has too few axes.
     """
     if type(x) is not np.ndarray:
         check_kind(x, what)
-    if x.dtype.kind not in "fc":
-        raise TypeError(f"{what} has dtype {x.dtype}, expected a floating one: use .astype(float)")
+    if x.dtype.char not in _PRECISE:
+        refuse_dtype(x.dtype, what)
     if x.ndim < min_ndim:
         raise ValueError(
             f"{what} has shape {x.shape}, expected at least {min_ndim} axes, batch first: use x[None] for one example"
@@ -97,12 +98,38 @@ def check_kind(x: object, what: str, wanted: str = "a floating np.ndarray", reme
     raise TypeError(f"{what} is {kind}, expected {wanted}: use {remedy}")
 
 
+def refuse_dtype(dtype: np.dtype[np.generic], what: str, convert: str = ".astype(np.float32)") -> NoReturn:
+    """Raise a TypeError for a dtype in which nothing is computed.
+
+    Half precision (float16, and bfloat16 and the like of other packages) is among them: sums of a few thousand numbers lose
+    all their digits, squares of numbers above 255 overflow, and the epsilons of norms and optimizers are 0.
+    """
+    if dtype.kind in "iubOUSMm":
+        raise TypeError(f"{what} has dtype {dtype}, expected a floating one: use .astype(float)")
+    raise TypeError(
+        f"{what} {'have' if what.endswith('s') else 'has'} dtype {dtype}, expected float32, float64 or longdouble: half precision"
+        f" is too coarse to sum and to square; use {convert}"
+    )
+
+
+def check_precise(weight: Array, what: str = "the parameters") -> None:
+    """Raise a TypeError when parameters are of half precision."""
+    if weight.dtype.char not in _PRECISE:
+        refuse_dtype(weight.dtype, what, "fn.tree.astype(params, np.float32)")
+
+
 def check_features(x: Array, weight: Array) -> None:
     """Raise unless x (..., I) fits a weight (I, O).
 
     That is: a floating array with a batch axis, I features, and no more precision than the weight.
     """
-    if type(x) is np.ndarray and x.ndim > 1 and x.shape[-1] == weight.shape[0] and x.dtype is weight.dtype:
+    if (
+        type(x) is np.ndarray
+        and x.ndim > 1
+        and x.shape[-1] == weight.shape[0]
+        and x.dtype is weight.dtype
+        and x.dtype.itemsize > 2
+    ):
         return
     check_array(x)
     if x.shape[-1] != weight.shape[0]:
@@ -115,6 +142,7 @@ def check_features(x: Array, weight: Array) -> None:
 
 def check_precision(x: Array, weight: Array, what: str = "the input") -> None:
     """Raise a TypeError when x has more precision than the parameters, which would silently raise that of every result."""
+    check_precise(weight)
     if np.result_type(x.real.dtype, weight.real.dtype) != weight.real.dtype:
         raise TypeError(
             f"{what} is {x.dtype} and the parameters are {weight.dtype}: results would silently have the higher precision;"

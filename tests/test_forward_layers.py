@@ -232,6 +232,7 @@ def test_batch_norm_is_a_loop_over_features(shape: tuple[int, ...]) -> None:
     fixed = layer.forward(params, state, x, fn.Eval())
     assert fn.tree.same(fixed.state, state)
     assert made.state.count == 4
+    newest = 1 / (1 + 0.9 + 0.9**2 + 0.9**3)
     for i in range(4):
         column = x[..., i].ravel().tolist()
         count = len(column)
@@ -243,8 +244,8 @@ def test_batch_norm_is_a_loop_over_features(shape: tuple[int, ...]) -> None:
             assert math.isclose(trained[n], expected, rel_tol=1e-12, abs_tol=1e-13)
             expected = (one - state.mean[i]) / math.sqrt(state.var[i] + 1e-3) * params.scale[i] + params.shift[i]
             assert math.isclose(running[n], expected, rel_tol=1e-12, abs_tol=1e-13)
-        assert math.isclose(made.state.mean[i], 0.9 * state.mean[i] + 0.1 * mean, rel_tol=1e-13)
-        assert math.isclose(made.state.var[i], 0.9 * state.var[i] + 0.1 * var * count / (count - 1), rel_tol=1e-13)
+        assert math.isclose(made.state.mean[i], (1 - newest) * state.mean[i] + newest * mean, rel_tol=1e-13)
+        assert math.isclose(made.state.var[i], (1 - newest) * state.var[i] + newest * var * count / (count - 1), rel_tol=1e-13)
 
 
 def test_batch_norm_without_momentum_averages_all_batches() -> None:
@@ -257,6 +258,19 @@ def test_batch_norm_without_momentum_averages_all_batches() -> None:
     np.testing.assert_allclose(state.mean, np.mean([batch.mean(0) for batch in batches], axis=0), rtol=1e-13)
     np.testing.assert_allclose(state.var, np.mean([batch.var(0, ddof=1) for batch in batches], axis=0), rtol=1e-13)
     assert state.count == 5
+
+
+@pytest.mark.parametrize("momentum", [1e-9, 0.1, 0.5, 1.0])
+def test_running_statistics_are_a_weighted_average_of_the_batches_alone(momentum: float) -> None:
+    layer = fn.batch_norm(momentum=momentum)
+    start = layer.init(fn.Key(0), (3,))
+    batches = [5 + 2 * numbers(7, 3, seed=seed) for seed in range(6)]
+    state = start.state
+    for seen, batch in enumerate(batches, 1):
+        state = layer.forward(start.params, state, batch, TRAIN).state
+        weights = [(1 - momentum) ** (seen - index) for index in range(1, seen + 1)]
+        np.testing.assert_allclose(state.mean, np.average([one.mean(0) for one in batches[:seen]], axis=0, weights=weights))
+        np.testing.assert_allclose(state.var, np.average([one.var(0, ddof=1) for one in batches[:seen]], axis=0, weights=weights))
 
 
 @pytest.mark.parametrize("rows", [0, 1])

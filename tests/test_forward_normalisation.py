@@ -175,7 +175,7 @@ def test_spectral_norm_uses_the_vectors_that_it_is_given_and_moves_them_in_train
     start = layer.init(fn.Key(5), (4,))
     u, v, weight = numbers(3, seed=1), numbers(4, seed=2), start.params.weight
     state = attrs.evolve(start.state, u=u, v=v)
-    expected = x @ weight / sum(v[i] * weight[i, o] * u[o] for i in range(4) for o in range(3))
+    expected = x @ weight / math.sqrt(sum(sum(weight[i, o] * u[o] for o in range(3)) ** 2 for i in range(4)))
     for mode in (TRAIN, fn.Eval()):
         np.testing.assert_allclose(layer.forward(start.params, state, x, mode).output, expected, rtol=1e-12)
     assert tree.same(layer.forward(start.params, state, x, fn.Eval()).state, state)
@@ -192,6 +192,52 @@ def test_spectral_norm_starts_close() -> None:
     weight, state = start.params.weight, start.state
     largest = np.linalg.svd(weight, compute_uv=False)[0]
     assert 0.95 * largest <= state.v @ weight @ state.u <= largest
+
+
+def test_spectral_norm_keeps_the_sign_of_a_weight_whatever_vectors_it_is_given() -> None:
+    layer = fn.spectral_norm(fn.linear(2))
+    start = layer.init(fn.Key(0), (2,))
+    weight = attrs.evolve(start.params, weight=np.diag([-2.0, 1.0]))
+    for u, v in (([1.0, 0.0], [1.0, 0.0]), ([1.0, 0.0], [-1.0, 0.0]), ([-0.6, 0.8], [0.0, 1.0])):
+        state = attrs.evolve(start.state, u=np.array(u), v=np.array(v))
+        for mode in (TRAIN, fn.Eval()):
+            got = layer.forward(weight, state, np.eye(2), mode).output
+            assert got[0, 0] < 0 < got[1, 1]
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-30, 1e-22, 1e-10, 1.0, 1e18, 1e25, 1e37])
+def test_weights_of_any_size_have_a_direction(size: float) -> None:
+    v = np.array([[3 * size, size], [4 * size, 0]], np.float32)
+    x, params = np.ones((1, 2), np.float32), fn.weight_norm(fn.linear(2)).init(fn.Key(0), (2,)).params
+    one = attrs.evolve(params, inner=attrs.evolve(params.inner, weight=v), gain=np.ones(2, np.float32))
+    layer = fn.weight_norm(fn.linear(2))
+    made = layer.forward(one, (), x, TRAIN)
+    np.testing.assert_allclose(made.output, [[1.4, 1.0]], rtol=1e-6)
+    dv = layer.backward(one, made.residuals, np.ones((1, 2), np.float32)).params.inner.weight
+    if size > 1e-30:
+        np.testing.assert_allclose(dv * size, [[(1 - 0.6 * 1.4) / 5, 0], [(1 - 0.8 * 1.4) / 5, 1]], rtol=1e-5, atol=1e-6)
+    spectral = fn.spectral_norm(fn.linear(2))
+    start = spectral.init(fn.Key(0), (2,))
+    moved, weight = start.state, type(start.params)(v)
+    for _ in range(20):
+        moved = spectral.forward(weight, moved, x, TRAIN).state
+    got = spectral.forward(weight, moved, np.eye(2, dtype=np.float32), fn.Eval()).output
+    np.testing.assert_allclose(got, v / size / np.linalg.norm([[3, 1], [4, 0]], 2), rtol=1e-5)
+
+
+def test_a_weight_of_zeros_has_no_direction_and_is_not_divided() -> None:
+    layer = fn.weight_norm(fn.dense(2, weight_init=fn.initializers.zeros))
+    with pytest.raises(ValueError, match=r"the weight of output 0 is all zeros, and weight_norm .* another weight_init"):
+        layer.init(fn.Key(0), (3,))
+    params = fn.weight_norm(fn.dense(2)).init(fn.Key(0), (3,)).params
+    params = attrs.evolve(params, inner=attrs.evolve(params.inner, weight=np.array([[1.0, 0.0]] * 3)))
+    with pytest.raises(ValueError, match="the weight of output 1 is all zeros"):
+        fn.apply(layer, params, (), np.ones((1, 3)))
+    spectral = fn.spectral_norm(fn.linear(2, weight_init=fn.initializers.zeros))
+    start = spectral.init(fn.Key(0), (3,))
+    made = spectral.forward(start.params, start.state, np.ones((1, 3)), TRAIN)
+    assert not made.output.any()
+    assert np.isfinite(spectral.backward(start.params, made.residuals, np.ones((1, 2))).params.weight).all()
 
 
 def test_vectors_of_a_vanishing_weight_stay() -> None:

@@ -10,14 +10,15 @@ Parameters see 0 from there as well.
 from functools import partial
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from attrs import frozen
 
 from funcnn.combinators.several import check_layers
-from funcnn.errors import describe
+from funcnn.errors import check_array, describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, define_layer
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, Train, define_layer
 from funcnn.masked import Masked, cleared
-from funcnn.typing import Array, BoolArray, Empty, Shape
+from funcnn.typing import Array, BoolArray, Empty, Shape, Shapes
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -37,6 +38,38 @@ def check_masked(x: object) -> None:
         raise TypeError(f"the input is {describe(x)}, expected funcnn.Masked(values, mask)")
 
 
+def init(inner: Layer[P, S, Array, Array], key: Key, in_shape: Shapes) -> Init[P, S]:
+    made = inner.init(key, in_shape)
+    if made.out_shape[:1] != in_shape[:1]:
+        raise ValueError(f"masked_steps needs a layer that keeps the steps; {inner.name} maps {in_shape} to {made.out_shape}")
+    check_steps_alone(inner, made, cast(Shape, in_shape))
+    return made
+
+
+def check_steps_alone(inner: Layer[P, S, Array, Array], made: Init[P, S], in_shape: Shape) -> None:
+    """Raise unless a layer treats every step alone: in training, a step that is not a number must spoil no other.
+
+    It is tried with two steps, or with all where the layer takes no fewer.
+    """
+    mode = Train(Key(0))
+    with np.errstate(all="ignore"):
+        for steps in sorted({min(2, in_shape[0]), in_shape[0]}):
+            x = np.ones((2, steps, *in_shape[1:]))
+            x[1, -1] = np.nan
+            try:
+                y = inner.forward(made.params, made.state, x, mode).output
+                break
+            except Exception:
+                if steps == in_shape[0]:
+                    raise
+    y = y.reshape(2, steps, -1)
+    if np.isnan(y[0]).any() or np.isnan(y[1, :-1]).any():
+        raise ValueError(
+            f"masked_steps takes layers that treat every step alone, and {inner.name} does not: the padding would count.  Use one"
+            " that does, such as layer_norm or rms_norm in place of other norms, or a layer made with masked=True"
+        )
+
+
 def forward(inner: Layer[P, S, Array, Array], params: P, state: S, x: Masked, mode: Mode) -> Forward[Masked, S, MaskedResiduals]:
     check_masked(x)
     made = inner.forward(params, state, cleared(x.values, x.mask), mode)
@@ -54,7 +87,8 @@ def masked_steps(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Masked, Masked
     Parameters
     ----------
     inner : Layer
-        From (n, t, features) to (n, t, features'), each step alone: dense, an activation, layer_norm, dropout.
+        From (n, t, features) to (n, t, features'), each step alone: dense, an activation, layer_norm, dropout.  Not batch_norm,
+        group_norm or a softmax over the steps, which would count the padding.
 
     Returns
     -------
@@ -65,6 +99,8 @@ def masked_steps(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Masked, Masked
     ------
     TypeError
         When ``inner`` is not a layer; in ``forward``, when the input is not masked.
+    ValueError
+        In ``init``, when ``inner`` does not treat every step alone (which is tried), or does not keep the number of steps.
 
     Examples
     --------
@@ -80,7 +116,7 @@ def masked_steps(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Masked, Masked
     pulled: Any = partial(backward, inner)
     return Layer(
         f"masked_steps({inner.name})",
-        inner.init,
+        partial(init, inner),
         kept,
         pulled,
         inner.random,
@@ -100,6 +136,7 @@ def unmask_init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 
 def unmask_forward(params: Empty, state: Empty, x: Masked, mode: Mode) -> Forward[Array, Empty, BoolArray]:
     check_masked(x)
+    check_array(x.values, min_ndim=2)
     return Forward(cleared(x.values, x.mask), state, x.mask)
 
 

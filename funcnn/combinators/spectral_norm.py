@@ -3,17 +3,21 @@ r"""Spectral normalisation (Miyato, Kataoka, Koyama & Yoshida 2018, arXiv:1802.0
 Indices: $i$ input of a unit (all axes of the weight but one), $o$ output unit: the weight as a matrix $w_{io}$.
 
 Forward.  The inner layer $f(x; w)$ runs with its weight divided by an estimate of the largest singular value,
-$$ \sigma = \sum_{io} v_i w_{io} u_o, \qquad \hat w_{io} = \frac{w_{io}}{\sigma}, \qquad y = f(x; \hat w), $$
-where $u$ and $v$ are unit vectors in the *state*.  After that, in training only, they move by power iterations
+$$ \sigma = |w u| = \Big(\sum_i \big(\textstyle\sum_o w_{io} u_o\big)^2\Big)^{1/2}, \qquad
+   \hat w_{io} = \frac{w_{io}}{\sigma}, \qquad y = f(x; \hat w), $$
+where $u$ is a unit vector in the *state*, next to another one, $v$.  After that, in training only, they move by power iterations
 $$ v \leftarrow \frac{w u}{|w u|}, \qquad u \leftarrow \frac{w^\top v}{|w^\top v|}, $$
 towards the singular vectors of $w$, for the next step.  One iteration a step is enough, since the weight changes little.
+A length is never negative: whatever vectors stand in the state, $\hat w$ has the signs of $w$.  (The usual $v^\top w u$ is the
+same when $v$ belongs to $w$ and $u$, and may be negative when it does not, as after a weight was loaded.)  Where $w u = 0$, as
+for a weight of zeros, the weight is not divided.
 
-Derivation.  The state is given: $u$ and $v$ are constants of this step, and nothing is differentiated with respect to them.  (At
-the singular vectors this loses nothing, since $\sigma$ is stationary in unit vectors $u$ and $v$ there, so that $v u^\top$ is
-the gradient of the largest singular value itself.)  So $\mathrm{d}\sigma = \sum_{io} v_i u_o\,\mathrm{d}w_{io}$ and
+Derivation.  The state is given: $u$ is a constant of this step, and nothing is differentiated with respect to it.  (At
+the singular vector this loses nothing, since $\sigma$ is stationary in unit vectors $u$ there.)  With $q = w u / \sigma$,
+$\mathrm{d}\sigma = \sum_{io} q_i u_o\,\mathrm{d}w_{io}$ and
 $\mathrm{d}\hat w_{io} = \sigma^{-1}(\mathrm{d}w_{io} - \hat w_{io}\,\mathrm{d}\sigma)$.  With $\bar{\hat w}$, the weight's
 cotangent that the inner layer gives,
-$$ \bar w_{io} = \frac1\sigma \Big(\bar{\hat w}_{io} - v_i u_o \sum_{jp} \bar{\hat w}_{jp}\, \hat w_{jp}\Big). $$
+$$ \bar w_{io} = \frac1\sigma \Big(\bar{\hat w}_{io} - q_i u_o \sum_{jp} \bar{\hat w}_{jp}\, \hat w_{jp}\Big). $$
 The other parameters and the input have the cotangents that the inner layer gives.
 
 Order.  In PyTorch the vectors move before they are used.  Here they move after, from the same weight: the function that is
@@ -31,7 +35,7 @@ from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, backward_without_input, params_only
-from funcnn.numerics import dot
+from funcnn.numerics import dot, in_dtype_of, vector_length
 from funcnn.tree import freeze
 from funcnn.typing import Array, Scalar, Shapes
 
@@ -58,10 +62,10 @@ class SpectralNormState(Generic[S]):
 
 @frozen(eq=False)
 class SpectralNormResiduals:
-    """The vectors, what they estimate, the normalised weight, and what the inner layer kept."""
+    """The vector u and the direction it is mapped to, the estimate, the normalised weight, and what the inner layer kept."""
 
     u: Array
-    v: Array
+    q: Array  # zeros where the weight is not divided
     sigma: Scalar
     normalised: Array  # like the weight
     inner: Residuals
@@ -88,7 +92,7 @@ def iterated(matrix: Array, u: Array, v: Array, iterations: int) -> tuple[Array,
 
 def normalised(vector: Array, otherwise: Array) -> Array:
     """Return a vector divided by its length, or another one when the length is 0."""
-    length = np.sqrt(vector.dot(vector))
+    length = vector_length(vector)
     return vector / length if length > 0 else otherwise
 
 
@@ -105,12 +109,15 @@ def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Ini
 def forward(
     inner: Layer[P, S, X, Y], axis: int, iterations: int, params: P, state: SpectralNormState[S], x: X, mode: Mode
 ) -> Forward[Y, SpectralNormState[S], SpectralNormResiduals]:
-    u, v = state.u, state.v
+    u, v = in_dtype_of(state.u, params.weight), in_dtype_of(state.v, params.weight)
     matrix = as_matrix(params.weight, axis)
-    sigma: Scalar = dot(v, matrix).dot(u)
+    mapped: Array = matrix.dot(u)
+    sigma = vector_length(mapped)
+    if sigma == 0:
+        sigma = sigma + 1
     weight = params.weight / sigma
     made = inner.forward(with_weight(params, weight), state.inner, x, mode)
-    residuals = SpectralNormResiduals(u, v, sigma, weight, made.residuals)
+    residuals = SpectralNormResiduals(u, mapped / sigma, sigma, weight, made.residuals)
     if isinstance(mode, Train):
         u, v = iterated(matrix.real, u, v, iterations)
     return Forward(made.output, SpectralNormState(made.state, u, v), residuals)
@@ -124,7 +131,7 @@ def backward(
     made = inner.backward(*given) if input_grad else params_only(inner, *given)
     dnormalised = made.params.weight
     dsigma = (dnormalised * weight).sum()
-    gradient = residuals.v[:, np.newaxis] * residuals.u  # of sigma
+    gradient = residuals.q[:, np.newaxis] * residuals.u  # of sigma
     dweight = dnormalised - as_weight(gradient, axis, weight) * dsigma
     dweight /= sigma
     grads = with_weight(made.params, dweight)
@@ -149,7 +156,7 @@ def spectral_norm(inner: Layer[P, S, X, Y], *, iterations: int = 1, axis: int = 
     Layer
         With the parameters of ``inner`` and the state :class:`SpectralNormState`: inner, and the unit vectors u (O,) and v (I,).
         Each call divides by the estimate of the vectors that it is given; in training the next state's vectors are those after
-        further power iterations.  In the gradient they are constants.
+        further power iterations.  In the gradient they are constants.  The state follows the parameters' precision.
 
     Raises
     ------

@@ -13,6 +13,8 @@ and $\mathrm{d}w_{io} = \hat v_{io}\,\mathrm{d}g_o + g_o\,\mathrm{d}\hat v_{io}$
 $$ \bar g_o = \sum_i \bar w_{io} \hat v_{io}, \qquad
    \bar v_{io} = \frac{g_o}{\ell_o} \big(\bar w_{io} - \hat v_{io}\,\bar g_o\big). $$
 The other parameters and the input have the cotangents that the inner layer gives.
+
+A direction does not depend on the length: where squares overflow or vanish, those of $v$ times a power of two are taken.
 """
 
 from functools import partial
@@ -25,6 +27,7 @@ from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, w
 from funcnn.combinators.several import check_layers
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, backward_without_input, params_only
+from funcnn.numerics import balancing, rows, sum_rows
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shapes
 
@@ -55,15 +58,38 @@ class WeightNormResiduals:
 
 def sum_to_outputs(x: Array, axis: int) -> Array:
     """Return the sum over all axes but the outputs' one, with 1 for every other axis."""
+    if axis == -1:
+        return sum_rows(rows(x)).reshape((1,) * (x.ndim - 1) + x.shape[-1:])
     sums: Array = x.sum(tuple([other for other in range(x.ndim) if other != x.ndim + axis]), keepdims=True)
     return sums
+
+
+def direction_and_length(v: Array, axis: int) -> tuple[Array, Array]:
+    """Return the directions of the outputs' weights, and their lengths; raise when one is 0."""
+    info = np.finfo(v.dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = sum_to_outputs(v * v, axis)
+    if info.tiny / info.eps**2 < squares.real.min(initial=1) and squares.real.max(initial=1) < np.inf:
+        length = np.sqrt(squares)
+        return v / length, length
+    others = tuple([other for other in range(v.ndim) if other != v.ndim + axis])
+    size: Array = np.abs(v.real).max(axis=others, keepdims=True)
+    if not size.all():
+        raise ValueError(
+            f"the weight of output {int(np.argmin(size.ravel() != 0))} is all zeros, and weight_norm divides by its length:"
+            " start with another weight_init"
+        )
+    scale = balancing(size)
+    scaled = v * scale
+    length = np.sqrt(sum_to_outputs(scaled * scaled, axis))
+    return scaled / length, length / scale
 
 
 def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Init[WeightNormParams[P], S]:
     made = inner.init(key, in_shape)
     check_weight(made.params, "weight_norm")
     weight = made.params.weight
-    length = np.sqrt(sum_to_outputs(weight * weight, axis))
+    _, length = direction_and_length(weight, axis)
     return Init(WeightNormParams(made.params, freeze(length.ravel())), made.state, made.out_shape)
 
 
@@ -71,8 +97,7 @@ def forward(
     inner: Layer[P, S, X, Y], axis: int, params: WeightNormParams[P], state: S, x: X, mode: Mode
 ) -> Forward[Y, S, WeightNormResiduals]:
     v = params.inner.weight
-    length = np.sqrt(sum_to_outputs(v * v, axis))
-    direction = v / length
+    direction, length = direction_and_length(v, axis)
     weight = direction * params.gain.reshape(length.shape)
     made = inner.forward(with_weight(params.inner, weight), state, x, mode)
     return Forward(made.output, made.state, WeightNormResiduals(direction, length, made.residuals))
@@ -118,7 +143,8 @@ def weight_norm(inner: Layer[P, S, X, Y], *, axis: int = -1) -> Layer[WeightNorm
     TypeError
         When ``inner`` is not a layer; in ``init``, when its parameters have no weight.
     ValueError
-        When ``axis`` is neither -1 nor -2; in ``init``, when the weight has fewer than two axes.
+        When ``axis`` is neither -1 nor -2; in ``init``, when the weight has fewer than two axes; in ``init`` and ``forward``,
+        when the weight of an output is all zeros, which has no direction.
 
     References
     ----------

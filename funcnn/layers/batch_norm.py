@@ -5,8 +5,14 @@ Indices: $n$ row of $N$ (the batch axis and all others but the last, merged), $i
 Forward, in training with the statistics of the batch
 $$ \mu_i = \tfrac1N \sum_n x_{ni}, \quad v_i = \tfrac1N \sum_n (x_{ni} - \mu_i)^2, \quad
    r_i = \frac1{\sqrt{v_i + \epsilon}}, \quad \hat x_{ni} = (x_{ni} - \mu_i)\, r_i, \quad y_{ni} = s_i \hat x_{ni} + b_i $$
-and in evaluation with the running statistics in place of $\mu$ and $v$.  These move in training with the momentum $\beta$:
-$$ \mu' = (1 - \beta)\,\mu_\text{running} + \beta\,\mu, \qquad v' = (1 - \beta)\,v_\text{running} + \beta\,\tfrac{N}{N-1}\,v. $$
+and in evaluation with the running statistics in place of $\mu$ and $v$: the average of those of the batches seen, with weights
+that fall by the factor $1 - \beta$ from each batch to the one before it ($\beta$ is the momentum) and sum to 1.  After batch $k$
+$$ \mu' = (1 - \beta_k)\,\mu_\text{running} + \beta_k\,\mu, \qquad
+   v' = (1 - \beta_k)\,v_\text{running} + \beta_k\,\tfrac{N}{N-1}\,v, \qquad \beta_k = \frac{\beta}{1 - (1 - \beta)^k}, $$
+since the weights of $k$ batches, before they are made to sum to 1, sum to $1 - (1 - \beta)^k$.  The first batch replaces what was
+there ($\beta_1 = 1$), and $\beta_k \to \beta$.  A constant $\beta$ in its place, as in PyTorch and Keras, leaves
+$(1 - \beta)^k$ of the zeros and ones of the start in them: for the first dozens of batches a network that has learned fails in
+evaluation.
 The batch is normalised with its own, biased variance; the running one estimates the population's, so it is made of unbiased
 ones (as in the paper and in PyTorch; Keras and JAX use the biased one).
 
@@ -18,12 +24,15 @@ a symmetric map.  Applied to $s_i \bar y_{ni}$, where $\bar s_i = \sum_n \bar y_
 $\bar b_i = \sum_n \bar y_{ni}$ appear by themselves,
 $$ \bar x_{ni} = s_i r_i \big(\bar y_{ni} - \tfrac1N \bar b_i - \tfrac1N \hat x_{ni}\,\bar s_i\big). $$
 
+Where the squares would overflow, $\hat x$ comes from :mod:`funcnn.moments`.
+
 Derivation, evaluation.  $\mu$ and $r$ do not depend on x: $\bar x_{ni} = s_i r_i\,\bar y_{ni}$, with the same $\bar s$ and
 $\bar b$.
 
 The running statistics are state, not parameters: nothing is differentiated with respect to them.
 """
 
+import math
 from functools import partial
 
 import numpy as np
@@ -32,7 +41,8 @@ from attrs import frozen
 from funcnn.errors import check_features, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
-from funcnn.numerics import rows, sum_rows
+from funcnn.moments import Standardised, are_ordinary, standardised
+from funcnn.numerics import in_dtype_of, rows, sum_rows
 from funcnn.typing import Array, IntArray, Shape
 
 
@@ -55,9 +65,13 @@ class RunningStatistics:
 
 @frozen(eq=False)
 class BatchNormResiduals:
-    """The input minus the mean, as a matrix, the reciprocal standard deviation, and whose both were: in training the batch's."""
+    """The input minus the mean, as a matrix, what makes it normalised, and whose the statistics were: in training the batch's.
+
+    Where squares would have overflowed, ``centred`` is normalised already, and ``rate`` ones.
+    """
 
     centred: Array  # (N, D)
+    rate: Array  # (D,), what centred is multiplied by to be normalised
     rstd: Array  # (D,)
     mode: Mode
     count: int  # N, of the whole batch
@@ -75,47 +89,79 @@ def forward(
     momentum: float | None, eps: float, params: BatchNormParams, state: RunningStatistics, x: Array, mode: Mode
 ) -> Forward[Array, RunningStatistics, BatchNormResiduals]:
     check_features(x, params.scale)
+    state = in_precision(state, params.scale)
     flat = rows(x)
-    count = len(flat)
-    square: Array | None = None
-    if isinstance(mode, Train):
-        count = mode.total(count)
-        mean: Array = mode.total(sum_rows(flat)) / max(1, count)
-        centred = flat - mean
-        rest = mode.total(sum_rows(centred)) / max(1, count)  # what rounding left of the mean
-        centred -= rest
-        square = centred * centred
-        var: Array = mode.total(sum_rows(square)) / max(1, count)
-        state = update(momentum, state, mean + rest, var, count)
-    else:
+    if not isinstance(mode, Train):
         centred = flat - state.mean
-        var = state.var
-    rstd = 1 / np.sqrt(var + eps)
-    y: Array = np.multiply(centred, params.scale * rstd, out=square)  # fresh memory costs more than the product
+        rstd = 1 / np.sqrt(state.var + eps)
+        y: Array = centred * (params.scale * rstd)
+        y += params.shift
+        return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat)))
+    count = mode.total(len(flat))
+    mean: Array = mode.total(sum_rows(flat)) / max(1, count)
+    centred = flat - mean
+    rest = mode.total(sum_rows(centred)) / max(1, count)  # what rounding left of the mean
+    centred -= rest
+    square = centred * centred
+    var: Array = mode.total(sum_rows(square)) / max(1, count)
+    std: Array = np.sqrt(var + eps)
+    rstd = 1 / std
+    rate = rstd
+    if are_ordinary(mean, std, rstd, eps):
+        mean = mean + rest
+    else:
+        made = with_care(flat, mean, std, eps, mode, count)
+        centred, rate, rstd, mean, var = made.normalised, np.ones_like(rstd), made.rstd, made.mean, made.var
+    y = np.multiply(centred, params.scale * rate, out=square)  # fresh memory costs more than the product
     y += params.shift
-    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, mode, count))
+    state = update(momentum, state, mean, var, count)
+    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rate, rstd, mode, count))
+
+
+def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count: int) -> Standardised:
+    """Return x normalised where a mean or a deviation is extreme; all parts of a batch find so, since they share the moments."""
+
+    def means(rows: Array) -> Array:
+        return mode.total(sum_rows(rows)) / count
+
+    first = mode.total(x[0] if mode.before(len(x)) == 0 else np.zeros_like(mean))
+    return standardised(x, means, first, mean, std, eps)
+
+
+def in_precision(state: RunningStatistics, scale: Array) -> RunningStatistics:
+    """Return the running statistics in the precision of the parameters."""
+    if state.mean.dtype is scale.dtype and state.var.dtype is scale.dtype:
+        return state
+    return RunningStatistics(in_dtype_of(state.mean, scale), in_dtype_of(state.var, scale), state.count)
 
 
 def update(momentum: float | None, state: RunningStatistics, mean: Array, var: Array, rows: int) -> RunningStatistics:
     """Return the running statistics after one more batch; a single row has no variance and leaves them as they are."""
     if rows < 2:
         return state
-    rate = 1 / (int(state.count) + 1) if momentum is None else momentum
+    rate = newest_weight(momentum, int(state.count) + 1)
     return RunningStatistics(
         mean=(1 - rate) * state.mean + rate * mean.real,
-        var=(1 - rate) * state.var + rate * (var.real * rows / (rows - 1)),
+        var=(1 - rate) * state.var + rate * (var.real / (rows - 1) * rows),
         count=np.asarray(state.count + 1),
     )
+
+
+def newest_weight(momentum: float | None, batches: int) -> float:
+    """Return the weight of the newest of so many batches in their average."""
+    if momentum is None:
+        return 1 / batches
+    return 1.0 if momentum == 1 else momentum / -math.expm1(batches * math.log1p(-momentum))
 
 
 def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) -> Backward[BatchNormParams, Array]:
     centred, rstd, dy_rows = residuals.centred, residuals.rstd, rows(dy)
     product = dy_rows * centred
-    grads = BatchNormParams(scale=sum_rows(product) * rstd, shift=sum_rows(dy_rows))
+    grads = BatchNormParams(scale=sum_rows(product) * residuals.rate, shift=sum_rows(dy_rows))
     mode = residuals.mode
     if isinstance(mode, Train):
         count = max(1, residuals.count)
-        np.multiply(centred, rstd * mode.total(grads.scale) / count, out=product)
+        np.multiply(centred, residuals.rate * mode.total(grads.scale) / count, out=product)
         dx = np.subtract(dy_rows, product, out=product)
         dx -= mode.total(grads.shift) / count
         dx *= params.scale * rstd
@@ -134,7 +180,7 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
     ----------
     momentum : float or None, optional
         Weight of the newest batch in the running statistics, in (0, 1] (as in PyTorch; Keras calls one minus this the momentum).
-        With None all batches count the same.
+        The first batches weigh more, so that nothing is left of the start.  With None all batches count the same.
     eps : float, optional
         Added to the variance, more than 0.
 
@@ -144,7 +190,7 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
         From (..., D) to the same; parameters :class:`BatchNormParams`: scale (D,), ones at first, and shift (D,), zeros;
         state :class:`RunningStatistics`: mean (D,), zeros at first, var (D,), ones, and count ().  In training it uses the
         statistics of the batch and updates the running ones (not from a single row, which has no variance); in evaluation it
-        uses the running ones.
+        uses the running ones.  The state follows the parameters' precision.
 
     Raises
     ------
@@ -165,7 +211,7 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
     array([[-0.999995],
            [ 0.999995]])
     >>> step.state.mean, step.state.var, step.state.count
-    (array([0.2]), array([1.1]), array(1))
+    (array([2.]), array([2.]), array(1))
     """
     if momentum is not None:
         momentum = check_range(momentum, "momentum", 0, 1, open_low=True)

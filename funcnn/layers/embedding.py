@@ -19,7 +19,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_flag, check_kind, describe
+from funcnn.errors import check_count, check_flag, check_kind, check_precise, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
@@ -65,6 +65,7 @@ def check_indices(indices: object, count: int) -> None:
 def look_up(padding_index: int | None, table: Array, indices: IntArray) -> Array:
     """Return the rows of a table at some indices, and 0 at the padding."""
     check_indices(indices, len(table))
+    check_precise(table)
     y = table[indices]
     if padding_index is not None:
         y[indices == padding_index] = 0

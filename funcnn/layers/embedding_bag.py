@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias, cast, get_args
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_choice, check_count, describe
+from funcnn.errors import check_choice, check_count, check_precise, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -49,6 +49,7 @@ def forward(
     reduction: Reduction, padding_index: int | None, params: EmbeddingParams, state: Empty, x: IntArray, mode: Mode
 ) -> Forward[Array, Empty, EmbeddingBagResiduals]:
     check_indices(x, len(params.table))
+    check_precise(params.table)
     if x.ndim != 2:
         raise ValueError(f"the input is {describe(x)}, expected indices (batch, t)")
     vectors = params.table[x]

@@ -18,7 +18,8 @@ $$ \bar x_{ni} = r_n \Big(g_{ni} - \tfrac1D\sum_j g_{nj} - \hat x_{ni}\,\tfrac1D
 
 Digits.  The mean of numbers with a large offset is rounded at the size of the offset.  So the centred numbers are centred
 again: their mean is small, and what is left of it after that is small against their deviation.  The variance is the mean
-square of these, not a difference of squares.
+square of these, not a difference of squares.  Where squares would overflow, or the offset is so large that even the second mean
+leaves too much, :mod:`funcnn.moments` takes over.
 """
 
 from functools import partial
@@ -29,6 +30,7 @@ from attrs import frozen
 from funcnn.errors import check_features, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.moments import are_ordinary, standardised
 from funcnn.numerics import row_dots, row_means, rows, sum_rows
 from funcnn.record import lean
 from funcnn.typing import Array, Empty, Shape
@@ -63,13 +65,28 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
     check_features(x, params.scale)
     flat = rows(x)
     features = len(params.scale)
-    normalised = flat - row_means(flat)[:, np.newaxis]
+    mean = row_means(flat)
+    normalised = flat - mean[:, np.newaxis]
     normalised -= row_means(normalised)[:, np.newaxis]
-    rstd = 1 / np.sqrt(row_dots(normalised, normalised) / features + eps)
-    normalised *= rstd[:, np.newaxis]
+    std: Array = np.sqrt(row_dots(normalised, normalised) / features + eps)
+    rstd: Array = 1 / std
+    if are_ordinary(mean, std, rstd, eps):
+        normalised *= rstd[:, np.newaxis]
+    else:
+        normalised, rstd = with_care(flat, mean, std, eps)
     y = normalised * params.scale
     y += params.shift
     return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalised, rstd))
+
+
+def with_care(x: Array, mean: Array, std: Array, eps: float) -> tuple[Array, Array]:
+    """Return the normalised rows and their reciprocal standard deviations where a mean or a deviation is extreme."""
+
+    def means(rows: Array) -> Array:
+        return row_means(rows)[:, np.newaxis]
+
+    made = standardised(x, means, x[:, :1], mean[:, np.newaxis], std[:, np.newaxis], eps)
+    return made.normalised, made.rstd[:, 0]
 
 
 def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) -> Backward[LayerNormParams, Array]:

@@ -48,10 +48,29 @@ def init(key: Key, in_shape: Shape) -> Init[RMSNormParams, Empty]:
 def forward(eps: float, params: RMSNormParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, RMSNormResiduals]:
     check_features(x, params.scale)
     flat = rows(x)
-    rate = 1 / np.sqrt(row_dots(flat, flat) / len(params.scale) + eps)[:, np.newaxis]
+    root = np.sqrt(row_dots(flat, flat) / len(params.scale) + eps)
+    rate = 1 / root
+    if not (root.dot(rate) < np.inf):  # not so where one is 0, infinite or not a number
+        return with_care(eps, params, state, x)
+    rate = rate[:, np.newaxis]
     normalised = flat * rate
     y = normalised * params.scale
     return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate))
+
+
+def with_care(eps: float, params: RMSNormParams, state: Empty, x: Array) -> Forward[Array, Empty, RMSNormResiduals]:
+    """Return the same where squares overflow: from rows multiplied by a power of two, which rounds nothing."""
+    flat = rows(x)
+    kind = flat.real.dtype
+    info = np.finfo(kind)
+    squares = row_dots(flat, flat)[:, np.newaxis]
+    scale: Array = np.where(np.isfinite(squares.real), kind.type(1), kind.type(2) ** -(info.maxexp * 5 // 8))
+    scaled = flat * scale
+    mean_square = row_dots(scaled, scaled)[:, np.newaxis] / len(params.scale)
+    rate = 1 / np.maximum(np.sqrt(mean_square + kind.type(eps) * scale * scale), kind.type(info.tiny))
+    normalised = scaled * rate
+    y = normalised * params.scale
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate * scale))
 
 
 def backward(params: RMSNormParams, residuals: RMSNormResiduals, dy: Array) -> Backward[RMSNormParams, Array]:
