@@ -92,8 +92,8 @@ def forward(
     state = in_precision(state, params.scale)
     flat = rows(x)
     if not isinstance(mode, Train):
-        centred = flat - state.mean
-        rstd = 1 / np.sqrt(state.var + eps)
+        centred: Array = flat - state.mean
+        rstd: Array = 1 / np.sqrt(state.var + eps)
         y: Array = centred * (params.scale * rstd)
         y += params.shift
         return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat)))

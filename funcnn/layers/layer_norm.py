@@ -66,7 +66,7 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
     flat = rows(x)
     features = len(params.scale)
     mean = row_means(flat)
-    normalised = flat - mean[:, np.newaxis]
+    normalised: Array = flat - mean[:, np.newaxis]
     normalised -= row_means(normalised)[:, np.newaxis]
     std: Array = np.sqrt(row_dots(normalised, normalised) / features + eps)
     rstd: Array = 1 / std
