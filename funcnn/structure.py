@@ -27,6 +27,7 @@ T = TypeVar("T")
 _LEAVES = 2000  # an expression with more leaves, or more levels, is not made
 _LEVELS = 40
 _KEPT = 64  # structures that are remembered for each type of root
+_TYPES = 256  # types of roots of which structures are remembered
 
 
 @frozen(eq=False)
@@ -58,6 +59,8 @@ def take_apart(one: T) -> tuple[Structure[T], tuple[Array, ...]]:
         if leaves is not None:
             return structure, leaves
     structure = _compile(one)
+    if len(_SEEN) >= _TYPES:
+        _SEEN.clear()  # of a program that makes classes without end; whatever is still in use is made again
     _SEEN[type(one)] = [structure, *_SEEN.get(type(one), ())][:_KEPT]
     return structure, tree.leaves(one)
 

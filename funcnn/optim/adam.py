@@ -16,7 +16,7 @@ $$ \alpha \frac{\hat m_t}{\sqrt{\hat v_t}+\epsilon} = a_t \frac{M_t}{\sqrt{V_t} 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,13 +25,14 @@ from numpy import add, divide, multiply, sqrt, subtract
 
 from funcnn import tree
 from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Label
 from funcnn.optim.fused import Numbers
 from funcnn.optim.hyper import AMOUNT, settle
 from funcnn.optim.moments import Moments
 from funcnn.optim.optimizer import OptState
 from funcnn.optim.schedules import Rate, rate_at
-from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
-from funcnn.typing import Array, Shape
+from funcnn.optim.where import Where, check_where, everywhere, show_where
+from funcnn.typing import Array
 
 P = TypeVar("P")
 
@@ -48,13 +49,10 @@ class Adam(Moments):
         settle(self, weight_decay=AMOUNT, where=check_where)
 
     @property
-    def _labelled(self) -> bool:
-        return self.weight_decay > 0 and self.where is not everywhere
+    def _divided_by(self) -> Where | None:
+        return self.where if self.weight_decay > 0 and self.where is not everywhere else None  # decayed or not
 
-    def _label(self, path: str, shape: Shape) -> Hashable:
-        return selects(self.where, path, shape)  # whether this leaf is decayed
-
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         s = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
         a = rate * s * (1 - self.beta1) / (1 - self.beta1**t)

@@ -33,12 +33,12 @@ $$ p_t = p_{t-1} - \alpha\, \frac{m_t}{\sqrt{v_t} + \epsilon} . $$
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 
 import numpy as np
 from attrs import frozen
 
 from funcnn.optim.blocks import Coefficients
+from funcnn.optim.flat import Label
 from funcnn.optim.hyper import AMOUNT, FLAG, between, settle
 from funcnn.optim.moments import Moments
 from funcnn.optim.schedules import Rate, rate_at
@@ -60,7 +60,7 @@ class AMSGrad(Moments):
         """The names of what is remembered."""
         return ("mean", "square", "largest")
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         if not self.bias_correction:
             return rate, 1.0, self.epsilon
@@ -82,7 +82,7 @@ class Adamax(Moments):
         """The names of what is remembered."""
         return ("mean", "largest")
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         return rate / (1 - self.beta1**t), self.beta1, 1 - self.beta1, self.beta2, self.epsilon
 
@@ -97,7 +97,7 @@ class Adamax(Moments):
 class Nadam(Moments):
     """Made by :func:`funcnn.nadam`."""
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t, beta1 = rate_at(self.learning_rate, count), count + 1, self.beta1
         ahead, now = rate * beta1 / (1 - beta1 ** (t + 1)), rate * (1 - beta1) / (1 - beta1**t)
         return ahead, now, math.sqrt(1 - self.beta2**t), self.epsilon
@@ -118,7 +118,7 @@ class RAdam(Moments):
         super().__attrs_post_init__()
         settle(self, threshold=between(4.0, math.inf))
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t, decay = rate_at(self.learning_rate, count), count + 1, self.beta2 ** (count + 1)
         limit = 2 / (1 - self.beta2) - 1
         length = limit - 2 * t * decay / (1 - decay)  # rho: how many gradients the second moment has averaged
@@ -139,7 +139,7 @@ class RAdam(Moments):
 class AdaBelief(Moments):
     """Made by :func:`funcnn.adabelief`."""
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         return rate / (1 - self.beta1**t), math.sqrt(1 - self.beta2**t), self.epsilon
 
@@ -164,7 +164,7 @@ class Yogi(Moments):
     def _start(self, p: Array) -> tuple[Array, ...]:
         return np.zeros_like(p), np.full_like(p, self.initial)
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.epsilon
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:

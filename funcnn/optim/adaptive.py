@@ -19,13 +19,11 @@ $$ s_t = \rho s_{t-1} + (1-\rho) g_t^2, \quad
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import numpy as np
 from attrs import frozen
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise
+from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, POSITIVE, settle
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.typing import Array
@@ -50,7 +48,7 @@ class Adagrad(Elementwise):
     def _start(self, p: Array) -> tuple[Array, ...]:
         return (np.full_like(p, self.initial),)
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.epsilon
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
@@ -77,7 +75,7 @@ class RMSprop(Elementwise):
         """The names of what is remembered."""
         return ("square", *(("mean",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon, self.momentum
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
@@ -111,7 +109,7 @@ class Adadelta(Elementwise):
         """The names of what is remembered."""
         return ("square", "step")
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:

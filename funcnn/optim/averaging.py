@@ -11,7 +11,7 @@ $w = \alpha$, and then sets the parameters back to the average.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from funcnn.errors import check_count, check_flag, check_range
 from funcnn.layer import comparable
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.composite import Wrapper
-from funcnn.optim.flat import Elementwise
+from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import at_least, between, settle
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, foreign, updates_done
 from funcnn.optim.partition import check_optimizer
@@ -39,7 +39,7 @@ class Towards(Elementwise):
 
     weight: Callable[[int], float] = field(eq=comparable)  # of the update after so many
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return (self.weight(count),)
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:

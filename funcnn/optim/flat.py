@@ -1,7 +1,7 @@
 """From a rule for one flat array to an optimizer of trees: where the elementwise optimizers meet the parameter tree.
 
 An elementwise rule treats every number alike, so it need not know the tree.  The numbers of all leaves of one dtype (and one
-label, see :meth:`Elementwise._label`) form a *group*, and what the optimizer remembers about a group is one vector per slot.
+label, see :attr:`Elementwise._divided_by`) form a *group*, and what the optimizer remembers about a group is one vector per slot.
 Small leaves are gathered into one vector, so that a network of many small leaves costs a few array operations and not a few
 per leaf.  Large leaves are read where they are, in blocks that stay in the processor's cache while the rule passes over them
 several times.  The new parameters of a group are views of one new vector.
@@ -10,7 +10,7 @@ several times.  The new parameters of a group are views of one new vector.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -22,6 +22,7 @@ from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
 from funcnn.optim.overwriting import successors
+from funcnn.optim.where import Where, selects
 from funcnn.record import lean
 from funcnn.structure import Structure, take_apart
 from funcnn.typing import Array, Shape
@@ -30,6 +31,7 @@ P = TypeVar("P")
 
 LARGE = 1 << 15  # numbers from which on a leaf is not gathered
 SMALL = 1 << 16  # numbers up to which a tree is kept in mind for its next update
+KEPT = 16  # arrangements that are kept in mind for trees of one structure
 MANY = 500  # leaves for which no expression is written
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
 COMPILED = 1 << 19  # from which on it pays to compile the rule
@@ -37,6 +39,10 @@ COMPILED_THREADED = 1 << 22  # and from which on a second thread pays then
 
 Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
 """What of a leaf decides where it stands in its vector."""
+
+
+Label: TypeAlias = bool | None
+"""Whether the ``where`` of an optimizer selects a leaf; None: it has none, and all leaves are alike."""
 
 
 class Last:
@@ -67,20 +73,16 @@ class Elementwise:
         """The names of what the optimizer remembers for each parameter."""
         return ()
 
-    def _label(self, path: str, shape: Shape) -> Hashable:
-        """Return what sets this leaf apart from others, such as whether it is decayed; leaves of one label go together."""
-        return None
-
     @property
-    def _labelled(self) -> bool:
-        """Whether :meth:`_label` tells leaves apart."""
-        return False
+    def _divided_by(self) -> Where | None:
+        """What sets leaves apart, such as those that are decayed; the label of a leaf is whether this selects it."""
+        return None
 
     def _start(self, p: Array) -> tuple[Array, ...]:
         """Return the slots before the first update, for a flat array of parameters."""
         return tuple([np.zeros_like(p) for _ in self.slots])
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         """Return the numbers of the rule for the update after ``count`` updates."""
         raise NotImplementedError
 
@@ -220,11 +222,13 @@ class Elementwise:
         return structure.rebuild(new)
 
     def _layout(self, structure: Structure[P], leaves: tuple[Array, ...]) -> Layout:
-        label = self._label if self._labelled else None
-        layout: Layout | None = structure.memo.get(label)
+        where = self._divided_by
+        layout: Layout | None = structure.memo.get(where)
         if layout is None or not layout.fits(leaves):
             kinds = tuple([(leaf.shape, leaf.dtype) for leaf in leaves])
-            layout = structure.memo[label] = lay_out(structure.paths, kinds, label)
+            if len(structure.memo) >= KEPT:
+                structure.memo.clear()
+            layout = structure.memo[where] = lay_out(structure.paths, kinds, where)
         return layout
 
 
@@ -247,7 +251,7 @@ class Group:
     """The leaves of one dtype and one label, and where each stands in their common vector."""
 
     dtype: np.dtype[np.floating]
-    label: Hashable
+    label: Label
     size: int
     order: tuple[int, ...]  # its leaves, large ones first
     places: tuple[tuple[int, slice, Shape], ...]  # (leaf, place in the vector, shape unless it has one axis)
@@ -276,12 +280,12 @@ class Layout:
 
 
 @lru_cache(maxsize=256)
-def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], label: Callable[[str, Shape], Hashable] | None) -> Layout:
+def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], where: Where | None) -> Layout:
     """Arrange leaves in groups."""
-    members: dict[tuple[np.dtype[np.floating], Hashable], list[int]] = {}
+    members: dict[tuple[np.dtype[np.floating], Label], list[int]] = {}
     for index, (path, (shape, dtype)) in enumerate(zip(paths, kinds, strict=True)):
         check_trainable(path, dtype)
-        members.setdefault((dtype, label(path, shape) if label else None), []).append(index)
+        members.setdefault((dtype, None if where is None else selects(where, path, shape)), []).append(index)
     shapes = [shape for shape, _ in kinds]
     groups = tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()])
     fixed = not any("['" in path or '["' in path for path in paths)
@@ -299,7 +303,7 @@ def _are_kinds(kinds: tuple[Kind, ...], leaves: tuple[Array, ...]) -> bool:
     return tuple([(leaf.shape, leaf.dtype) for leaf in leaves]) == kinds
 
 
-def _group(dtype: np.dtype[np.floating], label: Hashable, members: list[int], shapes: list[Shape]) -> Group:
+def _group(dtype: np.dtype[np.floating], label: Label, members: list[int], shapes: list[Shape]) -> Group:
     sizes = {index: math.prod(shapes[index]) for index in members}
     small = tuple([index for index in members if sizes[index] < LARGE])
     large = tuple([index for index in members if sizes[index] >= LARGE])

@@ -14,7 +14,6 @@ $$ v_t = \beta_2 v_{t-1} + (1-\beta_2)\, g_t^2, \qquad d_t = \frac{g_t}{\sqrt{v_
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from functools import lru_cache
 from typing import ClassVar, TypeVar
 
@@ -23,7 +22,7 @@ from attrs import frozen
 
 from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise
+from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, at_least, settle
 from funcnn.optim.optimizer import OptState
 from funcnn.typing import Array
@@ -57,7 +56,7 @@ class ScheduleFree(Elementwise):
     def _start(self, p: Array) -> tuple[Array, ...]:
         return (p, p, np.zeros_like(p)) if self.adaptive else (p, p)
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         beta2 = self.beta2 if self.adaptive else 0.0
         weight, total = weights(count + 1, self.warmup, beta2)
         return self.learning_rate * math.sqrt(weight), weight / total, self.weight_decay, self.beta, self.epsilon

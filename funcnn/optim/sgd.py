@@ -16,13 +16,13 @@ $$ v_{t+1} = \mu\, v_t + g_t, \qquad p_{t+1} = p_t - \alpha\,(g_t + \mu\, v_{t+1
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from attrs import frozen
 from numpy import add, multiply, subtract
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise
+from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import FLAG, FRACTION, settle
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.typing import Array
@@ -37,7 +37,7 @@ class SGD(Elementwise):
     def __attrs_post_init__(self) -> None:
         settle(self, learning_rate=check_rate)
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return (rate_at(self.learning_rate, count),)
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
@@ -66,7 +66,7 @@ class Momentum(Elementwise):
         """The names of what is remembered."""
         return ("velocity",)
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.momentum
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:

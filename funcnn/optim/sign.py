@@ -19,18 +19,17 @@ It compares the signs of successive gradients and so is made for whole-batch tra
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from typing import ClassVar
 
 import numpy as np
 from attrs import field, frozen
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise
+from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, between, settle
 from funcnn.optim.schedules import Rate, check_rate, rate_at
-from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
-from funcnn.typing import Array, Shape
+from funcnn.optim.where import Where, check_where, everywhere, show_where
+from funcnn.typing import Array
 
 
 @frozen
@@ -48,7 +47,7 @@ class SignSGD(Elementwise):
         """The names of what is remembered."""
         return ("mean",) if self.momentum else ()
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.momentum, 1 - self.momentum
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
@@ -78,13 +77,10 @@ class Lion(Elementwise):
         return ("mean",)
 
     @property
-    def _labelled(self) -> bool:
-        return self.where is not everywhere
+    def _divided_by(self) -> Where | None:
+        return self.where if self.where is not everywhere else None  # decayed or not
 
-    def _label(self, path: str, shape: Shape) -> Hashable:
-        return selects(self.where, path, shape)  # whether this leaf is decayed
-
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate = rate_at(self.learning_rate, count)
         decay = 0.0 if label is False else self.weight_decay
         return rate, 1 - rate * decay, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2
@@ -121,7 +117,7 @@ class Rprop(Elementwise):
     def _start(self, p: Array) -> tuple[Array, ...]:
         return np.full_like(p, self.initial), np.zeros_like(p)
 
-    def _coefficients(self, count: int, label: Hashable) -> tuple[float, ...]:
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return self.increase, self.decrease, self.smallest, self.largest
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:

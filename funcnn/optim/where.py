@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from funcnn.errors import describe
 from funcnn.typing import Shape
 
 Where: TypeAlias = str | Callable[[str, Shape], bool]
@@ -49,4 +50,8 @@ def check_where(where: Where, what: str = "where") -> Where:
             ) from None
     elif not callable(where):
         raise TypeError(f"{what} is {where!r}, expected a regular expression for the path or a function of (path, shape)")
+    try:
+        hash(where)
+    except TypeError:
+        raise TypeError(f"{what} is {describe(where)}, which has no hash: give a plain function of (path, shape)") from None
     return where

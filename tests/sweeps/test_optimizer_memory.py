@@ -1,0 +1,80 @@
+"""What optimizers keep in mind has bounds: neither optimizers nor trees nor classes of theirs are kept for ever."""
+
+import gc
+import inspect
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import make_class
+
+import funcnn as fn
+from funcnn import structure
+from funcnn.optim import flat, leafwise, partition
+from tests.optim_cases import OPTIMIZERS, draw
+
+MAKERS: dict[str, Any] = {
+    "adamw": lambda where: fn.adamw(0.1, weight_decay=0.1, where=where),
+    "lion": lambda where: fn.lion(0.1, weight_decay=0.1, where=where),
+    "lars": lambda where: fn.lars(0.1, where=where),
+    "lamb": lambda where: fn.lamb(0.1, where=where),
+    "adafactor": lambda where: fn.adafactor(where=where),
+    "partition": lambda where: fn.partition((where, fn.sgd(0.1)), rest=fn.adam(0.1)),
+    "freeze": lambda where: fn.freeze(where, fn.sgd(0.1)),
+    "muon": lambda where: fn.muon(0.1, where=where),
+}
+
+
+def test_every_optimizer_that_selects_leaves_is_walked() -> None:
+    selecting = [name for name in OPTIMIZERS if "where" in inspect.signature(getattr(fn, name)).parameters]
+    assert {*selecting, "partition"} == set(MAKERS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_thousand_selections_are_not_kept(name: str) -> None:
+    params, before = draw(0), len(gc.get_objects())
+    held = []
+    for number in range(600):
+
+        def where(path: str, shape: Any, number: int = number) -> bool:
+            return len(shape) >= 2
+
+        held.append(weakref.ref(where))
+        opt = MAKERS[name](where)
+        opt.update(params, params, opt.init(params))
+    del opt, where
+    gc.collect()
+    alive = sum([one() is not None for one in held])
+    assert alive <= 2 * 256 + 2 * flat.KEPT, "what is kept has no bound"
+    assert len(gc.get_objects()) - before < 200 * 256
+
+
+@pytest.mark.parametrize("cache", [flat.lay_out, leafwise._chosen, partition._divide])
+def test_caches_have_a_bound(cache: Any) -> None:
+    assert 0 < cache.cache_info().maxsize <= 256
+
+
+def test_structures_of_classes_without_end() -> None:
+    for number in range(2 * structure._TYPES):
+        structure.take_apart(make_class(f"Made{number}", ["weight"], frozen=True)(np.ones(2)))
+        assert len(structure._SEEN) <= structure._TYPES
+    params: Any = {"a": np.ones(2)}
+    for number in range(2 * structure._KEPT):
+        structure.take_apart({f"key {number}": np.ones(2)})
+    assert len(structure._SEEN[dict]) <= structure._KEPT
+    for number in range(40):
+        fn.adamw(0.1, weight_decay=0.1, where=f"^{number}|a").init(params)
+    assert len(structure.take_apart(params)[0].memo) <= flat.KEPT
+
+
+def test_a_selection_without_a_hash_is_refused_by_name() -> None:
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]  # as a class with __eq__ alone has it
+
+        def __call__(self, path: str, shape: Any) -> bool:
+            return True
+
+    for make in MAKERS.values():
+        with pytest.raises(TypeError, match=r"where is .* which has no hash"):
+            make(Unhashable())
