@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from funcnn.certificate.edges import EDGES
 from funcnn.certificate.record import Certificate, Entry, Row
@@ -36,11 +36,12 @@ _SHOWN = {
 
 def page(made: Certificate) -> str:
     """Return the certificate as Markdown."""
-    parts = [_HEAD, _summary(made), _READING, _edges()]
-    for kind, title in _KINDS.items():
-        entries = [entry for entry in made.entries if entry.kind == kind]
-        if entries:
-            parts += [f"## {title}\n", _entries(entries)]
+    by_kind = {title: [entry for entry in made.entries if entry.kind == kind] for kind, title in _KINDS.items()}
+    by_kind = {title: entries for title, entries in by_kind.items() if entries}
+    parts = [_HEAD, _summary(made), _short(by_kind), _READING, folded("The situations of the inputs", _edges())]
+    for title, entries in by_kind.items():
+        parts += [f"## {title}\n", folded(f"{len(entries)} {title.lower()}, name by name", _entries(entries))]
+        parts.append(folded(f"Leaf by leaf: the parameters and inputs of all {title.lower()}", _leaves(entries)))
     for verdict, title in _SHOWN.items():
         rows = [row for row in made.rows if row.verdict == verdict]
         if rows:
@@ -48,8 +49,12 @@ def page(made: Certificate) -> str:
     wrong = [row for row in made.rows if not row.ok]
     if wrong:
         parts += ["## What is wrong\n", _notes(wrong)]
-    parts += ["## Leaf by leaf\n", _leaves(made.entries)]
     return "\n".join(parts)
+
+
+def folded(title: str, body: str) -> str:
+    """Return a part of a page that is shown when its title is clicked on."""
+    return f'<details markdown="1">\n<summary>{title}</summary>\n\n{body}\n</details>\n'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -75,6 +80,23 @@ def _summary(made: Certificate) -> str:
         f"Controls: {controls - missed} of {controls} spoiled gradients caught. "
         f"Differences in {made.environment['reference']}; {where}.\n"
     )
+
+
+def _short(by_kind: Mapping[str, Sequence[Entry]]) -> str:
+    """Return one row for each kind, which leads to its section."""
+    head = ("", "names", "cases", "rows", "not decided", "largest error/bar", "spoiled gradients caught")
+    rows = []
+    for title, entries in by_kind.items():
+        found = [row for entry in entries for row in entry.rows]
+        controls, missed = sum(entry.controls for entry in entries), sum(len(entry.missed) for entry in entries)
+        cases = sum(len({row.case for row in entry.rows}) for entry in entries)
+        undecided = sum(row.verdict == "undecided" for row in found)
+        worst = max(entry.worst_ratio for entry in entries)
+        link = f"[{title}](#{title.lower()})"
+        rows.append(
+            (link, len(entries), cases, f"{len(found):,}", undecided, f"{worst:.2g}", f"{controls - missed} of {controls}")
+        )
+    return table(head, rows)
 
 
 def _edges() -> str:
@@ -126,7 +148,6 @@ def _leaves(entries: Iterable[Entry]) -> str:
             shapes = dict.fromkeys("x".join(map(str, row.shape)) or "number" for row in rows if row.edge == "drawn")
             ratio = max(row.worst_ratio for row in rows)
             kinks = sum(row.kinks for row in rows)
-            lines.append(
-                (f"`{entry.name}`", f"`{path}`", ", ".join(shapes), len(rows), f"{ratio:.2g}", _power(rows), kinks or "")
-            )
+            leaf, power = f"`{path}`" if path else "all at once", _power(rows)
+            lines.append((f"`{entry.name}`", leaf, ", ".join(shapes), len(rows), f"{ratio:.2g}", power, kinks or ""))
     return table(("name", "leaf", "shapes", "rows", "error/bar", "would see", "entries at kinks"), lines)

@@ -141,7 +141,8 @@ def test_wrong_requests_are_refused(given: list[str]) -> None:
 def test_committed_page_names_everything() -> None:
     text = (Path(__file__).parents[2] / "docs" / "certificate.md").read_text()
     assert [name for name in names() if f"| `{name}` |" not in text] == []
-    assert "**Certified**" in text
+    assert text.index("**Certified**") < text.index("| [Layers](#layers) |") < text.index("<details")  # in short first
+    assert [line for line in text.splitlines() if "`` |" in line] == []
 
 
 def test_progress_is_reported_in_order() -> None:

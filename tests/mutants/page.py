@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from funcnn.certificate.page import table
+from funcnn.certificate.page import folded, table
 from tests.mutants.record import MutationScore
 
 _HEAD = """\
@@ -23,10 +23,10 @@ python -m tests.mutants --page docs/mutation-score.md
 
 def page(made: MutationScore) -> str:
     """Return the mutation score as Markdown."""
-    parts = [_HEAD, _score(made), _functions(made)]
+    parts = [_HEAD, _score(made), folded(f"{len(made.functions)} functions, one by one", _functions(made))]
     if made.survivors:
         parts += ["## Survivors\n", _survivors(made)]
-    return "\n".join([*parts, "## Mutants that change no gradient\n", _equivalent(made)])
+    return "\n".join([*parts, "## Mutants that change no gradient\n", folded("Each with its reason", _equivalent(made))])
 
 
 def _score(made: MutationScore) -> str:
