@@ -18,6 +18,30 @@ import numpy as np
 from funcnn.errors import check_choice, check_count, check_function, check_integer, check_range, shown
 from funcnn.key import Key, check_key
 from funcnn.tree import freeze
+
+__all__ = [
+    "Distribution",
+    "Fan",
+    "Initializer",
+    "constant",
+    "dirac",
+    "fans",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "sparse",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "zeros",
+]
 from funcnn.typing import Array, Shape
 
 Initializer: TypeAlias = Callable[[Key, Shape], Array]

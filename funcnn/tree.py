@@ -22,6 +22,27 @@ import numpy as np
 from funcnn.errors import check_kind, is_plain, shown
 from funcnn.typing import Array, Shape
 
+__all__ = [
+    "Raveled",
+    "add_cotangents",
+    "astype",
+    "check_like",
+    "check_structure",
+    "children",
+    "freeze",
+    "leaves",
+    "map",
+    "map_cotangents",
+    "nbytes",
+    "paths",
+    "ravel",
+    "rebuild",
+    "same",
+    "size",
+    "walk",
+    "with_cotangents",
+]
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike  # costs a tenth of importing NumPy
 
