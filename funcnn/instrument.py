@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
 
-from funcnn.errors import check_function, shown
+from funcnn.errors import check_function
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, chain
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, chain, check_layer
 from funcnn.typing import Shapes
 
 P = TypeVar("P")
@@ -47,8 +47,7 @@ def map_layers(function: Callable[[str, AnyLayer], AnyLayer], model: Layer[P, S,
     [('[0]', 'dense(2)'), ('[1]', 'tanh'), ('', 'serial')]
     """
     check_function(function, "function", "a function (path, layer) -> layer")
-    if not isinstance(model, Layer):
-        raise TypeError(f"model is {shown(model)}, expected a layer (a factory is called first: relu(), not relu)")
+    check_layer(model, "model")
     mapped: Layer[P, S, X, Y] = _map(function, model, "")
     return mapped
 

@@ -24,7 +24,7 @@ import numpy as np
 from attrs import Factory, field, frozen
 
 from funcnn import tree
-from funcnn.errors import add_step, describe
+from funcnn.errors import add_step, describe, shown
 from funcnn.key import Key
 from funcnn.record import lean
 from funcnn.typing import Shape, Shapes
@@ -267,6 +267,19 @@ def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: 
     made = init(key, checked_shape(in_shape))
     tree.freeze((made.params, made.state))
     return made
+
+
+def check_layer(value: object, what: str) -> None:
+    """Raise a TypeError that names the argument unless it is a layer."""
+    if not isinstance(value, Layer):
+        raise TypeError(f"{what} is {shown(value)}, expected a layer{_hint(value)}")
+
+
+def _hint(value: object) -> str:
+    """Return what to do about an argument that was to be a layer."""
+    if isinstance(value, (list, tuple)):
+        return ": give the layers one by one, serial(*layers)"
+    return ": a factory is called first, relu() and not relu" if callable(value) else ""
 
 
 def checked_shape(shape: Shapes) -> Shape:

@@ -100,7 +100,7 @@ def test_what_is_not_a_layer_is_refused() -> None:
         combine: Any = combinator
         with pytest.raises(TypeError, match="a factory is called first"):
             combine(fn.relu(), relu)
-    with pytest.raises(TypeError, match="takes layers"):
+    with pytest.raises(TypeError, match="inner is the function relu, expected a layer"):
         fn.residual(relu)
     nothing: Any = fn.serial
     with pytest.raises(ValueError, match="at least one layer"):

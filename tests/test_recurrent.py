@@ -278,7 +278,7 @@ def test_a_learned_start_learns() -> None:
 
 
 def test_bad_starts() -> None:
-    with pytest.raises(TypeError, match="trained_start takes layers"):
+    with pytest.raises(TypeError, match="inner is the function gru, expected a layer"):
         fn.trained_start(fn.gru, (3,))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="shape is 3"):
         fn.trained_start(fn.gru(3, initial=True), 3)  # type: ignore[arg-type]  # wrong on purpose

@@ -22,10 +22,10 @@ from attrs import frozen
 
 from funcnn.combinators import branch
 from funcnn.combinators.reverse_time import reverse_time
-from funcnn.combinators.several import backward_each, check_layers, forward_each, joined, pulled_to_one_input
+from funcnn.combinators.several import backward_each, forward_each, joined, pulled_to_one_input
 from funcnn.errors import describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, check_layer
 from funcnn.masked import Masked
 from funcnn.typing import Array, Shapes
 
@@ -154,7 +154,8 @@ def bidirectional(forwards: AnyLayer, backwards: AnyLayer) -> AnyLayer:
     >>> both.init(fn.Key(0), (7, 5)).out_shape
     ((7, 8), ((4,), (4,)))
     """
-    check_layers((forwards, backwards), "bidirectional")
+    check_layer(forwards, "forwards")
+    check_layer(backwards, "backwards")
     return _made_of((forwards, reverse_time(backwards)))
 
 

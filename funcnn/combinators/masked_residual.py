@@ -12,8 +12,7 @@ from typing import Any, TypeVar, cast
 
 from funcnn.combinators.masked_steps import MaskedResiduals, check_masked
 from funcnn.combinators.residual import init
-from funcnn.combinators.several import check_layers
-from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode
+from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, check_layer
 from funcnn.masked import Masked, cleared
 
 P = TypeVar("P")
@@ -69,7 +68,7 @@ def masked_residual(inner: Layer[P, S, Masked, Masked]) -> Layer[P, S, Masked, M
     >>> fn.apply(layer, start.params, start.state, x).values.tolist()
     [[[0.0], [0.0]]]
     """
-    check_layers((inner,), "masked_residual", least=1)
+    check_layer(inner, "inner")
     kept: Any = partial(forward, inner)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner)
     return Layer(

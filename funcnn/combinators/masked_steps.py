@@ -13,10 +13,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_array, describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, Train, define_layer
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, Train, check_layer, define_layer
 from funcnn.masked import Masked, cleared
 from funcnn.typing import Array, BoolArray, Empty, Shape, Shapes
 
@@ -111,7 +110,7 @@ def masked_steps(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Masked, Masked
     >>> fn.apply(layer, start.params, start.state, x).values[0, 2]
     array([0., 0.])
     """
-    check_layers((inner,), "masked_steps", least=1)
+    check_layer(inner, "inner")
     kept: Any = partial(forward, inner)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner)
     return Layer(

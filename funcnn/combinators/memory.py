@@ -18,10 +18,9 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers
 from funcnn.errors import describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_layer
 from funcnn.masked import Masked, cleared
 from funcnn.typing import BoolArray, Empty, Shapes
 
@@ -113,7 +112,7 @@ def beside_memory(inner: Layer[P, S, X, Y]) -> Layer[P, S, tuple[X, Any], tuple[
     >>> fn.apply(fn.beside_memory(fn.relu()), (), (), (np.array([[-1.0]]), np.array([[-2.0]])))
     (array([[0.]]), array([[-2.]]))
     """
-    check_layers((inner,), "beside_memory", least=1)
+    check_layer(inner, "inner")
     return Layer(
         f"beside_memory({inner.name})",
         partial(beside_init, inner),
@@ -193,7 +192,7 @@ def memory_residual(inner: Layer[P, S, tuple[X, M], X]) -> Layer[P, S, tuple[X, 
     >>> layer.init(fn.Key(0), ((5, 4), (7, 3))).out_shape
     ((5, 4), (7, 3))
     """
-    check_layers((inner,), "memory_residual", least=1)
+    check_layer(inner, "inner")
     kept: Any = partial(residual_forward, inner)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(residual_backward, inner)
     return Layer(

@@ -8,10 +8,9 @@ Derivation.  The indices have no gradient: $\bar x = f'(x)^\top \bar y$.
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from funcnn.combinators.several import check_layers
 from funcnn.errors import describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_layer
 from funcnn.layers.max_unpooling import Pooled
 from funcnn.typing import Array, Shapes
 
@@ -70,7 +69,7 @@ def on_values(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Pooled, Pooled]:
     >>> fn.apply(model, start.params, start.state, np.ones((1, 8, 8, 3))).shape
     (1, 8, 8, 3)
     """
-    check_layers((inner,), "on_values", least=1)
+    check_layer(inner, "inner")
     return Layer(
         f"on_values({inner.name})",
         partial(init, inner),

@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, frozen
 
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
 from funcnn.layer import (
     AnyLayer,
@@ -28,6 +27,7 @@ from funcnn.layer import (
     Train,
     chain,
     chain_parts,
+    check_layer,
     params_only,
 )
 
@@ -69,8 +69,14 @@ def backward(
 class Stretch:
     """Neighbouring layers of a chain."""
 
-    place: slice
+    begin: int
+    end: int
     layers: AnyLayer
+
+    @property
+    def place(self) -> slice:
+        """Where they stand; made anew, as a slice has no hash and two equal layers hash alike."""
+        return slice(self.begin, self.end)
 
 
 def stretches(inner: AnyLayer, count: int) -> tuple[Stretch, ...]:
@@ -81,7 +87,7 @@ def stretches(inner: AnyLayer, count: int) -> tuple[Stretch, ...]:
     if count > len(layers):
         raise ValueError(f"{count} segments are more than the {len(layers)} layers of the chain")
     ends = [len(layers) * part // count for part in range(count + 1)]
-    return tuple([Stretch(slice(*pair), chain(layers[slice(*pair)])) for pair in pairwise(ends)])
+    return tuple([Stretch(begin, end, chain(layers[begin:end])) for begin, end in pairwise(ends)])
 
 
 def forward_in_stretches(
@@ -93,7 +99,7 @@ def forward_in_stretches(
     for part in parts:
         run: Any = part.layers.forward
         kept.append(RecomputeResiduals(state[part.place], x, mode))
-        made = run(params[part.place], state[part.place], x, quiet, offset=part.place.start)
+        made = run(params[part.place], state[part.place], x, quiet, offset=part.begin)
         x = made.output
         states += made.state
         del made  # and with it what this stretch has kept
@@ -109,7 +115,7 @@ def backward_in_stretches(
 ) -> Backward[Parts, Any]:
     grads: Parts = ()
     for part, kept in zip(reversed(parts), reversed(residuals), strict=True):
-        own, offset = params[part.place], part.place.start
+        own, offset = params[part.place], part.begin
         run: Any = part.layers.forward
         pull: Any = part.layers.backward
         again = run(own, kept.state, kept.x, kept.mode, offset=offset)
@@ -151,7 +157,7 @@ def recompute(inner: Layer[P, S, X, Y], segments: int = 1) -> Layer[P, S, X, Y]:
     >>> block.backward(start.params, made.residuals, np.ones((1, 2))).input.shape
     (1, 2)
     """
-    check_layers((inner,), "recompute", least=1)
+    check_layer(inner, "inner")
     segments = check_count(segments, "segments")
     # Any: the residuals' type is hidden from here on
     kept: Any = partial(forward, inner) if segments == 1 else partial(forward_in_stretches, stretches(inner, segments))

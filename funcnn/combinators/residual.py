@@ -10,9 +10,19 @@ $$ \bar x = \bar y + f'(x)^\top \bar y. $$
 from functools import partial
 from typing import Any, TypeVar
 
-from funcnn.combinators.several import check_layers
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, backward_without_input, params_only
+from funcnn.layer import (
+    AnyLayer,
+    Backward,
+    Forward,
+    Init,
+    Layer,
+    Mode,
+    Residuals,
+    backward_without_input,
+    check_layer,
+    params_only,
+)
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -68,7 +78,7 @@ def residual(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Array, Array]:
     >>> fn.apply(block, start.params, start.state, np.zeros((1, 2)))
     array([[0., 0.]])
     """
-    check_layers((inner,), "residual", least=1)
+    check_layer(inner, "inner")
     return Layer(
         f"residual({inner.name})",
         partial(init, inner),

@@ -14,8 +14,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
-from funcnn.combinators.several import check_layers
-from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, backward_without_input, params_only
+from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, backward_without_input, check_layer, params_only
 from funcnn.masked import Masked
 
 P = TypeVar("P")
@@ -78,7 +77,7 @@ def reverse_time(inner: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
     >>> both.init(fn.Key(0), (7, 3)).out_shape
     (7, 4)
     """
-    check_layers((inner,), "reverse_time", least=1)
+    check_layer(inner, "inner")
     return Layer(
         f"reverse_time({inner.name})",
         inner.init,

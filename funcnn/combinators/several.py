@@ -10,7 +10,7 @@ from typing import Any
 from funcnn import tree
 from funcnn.errors import add_step, describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, params_only
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Mode, Train, backward_without_input, check_layer, params_only
 from funcnn.typing import Shapes
 
 # Any: the parameters, states and values of layers of any types; each combinator's overloads hold them to account.
@@ -22,8 +22,7 @@ def check_layers(layers: tuple[AnyLayer, ...], name: str, least: int = 2) -> Non
     if len(layers) < least:
         raise ValueError(f"{name} needs at least {least} layers, got {len(layers)}")
     for index, one in enumerate(layers):
-        if not isinstance(one, Layer):
-            raise TypeError(f"{name} takes layers, got {one!r} at position {index} (a factory is called first: relu(), not relu)")
+        check_layer(one, f"the argument of {name} at position {index}")
 
 
 def init_each(layers: tuple[AnyLayer, ...], key: Key, in_shapes: tuple[Shapes, ...]) -> list[Init[Any, Any]]:

@@ -22,9 +22,19 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
-from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, Train, backward_without_input, params_only
+from funcnn.layer import (
+    AnyLayer,
+    Backward,
+    Forward,
+    Layer,
+    Mode,
+    Residuals,
+    Train,
+    backward_without_input,
+    check_layer,
+    params_only,
+)
 from funcnn.meeting import Meeting, Part
 from funcnn.typing import Array
 
@@ -161,7 +171,7 @@ def shard(inner: Layer[P, S, X, Y], workers: int = 2) -> Layer[P, S, X, Y]:
     >>> np.allclose(whole.output, parts.output)
     True
     """
-    check_layers((inner,), "shard", least=1)
+    check_layer(inner, "inner")
     workers = check_count(workers, "workers", most=1000)
     kept: Any = partial(forward, inner, workers)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner)

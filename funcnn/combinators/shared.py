@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count, describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, params_only
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, check_layer, params_only
 from funcnn.typing import Shapes
 
 P = TypeVar("P")
@@ -93,7 +92,7 @@ def shared(inner: Layer[P, S, X, Y], uses: int = 2) -> Layer[P, S, tuple[X, ...]
     >>> start.out_shape, fn.tree.size(start.params)
     (((2,), (2,)), 8)
     """
-    check_layers((inner,), "shared", least=1)
+    check_layer(inner, "inner")
     uses = check_count(uses, "uses", most=10_000)
     part: Any = inner
     return Layer(

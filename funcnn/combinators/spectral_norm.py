@@ -31,10 +31,9 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, backward_without_input, params_only
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, backward_without_input, check_layer, params_only
 from funcnn.numerics import dot, in_dtype_of, vector_length
 from funcnn.tree import freeze
 from funcnn.typing import Array, Scalar, Shapes
@@ -181,7 +180,7 @@ def spectral_norm(inner: Layer[P, S, X, Y], *, iterations: int = 1, axis: int = 
     array([[ 0.      ,  1.      ],
            [-0.333333,  0.      ]])
     """
-    check_layers((inner,), "spectral_norm", least=1)
+    check_layer(inner, "inner")
     iterations = check_count(iterations, "iterations", most=10_000)
     axis = check_axis(axis)
     kept: Any = partial(forward, inner, axis, iterations)  # Any: the residuals' type is hidden from here on

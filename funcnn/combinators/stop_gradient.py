@@ -15,8 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers
-from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, backward_without_input, check_layer
 from funcnn.layers.identity import identity
 from funcnn.typing import Array, Empty
 
@@ -88,7 +87,7 @@ def stop_gradient(inner: AnyLayer | None = None) -> AnyLayer:
     (array([[0.        , 0.76159416]]), array([[0., 0.]]))
     """
     layer: AnyLayer = identity() if inner is None else inner
-    check_layers((layer,), "stop_gradient", least=1)
+    check_layer(layer, "inner")
     kept: Any = partial(forward, layer)  # Any: the residuals' type is hidden from here on
     pulled: Any = backward
     return Layer(f"stop_gradient({layer.name})", layer.init, kept, pulled, layer.random, (layer,), combine)

@@ -16,11 +16,10 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers, tree
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count, shown
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_layer
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -113,7 +112,7 @@ def trained_start(
     >>> fn.apply(layer, start.params, start.state, np.zeros((2, 5, 3))).shape
     (2, 5, 8)
     """
-    check_layers((inner,), "trained_start", least=1)
+    check_layer(inner, "inner")
     shape = checked_start(shape)
     start_init = check_initializer(start_init, "start_init")
     return Layer(

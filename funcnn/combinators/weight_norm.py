@@ -24,9 +24,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
-from funcnn.combinators.several import check_layers
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, backward_without_input, params_only
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, backward_without_input, check_layer, params_only
 from funcnn.numerics import balancing, rows, sum_rows
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shapes
@@ -161,7 +160,7 @@ def weight_norm(inner: Layer[P, S, X, Y], *, axis: int = -1) -> Layer[WeightNorm
     >>> np.allclose(fn.apply(layer, start.params, (), x), fn.apply(plain, same.params, (), x))
     True
     """
-    check_layers((inner,), "weight_norm", least=1)
+    check_layer(inner, "inner")
     axis = check_axis(axis)
     kept: Any = partial(forward, inner, axis)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner, axis)

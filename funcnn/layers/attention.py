@@ -303,7 +303,7 @@ def attention(
     >>> fn.apply(layer, start.params, start.state, np.zeros((3, 5, 8))).shape
     (3, 5, 8)
     """
-    shared = check_heads(heads, key_value_heads)
+    heads, shared = check_heads(heads, key_value_heads)
     causal, masked, bias = check_flag(causal, "causal"), check_flag(masked, "masked"), check_flag(bias, "bias")
     positions = check_choice(positions, get_args(Positions), "positions")
     max_distance = check_count(max_distance, "max_distance")

@@ -252,7 +252,7 @@ def cross_attention(
     >>> fn.apply(layer, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
     (3, 5, 8)
     """
-    shared = check_heads(heads, key_value_heads)
+    heads, shared = check_heads(heads, key_value_heads)
     masked, memory_masked = check_flag(masked, "masked"), check_flag(memory_masked, "memory_masked")
     bias = check_flag(bias, "bias")
     dropout = check_range(dropout, "dropout", 0, 1, open_high=True)

@@ -30,15 +30,15 @@ Projection: TypeAlias = DenseParams | LinearParams
 """The parameters of an affine or a linear map of the last axis."""
 
 
-def check_heads(heads: int, key_value_heads: int | None) -> int:
-    """Return the number of key-value heads, or raise."""
+def check_heads(heads: int, key_value_heads: int | None) -> tuple[int, int]:
+    """Return the numbers of query heads and of key-value heads, or raise."""
     heads = check_count(heads, "heads")
     if key_value_heads is None:
-        return heads
+        return heads, heads
     key_value_heads = check_count(key_value_heads, "key_value_heads")
     if heads % key_value_heads:
         raise ValueError(f"key_value_heads is {key_value_heads}, expected a divisor of the {heads} heads")
-    return key_value_heads
+    return heads, key_value_heads
 
 
 def head_size(in_shape: Shape, heads: int) -> int:

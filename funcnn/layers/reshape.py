@@ -6,14 +6,15 @@ $\bar x$ is $\bar y$ in the shape of $x$.  Flatten is the reshape to one axis.
 
 import math
 from functools import partial
+from typing import cast
 
-import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array
+from funcnn.errors import check_array, check_integer, shown
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape
+from funcnn.windows import entries_of
 
 
 @frozen(eq=False)
@@ -45,12 +46,16 @@ def resolve(shape: Shape, in_shape: Shape) -> Shape:
     return tuple(size // known if length == -1 else length for length in shape)
 
 
-def check_new_shape(shape: object) -> None:
-    """Raise unless the argument is a tuple of lengths of at least 1, or one -1."""
-    if not isinstance(shape, tuple) or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in shape):
-        raise TypeError(f"shape is {shape!r}, expected a tuple of integers, without the batch axis")
-    if any(length < 1 and length != -1 for length in shape) or shape.count(-1) > 1:
-        raise ValueError(f"shape is {shape!r}, expected lengths of at least 1, and at most one -1")
+def checked_new_shape(shape: object) -> Shape:
+    """Return the shape of an example, of which one length may be -1, with plain ints; raise when it is anything else."""
+    entries = entries_of(shape)
+    wanted = "a tuple of integers, without the batch axis"
+    if entries is None:
+        raise TypeError(f"shape is {shown(shape)}, expected {wanted}")
+    lengths = tuple([check_integer(cast(int, one), "shape", wanted) for one in entries])
+    if any(length < 1 and length != -1 for length in lengths) or lengths.count(-1) > 1:
+        raise ValueError(f"shape is {shown(shape)}, expected lengths of at least 1, and at most one -1")
+    return lengths
 
 
 def reshape(shape: Shape) -> Layer[Empty, Empty, Array, Array]:
@@ -83,7 +88,7 @@ def reshape(shape: Shape) -> Layer[Empty, Empty, Array, Array]:
     array([[[0., 1., 2.],
             [3., 4., 5.]]])
     """
-    check_new_shape(shape)
+    shape = checked_new_shape(shape)
     return define_layer(f"reshape{shape}".replace(" ", ""), partial(init, shape), partial(forward, shape), backward, random=False)
 
 

@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_integer, describe
+from funcnn.errors import check_array, check_count, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import row_dots, row_sums, rows
@@ -189,9 +189,13 @@ def check_lines(axis: int, x: Array) -> None:
         raise ValueError(f"axis {axis} of the input {describe(x)} is empty, expected at least one number along it")
 
 
+MOST_AXES = 64
+"""Axes that an array of NumPy has at most."""
+
+
 def check_axis(axis: int) -> int:
     """Return an axis other than the batch axis as a Python int, or raise."""
-    axis = check_integer(axis, "axis")
+    axis = check_count(axis, "axis", -MOST_AXES, MOST_AXES)
     if axis == 0:
         raise ValueError("axis is 0, the batch axis: give an axis of the examples, such as -1")
     return axis

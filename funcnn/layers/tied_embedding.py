@@ -20,7 +20,7 @@ from attrs import frozen
 from funcnn.errors import check_count
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, define_layer
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_layer, define_layer
 from funcnn.layers.embedding import look_up, put_back
 from funcnn.layers.positions import SMALL_NORMAL
 from funcnn.numerics import dot, project, rows
@@ -123,8 +123,7 @@ def tied_embedding(
     vocabulary = check_count(vocabulary, "vocabulary")
     features = check_count(features, "features")
     weight_init = check_initializer(weight_init, "weight_init")
-    if not isinstance(inner, Layer):
-        raise TypeError(f"tied_embedding takes a layer, got {inner!r} (a factory is called first: layer_norm(), not layer_norm)")
+    check_layer(inner, "inner")
     return define_layer(
         f"tied_embedding({vocabulary}, {features})",
         partial(init, vocabulary, features, inner, weight_init),

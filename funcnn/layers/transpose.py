@@ -9,13 +9,13 @@ Derivation.  The same entries in another order: $\bar x$ is $\bar y$ with its ax
 
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
-import numpy as np
-
-from funcnn.errors import check_array, describe
+from funcnn.errors import check_array, check_integer, describe, shown
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape
+from funcnn.windows import entries_of
 
 
 def init(axes: Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
@@ -42,10 +42,15 @@ def backward(axes: Shape, params: Empty, residuals: Empty, dy: Array) -> Backwar
 
 
 def checked_axes(axes: object) -> Shape:
-    """Return the axes as a tuple, or raise unless they are a sequence of integers."""
-    if not isinstance(axes, Sequence) or any(isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) for axis in axes):
-        raise TypeError(f"axes is {axes!r}, expected a tuple of integers, without the batch axis")
-    return tuple(axes)
+    """Return the axes as plain ints; raise unless each of them comes once."""
+    wanted = "a tuple of integers, without the batch axis"
+    entries = entries_of(axes)
+    if entries is None:
+        raise TypeError(f"axes is {shown(axes)}, expected {wanted}")
+    order = tuple([check_integer(cast(int, one), "axes", wanted) for one in entries])
+    if sorted(order) != list(range(len(order))):
+        raise ValueError(f"axes is {shown(axes)}, expected each of 0 to {len(order) - 1} once (the batch axis is not counted)")
+    return order
 
 
 def transpose(axes: Sequence[int]) -> Layer[Empty, Empty, Array, Array]:
@@ -75,7 +80,5 @@ def transpose(axes: Sequence[int]) -> Layer[Empty, Empty, Array, Array]:
     (5, 28, 32, 3)
     """
     order = checked_axes(axes)
-    if sorted(order) != list(range(len(order))):
-        raise ValueError(f"axes is {axes!r}, expected each of 0 to {len(order) - 1} once (the batch axis is not counted)")
     name = f"transpose{order}".replace(" ", "")
     return define_layer(name, partial(init, order), partial(forward, order), partial(backward, order), random=False)

@@ -53,6 +53,6 @@ def autoencoder(
     encoder = mlp(*hidden, code, activation=activation)
     decoder: AnyLayer = mlp(*reversed(hidden), features, activation=activation)
     if output is not None:
-        decoder = serial(decoder, activation_named(output))
+        decoder = serial(decoder, activation_named(output, "output"))
     made: AnyLayer = serial(encoder, decoder)
     return evolve(made, name=f"autoencoder({features}, {code})")

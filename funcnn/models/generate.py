@@ -7,11 +7,10 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from funcnn.combinators.several import check_layers
 from funcnn.compile.compiled import compiled_if_often
 from funcnn.errors import check_count, check_range, describe, is_plain
 from funcnn.key import Key, check_key
-from funcnn.layer import Layer
+from funcnn.layer import Layer, check_layer
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
@@ -82,7 +81,7 @@ def generate(
     temperature = check_range(temperature, "temperature", 0, math.inf, open_high=True)
     block = None if block is None else check_count(block, "block")
     top_k = None if top_k is None else check_count(top_k, "top_k")
-    check_layers((model,), "generate", least=1)
+    check_layer(model, "model")
     generator = check_key(key).generator()
     count, length = prompt.shape
     sequence: IntArray = np.empty((count, length + steps), prompt.dtype)

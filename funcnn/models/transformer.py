@@ -20,7 +20,7 @@ from funcnn.combinators.residual import residual
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer
-from funcnn.layer import AnyLayer, Layer
+from funcnn.layer import AnyLayer, Layer, check_layer
 from funcnn.layers.attention import AttentionParams, Positions, attention
 from funcnn.layers.cross_attention import CrossAttentionParams, cross_attention
 from funcnn.layers.dense import DenseParams, dense
@@ -64,13 +64,15 @@ def _with_input(layer: AnyLayer, masked: bool) -> AnyLayer:
     return masked_residual(layer) if masked else residual(layer)
 
 
-def check_settings(features: int, hidden: int | None, norm_first: bool, norm: NormKind, masked: bool) -> None:
+def check_settings(features: int, hidden: int | None, norm_first: bool, norm: NormKind, masked: bool, activation: object) -> None:
     """Raise unless the settings that no part of a block looks at are right."""
     check_count(features, "features")
     if hidden is not None:
         check_count(hidden, "hidden")
     check_flag(norm_first, "norm_first")
     check_flag(masked, "masked")
+    if activation is not None:
+        check_layer(activation, "activation")
     check_choice(norm, get_args(NormKind), "norm")
 
 
@@ -228,7 +230,7 @@ def encoder_block(
     >>> fn.apply(block, start.params, start.state, np.zeros((3, 5, 8))).shape
     (3, 5, 8)
     """
-    check_settings(features, hidden, norm_first, norm, masked)
+    check_settings(features, hidden, norm_first, norm, masked, activation)
     looking: AnyLayer = attention(  # type: ignore[call-overload]  # masked is one of True and False
         heads,
         causal=causal,
@@ -370,7 +372,7 @@ def decoder_block(
     >>> fn.apply(decoder, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
     (3, 5, 8)
     """
-    check_settings(features, hidden, norm_first, norm, masked)
+    check_settings(features, hidden, norm_first, norm, masked, activation)
     check_flag(memory_masked, "memory_masked")
     shared = {
         "masked": masked,

@@ -13,11 +13,10 @@ from attrs import evolve, frozen
 from numpy.typing import DTypeLike
 
 from funcnn import tree
-from funcnn.combinators.several import check_layers
 from funcnn.errors import check_count
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Eval, Init, Layer, Train
+from funcnn.layer import AnyLayer, Eval, Init, Layer, Train, check_layer
 from funcnn.layers.max_unpooling import Pooled
 from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer
@@ -158,7 +157,7 @@ def summary(
     >>> round(table.peak_nbytes / 2**20)
     18
     """
-    check_layers((model,), "summary", least=1)
+    check_layer(model, "model")
     dtype = checked_dtype(dtype)
     if batch_size is not None:
         batch_size = check_count(batch_size, "batch_size")

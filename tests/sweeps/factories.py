@@ -1,0 +1,227 @@
+"""One way to call every public factory of layers: what the sweeps vary, an argument at a time.
+
+A factory without an entry is a failing test (:mod:`tests.sweeps.test_layer_numbers`).
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+import funcnn as fn
+from funcnn import tree
+
+
+@frozen
+class Call:
+    """The arguments of a factory, and the shape of the examples (or of each input) that its layer takes."""
+
+    arguments: dict[str, Any]
+    shape: Any = (6,)
+    kind: str = "array"  # or "tokens", "masked", "pooled"
+    positional: tuple[Any, ...] = ()  # of *layers or *widths
+
+    def make(self, factory: Callable[..., Any], **changes: Any) -> Any:
+        """Return the layer, with some arguments in place of others."""
+        return factory(*self.positional, **{**self.arguments, **changes})
+
+    def x(self, dtype: Any = np.float32) -> Any:
+        """Return two examples."""
+        return _draw(np.random.default_rng(5), self.shape, self.kind, dtype)
+
+
+def _draw(generator: np.random.Generator, shape: Any, kind: str, dtype: Any) -> Any:
+    if shape and isinstance(shape[0], tuple):
+        kinds = kind.split() if " " in kind else [kind] * len(shape)
+        return tuple([_draw(generator, one, each, dtype) for one, each in zip(shape, kinds, strict=True)])
+    if kind == "tokens":
+        return generator.integers(0, 5, (2, *shape))
+    values = generator.normal(size=(2, *shape)).astype(dtype)
+    if kind == "masked":
+        return fn.Masked(values, np.arange(shape[0]) < np.array([[shape[0]], [shape[0] - 1]]))
+    if kind == "pooled":
+        points = int(np.prod(shape[:-1]))
+        return fn.Pooled(values, np.arange(points).reshape(1, *shape[:-1], 1) + np.zeros((2, *shape), int))
+    return values
+
+
+LINE, IMAGE, VOLUME, STEPS = (9, 4), (7, 8, 4), (5, 6, 5, 4), (5, 6)
+SPACES = {1: LINE, 2: IMAGE, 3: VOLUME}
+SIZES = {"kernel": 2, "stride": 1, "padding": "same", "dilation": 1}
+
+
+def _by_dimension(name: str, arguments: dict[str, Any], dimensions: tuple[int, ...] = (1, 2, 3)) -> dict[str, Call]:
+    return {f"{name}{ndim}d": Call(arguments, SPACES[ndim]) for ndim in dimensions}
+
+
+INNER = fn.dense(6)
+
+CALLS: dict[str, Call] = {
+    # small layers
+    "dense": Call({"features": 3}),
+    "linear": Call({"features": 3}),
+    "flatten": Call({}, IMAGE),
+    "reshape": Call({"shape": (2, 3)}),
+    "transpose": Call({"axes": (1, 0)}, STEPS),
+    "dropout": Call({"rate": 0.25}),
+    "spatial_dropout": Call({"rate": 0.25}, IMAGE),
+    "alpha_dropout": Call({"rate": 0.25}),
+    "gaussian_noise": Call({"std": 0.5}),
+    "gaussian_sample": Call({}, ((6,), (6,))),
+    "identity": Call({}),
+    "bilinear": Call({"features": 3}, ((4,), (5,))),
+    "scale": Call({"bias": True}),
+    "squeeze": Call({"axis": 2}, (4, 1, 3)),
+    "expand_dims": Call({"axis": 2}, STEPS),
+    "slice_axis": Call({"start": 1, "stop": 5, "step": 2, "axis": 1}),
+    "gradient_reversal": Call({"strength": 0.5}),
+    "straight_through": Call({"steps": "sign"}),
+    # normalisation
+    "layer_norm": Call({}),
+    "rms_norm": Call({}),
+    "batch_norm": Call({}),
+    "group_norm": Call({"groups": 2}, IMAGE),
+    "instance_norm": Call({}, IMAGE),
+    "local_response_norm": Call({"size": 3}, IMAGE),
+    "weight_norm": Call({"inner": INNER}),
+    "spectral_norm": Call({"inner": INNER}),
+    # convolution
+    **_by_dimension("conv", {"channels": 4, **SIZES, "groups": 2}),
+    **_by_dimension("depthwise_conv", {**SIZES, "multiplier": 2}, (1, 2)),
+    **_by_dimension("separable_conv", {"channels": 3, **SIZES, "multiplier": 2}, (1, 2)),
+    **_by_dimension("conv_transpose", {"channels": 3, **SIZES, "padding": 0, "stride": 2, "output_padding": 1}),
+    # pooling and images
+    **_by_dimension("max_pool", SIZES),
+    **_by_dimension("avg_pool", {"kernel": 2, "stride": 1, "padding": "same"}),
+    **_by_dimension("lp_pool", {"power": 2.5, "kernel": 2, "stride": 1, "padding": "same"}),
+    "global_avg_pool": Call({}, IMAGE),
+    "global_max_pool": Call({}, IMAGE),
+    "adaptive_avg_pool": Call({"size": 3}, IMAGE),
+    "adaptive_max_pool": Call({"size": 3}, IMAGE),
+    "max_pool_with_indices": Call({"kernel": (2, 2), "stride": 1, "padding": "same"}, IMAGE),
+    "max_unpool": Call({"space": (4, 5)}, (2, 3, 4), "pooled"),
+    "on_values": Call({"inner": fn.relu()}, (2, 3, 4), "pooled"),
+    "pad": Call({"widths": 2, "value": 0.1}, IMAGE),
+    "crop": Call({"widths": 1}, IMAGE),
+    "upsample": Call({"factor": 2, "mode": "linear", "align_corners": True}, IMAGE),
+    "pixel_shuffle": Call({"factor": 2}, IMAGE),
+    "pixel_unshuffle": Call({"factor": 2}, (6, 8, 4)),
+    "unfold": Call({"kernel": (2, 2), "stride": 1}, IMAGE),
+    "fold": Call({"space": (4, 5), "kernel": 2}, (3, 4, 8)),
+    # sequences
+    "rnn": Call({"features": 3}, STEPS),
+    "lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
+    "gru": Call({"features": 3, "update_bias": 0.1}, STEPS),
+    "last_step": Call({}, STEPS),
+    "mean_steps": Call({}, STEPS),
+    "embedding": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, (4,), "tokens"),
+    "embedding_bag": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, (4,), "tokens"),
+    "tied_embedding": Call({"vocabulary": 5, "features": 6, "inner": INNER}, (4,), "tokens"),
+    "learned_positions": Call({"maximum": 8}, STEPS),
+    "sinusoidal_positions": Call({"maximum": 8}, STEPS),
+    "scaled_dot_product": Call({}, ((5, 6), (5, 6), (5, 6))),
+    "attention": Call({"heads": 2, "key_value_heads": 1, "positions": "relative", "dropout": 0.25, "block_rows": 4}, STEPS),
+    "cross_attention": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25, "block_rows": 4}, (STEPS, (4, 6))),
+    "encoder_block": Call({"features": 6, "heads": 2, "key_value_heads": 1, "hidden": 5, "dropout": 0.25}, STEPS),
+    "decoder_block": Call(
+        {"features": 6, "heads": 2, "key_value_heads": 1, "hidden": 5, "dropout": 0.25}, (STEPS, (4, 6))
+    ),
+    "beside_memory": Call({"inner": INNER}, (STEPS, (4, 6))),
+    "drop_memory": Call({}, (STEPS, (4, 6))),
+    "memory_residual": Call({"inner": fn.cross_attention(2)}, (STEPS, (4, 6))),
+    "reverse_time": Call({"inner": fn.rnn(3)}, STEPS),
+    "bidirectional": Call({"forwards": fn.rnn(3), "backwards": fn.rnn(3)}, STEPS),
+    "trained_start": Call({"inner": fn.rnn(3, initial=True), "shape": (3,)}, STEPS),
+    "masked_steps": Call({"inner": INNER}, STEPS, "masked"),
+    "masked_residual": Call({"inner": fn.masked_steps(INNER)}, STEPS, "masked"),
+    "unmask": Call({}, STEPS, "masked"),
+    # activations
+    **{
+        name: Call({})
+        for name in (
+            "relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu", "softmax", "log_softmax", "softmin", "sparsemax",
+            "relu6", "prelu", "rrelu", "celu", "selu", "mish", "log_sigmoid", "hard_sigmoid", "hard_tanh", "hard_swish",
+            "softsign", "softshrink", "hardshrink", "tanhshrink", "exponential", "log_cosh", "glu", "swiglu", "geglu",
+        )
+    },
+    "leaky_relu": Call({"negative_slope": 0.1}),
+    "squareplus": Call({"b": 4.0}),
+    "threshold": Call({"level": 0.1, "value": 0.3}),
+    "maxout": Call({"features": 3, "pieces": 2}),
+    # combinators
+    "serial": Call({}, positional=(INNER, fn.relu())),
+    "residual": Call({"inner": INNER}),
+    "add": Call({}, positional=(INNER, fn.relu())),
+    "concatenate": Call({}, positional=(INNER, fn.relu())),
+    "branch": Call({}, positional=(INNER, fn.relu())),
+    "parallel": Call({}, ((6,), (5,)), positional=(INNER, fn.relu())),
+    "recompute": Call({"inner": fn.serial(INNER, fn.relu()), "segments": 2}),
+    "shard": Call({"inner": INNER, "workers": 2}),
+    "shared": Call({"inner": INNER, "uses": 2}, ((6,), (6,))),
+    "stop_gradient": Call({"inner": INNER}),
+    # models
+    "mlp": Call({"dropout": 0.25}, positional=(5, 3)),
+    "siamese": Call({"dropout": 0.25}, ((6,), (6,)), positional=(5, 3)),
+    "lenet5": Call({"classes": 3}, (28, 28, 1)),
+    "resnet": Call({"depth": 8, "classes": 3, "channels": 4}, (8, 8, 1)),
+    "convnet": Call({"classes": 3, "channels": (2, 3), "depth": 1, "dropout": 0.25}, (8, 8, 1)),
+    "unet": Call({"classes": 3, "channels": (2, 3), "blocks": 1}, (8, 8, 1)),
+    "autoencoder": Call({"features": 6, "hidden": (5,), "code": 2, "output": "sigmoid"}),
+    "vae": Call({"features": 6, "hidden": (5,), "code": 2}),
+    "vae_decoder": Call({"features": 6, "hidden": (5,)}, (2,)),
+    "char_rnn": Call({"vocabulary": 5, "features": 4, "layers": 1, "embedded": 3, "dropout": 0.25}, (4,), "tokens"),
+    "gpt": Call(
+        {"vocabulary": 5, "layers": 1, "heads": 2, "features": 4, "block": 8, "dropout": 0.25}, (4,), "tokens"
+    ),
+    "text_classifier": Call(
+        {"vocabulary": 5, "classes": 3, "features": 4, "layers": 1, "heads": 2, "padding_index": 0, "dropout": 0.25},
+        (4,), "tokens",
+    ),
+}  # fmt: skip
+
+
+def public_factories() -> dict[str, Callable[..., Any]]:
+    """Every public function that makes a layer, by the module where layers, combinators and models are."""
+    homes = ("funcnn.layers.", "funcnn.combinators.", "funcnn.models.")
+    found = {name: getattr(fn, name) for name in fn.__all__}
+    return {
+        name: one
+        for name, one in found.items()
+        if inspect.isfunction(one) and one.__module__.startswith(homes) and name != "generate"
+    }
+
+
+def parameters(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the parameters of a factory with their annotations as text, short of the modules."""
+    for one in inspect.signature(getattr(fn, name)).parameters.values():
+        if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+            text = one.annotation if isinstance(one.annotation, str) else inspect.formatannotation(one.annotation)
+            yield one.name, text.replace("typing.", "").replace("collections.abc.", "").replace("funcnn.layer.", "")
+
+
+def value_of(name: str, parameter: str) -> Any:
+    """Return what the entry gives for a parameter, or its default."""
+    call = CALLS[name]
+    if parameter in call.arguments:
+        return call.arguments[parameter]
+    return inspect.signature(getattr(fn, name)).parameters[parameter].default
+
+
+def results(call: Call, layer: Any) -> tuple[Any, Any]:
+    """Return the leaves of the output and of all gradients in training, in single precision."""
+    start = layer.init(fn.Key(1), call.shape)
+    params, state = tree.astype((start.params, start.state), np.float32)
+    made = layer.forward(params, state, call.x(), fn.Train(fn.Key(2)))
+    pulled = layer.backward(params, made.residuals, made.output)
+    return tree.leaves((made.output, made.state)), [
+        leaf for leaf in (*_leaves(pulled.params), *_leaves(pulled.input)) if leaf is not None
+    ]
+
+
+def _leaves(value: Any) -> list[Any]:
+    """Return the leaves of a cotangent, which may be None where the primal is no real number."""
+    if value is None or isinstance(value, np.ndarray):
+        return [value]
+    return [leaf for _, child in tree.children(value) for leaf in _leaves(child)]
