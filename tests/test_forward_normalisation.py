@@ -252,7 +252,7 @@ def test_vectors_of_a_vanishing_weight_stay() -> None:
 @pytest.mark.parametrize("combine", [fn.weight_norm, fn.spectral_norm])
 def test_bad_input_of_normalised_weights(combine: Any) -> None:
     name = combine.__name__
-    with pytest.raises(TypeError, match=f"{name} takes layers"):
+    with pytest.raises(TypeError, match="inner is the function dense, expected a layer"):
         combine(fn.dense)
     with pytest.raises(ValueError, match="expected -1 or -2"):
         combine(fn.dense(2), axis=0)
