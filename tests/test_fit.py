@@ -5,6 +5,7 @@ import platform
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,9 @@ def test_it_learns() -> None:
     assert accuracy(fn.predict(network(), result.params, result.state, x), y) > 0.9
 
 
-def test_it_is_the_loop_that_its_docstring_describes() -> None:
+@pytest.mark.parametrize("size", [1, 7, 16, 39, 40])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_it_is_the_loop_that_its_docstring_describes(size: int, drop_last: bool) -> None:
     x, y = points()
     model, loss, optimizer, key = network(), fn.softmax_cross_entropy(), fn.adam(0.05), fn.Key(3)
     start = model.init(key.child(0), (3,))
@@ -64,13 +67,13 @@ def test_it_is_the_loop_that_its_docstring_describes() -> None:
     for epoch in range(3):
         shuffle, steps = key.child(2).child(epoch).split(2)
         losses = []
-        for number, (x_batch, y_batch) in enumerate(fn.data.batches(shuffle, (x, y), 16)):
+        for number, (x_batch, y_batch) in enumerate(fn.data.batches(shuffle, (x, y), size, drop_last=drop_last)):
             result = step(params, state, x_batch, y_batch, fn.Train(steps.child(number)))
             updated = optimizer.update(params, result.grads, opt_state)
             params, state, opt_state = updated.params, result.state, updated.state
             losses += [float(result.loss)] * len(x_batch)
         means.append(np.mean(losses))
-    fitted = run()
+    fitted = run(batch_size=size, drop_last=drop_last)
     assert fn.tree.same((params, state, opt_state), (fitted.params, fitted.state, fitted.opt_state))
     assert_allclose(fitted.history.columns()["loss"], means, rtol=1e-14)
 
@@ -82,13 +85,22 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
     assert not fn.tree.same(first.params, other.params)
 
 
-def test_a_batch_of_all_rows_is_not_shuffled() -> None:
-    x, y = points()
-    model, optimizer = fn.dense(2), fn.sgd(0.1)
-    start = model.init(fn.Key(3).child(0), (3,))
-    made = fn.loss_and_grad(model, fn.softmax_cross_entropy())(start.params, start.state, x, y, fn.Train(fn.Key(0)))
-    by_hand = optimizer.update(start.params, made.grads, optimizer.init(start.params)).params
-    assert fn.tree.same(by_hand, run(model=model, optimizer=optimizer, batch_size=40, epochs=1).params)
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 20])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_an_epoch_has_the_updates_that_are_counted(rows: int, drop_last: bool) -> None:
+    """Also what follows from the count: schedules are at their end when training is."""
+    x, y = points(rows)
+    for size in range(1, rows + 1):
+        batches = sum(1 for first in range(0, rows, size) if first + size <= rows or not drop_last)
+        rates: list[int] = []
+
+        def schedule(count: int, rates: list[int] = rates) -> float:
+            rates.append(count)
+            return 0.01
+
+        fitted = run(x=x, y=y, model=fn.dense(2), optimizer=fn.sgd(schedule), batch_size=size, drop_last=drop_last, epochs=2)
+        assert int(fitted.opt_state.count) == 2 * batches
+        assert rates[-1] == 2 * batches - 1
 
 
 def test_drop_last_leaves_out_the_small_batch() -> None:
@@ -329,6 +341,145 @@ def test_an_interrupt_within_a_step_loses_at_most_that_step() -> None:
     assert result.stopped == "interrupted"
     assert len(result.history) == 1
     assert int(result.opt_state.count) == 4
+
+
+# ----------------------------------------------------------------------------------------------------------- what counts
+
+
+def still(loss: Any, y: Any, **changes: Any) -> fn.Fit[Any, Any]:
+    """Train with steps of 0 and validate on the same rows: both losses are of the same set and the same parameters."""
+    x, _ = points()
+    result = run(model=fn.dense(2), loss=loss, optimizer=fn.sgd(0.0), y=y, validation=(x, y), **changes)
+    assert_allclose(result.history.last["loss"], result.history.last["val_loss"], rtol=1e-12)
+    return result
+
+
+def some_ignored(every: int = 3) -> IntArray:
+    labels = points()[1].copy()
+    labels[::every] = -1
+    return labels
+
+
+@pytest.mark.parametrize("size", [7, 16, 39, 40])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_loss_of_an_epoch_is_that_of_the_set(size: int, reduction: Any) -> None:
+    weight = np.random.default_rng(3).uniform(0, 3, 40)
+    entropy = partial(fn.softmax_cross_entropy, reduction=reduction)
+    still(entropy(), points()[1], batch_size=size)
+    still(entropy(class_weight=(1, 50)), points()[1], batch_size=size)
+    still(entropy(ignore_index=-1), some_ignored(), batch_size=size)
+    still(entropy(ignore_index=-1, class_weight=(1, 50)), fn.Weighted(some_ignored(), weight), batch_size=size)
+    still(entropy(), fn.Weighted(points()[1], weight), batch_size=size)
+
+
+def test_a_loss_of_ones_own_says_how_its_batches_count() -> None:
+    def forward(prediction: Array, target: IntArray) -> Any:
+        return fn.LossForward((prediction[:, 0] * target).sum() / target.sum(), (prediction, target))
+
+    def backward(kept: Any) -> Array:
+        _, target = kept
+        return np.stack([target / target.sum(), np.zeros(len(target))], 1)
+
+    still(fn.define_loss("own", forward, backward, mass=lambda target: float(target.sum())), points()[1])
+
+
+@pytest.mark.parametrize("size", [7, 16])
+def test_the_loss_of_an_epoch_is_without_penalties(size: int) -> None:
+    still(fn.softmax_cross_entropy(), points()[1], wrap=lambda step: fn.penalized(step, fn.l2_penalty(0.5)), batch_size=size)
+
+
+@pytest.mark.parametrize("what", ["ignored", "class", "weight"])
+def test_a_batch_in_which_nothing_counts_changes_nothing(what: str) -> None:
+    """Neither does its momentum, nor the running statistics: as if it were not there."""
+    x, labels = points()
+    model, optimizer = fn.dense(4) >> fn.batch_norm() >> fn.dense(2), fn.momentum(0.1)
+    counted = np.arange(40) % 5 == 0
+    target: Any = np.where(counted, labels, -1)
+    loss = fn.softmax_cross_entropy(ignore_index=-1)
+    if what == "class":
+        target, loss = np.where(counted, 1, 0), fn.softmax_cross_entropy(class_weight=(0, 1))
+    if what == "weight":
+        target = fn.Weighted(np.stack([labels, labels], 1), np.stack([counted, counted & (labels > 5)], 1))
+        x = np.stack([x, x], 1)
+    seen: list[int] = []
+
+    def counting(prediction: Array, target: Any) -> float:
+        seen.append(len(prediction))
+        return 0.0
+
+    result = run(model=model, optimizer=optimizer, loss=loss, x=x, y=target, batch_size=2, metrics={"rows": counting})
+    left = 0
+    params, state, opt_state = None, None, None
+    key = fn.Key(3)
+    x_kept, target_kept = (x[counted], fn.tree.map(lambda leaf: leaf[counted], target)) if what == "weight" else (x, target)
+    start = model.init(key.child(0), x.shape[1:])
+    params, state, opt_state = start.params, start.state, optimizer.init(start.params)
+    step = fn.loss_and_grad(model, loss)
+    for epoch in range(3):
+        for x_batch, y_batch in fn.data.batches(key.child(2).child(epoch).child(0), (x_kept, target_kept), 2):
+            inner = y_batch.weight if isinstance(y_batch, fn.Weighted) else y_batch > (-1 if what == "ignored" else 0)
+            if not np.any(inner):
+                continue
+            made = step(params, state, x_batch, y_batch, fn.Train(key))
+            updated = optimizer.update(params, made.grads, opt_state)
+            params, state, opt_state, left = updated.params, made.state, updated.state, left + 1
+    assert fn.tree.same((params, state, opt_state), (result.params, result.state, result.opt_state))
+    assert int(result.opt_state.count) == left
+    assert result.stopped == "finished"
+
+
+def test_an_epoch_of_which_nothing_counted_is_not_divergence() -> None:
+    """The only row that counts may be in the small batch that is left out."""
+    labels = np.full(5, -1)
+    labels[2] = 1
+    x, _ = points(5)
+    loss = fn.softmax_cross_entropy(ignore_index=-1)
+    with pytest.warns(RuntimeWarning, match="metric 'own' is NaN"):
+        result = run(x=x, y=labels, loss=loss, batch_size=4, drop_last=True, epochs=12, metrics={"own": lambda p, t: 0.0})
+    figures = result.history.columns()["loss"]
+    assert 0 < np.isnan(figures).sum() < 12
+    assert int(result.opt_state.count) == np.isfinite(figures).sum()
+
+
+# ------------------------------------------------------------------------------------------------------------------- going on
+
+
+def test_a_run_that_goes_on_has_the_bits_of_one_run() -> None:
+    whole = run(epochs=5, validation=0.25)
+    for epochs in (1, 2, 4):
+        first = run(epochs=epochs, validation=0.25)
+        given = {"params": first.params, "state": first.state, "opt_state": first.opt_state, "history": first.history}
+        second = run(epochs=5, validation=0.25, **given)
+        assert second.history == whole.history
+        assert fn.tree.same((second.params, second.opt_state), (whole.params, whole.opt_state))
+
+
+def test_going_on_with_a_share_and_no_history_is_a_warning() -> None:
+    first = run(validation=0.25)
+    with pytest.warns(UserWarning, match="may have been trained on them"):
+        run(validation=0.25, key=fn.Key(4), params=first.params)
+    run(validation=points(seed=1), key=fn.Key(4), params=first.params)  # no share: nothing to say
+
+
+def test_the_history_of_another_run_is_refused() -> None:
+    first = run()
+    with pytest.raises(
+        ValueError, match=r"history has the columns \['loss'\] in epoch 1, and this run has \['loss', 'val_loss'\]"
+    ):
+        run(params=first.params, history=first.history, validation=0.25)
+    with pytest.raises(ValueError, match="epochs is 2, and history has 3 already"):
+        run(params=first.params, history=first.history, epochs=2)
+
+
+def test_early_stopping_goes_on_from_what_is_given() -> None:
+    """The parameters that are given count as the best so far, with the last figures."""
+    first = run(epochs=2)
+    given = {"params": first.params, "state": first.state, "opt_state": first.opt_state, "history": first.history}
+    rule = fn.EarlyStopping(3, 100.0, monitor="loss")  # no improvement is large enough
+    result = run(epochs=20, early_stopping=rule, **given)
+    assert result.stopped == "early"
+    assert len(result.history) == 5
+    assert fn.tree.same((result.params, result.opt_state), (first.params, first.opt_state))
 
 
 # ------------------------------------------------------------------------------------------------------------------- options

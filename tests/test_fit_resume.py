@@ -84,12 +84,11 @@ def test_a_killed_process_is_resumed(tmp_path: Path) -> None:
     [
         ({"key": fn.Key(1)}, "was made with key = "),
         ({"batch_size": 4}, "was made with batch_size = 8, this run has 4"),
-        ({"validation": 0.3}, "was made with rows = 24, this run has 21"),
+        ({"validation": 0.3}, "was made with validation = 0.2, this run has 0.3"),
         ({"drop_last": True}, "was made with drop_last = False"),
-        ({"metrics": None}, "was made with columns"),
-        ({"model": fn.dense(3)}, "expected DenseParams"),
-        ({"model": fn.dense(5) >> fn.batch_norm() >> fn.relu() >> fn.dropout(0.3) >> fn.dense(3)}, r"\[0\]\.params\[0\]\.weight"),
-        ({"optimizer": fn.sgd(0.1)}, r"\[0\]\.opt_state"),
+        ({"metrics": None}, "was made with metrics = {right: .*}, this run has {}"),
+        ({"model": fn.dense(3)}, r"was made with model = dense\(6\) >> batch_norm >> .*, this run has dense\(3\)"),
+        ({"optimizer": fn.sgd(0.1)}, r"was made with optimizer = Chain\(.*, this run has SGD\(learning_rate=0.1\)"),
     ],
 )
 def test_another_run_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -110,5 +109,66 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unwritable_checkpoint_is_an_error(tmp_path: Path) -> None:
+    def fail(epoch: fn.Epoch[Any, Any]) -> None:
+        pytest.fail("work was done")
+
     with pytest.raises(FileNotFoundError, match=r"the folder .* does not exist"):
-        run(callbacks=[fn.Checkpoint(tmp_path / "nowhere" / "run.npz")])
+        run(callbacks=[fail, fn.Checkpoint(tmp_path / "nowhere" / "run.npz")])
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        run(callbacks=[fail, fn.Checkpoint(tmp_path)])
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(FileNotFoundError, match=r"the folder .* does not exist"):
+        run(callbacks=[fail, fn.Checkpoint(file / "run.npz")])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is one of Linux")
+def test_a_full_device_is_found_before_the_first_step(tmp_path: Path) -> None:
+    def fail(epoch: fn.Epoch[Any, Any]) -> None:
+        pytest.fail("work was done")
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        run(callbacks=[fail, fn.Checkpoint("/dev/full")])
+    assert "in the trial of the checkpoint /dev/full, before the first step" in caught.value.__notes__
+
+
+def test_a_checkpoint_stays_until_the_next_one_is_there(tmp_path: Path) -> None:
+    """The trial before the first step takes the place of nothing."""
+    path = tmp_path / "run.npz"
+    run(epochs=1, callbacks=[fn.Checkpoint(path)])
+    before = path.read_bytes()
+    run(epochs=1, callbacks=[fn.Checkpoint(path, every=9)])
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the limit is one of POSIX")
+@pytest.mark.parametrize("restore_best", [False, True])
+def test_a_disk_that_is_too_small_is_found_before_the_first_step(tmp_path: Path, restore_best: bool) -> None:
+    """A limit on the size of files stands in for the disk: between what one point takes and what two take."""
+    path = tmp_path / "run.npz"
+    rule = fn.EarlyStopping(3, restore_best=restore_best)
+    run(epochs=1, early_stopping=rule, callbacks=[fn.Checkpoint(path)])
+    limit = path.stat().st_size - 1000
+    path.unlink()
+    script = f"""
+        import resource, signal, sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import funcnn as fn
+        from test_fit_resume import run
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+        def fail(epoch):
+            raise AssertionError("work was done")
+        rule = fn.EarlyStopping(3, restore_best={restore_best})
+        try:
+            run(early_stopping=rule, callbacks=[fail, fn.Checkpoint({str(path)!r})])
+        except OSError as error:
+            assert "before the first step" in str(error.__notes__), error
+            assert not hasattr(error, "fit")
+            sys.exit(7)
+    """
+    root = str(Path(fn.__file__).parents[1])
+    made = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=os.environ | {"PYTHONPATH": root}, check=False)
+    assert made.returncode == 7
+    assert list(tmp_path.iterdir()) == []

@@ -97,7 +97,8 @@ def _in_epochs(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
     settings, problem = lesson.settings, lesson.problem
     bar = _bar_is_possible()
     keeper = Keeper(Checkpoint(path))
-    given: dict[str, Any] = {"resume": path} if resume else {"params": lesson.start.params, "state": lesson.start.state}
+    start = {"params": lesson.start.params, "state": lesson.start.state}
+    given: dict[str, Any] = start | ({"resume": path} if resume else {})
     try:
         fitted: Fit[Trees, Trees] = fn.fit(
             lesson.model,

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from attrs import field, frozen
 
+from funcnn import tree
+from funcnn.atomic_write import write_atomically
 from funcnn.errors import check_count
-from funcnn.key import Key
 from funcnn.train.files import FileError, load, load_note, save
 from funcnn.train.history import History, Row
-from funcnn.train.record import Epoch, Point, Setting
+from funcnn.train.identity import Identity, difference
+from funcnn.train.record import Epoch, Point, Reached
+from funcnn.train.stopping import EarlyStopping
 
 P = TypeVar("P")
 S = TypeVar("S")
+
+_OVERHEAD = 1024  # bytes: at most so many does an archive say about an array
 
 
 @frozen
 class Checkpoint:
     """A callback that writes all there is to know at the end of an epoch into a file, atomically.
 
-    ``fit(..., resume=path)`` goes on from it, and ends with the same bits as a run that was never interrupted.
+    ``fit(..., resume=path)`` goes on from it, and ends with the same bits as a run that was never interrupted.  The file also
+    says what the run is, so that no other one can go on from it: see :func:`fit`.
+
+    Before the first step :func:`fit` has it write a file of that size next to its place and remove it again: a folder that is
+    missing, read-only or full costs no epoch.
 
     Parameters
     ----------
@@ -34,7 +44,7 @@ class Checkpoint:
     Raises
     ------
     TypeError, ValueError
-        When ``every`` is not a positive integer.
+        When ``every`` is not a positive integer, or the path is none.
 
     Examples
     --------
@@ -53,61 +63,101 @@ class Checkpoint:
     every: int = 1
 
     def __attrs_post_init__(self) -> None:
-        check_count(self.every, "every")
+        object.__setattr__(self, "every", check_count(self.every, "every"))
 
     def __call__(self, epoch: Epoch[P, S]) -> None:
         """Write the checkpoint when it is due."""
-        import json
+        if epoch.number % self.every == 0:
+            now = Point(epoch.params, epoch.state, epoch.opt_state)
+            points = (now,) if epoch.best is None else (now, epoch.best)
+            save(self.path, points, note=note(epoch.identity, epoch.history, len(points)))
 
-        if epoch.number % self.every:
+    def rehearse(self, points: tuple[Point[P, S], ...], history: History, identity: Identity) -> None:
+        """Write as much as a checkpoint takes into a file beside its own, and remove it: what fails, fails before there is work.
+
+        Raises
+        ------
+        OSError
+            When the folder does not exist, is full or must not be written to, or the path is a folder.
+        """
+        text = note(identity, history, len(points))
+        try:
+            if self.path.is_char_device():  # has no content that could be lost
+                save(self.path, points, note=text)
+            elif self.path.is_file() or not self.path.exists() or self.path.is_dir():
+                write_atomically(self.path, partial(_try_to_write, points, text))
+        except _WrittenError:
             return
-        now = Point(epoch.params, epoch.state, epoch.opt_state)
-        points = (now,) if epoch.best is None else (now, epoch.best)
-        setting = epoch.setting
-        note = {
-            "key": [str(setting.key.entropy), list(setting.key.path)],
-            "batch_size": setting.batch_size,
-            "rows": setting.rows,
-            "drop_last": setting.drop_last,
-            "columns": list(setting.columns),
-            "history": [[row.seconds, [value for _, value in row.values]] for row in epoch.history.rows],
-            "points": len(points),
+        except OSError as error:
+            error.add_note(f"in the trial of the checkpoint {self.path}, before the first step")
+            raise
+
+
+class _WrittenError(Exception):
+    """Ends the trial of a checkpoint before its file takes the place of another."""
+
+
+def _try_to_write(points: object, text: str, file: IO[bytes]) -> None:
+    """Write as many bytes as a checkpoint has, have them reach the disk, and take it all back."""
+    for leaf in tree.leaves(points):
+        file.write(leaf.tobytes())
+        file.write(bytes(_OVERHEAD))
+    file.write(text.encode())
+    file.flush()
+    os.fsync(file.fileno())
+    raise _WrittenError
+
+
+def note(identity: Identity, history: History, points: int) -> str:
+    """Return what a checkpoint says beside its arrays."""
+    import json  # not on import of the package: three milliseconds
+
+    return json.dumps(
+        {
+            "run": identity.entries,
+            "python": identity.python,
+            "columns": list(identity.columns),
+            "history": [[row.seconds, [value for _, value in row.values]] for row in history.rows],
+            "points": points,
         }
-        save(self.path, points, note=json.dumps(note))
+    )
 
 
 def resumed(
-    path: str | os.PathLike[str], start: Point[P, S], setting: Setting
-) -> tuple[Point[P, S], History, Point[P, S] | None]:
-    """Return the point, the history and the best point of a checkpoint.
+    path: str | os.PathLike[str], start: Point[P, S], identity: Identity, rule: EarlyStopping | None, since: int
+) -> Reached[P, S]:
+    """Return where the run of a checkpoint stood; ``since`` is how many epochs it had when it began.
 
     Raises
     ------
     FileNotFoundError, FileError
-        When there is no such file, it is damaged or not a checkpoint, or it belongs to another network, optimizer, key, batch
-        size or data.
+        When there is no such file, it is damaged or not a checkpoint, or it belongs to another run: then with what differs.
     """
     import json
 
     text = load_note(path)
     try:
-        note = json.loads(text)
-        entropy, steps = note["key"]
-        found = Setting(
-            Key(int(entropy), tuple(steps)), note["batch_size"], note["rows"], note["drop_last"], tuple(note["columns"])
-        )
+        said = json.loads(text)
+        there = {str(name): [str(one) for one in entry] for name, entry in said["run"].items()}
+        columns = [str(name) for name in said["columns"]]
         rows = [
-            Row(epoch, tuple(zip(found.columns, map(float, values), strict=True)), float(seconds))
-            for epoch, (seconds, values) in enumerate(note["history"], 1)
+            Row(epoch, tuple(zip(columns, map(float, values), strict=True)), float(seconds))
+            for epoch, (seconds, values) in enumerate(said["history"], 1)
         ]
-        count = 2 if note["points"] == 2 else 1
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is not a checkpoint of fn.Checkpoint ({error!r})") from error
-    for name in ("key", "batch_size", "rows", "drop_last", "columns"):
-        if getattr(found, name) != getattr(setting, name):
-            raise FileError(
-                f"{path} was made with {name} = {getattr(found, name)!r}, this run has {getattr(setting, name)!r}: only the"
-                " same run can be resumed (load its parameters with fn.load to begin another)"
-            )
+        count, python = (2 if said["points"] == 2 else 1), str(said["python"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is not a checkpoint of fn.Checkpoint, or one of another version ({error!r})") from error
+    message = difference(path, there, identity.entries, (python, identity.python))
+    if message is not None:
+        raise FileError(message)
+    if columns != list(identity.columns):
+        raise FileError(f"{path} is damaged: its columns are {columns}, expected {list(identity.columns)}")
+    history = History(tuple(rows))
+    over = None if rule is None else rule.end(history, since)
+    if over is not None and over < len(history):
+        raise FileError(
+            f"{path} has {len(history)} epochs, and early_stopping with this patience would have ended training after {over}"
+        )
     points = load(path, like=(start,) * count)
-    return points[0], History(tuple(rows)), points[1] if count == 2 else None
+    peak = 0 if rule is None else rule.best_epoch(history, since)
+    return Reached(points[0], history, points[1] if count == 2 else None, peak)

@@ -13,8 +13,7 @@ from funcnn.grad import loss_and_grad
 from funcnn.instrument import Seen, watch
 from funcnn.layer import Init, Layer, Mode
 from funcnn.losses.loss import Loss
-from funcnn.train.history import History
-from funcnn.train.record import Fit, Point
+from funcnn.train.record import Fit, Point, Reached
 from funcnn.typing import Array
 
 P = TypeVar("P")
@@ -54,9 +53,8 @@ def diverged(
     batch: tuple[X, T, Mode] | None,
     before: tuple[Point[P, S], tuple[X, T, Mode]] | None,
     step: int,
-    history: History,
-    best: Point[P, S] | None,
-    begin: Callable[[], tuple[Point[P, S], History, Point[P, S] | None, int]],
+    reached: Reached[P, S],
+    begin: Callable[[], Reached[P, S]],
 ) -> DivergenceError[P, S]:
     """Return the error to raise.
 
@@ -69,24 +67,26 @@ def diverged(
     before : (Point, batch) or None
         The last step with a finite loss.
     step : int
-        From 0 on, within the epoch that follows the history.
+        From 0 on, within the epoch that follows.
+    reached : Reached
+        The end of the last whole epoch.
     begin : callable
         Makes where training began.
     """
     path, story = find(model, loss, now, batch, before)
     good, kept = now, "before it"
-    if best is not None:
-        good, kept = best, "of the best epoch"
+    if reached.best is not None:
+        good, kept = reached.best, "of the best epoch"
     elif before is not None:
         good = before[0]
     if not is_finite((good.params, good.state)):  # a loss that is finite of parameters that are not: broken unnoticed
-        good, kept = begin()[0], "of the beginning, since those before it were broken as well,"
-    epoch = len(history) + 1
+        good, kept = begin().point, "of the beginning, since those before it were broken as well,"
+    epoch = len(reached.history) + 1
     message = (
         f"training diverged in epoch {epoch}, step {step + 1}: {story}.  The parameters {kept} are kept in this error's"
         " fit.params (try a lower learning rate, fn.clip_by_global_norm, or scaled inputs)"
     )
-    fit = Fit(good.params, good.state, good.opt_state, history, "diverged")
+    fit = Fit(good.params, good.state, good.opt_state, reached.history, "diverged")
     return DivergenceError(message, fit, epoch, step + 1, path)
 
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
-from time import perf_counter
 from typing import TypeVar
 
 import numpy as np
 
 from funcnn.allocator import keep_memory
-from funcnn.compile.compiled import compiled_if_often
 from funcnn.data.batching import batches
-from funcnn.grad import LossAndGradFunction, loss_and_grad
+from funcnn.grad import LossAndGradFunction
 from funcnn.key import Key
 from funcnn.layer import Layer, Train
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
-from funcnn.train.divergence import diverged, is_finite
-from funcnn.train.history import History
+from funcnn.train.divergence import DivergenceError, diverged, is_finite
+from funcnn.train.history import History, Row
+from funcnn.train.keeping import carry, fitted, last_good
 from funcnn.train.listening import complete, told
-from funcnn.train.prepare import prepare
+from funcnn.train.prepare import Plan, prepare
 from funcnn.train.progress import reporter
-from funcnn.train.record import Callback, Epoch, Fit, Point, Stopped, wanted
-from funcnn.train.rows import epoch_row
+from funcnn.train.record import Callback, Epoch, Fit, Point, Reached, Stopped, wanted
+from funcnn.train.request import FitRequest
+from funcnn.train.rows import Passing, epoch_row
+from funcnn.train.scores import batch_mass
 from funcnn.train.stopping import EarlyStopping
 
 P = TypeVar("P")
@@ -50,6 +51,7 @@ def fit(
     params: P | None = None,
     state: S | None = None,
     opt_state: OptState[P] | None = None,
+    history: History | None = None,
     wrap: Callable[[LossAndGradFunction[P, S, X, Y, T]], LossAndGradFunction[P, S, X, Y, T]] | None = None,
     evaluate_at: Callable[[P, OptState[P]], P] | None = None,
     drop_last: bool = False,
@@ -63,9 +65,15 @@ def fit(
     The same arguments give the same result, bit for bit.  The children of the key are: 0 for ``model.init``, 1 for splitting
     off a validation set, and (2, epoch) for an epoch counted from 0, whose child 0 shuffles the rows and whose child (1, step)
     is the key of the mode :class:`Train` in a step: who writes the loop out with :func:`data.batches`, :func:`loss_and_grad`
-    and ``optimizer.update`` gets the same bits.  (A network without randomness is not given a key of its own in each step.)
+    and ``optimizer.update`` gets the same bits, whatever the batch size.  (A network without randomness is not given a key of its
+    own in each step.)
 
-    Everything is checked before the first step: a wrong argument costs no work.
+    Everything is checked before the first step: a wrong argument costs no work.  And nothing learned is lost: whatever ends
+    training later, an error of a metric or a callback, a full disk, an interrupt, carries the result up to there.
+
+    The column ``loss`` of the history is the loss of the epoch's batches together, on the scale of ``val_loss``: batches are
+    averaged by what counts in them (weights, weights of classes, labels that are not ignored), or added where the loss is a sum.
+    A batch in which nothing counts is left out, and changes nothing.
 
     Parameters
     ----------
@@ -93,8 +101,12 @@ def fit(
     params, state, opt_state : tree, optional
         Where to begin; by default ``model.init`` gives the parameters, in the precision of the data (that of x, or of y when x
         holds integers, or else float64), and ``optimizer.init`` its state.
+    history : History, optional
+        That of the run which goes on from ``params``: epochs are counted from its end (``epochs`` is their number in all).  With
+        the key of that run the validation share stays what it was, and no order of the rows and no mask comes a second time.
     wrap : callable, optional
-        Takes the function of :func:`loss_and_grad` and returns one of the same type, such as :func:`sharpness_aware`.
+        Takes the function of :func:`loss_and_grad` and returns one of the same type, such as :func:`sharpness_aware` or
+        :func:`penalized`.  The history shows the loss itself, as for the validation set, without what is added to it.
     evaluate_at : callable, optional
         ``(params, opt_state) -> params``: the parameters to validate with, where they are not those that are trained, such as
         ``optimizer.average`` of :func:`ema`.  ``Fit.params`` are always those that are trained.
@@ -109,13 +121,17 @@ def fit(
         A progress bar by tqdm (or, where it is not installed, a line per epoch) on standard error.  By default a bar, if tqdm
         is installed and standard error is a terminal, and otherwise nothing.
     resume : path, optional
-        A file of :class:`Checkpoint` to go on from: the result is that of a run that was never interrupted, bit for bit.
+        A file of :class:`Checkpoint` to go on from, with all other arguments as they were: the result is that of a run that was
+        never interrupted, bit for bit (with the same versions on the same kind of machine).  Only ``epochs``, ``callbacks``,
+        ``progress`` and the patience of early stopping may be others; everything else is compared with what the file says: model,
+        loss and optimizer with all their settings, the data to the last bit, and functions by their code.
 
     Returns
     -------
     Fit
         ``.params``, ``.state``, ``.opt_state``, ``.history``, and ``.stopped``, the reason why training ended.  After Ctrl-C it
-        holds what was learned so far (``stopped == "interrupted"``).
+        holds what was learned so far (``stopped == "interrupted"``).  It is also the attribute ``fit`` of every error that ends
+        training (``stopped == "error"``, or ``"diverged"``), which keeps its type: ``except MyError as error: error.fit.params``.
 
     Raises
     ------
@@ -126,7 +142,15 @@ def fit(
     TypeError, ValueError
         Before any work, when an argument is wrong, with what was expected.
     FileError
-        When the file to resume from belongs to another run.
+        When the file to resume from belongs to another run, with the arguments that differ.
+    OSError
+        When a :class:`Checkpoint` cannot be written: before any work.
+
+    Warns
+    -----
+    UserWarning
+        When ``params`` are given with a validation share and no ``history``: the rows that are held out may be others than those
+        which these parameters have not seen.
 
     See Also
     --------
@@ -142,50 +166,74 @@ def fit(
     >>> bool(result.history.last["loss"] < 0.001), result.stopped
     (True, 'finished')
     """
-    job, (now, history, best, peak) = prepare(
-        model, loss, optimizer, x, y, key, epochs, batch_size, validation, metrics, params, state, opt_state, drop_last,
-        early_stopping, callbacks, progress, resume, wrap, evaluate_at,
+    plan, reached = prepare(
+        FitRequest(
+            model=model, loss=loss, optimizer=optimizer, x=x, y=y, key=key, epochs=epochs, batch_size=batch_size,
+            validation=validation, metrics={} if metrics is None else metrics, params=params, state=state, opt_state=opt_state,
+            history=history, wrap=wrap, evaluate_at=evaluate_at, drop_last=drop_last, early_stopping=early_stopping,
+            callbacks=callbacks, progress=progress, resume=resume,
+        )
     )  # fmt: skip
     keep_memory()
-    step = compiled_if_often(loss_and_grad(model, loss), job.steps * (epochs - len(history)))
-    step = step if wrap is None else wrap(step)
-    draws = model.random or wrap is not None  # whether somebody may want the key of a step
+    asked, now = plan.request, reached.point
     before = None  # the point and the batch of the last step with a finite loss
     stopped: Stopped = "finished"
     try:
-        with np.errstate(all="ignore"), reporter(progress, epochs, job.steps, len(history)) as show:  # NaN is reported below
-            for epoch in range(len(history), epochs):
-                if early_stopping is not None and early_stopping.is_over(history, peak):
+        with np.errstate(all="ignore"), reporter(progress, asked.epochs, plan.steps, len(reached.history)) as show:
+            for epoch in range(len(reached.history), asked.epochs):
+                if plan.is_over(reached):
                     stopped = "early"
                     break
-                started, losses, outputs = perf_counter(), [], []
+                passing: Passing[Y, T] = Passing()
                 shuffle, keys = key.child(2).child(epoch).split(2)
-                data, mode = (job.x, job.y), Train(keys)
-                passing = [data] if batch_size == job.rows else batches(shuffle, data, batch_size, drop_last=drop_last)
-                for number, (x_batch, y_batch) in enumerate(show.steps(passing, epoch + 1)):
-                    batch = x_batch, y_batch, Train(keys.child(number)) if draws else mode
-                    result = step(now.params, now.state, *batch)
-                    if not isfinite(result.loss):
-                        raise diverged(model, loss, now, batch, before, number, history, best, job.begin)
-                    losses.append(float(result.loss))
-                    if metrics:
-                        outputs.append((result.output, y_batch))
+                mode = Train(keys)
+                stream = batches(shuffle, (asked.x, asked.y), asked.batch_size, drop_last=asked.drop_last)
+                for number, (x_batch, y_batch) in enumerate(show.steps(stream, epoch + 1)):
+                    mass = batch_mass(loss, y_batch)
+                    if not mass > 0:
+                        continue  # nothing counts in this batch, such as a batch of ignored labels: it changes nothing
+                    batch = x_batch, y_batch, Train(keys.child(number)) if plan.draws else mode
+                    result = plan.step(now.params, now.state, *batch)
+                    if not isfinite(result.loss):  # NaN and infinity are no errors of NumPy's here: they end training
+                        raise diverged(model, loss, now, batch, before, number, reached, plan.begin)
+                    own = result.loss if wrap is None else loss.forward(result.output, y_batch).value
+                    passing.losses.append(float(own))
+                    passing.masses.append(mass)
+                    if asked.metrics:
+                        passing.outputs.append((result.output, y_batch))
                     before = now, batch
                     updated = optimizer.update(now.params, result.grads, now.opt_state)
                     now = Point(updated.params, result.state, updated.state)
                     del result, updated  # the gradients' memory is free for the next step
 
-                row = epoch_row(job, epoch + 1, now, losses, outputs, evaluate_at, started)
-                if not is_finite(now.params) or not all(isfinite(row[name]) for name in job.loss_columns):
-                    raise diverged(model, loss, now, job.validation_batch, before, job.steps - 1, history, best, job.begin)
-                history, now = History((*history.rows, row)), told(optimizer, now, row)
-                if early_stopping is not None and early_stopping.improves(history, peak):
-                    peak, best = epoch + 1, now if early_stopping.restore_best else None
+                row = epoch_row(plan, epoch + 1, now, passing)
+                if not is_finite(now.params) or (passing.losses and not all(isfinite(row[name]) for name in plan.loss_columns)):
+                    raise diverged(model, loss, now, plan.validation_batch, before, plan.steps - 1, reached, plan.begin)
+                reached = advanced(plan, reached, now, row)
+                now = reached.point
                 show.row(row)
-                if wanted(callbacks, Epoch(now.params, now.state, now.opt_state, history, best, job.setting)):
+                if wanted(callbacks, Epoch(now.params, now.state, now.opt_state, reached.history, reached.best, plan.identity)):
                     stopped = "callback"
                     break
     except KeyboardInterrupt:
         stopped = "interrupted"
-    final = complete(optimizer, now) if best is None else best
-    return Fit(final.params, final.state, final.opt_state, history, stopped)
+    except DivergenceError:  # it carries what was learned
+        raise
+    except BaseException as error:
+        point, kept = last_good(now, before, reached, plan.begin)
+        carry(error, fitted(point, reached, "error"), kept)
+        raise
+    if reached.best is None:
+        now = complete(optimizer, now)
+    point, _ = last_good(now, before, reached, plan.begin)
+    return fitted(point, reached, stopped)
+
+
+def advanced(plan: Plan[P, S, X, Y, T, M], reached: Reached[P, S], now: Point[P, S], row: Row) -> Reached[P, S]:
+    """Return where training stands after an epoch with such figures."""
+    history = History((*reached.history.rows, row))
+    point = told(plan.request.optimizer, now, row)
+    rule = plan.request.early_stopping
+    if rule is None or not rule.improves(history, reached.peak):
+        return Reached(point, history, reached.best, reached.peak)
+    return Reached(point, history, point if rule.restore_best else None, row.epoch)

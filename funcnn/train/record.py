@@ -8,16 +8,16 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from funcnn import tree
-from funcnn.key import Key
 from funcnn.optim.optimizer import OptState
 from funcnn.record import lean
 from funcnn.train.history import History
+from funcnn.train.identity import Identity
 
 P = TypeVar("P")
 S = TypeVar("S")
 
-Stopped = Literal["finished", "early", "callback", "interrupted", "diverged"]
-"""Why training ended: all epochs done, early stopping, a callback's wish, Ctrl-C, or a loss that is not finite."""
+Stopped = Literal["finished", "early", "callback", "interrupted", "diverged", "error"]
+"""Why training ended: all epochs done, early stopping, a callback's wish, Ctrl-C, a loss that is not finite, or another error."""
 
 
 @lean
@@ -28,6 +28,18 @@ class Point(Generic[P, S]):
     params: P
     state: S
     opt_state: OptState[P]
+
+
+@frozen(eq=False)
+class Reached(Generic[P, S]):
+    """Where training stands at the end of an epoch, or at its beginning: a new one takes the place of the last as a whole."""
+
+    point: Point[P, S]
+    history: History
+    best: Point[P, S] | None
+    """The point of the last improvement, where early stopping gives it in the end."""
+    peak: int
+    """The epoch of the last improvement, 0 when there was none."""
 
 
 @frozen(eq=False)
@@ -46,17 +58,6 @@ class Fit(Generic[P, S]):
     """Why training ended."""
 
 
-@frozen
-class Setting:
-    """What must stay the same for an interrupted run to be continued bit for bit."""
-
-    key: Key
-    batch_size: int
-    rows: int
-    drop_last: bool
-    columns: tuple[str, ...]
-
-
 @frozen(eq=False)
 class Epoch(Generic[P, S]):
     """What a callback is given at the end of an epoch."""
@@ -68,7 +69,8 @@ class Epoch(Generic[P, S]):
     """The figures so far; ``epoch.history.last`` is this epoch's."""
     best: Point[P, S] | None
     """Where early stopping would return to, if it is asked to."""
-    setting: Setting
+    identity: Identity
+    """What the run is: a checkpoint keeps it."""
 
     @property
     def number(self) -> int:

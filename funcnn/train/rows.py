@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from time import perf_counter
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from funcnn.optim.optimizer import OptState
+from attrs import Factory, frozen
+
+from funcnn.losses.loss import Loss
 from funcnn.train.evaluate import join, predict
 from funcnn.train.history import Row
-from funcnn.train.prepare import Job
+from funcnn.train.prepare import Plan
 from funcnn.train.record import Point
 from funcnn.train.scores import loss_and_metrics, metric_values
 
@@ -23,39 +24,43 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 
-def epoch_row(
-    job: Job[P, S, X, Y, T, M],
-    epoch: int,
-    now: Point[P, S],
-    losses: list[float],
-    outputs: list[tuple[Y, T]],
-    evaluate_at: Callable[[P, OptState[P]], P] | None,
-    started: float,
-) -> Row:
-    """Return the row of an epoch: its mean loss over the rows, the metrics of its own predictions, and those of validation.
+@frozen(eq=False)
+class Passing(Generic[Y, T]):
+    """What the steps of an epoch leave behind."""
 
-    Parameters
-    ----------
-    losses : list of float
-        Of each batch: all but the last have as many rows as a batch has.
-    outputs : list of (prediction, target)
-        Of each batch, when there are metrics.
-    started : float
-        When the epoch began, by ``perf_counter``.
-    """
-    size = job.setting.batch_size
-    last = min(size, job.rows - size * (len(losses) - 1))
-    values = {"loss": (math.fsum(losses[:-1]) * size + losses[-1] * last) / (size * (len(losses) - 1) + last)}
-    if outputs:
-        values |= metric_values(job.metrics, *join(outputs))
-    if job.validation is not None:
-        x, y = job.validation
-        params = now.params if evaluate_at is None else evaluate_at(now.params, now.opt_state)
-        prediction = predict(job.model, params, now.state, x, batch_size=size)
-        values |= {f"val_{name}": value for name, value in loss_and_metrics(job.loss, job.metrics, prediction, y).items()}
+    started: float = Factory(perf_counter)
+    losses: list[float] = Factory(list)
+    masses: list[float] = Factory(list)
+    """How much each batch counts."""
+    outputs: list[tuple[Y, T]] = Factory(list)
+    """Predictions and targets, when there are metrics."""
+
+    def loss(self, loss: Loss[Y, T]) -> float:
+        """Return the loss of all batches together; NaN when nothing was seen."""
+        if not self.losses:
+            return math.nan
+        if loss.reduction == "sum":
+            return math.fsum(self.losses)
+        return math.fsum([value * mass for value, mass in zip(self.losses, self.masses, strict=True)]) / math.fsum(self.masses)
+
+
+def epoch_row(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S], passing: Passing[Y, T]) -> Row:
+    """Return the row of an epoch: the loss of its batches, the metrics of its own predictions, and those of validation."""
+    request = plan.request
+    values = {"loss": passing.loss(request.loss)}
+    if passing.outputs:
+        values |= metric_values(request.metrics, *join(passing.outputs))
+    else:
+        values |= dict.fromkeys(request.metrics, math.nan)
+    if plan.validation is not None:
+        x, y = plan.validation
+        params = now.params if request.evaluate_at is None else request.evaluate_at(now.params, now.opt_state)
+        prediction = predict(request.model, params, now.state, x, batch_size=request.batch_size)
+        scores = loss_and_metrics(request.loss, request.metrics, prediction, y)
+        values |= {f"val_{name}": value for name, value in scores.items()}
     for name, value in values.items():
         if math.isnan(value) and not name.endswith("loss"):
             warnings.warn(
                 f"metric {name!r} is NaN in epoch {epoch}: it is not defined for its predictions", RuntimeWarning, stacklevel=3
             )
-    return Row(epoch, tuple(values.items()), perf_counter() - started)
+    return Row(epoch, tuple(values.items()), perf_counter() - passing.started)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from funcnn import tree
 from funcnn.errors import describe
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import select
@@ -22,6 +23,11 @@ Metrics: TypeAlias = Mapping[str, Callable[[Y, M], float]]
 def loss_and_metrics(loss: Loss[Y, T], metrics: Metrics[Y, M], prediction: Y, target: T) -> dict[str, float]:
     """Return the loss and the metrics of predictions, all computed once and of all rows."""
     return {"loss": float(loss.forward(prediction, target).value)} | metric_values(metrics, prediction, target)
+
+
+def batch_mass(loss: Loss[Y, T], target: T) -> float:
+    """Return how much a batch counts among others: what the loss says, or as much as it has rows."""
+    return float(len(tree.leaves(target)[0])) if loss.mass is None else loss.mass(target)
 
 
 def metric_values(metrics: Metrics[Y, M], prediction: Y, target: object) -> dict[str, float]:

@@ -6,7 +6,7 @@ import math
 
 from attrs import field, frozen
 
-from funcnn.errors import check_count, check_range
+from funcnn.errors import check_count, check_flag, check_range
 from funcnn.train.history import Direction, History, direction
 
 
@@ -52,17 +52,37 @@ class EarlyStopping:
     restore_best: bool = field(default=True, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        check_count(self.patience, "patience")
-        check_range(self.min_delta, "min_delta", 0.0, math.inf, open_high=True)
+        checked = {
+            "patience": check_count(self.patience, "patience"),
+            "min_delta": check_range(self.min_delta, "min_delta", 0.0, math.inf, open_high=True),
+            "restore_best": check_flag(self.restore_best, "restore_best"),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if not isinstance(self.monitor, str):
+            raise TypeError(f"monitor is {self.monitor!r}, expected the name of a column such as 'val_loss'")
         direction(self.monitor, self.mode)
 
-    def best_epoch(self, history: History) -> int:
-        """Return the number of the epoch with the last improvement, 0 when there was none."""
-        peak = 0
-        for epoch in range(1, len(history) + 1):
+    def best_epoch(self, history: History, since: int = 0) -> int:
+        """Return the number of the epoch with the last improvement, 0 when there was none.
+
+        With ``since``, that epoch counts as an improvement, and only those after it are looked at.
+        """
+        peak = since
+        for epoch in range(since + 1, len(history) + 1):
             if self.improves(History(history.rows[:epoch]), peak):
                 peak = epoch
         return peak
+
+    def end(self, history: History, since: int = 0) -> int | None:
+        """Return the number of the epoch after which training stops, or None when it goes on after all of these."""
+        peak = since
+        for epoch in range(since + 1, len(history) + 1):
+            if self.improves(History(history.rows[:epoch]), peak):
+                peak = epoch
+            if epoch - peak >= self.patience:
+                return epoch
+        return None
 
     def improves(self, history: History, peak: int) -> bool:
         """Tell whether the last epoch improves on that of number ``peak``, or on nothing, if that is 0; NaN never does."""

@@ -1,0 +1,114 @@
+"""Checks of the arguments of ``fit`` that are no data: of the right kind, and of a value that makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from attrs import evolve
+
+from funcnn.errors import check_count, check_flag
+from funcnn.key import Key
+from funcnn.layer import Layer
+from funcnn.losses.loss import Loss
+from funcnn.optim.optimizer import Optimizer
+from funcnn.train.check_data import kind_of
+from funcnn.train.history import History
+from funcnn.train.request import FitRequest
+from funcnn.train.stopping import EarlyStopping
+
+P = TypeVar("P")
+S = TypeVar("S")
+X = TypeVar("X")
+Y = TypeVar("Y")
+T = TypeVar("T")
+M = TypeVar("M")
+
+_EXAMPLES = {
+    Layer: "fn.dense(10)",
+    Loss: "fn.mean_squared_error()",
+    Optimizer: "fn.adam(1e-3)",
+    Key: "fn.Key(0)",
+    EarlyStopping: "fn.EarlyStopping(patience=3)",
+    History: "the history of another fit",
+}
+
+
+def check_kind(value: object, kind: type, what: str) -> None:
+    """Raise a TypeError when an argument is of the wrong kind, such as a factory that was not called."""
+    if isinstance(value, type) or not isinstance(value, kind):
+        called = callable(value) and hasattr(value, "__name__") and not isinstance(value, type)
+        hint = f" (is {getattr(value, '__name__', '')} a factory that was not called?)" if called else ""
+        raise TypeError(f"{what} is {kind_of(value)}, expected {kind.__name__}, such as {_EXAMPLES[kind]}{hint}")
+
+
+def check_function(value: object, what: str, takes: str) -> None:
+    """Raise a TypeError when an argument is no function."""
+    if not callable(value):
+        raise TypeError(f"{what} is {kind_of(value)}, expected a function {takes}")
+
+
+def checked(request: FitRequest[P, S, X, Y, T, M]) -> FitRequest[P, S, X, Y, T, M]:
+    """Return the request with its numbers as Python's own; raise when an argument is wrong."""
+    check_kind(request.model, Layer, "model")
+    check_kind(request.loss, Loss, "loss")
+    check_kind(request.optimizer, Optimizer, "optimizer")
+    check_kind(request.key, Key, "key")
+    if request.early_stopping is not None:
+        check_kind(request.early_stopping, EarlyStopping, "early_stopping")
+    if request.history is not None:
+        check_kind(request.history, History, "history")
+    if request.wrap is not None:
+        check_function(request.wrap, "wrap", "of the function that loss_and_grad gives")
+    if request.evaluate_at is not None:
+        check_function(request.evaluate_at, "evaluate_at", "(params, opt_state) -> params")
+    check_callbacks(request.callbacks)
+    check_metrics(request.metrics)
+    return evolve(
+        request,
+        epochs=check_count(request.epochs, "epochs"),
+        batch_size=check_count(request.batch_size, "batch_size"),
+        drop_last=check_flag(request.drop_last, "drop_last"),
+        progress=None if request.progress is None else check_flag(request.progress, "progress"),
+    )
+
+
+def check_callbacks(callbacks: object) -> None:
+    """Raise a TypeError when the callbacks are no sequence of functions."""
+    if isinstance(callbacks, (str, bytes)) or not isinstance(callbacks, Sequence):
+        raise TypeError(f"callbacks is {kind_of(callbacks)}, expected a sequence of functions of an fn.Epoch")
+    for index, callback in enumerate(callbacks):
+        check_function(callback, f"callbacks[{index}]", "of an fn.Epoch")
+
+
+def check_metrics(metrics: object) -> None:
+    """Raise when the metrics are no dict of functions by names that columns can have."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"metrics is {kind_of(metrics)}, expected a dict such as {{'accuracy': fn.metrics.accuracy}}")
+    for name, metric in metrics.items():
+        if not isinstance(name, str) or name in ("", "loss", "epoch") or name.startswith("val_"):
+            raise ValueError(
+                f"a metric is called {name!r}: expected a text that is not 'loss' or 'epoch' and does not begin with 'val_'"
+            )
+        check_function(metric, f"metric {name!r}", "(prediction, target) -> float")
+
+
+def check_monitor(early_stopping: EarlyStopping | None, columns: tuple[str, ...]) -> None:
+    """Raise when early stopping looks at a column that there will not be."""
+    if early_stopping is not None and early_stopping.monitor not in columns:
+        hint = ": give validation=..., or monitor another one" if early_stopping.monitor.startswith("val_") else ""
+        raise ValueError(f"early_stopping monitors {early_stopping.monitor!r}, the columns are {list(columns)}{hint}")
+
+
+def check_history(history: History | None, params: object, columns: tuple[str, ...]) -> None:
+    """Raise when the history to go on with is given alone, or is that of a run with other columns."""
+    if history is None:
+        return
+    if params is None:
+        raise ValueError("history is given without params: it belongs to the parameters of the run that goes on")
+    for row in history.rows:
+        if tuple(name for name, _ in row.values) != columns:
+            raise ValueError(
+                f"history has the columns {[name for name, _ in row.values]} in epoch {row.epoch}, and this run has"
+                f" {list(columns)}: to go on with a run give the same metrics and validation"
+            )
