@@ -56,6 +56,8 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "strings": ({"x": np.full((12, 5), "a")}, TypeError, "x has dtype <U1, expected real numbers"),
     "objects": ({"y": np.full(12, None)}, TypeError, "y has dtype object"),
     "masked array": ({"x": np.ma.zeros((12, 5))}, TypeError, "x is a masked array"),
+    "matrix": ({"x": np.zeros((12, 5)).view(np.matrix)}, TypeError, r"x is a np\.matrix.*use np\.asarray\(x\)"),
+    "masked targets": ({"y": np.ma.zeros(12, int)}, TypeError, "y is a masked array"),
     "number": ({"x": np.array(1.0)}, ValueError, "x is a single number"),
     "no array": ({"x": ()}, ValueError, "x holds no array"),
     "integers": ({"x": np.zeros((12, 5), int)}, TypeError, "expected a floating one"),

@@ -60,8 +60,6 @@ def plain(data: D, what: str) -> D:
     if not tree.leaves(data):
         raise ValueError(f"{what} holds no array")
     for path, leaf in tree.walk(data):
-        if isinstance(leaf, np.ma.MaskedArray):
-            raise TypeError(f"{what}{path} is a masked array: use fn.Weighted for masks of targets")
         if leaf.dtype.kind not in "fiub":
             raise TypeError(f"{what}{path} has dtype {leaf.dtype}, expected real numbers: {advice(leaf)}")
         check_width(leaf, f"{what}{path}")
@@ -81,6 +79,10 @@ def check_width(leaf: Array, what: str) -> None:
 
 def check_tree(data: object, what: str) -> None:
     """Raise a TypeError on one line, which names the kind of what is no array and where it stands, but does not print it."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array: use fn.Weighted for masks of targets")
+    if isinstance(data, np.matrix):
+        raise TypeError(f"{what} is a np.matrix, expected a plain array: use np.asarray({what})")
     if isinstance(data, np.ndarray):
         return
     inside = None
