@@ -167,6 +167,70 @@ def test_wrong_arguments_cost_no_work(name: str) -> None:
         run(**changes)
 
 
+evaluate: Any = fn.evaluate  # for calls that a type checker would refuse
+predict: Any = fn.predict
+NORMED = fn.dense(3) >> fn.batch_norm()
+MADE = NORMED.init(fn.Key(0), (5,))
+ROWS = np.zeros((4, 5))
+ENTROPY = fn.softmax_cross_entropy()
+CALLS: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
+    "the loss before the data": (
+        lambda given: evaluate(NORMED, *given, ENTROPY, ROWS, np.zeros(4, int)),
+        TypeError,
+        r"x is the Loss softmax_cross_entropy: the order is evaluate\(model, params, state, x, y, loss\)",
+    ),
+    "no loss": (
+        lambda given: evaluate(NORMED, *given, ROWS, np.zeros(4, int), None),
+        TypeError,
+        "loss is None, expected Loss",
+    ),
+    "a loss that was not called": (
+        lambda given: evaluate(NORMED, *given, ROWS, np.zeros(4, int), fn.mean_squared_error),
+        TypeError,
+        r"loss is .*, expected Loss, .* \(is mean_squared_error a factory that was not called\?\)",
+    ),
+    "rows that differ": (
+        lambda given: evaluate(NORMED, *given, ROWS, np.zeros(3, int), ENTROPY),
+        ValueError,
+        "x has 4 rows, y has 3 rows",
+    ),
+    "metrics as a list": (
+        lambda given: evaluate(NORMED, *given, ROWS, np.zeros(4, int), ENTROPY, metrics=[len]),
+        TypeError,
+        r"metrics is a list.*fn\.metrics\.accuracy",
+    ),
+    "no rows": (lambda given: predict(NORMED, *given, ROWS[:0]), ValueError, "x is empty"),
+    "a list": (
+        lambda given: predict(NORMED, *given, [[1.0]]),
+        TypeError,
+        r"x is a list, expected an array: use np\.asarray\(x\)",
+    ),
+    "a model that was not called": (lambda given: predict(fn.dense, *given, ROWS), TypeError, "model is .*not called"),
+    "the model after the data": (lambda given: predict(ROWS, *given, NORMED), TypeError, "model is a ndarray, expected Layer"),
+    "params and state exchanged": (
+        lambda given: predict(NORMED, *given[::-1], ROWS),
+        ValueError,
+        r"params\[0\] is a tuple of 0, expected a DenseParams.*in each other's places",
+    ),
+    "batch size": (lambda given: predict(NORMED, *given, ROWS, batch_size=0), ValueError, "batch_size is 0"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_wrong_arguments_of_predict_and_evaluate_are_named(name: str) -> None:
+    call, kind, message = CALLS[name]
+    with pytest.raises(kind, match=message):
+        call((MADE.params, MADE.state))
+
+
+def test_an_attribute_error_of_ones_own_stays_itself() -> None:
+    def broken(x: Array) -> Array:
+        raise AttributeError("mine")
+
+    with pytest.raises(AttributeError, match="mine"):
+        fn.predict(elementwise("broken", broken, lambda x, dy: dy), (), (), ROWS)
+
+
 def test_errors_of_metrics_and_losses_say_where() -> None:
     def broken(prediction: Array, target: Any) -> float:
         raise RuntimeError("no")

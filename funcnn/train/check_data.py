@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
@@ -24,14 +25,7 @@ D = TypeVar("D")
 def check_data(x: X, y: T, which: str) -> tuple[X, T]:
     """Return inputs and targets as plain arrays, without rows of weight 0; raise when they cannot be trained on."""
     x, y = plain(x, f"{which}x"), plain(y, f"{which}y")
-    lengths = {f"{which}{name}{path}": len(leaf) for name, data in (("x", x), ("y", y)) for path, leaf in tree.walk(data)}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(
-            f"{', '.join(f'{name} has {length} rows' for name, length in lengths.items())}: each row is one example in"
-            " all of them"
-        )
-    if row_count(x) == 0:
-        raise ValueError(f"{which}x and y are empty: expected at least one row")
+    check_rows({f"{which}x": x, f"{which}y": y})
     if isinstance(y, Weighted):
         counted = y.weight.reshape(len(y.weight), -1).any(1)
         if not counted.any():
@@ -43,6 +37,26 @@ def check_data(x: X, y: T, which: str) -> tuple[X, T]:
             if leaf.dtype.kind == "f":
                 check_finite(leaf, f"{which}{name}{path}")
     return x, y
+
+
+def check_rows(named: Mapping[str, object]) -> int:
+    """Return how many rows trees of arrays have; raise when they differ, or there is none."""
+    lengths: dict[str, int] = {}
+    for name, data in named.items():
+        check_tree(data, name)
+        for path, leaf in tree.walk(data):
+            if leaf.ndim == 0:
+                raise ValueError(f"{name}{path} is a single number, expected one example per row")
+            lengths[name + path] = len(leaf)
+    found = set(lengths.values())
+    if not found:
+        raise ValueError(f"{' and '.join(named)} hold{'s' if len(named) == 1 else ''} no array")
+    if len(found) > 1:
+        told = ", ".join(f"{name} has {length} rows" for name, length in lengths.items())
+        raise ValueError(f"{told}: each row is one example in all of them")
+    if found == {0}:
+        raise ValueError(f"{' and '.join(named)} {'is' if len(named) == 1 else 'are'} empty: expected at least one row")
+    return found.pop()
 
 
 def looked_at(data: object) -> object:

@@ -9,10 +9,12 @@ import numpy as np
 
 from funcnn import tree
 from funcnn.compile.compiled import compiled_if_often
-from funcnn.data.dataset import count
 from funcnn.errors import check_count
+from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
+from funcnn.train.check_data import check_rows, in_shapes
+from funcnn.train.check_kinds import check_kind, check_metrics
 from funcnn.train.scores import loss_and_metrics
 from funcnn.typing import Array
 
@@ -45,7 +47,9 @@ def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: 
     Raises
     ------
     ValueError
-        When the batch size is not positive or there is no row.
+        When the batch size is not positive, there is no row, or the parameters and the state are not those of the model.
+    TypeError
+        When an argument is of the wrong kind.
 
     Examples
     --------
@@ -55,12 +59,14 @@ def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: 
     >>> fn.predict(model, start.params, start.state, np.ones((1000, 3))).shape
     (1000, 2)
     """
-    check_count(batch_size, "batch_size")
-    rows = count(x)
-    if rows == 0:
-        raise ValueError("there is no row to predict: expected at least one")
+    check_kind(model, Layer, "model")
+    batch_size, rows = check_count(batch_size, "batch_size"), check_rows({"x": x})
     run = compiled_if_often(model, -(-rows // batch_size))
-    return join([run(params, state, part(x, first, first + batch_size)) for first in range(0, rows, batch_size)])
+    try:
+        return join([run(params, state, part(x, first, first + batch_size)) for first in range(0, rows, batch_size)])
+    except AttributeError:  # a record of parameters without a field, or no record: of another network, or the state
+        check_trees(model, params, state, x)
+        raise
 
 
 def evaluate(
@@ -100,6 +106,8 @@ def evaluate(
     ------
     ValueError
         When x and y differ in their number of rows, or there is none.
+    TypeError
+        When an argument is of the wrong kind, such as the loss in the place of x.
 
     Examples
     --------
@@ -109,9 +117,23 @@ def evaluate(
     >>> fn.evaluate(model, start.params, start.state, np.zeros((5, 3)), np.ones((5, 1)), fn.mean_squared_error())
     {'loss': 1.0}
     """
-    count((x, y))
+    if isinstance(x, Loss):
+        raise TypeError(f"x is the Loss {x.name}: the order is evaluate(model, params, state, x, y, loss)")
+    check_kind(loss, Loss, "loss")
+    check_metrics({} if metrics is None else metrics)
+    check_rows({"x": x, "y": y})
     prediction = predict(model, params, state, x, batch_size=batch_size)
     return loss_and_metrics(loss, metrics or {}, prediction, y)
+
+
+def check_trees(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> None:
+    """Raise when parameters or state are not of the structure that the model makes for such inputs, with the path."""
+    made = model.init(Key(0), in_shapes(x))
+    try:
+        tree.check_structure(made.params, params, "params")
+        tree.check_structure(made.state, state, "state")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error} (are params and state in each other's places?)") from None
 
 
 def part(data: X, first: int, stop: int) -> X:

@@ -15,7 +15,8 @@ from funcnn.errors import check_range
 from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.layer import Eval, Mode
 from funcnn.train.check_data import check_alike, check_data, kind_of, row_count
-from funcnn.train.check_request import check_function, check_history, check_monitor, checked
+from funcnn.train.check_kinds import check_function
+from funcnn.train.check_request import check_history, check_monitor, checked
 from funcnn.train.checkpoint import resumed
 from funcnn.train.history import History
 from funcnn.train.identity import MAY_DIFFER, Identity
