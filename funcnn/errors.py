@@ -41,7 +41,7 @@ def describe(value: object) -> str:
         return f"{kind}{value.dtype}{list(value.shape)}"
     if isinstance(value, tuple):
         return "(" + ", ".join(describe(item) for item in value) + ")"
-    return repr(value)[:80]
+    return shown(value)
 
 
 def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
+from funcnn.errors import check_kind, describe
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, backward_without_input, check_layer, params_only
 from funcnn.masked import Masked
 
@@ -34,7 +35,17 @@ def flipped(x: Any) -> Any:
     return x[:, ::-1]
 
 
+def check_sequence(x: Any) -> None:
+    """Raise unless x is a sequence with axes (n, t), masked or not, or a tuple that begins with one."""
+    first = x[0] if isinstance(x, tuple) and x else x
+    if not isinstance(first, Masked):
+        check_kind(first, "the input", "a sequence (batch, time, ...), or a pair (sequence, initial state)")
+        if first.ndim < 2:
+            raise ValueError(f"the input is {describe(first)}, expected a sequence (batch, time, ...)")
+
+
 def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, Residuals]:
+    check_sequence(x)
     made = inner.forward(params, state, flipped(x), mode)
     return Forward(flipped(made.output), made.state, made.residuals)
 

@@ -56,7 +56,10 @@ class ShardResiduals:
 
 def places(x: object, workers: int) -> tuple[slice, ...]:
     """Return the parts of a batch, as equal as can be; none where there is nothing to divide."""
-    sizes = {len(leaf) if leaf.ndim else 0 for leaf in tree.leaves(x)}
+    try:
+        sizes = {len(leaf) if leaf.ndim else 0 for leaf in tree.leaves(x)}
+    except TypeError:  # not to be divided: the layer within says what is wrong with its input
+        return ()
     size = sizes.pop() if len(sizes) == 1 else 0
     count = min(workers, size)
     if count < 2:

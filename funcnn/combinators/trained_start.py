@@ -16,10 +16,11 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers, tree
-from funcnn.errors import check_count, shown
+from funcnn.errors import check_array, check_count, shown
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_layer
+from funcnn.masked import Masked
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -56,6 +57,8 @@ def drawn(start_init: Initializer, key: Key, shape: Any) -> Any:
 def forward(
     inner: Layer[P, S, tuple[X, Z], Y], params: TrainedStartParams[Z, P], state: S, x: X, mode: Mode
 ) -> Forward[Y, S, Residuals]:
+    if not isinstance(x, Masked):
+        check_array(cast(Array, x))
     batch = len(tree.leaves(x)[0])
 
     def of_each_example(leaf: Array) -> Array:

@@ -48,7 +48,7 @@ from funcnn.layers.heads import (
     split,
     turned,
 )
-from funcnn.masked import Masked, cleared, sequence
+from funcnn.masked import Masked, check_steps, cleared, sequence
 from funcnn.record import lean
 from funcnn.scatter import scatter_rows
 from funcnn.typing import Array, Empty, IntArray, Shape
@@ -147,6 +147,7 @@ def forward(
     setting: Setting, params: AttentionParams, state: Empty, x: Any, mode: Mode
 ) -> Forward[Any, Empty, AttentionResiduals]:
     values, mask = sequence(x, setting.masked)
+    check_steps(values)
     batch, steps, _ = values.shape
     heads, shared = setting.heads, setting.key_value_heads
     threads = shares((batch * shared, heads // shared, steps), steps)

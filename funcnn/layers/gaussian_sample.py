@@ -42,7 +42,7 @@ def forward(
     params: Empty, state: Empty, x: tuple[Array, Array], mode: Mode
 ) -> Forward[Array, Empty, GaussianSampleResiduals | Empty]:
     if type(x) is not tuple or len(x) != 2:
-        raise TypeError(f"gaussian_sample takes a tuple (mean, log_variance), got {describe(x)}")
+        raise TypeError(f"the input is {describe(x)}, expected a tuple (mean, log_variance)")
     mean, log_variance = x
     for given in x:
         check_array(given, min_ndim=1)

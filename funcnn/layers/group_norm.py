@@ -29,6 +29,7 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.moments import are_ordinary, standardised
 from funcnn.numerics import column_sums, row_sums, sum_rows
+from funcnn.spatial import check_points
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -92,6 +93,7 @@ def backward(params: GroupNormParams, residuals: GroupNormResiduals, dy: Array) 
 
 def by_group(x: Array, groups: int) -> Array:
     """Return x (n, *space, C) as (n, Q, G, K)."""
+    check_points(x)
     if x.shape[-1] % groups:
         raise ValueError(f"{x.shape[-1]} channels of the input {describe(x)} cannot be divided into {groups} groups")
     return x.reshape(len(x), math.prod(x.shape[1:-1]), groups, x.shape[-1] // groups)

@@ -55,6 +55,8 @@ def check_input(x: Array, ndim: int) -> None:
     if x.ndim != ndim + 2:
         raise ValueError(f"the input is {describe(x)}, expected {ndim + 2} axes: batch, {ndim} spatial, channels")
     check_points(x)
+    if not x.shape[-1]:
+        raise ValueError(f"the input is {describe(x)}, expected at least one channel in its last axis")
 
 
 def geometry(ndim: int, kernel: Sizes, stride: Sizes | None, padding: Padding, dilation: Sizes) -> Windows:

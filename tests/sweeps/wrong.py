@@ -21,6 +21,7 @@ RAW = (
     "only integer scalar arrays", "must be real number", "axes don't match", "argument should be", "is not in list",
     "to an integer", "only length-1 arrays", "cannot cast", "can't multiply sequence", "can only concatenate",
     "takes no arguments", "loop of ufunc", "ufunc '", "iteration over a 0-d", "as an integer",
+    "of unsized object", "zero-dimensional", "internal error",
 )  # fmt: skip
 """Texts of Python and NumPy themselves, from which no user can tell which argument was wrong."""
 
