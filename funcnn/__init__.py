@@ -163,6 +163,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.where import is_matrix
     from funcnn.penalties import Penalty, l1_penalty, l2_penalty, penalized
     from funcnn.train import metrics, plots
+    from funcnn.train.batch_statistics import update_batch_statistics
     from funcnn.train.checkpoint import Checkpoint
     from funcnn.train.divergence import DivergenceError
     from funcnn.train.evaluate import evaluate, predict
@@ -444,6 +445,7 @@ __all__ = [
     "DivergenceError",
     "predict",
     "evaluate",
+    "update_batch_statistics",
     "metrics",
     "save",
     "load",

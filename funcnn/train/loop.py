@@ -109,7 +109,9 @@ def fit(
         :func:`penalized`.  The history shows the loss itself, as for the validation set, without what is added to it.
     evaluate_at : callable, optional
         ``(params, opt_state) -> params``: the parameters to validate with, where they are not those that are trained, such as
-        ``optimizer.average`` of :func:`ema`.  ``Fit.params`` are always those that are trained.
+        ``optimizer.average`` of :func:`ema`.  ``Fit.params`` are always those that are trained.  In a network with batch norms a
+        pass over the training set gives these parameters running statistics of their own, by :func:`update_batch_statistics`
+        (with the key (2, epoch, 2)), which ``Fit.state`` does not hold: who uses them calls it again.
     drop_last : bool, optional
         Whether the last batch of an epoch is left out when it is smaller than the others; by default it is used.
     early_stopping : EarlyStopping, optional

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from attrs import Factory, frozen
 
 from funcnn.losses.loss import Loss
+from funcnn.train.batch_statistics import has_batch_statistics, update_batch_statistics
 from funcnn.train.evaluate import join, predict
 from funcnn.train.history import Row
 from funcnn.train.prepare import Plan
@@ -44,6 +45,19 @@ class Passing(Generic[Y, T]):
         return math.fsum([value * mass for value, mass in zip(self.losses, self.masses, strict=True)]) / math.fsum(self.masses)
 
 
+def evaluated(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S]) -> tuple[P, S]:
+    """Return the parameters to validate with, and their state: other parameters have batch statistics of their own."""
+    request = plan.request
+    if request.evaluate_at is None:
+        return now.params, now.state
+    params = request.evaluate_at(now.params, now.opt_state)
+    if params is now.params or not has_batch_statistics(now.state):
+        return params, now.state
+    key = request.key.child(2).child(epoch - 1).child(2)
+    size = request.batch_size
+    return params, update_batch_statistics(request.model, params, now.state, request.x, key=key, batch_size=size)
+
+
 def epoch_row(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S], passing: Passing[Y, T]) -> Row:
     """Return the row of an epoch: the loss of its batches, the metrics of its own predictions, and those of validation."""
     request = plan.request
@@ -54,8 +68,8 @@ def epoch_row(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S], passin
         values |= dict.fromkeys(request.metrics, math.nan)
     if plan.validation is not None:
         x, y = plan.validation
-        params = now.params if request.evaluate_at is None else request.evaluate_at(now.params, now.opt_state)
-        prediction = predict(request.model, params, now.state, x, batch_size=request.batch_size)
+        params, state = evaluated(plan, epoch, now)
+        prediction = predict(request.model, params, state, x, batch_size=request.batch_size)
         scores = loss_and_metrics(request.loss, request.metrics, prediction, y)
         values |= {f"val_{name}": value for name, value in scores.items()}
     for name, value in values.items():
