@@ -5,7 +5,6 @@ A setting of such a layer is one number for all spatial axes, or a tuple with an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -96,10 +95,3 @@ def channel_sums(dy: Array) -> Array:
     """Return the sum of an array (n, *space, c) over all axes but the last."""
     lines = sum_rows(dy.reshape(-1, dy.shape[-2] * dy.shape[-1]))
     return sum_rows(lines.reshape(dy.shape[-2:]))
-
-
-def along(matrix: Array, x: Array, axis: int) -> Array:
-    """Return x with each of its lines along an axis multiplied by a matrix: a tensor product that leaves the axis where it is."""
-    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-    product: Array = np.matmul(matrix, x.reshape(before, x.shape[axis], after))
-    return product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])

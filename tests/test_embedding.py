@@ -123,3 +123,28 @@ def test_a_sequence_longer_than_its_positions_is_refused_in_forward() -> None:
     params = layer.init(fn.Key(0), (3, 2)).params
     with pytest.raises(ValueError, match="5 steps and there are 3"):
         fn.apply(layer, params, (), np.zeros((1, 5, 2)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("reduction", ["sum", "mean", "max"])
+def test_what_stands_in_the_padding_row_counts_for_nothing(reduction: Any, bad: float) -> None:
+    layer = fn.embedding_bag(4, 1, reduction, padding_index=0)
+    x = np.array([[0, 1, 2], [3, 0, 0], [0, 0, 0], [0, 3, 3]])
+    made = []
+    for padding in (0.0, bad):
+        params = type(layer.init(fn.Key(0), (3,)).params)(np.array([[padding], [-1.0], [-3.0], [-2.0]]))
+        forward = layer.forward(params, (), x, fn.Eval())
+        made.append((forward.output, layer.backward(params, forward.residuals, np.ones((4, 1))).params.table))
+    np.testing.assert_array_equal(made[0][0], made[1][0])
+    np.testing.assert_array_equal(made[0][1], made[1][1])
+    np.testing.assert_array_equal(
+        made[0][0].ravel(), {"sum": [-4, -2, 0, -4], "mean": [-2, -2, 0, -2], "max": [-1, -2, 0, -2]}[reduction]
+    )
+
+
+def test_the_largest_of_a_bag_may_be_minus_infinity() -> None:
+    layer = fn.embedding_bag(3, 2, "max", padding_index=0)
+    params = type(layer.init(fn.Key(0), (3,)).params)(np.array([[9.0, 9], [-np.inf, 1], [-np.inf, -np.inf]]))
+    made = layer.forward(params, (), np.array([[0, 1, 2]]), fn.Eval())
+    np.testing.assert_array_equal(made.output, [[-np.inf, 1]])
+    np.testing.assert_array_equal(layer.backward(params, made.residuals, np.ones((1, 2))).params.table, [[0, 0], [1, 1], [0, 0]])

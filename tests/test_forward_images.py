@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import tracemalloc
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -512,3 +514,47 @@ def test_bad_rates() -> None:
         fn.spatial_dropout(0.5).init(fn.Key(0), (4,))
     with pytest.raises(ValueError, match="at least 3 axes"):
         fn.apply(fn.spatial_dropout(0.5), (), (), np.zeros((2, 4)))
+
+
+# ------------------------------------------------------------------------------------------- cost in proportion, NaN where it is
+
+
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize(("length", "factor"), [(1, 3), (2, 2), (5, 1), (5, 3), (7, 4)])
+def test_linear_upsampling_interpolates_at_exact_places(length: int, factor: int, corners: bool) -> None:
+    x = np.random.default_rng(0).normal(size=length)
+    count = factor * length
+    places = [
+        Fraction(p * (length - 1), max(1, count - 1))
+        if corners
+        else min(max(Fraction(2 * p + 1 - factor, 2 * factor), Fraction(0)), Fraction(length - 1))
+        for p in range(count)
+    ]
+    want = np.interp([float(place) for place in places], np.arange(length), x)
+    layer = fn.upsample(factor, mode="linear", align_corners=corners)
+    np.testing.assert_allclose(fn.apply(layer, (), (), x[None, :, None]).ravel(), want, rtol=1e-14, atol=1e-15)
+    for bad in range(length):
+        spoiled = x.copy()
+        spoiled[bad] = np.nan
+        got = np.isnan(fn.apply(layer, (), (), spoiled[None, :, None]).ravel())
+        np.testing.assert_array_equal(got, [abs(place - bad) < 1 for place in places])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        fn.upsample(2, mode="linear"),
+        fn.upsample(2, mode="linear", align_corners=True),
+        fn.adaptive_avg_pool(20_000),
+        fn.adaptive_avg_pool(700),
+    ],
+)
+def test_resampling_takes_memory_in_proportion_to_the_points(layer: AnyLayer) -> None:
+    x = np.ones((1, 30_000, 1), np.float32)
+    made = layer.forward((), (), x, fn.Train(fn.Key(0)))
+    tracemalloc.start()
+    fn.apply(layer, (), (), x)
+    layer.backward((), made.residuals, made.output)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * x.nbytes

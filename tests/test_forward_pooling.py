@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
+from funcnn.layer import AnyLayer
 from funcnn.typing import Array, BoolArray
 
 SETTINGS: list[dict[str, Any]] = [
@@ -120,3 +121,66 @@ def test_padding_as_large_as_a_window_is_refused() -> None:
         fn.max_pool2d(2, padding=2)
     with pytest.raises(ValueError, match="channels come last"):
         fn.max_pool2d(2).init(fn.Key(0), (8, 8))
+
+
+# ------------------------------------------------------------------------------------- windows that end beyond, or hold no number
+
+
+def plain_average(x: list[float], kernel: int, stride: int, padding: int) -> list[float]:
+    """Average as ONNX and PyTorch define it with ceil_mode and padding counted: what lies beyond the padding is not counted."""
+    means, start = [], -padding
+    while start < len(x) + padding - kernel + stride and start < len(x):
+        stop = min(start + kernel, len(x) + padding)
+        means.append(sum(x[max(start, 0) : stop]) / (stop - start))
+        start += stride
+    return means
+
+
+@pytest.mark.parametrize("length", range(7, 14))
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, 2, 0), (3, 2, 1), (7, 3, 3), (3, 3, 0), (4, 3, 2), (2, 3, 1)])
+def test_points_beyond_the_padding_are_not_counted(length: int, kernel: int, stride: int, padding: int) -> None:
+    x = np.random.default_rng(length).normal(size=length)
+    layer = fn.avg_pool1d(kernel, stride=stride, padding=padding, ceil_mode=True, count_include_pad=True)
+    want = plain_average(x.tolist(), kernel, stride, padding)
+    np.testing.assert_allclose(fn.apply(layer, (), (), x[None, :, None]).ravel(), want, rtol=1e-12)
+
+
+LOWEST = -np.inf
+
+
+@pytest.mark.parametrize("indices", [False, True])
+@pytest.mark.parametrize(
+    "x",
+    [
+        [LOWEST, LOWEST, 1, 2],
+        [LOWEST] * 4,
+        [np.nan, 5, 1, 2],
+        [3, np.nan, np.nan, 2],
+        [np.inf, np.inf, 1, LOWEST],
+        [LOWEST, np.nan, LOWEST, LOWEST],
+    ],
+)
+def test_the_maximum_is_a_point_of_the_window(indices: bool, x: list[float]) -> None:
+    layer: AnyLayer = fn.max_pool_with_indices((3,), stride=2, padding=1) if indices else fn.max_pool1d(3, stride=2, padding=1)
+    made = layer.forward((), (), np.array(x, np.float64)[None, :, None], fn.Train(fn.Key(0)))
+    dy: Any = fn.Pooled(np.ones((1, 2, 1)), None) if indices else np.ones((1, 2, 1))  # type: ignore[arg-type]  # no cotangent
+    windows = [x[:2], x[1:4]]
+    values = made.output.values if indices else made.output
+    np.testing.assert_array_equal(values.ravel(), [np.max(window) for window in windows])
+    dx = layer.backward((), made.residuals, dy).input.ravel()
+    first = [int(np.argmax(window)) for window in windows]
+    counted = np.zeros(4)
+    np.add.at(counted, [first[0], 1 + first[1]], 1)
+    np.testing.assert_array_equal(dx, counted)
+
+
+def test_a_dilated_window_in_the_padding_alone_is_refused() -> None:
+    for layer in (
+        fn.max_pool1d(2, stride=1, padding=1, dilation=3),
+        fn.max_pool_with_indices((2,), stride=1, padding=1, dilation=3),
+    ):
+        with pytest.raises(
+            ValueError, match=r"dilation 3 has points in the padding \(1, 1\) alone: use less padding or dilation"
+        ):
+            layer.init(fn.Key(0), (2, 1))
+    assert fn.max_pool1d(2, stride=1, padding=1, dilation=3).init(fn.Key(0), (4, 1)).out_shape == (3, 1)

@@ -36,7 +36,7 @@ def sigma_slope(x: Any) -> Any:
 
 
 def phi(x: Any) -> Any:
-    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+    return mpmath.mpf(x > 0) if abs(x) > 1e6 else mpmath.erfc(-x / mpmath.sqrt(2)) / 2
 
 
 LINEAR = 2 * math.sqrt(2 / math.pi)  # the approximation's constants are float64 numbers in every precision
@@ -68,11 +68,11 @@ def mish_factor_slope(x: Any) -> Any:
 
 
 def squareplus(x: Any, b: float) -> Any:
-    return (x + mpmath.sqrt(x * x + b)) / 2
+    return max(x, mpmath.mpf(0)) + b / 2 / (mpmath.sqrt(x * x + b) + abs(x))
 
 
 def squareplus_slope(x: Any, b: float) -> Any:
-    return (1 + x / mpmath.sqrt(x * x + b)) / 2
+    return squareplus(x, b) / mpmath.sqrt(x * x + b)
 
 
 def tanhshrink(x: Any) -> Any:
@@ -91,7 +91,7 @@ ACTIVATIONS = {
     "sigmoid": Exact(fn.sigmoid, sigma, sigma_slope),
     "softplus": Exact(fn.softplus, lambda x: mpmath.log1p(mpmath.exp(x)), sigma),
     "silu": Exact(fn.silu, lambda x: x * sigma(x), lambda x: sigma(x) + x * sigma_slope(x)),
-    "gelu": Exact(fn.gelu, lambda x: x * phi(x), lambda x: phi(x) + x * mpmath.npdf(x)),
+    "gelu": Exact(fn.gelu, lambda x: x * phi(x), lambda x: phi(x) + (x * mpmath.npdf(x) if abs(x) < 1e6 else 0)),
     "gelu approximate": Exact(
         lambda: fn.gelu(approximate=True),
         lambda x: x * sigma(gelu_argument(x)),

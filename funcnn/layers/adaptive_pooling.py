@@ -6,9 +6,12 @@ overlap by a point.
 
 Forward
 $$ y^{\mathrm{avg}}_{npc} = \frac1{K_p} \sum_{q \in p} x_{nqc}, \qquad y^{\max}_{npc} = \max_{q \in p} x_{nqc} $$
-The average over a block is the average over one axis after the other: products with a matrix $m_{pq} = [q \in p]/K_p$.
+The average over a block is the average over one axis after the other.  Sums are divided last, so that the average of ones is 1.
 
-Derivation.  The average is linear: its transpose is the product with the transposed matrix.  The maximum of a cell changes with
+Derivation.  The average is linear: point $q$ collects a share from each cell that holds it.  These are
+$\lfloor qP/L \rfloor \le p < \lceil (q+1)P/L \rceil$, since $\lfloor pL/P \rfloor \le q$ says $p < (q+1)P/L$, and
+$q < \lceil (p+1)L/P \rceil$ says $p > qP/L - 1$: the cells of an axis of $P$ points divided into $L$.  The transpose is again a
+sum over cells.  The maximum of a cell changes with
 the entry $q^*_{npc}$ that attains it, the first of equal ones; an entry collects the cotangents of all cells of which it is the
 maximum:
 $$ \bar x^{\mathrm{avg}}_{nqc} = \sum_{p \ni q} \bar y_{npc} / K_p, \qquad
@@ -25,9 +28,12 @@ from attrs import frozen
 
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.spatial import along, check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape
+from funcnn.numerics import column_sums
+from funcnn.spatial import check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape
 from funcnn.typing import Array, Empty, IntArray, Shape
 from funcnn.windows import Sizes
+
+LARGE = 16  # points of a cell, from which on cells are added up one by one, in pairs
 
 
 @frozen(eq=False)
@@ -48,12 +54,27 @@ def blocks(space: Shape, size: Shape) -> Iterator[tuple[slice, ...]]:
     return product(*[cells(length, count) for length, count in zip(space, size, strict=True)])
 
 
-def average_matrix(length: int, count: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return the matrix m (P, L) that averages over the cells of an axis."""
-    matrix: Array = np.zeros((count, length), dtype)
-    for p, cell in enumerate(cells(length, count)):
-        matrix[p, cell] = dtype.type(1) / dtype.type(cell.stop - cell.start)
-    return matrix
+def cell_sums(x: Array, count: int, axis: int) -> Array:
+    """Return the sums of x over the cells of an axis."""
+    places = cells(x.shape[axis], count)
+    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    lines = x.reshape(before, x.shape[axis], after)
+    if len(places) * LARGE < lines.shape[1]:
+        sums: Array = np.stack([column_sums(lines[:, cell]) for cell in places], axis=1)
+    elif len(places) > lines.shape[1]:  # cells of one point or two
+        sums = lines[:, [cell.start for cell in places]]
+        two = [p for p, cell in enumerate(places) if cell.stop - cell.start == 2]
+        sums[:, two] += lines[:, [places[p].stop - 1 for p in two]]
+    else:  # from the start of a cell to its end, and from there to the next start, which is left out
+        bounds = np.array([(cell.start, cell.stop) for cell in places]).ravel()[:-1]
+        sums = np.add.reduceat(lines, bounds, axis=1)[:, ::2]
+    return sums.reshape(*x.shape[:axis], count, *x.shape[axis + 1 :])
+
+
+def cell_sizes(length: int, count: int, ndim: int, axis: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return how many points each cell of an axis has, in a shape to divide by."""
+    sizes: Array = np.array([cell.stop - cell.start for cell in cells(length, count)], dtype)
+    return sizes.reshape(-1, *(1,) * (ndim - axis - 1))
 
 
 def init(size: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
@@ -66,14 +87,15 @@ def average_forward(size: int | Shape, params: Empty, state: Empty, x: Array, mo
     check_points(x)
     y = x
     for axis, (length, count) in enumerate(zip(space, sizes_of(size, len(space)), strict=True), 1):
-        y = along(average_matrix(length, count, x.real.dtype), y, axis)
+        y = cell_sums(y, count, axis)
+        y /= cell_sizes(length, count, x.ndim, axis, x.real.dtype)
     return Forward(y, state, space)
 
 
 def average_backward(params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
     dx = dy
     for axis, (length, count) in enumerate(zip(space, dy.shape[1:-1], strict=True), 1):
-        dx = along(average_matrix(length, count, dy.real.dtype).T, dx, axis)
+        dx = cell_sums(dx / cell_sizes(length, count, dy.ndim, axis, dy.real.dtype), length, axis)
     return Backward(params, dx)
 
 

@@ -22,19 +22,12 @@ import numpy as np
 from funcnn.errors import check_range
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
-from funcnn.numerics import absolute, constant, positive_part
+from funcnn.numerics import absolute, constant, finite, positive_part
 from funcnn.typing import Array, Empty
 
 
-def bounded(x: Array) -> Array:
-    """Return x with the largest finite numbers in the place of infinities."""
-    largest = np.finfo(x.dtype).max
-    y: Array = np.minimum(x, largest)
-    return np.maximum(y, -largest, out=y)
-
-
 def softsign_value(x: Array) -> Array:
-    y = bounded(x)
+    y = finite(x)
     size = absolute(y)
     size += constant(1, x.dtype)
     y /= size
@@ -42,7 +35,7 @@ def softsign_value(x: Array) -> Array:
 
 
 def softsign_and_slope(x: Array) -> tuple[Array, Array]:
-    y = bounded(x)
+    y = finite(x)
     size = absolute(y)
     size += constant(1, x.dtype)
     y /= size

@@ -4,7 +4,8 @@ Indices: $n$ example, $p$ window, $k$ point of a window, $c$ channel; $x_{npkc}$
 
 Forward
 $$ y_{npc} = \frac{1}{K_p} \sum_k x_{npkc}, $$
-where $K_p$ is the number of points of window $p$, with or without those that lie in the padding.
+where $K_p$ is the number of points of window $p$, with or without those that lie in the padding.  Points that a last window
+has beyond the padding (``ceil_mode``) exist nowhere and are never counted.
 
 Derivation.  The average is linear, so its transpose hands every point of a window the same share,
 $\bar x_{npkc} = \bar y_{npc} / K_p$, and an input in several windows collects a share from each.
@@ -21,13 +22,17 @@ from funcnn.typing import Array, Empty, Shape
 from funcnn.windows import Padding, Sizes, Windows, crop, pad
 
 
-def divisor(windows: Windows, space: Shape, count_pad: bool, dtype: np.dtype[np.floating]) -> Array:
-    """Return the number of points of each window (1, *count, 1), with or without those that lie in the padding."""
-    count = windows.count(space)
+def divisor(windows: Windows, own: Windows, space: Shape, count_pad: bool, dtype: np.dtype[np.floating]) -> Array:
+    """Return the number of points of each window (1, *count, 1), with or without those that lie in the padding.
+
+    ``own`` are the windows with the padding that this input gets, so that the last of them are filled.
+    """
+    count = own.count(space)
     ones: Array = np.ones((1, *space, 1), dtype)
-    ones = pad(ones, windows.pads(space), 1.0 if count_pad else 0.0)
+    beyond = [(0, high - given) for (_, high), (_, given) in zip(own.pads(space), windows.pads(space), strict=True)]
+    ones = pad(pad(ones, windows.pads(space), 1.0 if count_pad else 0.0), tuple(beyond))
     total: Array = np.zeros((1, *count, 1), dtype)
-    for place in offsets(windows, count):
+    for place in offsets(own, count):
         total += ones[:, *place]
     return np.maximum(total, 1)
 
@@ -43,7 +48,7 @@ def average_forward(
     y: Array = padded[:, *first].copy()
     for place in rest:
         y += padded[:, *place]
-    y /= divisor(own, space, count_pad, y.real.dtype)
+    y /= divisor(windows, own, space, count_pad, y.real.dtype)
     return Forward(y, state, space)
 
 
@@ -52,7 +57,7 @@ def average_backward(
 ) -> Backward[Empty, Array]:
     own = fitted(windows, ceil, space)
     pads = own.pads(space)
-    share = dy / divisor(own, space, count_pad, dy.real.dtype)
+    share = dy / divisor(windows, own, space, count_pad, dy.real.dtype)
     shape = [n + low + high for n, (low, high) in zip(space, pads, strict=True)]
     dpadded: Array = np.zeros((len(dy), *shape, dy.shape[-1]), dy.dtype)
     for place in offsets(own, dy.shape[1:-1]):
@@ -116,7 +121,7 @@ def avg_pool2d(
     ceil_mode : bool, optional
         Keep a last window that the input does not fill.
     count_include_pad : bool, optional
-        Divide by all points of a window, those in the padding included.
+        Divide by all points of a window, those in the padding included; not by those beyond it, that ``ceil_mode`` adds.
 
     Returns
     -------

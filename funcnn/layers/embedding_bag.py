@@ -25,8 +25,9 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.embedding import UNIT_NORMAL, EmbeddingParams, check_indices, check_padding
+from funcnn.numerics import column_sums
 from funcnn.scatter import scatter_rows
-from funcnn.typing import Array, Empty, IntArray, Shape
+from funcnn.typing import Array, BoolArray, Empty, IntArray, Shape
 
 Reduction: TypeAlias = Literal["sum", "mean", "max"]
 
@@ -53,21 +54,30 @@ def forward(
     if x.ndim != 2:
         raise ValueError(f"the input is {describe(x)}, expected indices (batch, t)")
     vectors = params.table[x]
-    weights = (x != padding_index)[..., np.newaxis].astype(params.table.real.dtype)
-    if reduction == "mean":
-        weights /= np.maximum(weights.sum(1, keepdims=True), 1)
+    present: BoolArray = x != padding_index
+    if padding_index is not None:
+        vectors[~present] = 0  # whatever stands in the table there, it counts for nothing
+    weights = present[..., np.newaxis].astype(params.table.real.dtype)
     if reduction == "max":
-        weights = weights * largest(vectors.real, weights)
-    y: Array = (vectors * weights).sum(1)
+        weights = weights * largest(vectors.real, present[..., np.newaxis])
+        y: Array = np.where(weights == 1, vectors, vectors.dtype.type(0)).sum(1)  # of each bag and feature one number
+    else:
+        y = column_sums(vectors)
+    if reduction == "mean":
+        count: Array = np.maximum(weights.sum(1), 1)
+        y /= count
+        weights /= count[:, np.newaxis]
     return Forward(y, state, EmbeddingBagResiduals(x, weights))
 
 
-def largest(vectors: Array, present: Array) -> Array:
+def largest(vectors: Array, present: BoolArray) -> Array:
     """Return 1 at the first of the largest entries of every bag and feature (n, t, D), and 0 elsewhere."""
     chosen: Array = np.zeros(vectors.shape, vectors.dtype)
     if vectors.size:
-        first = np.where(present != 0, vectors, -np.inf).argmax(1)
-        np.put_along_axis(chosen, first[:, np.newaxis], 1, axis=1)
+        seen = np.where(present, vectors, -np.inf)
+        first = seen.argmax(1)[:, np.newaxis]
+        lowest = np.take_along_axis(seen, first, 1) == -np.inf  # of a bag, or of the padding before it
+        np.put_along_axis(chosen, np.where(lowest, present.argmax(1)[:, np.newaxis], first), 1, axis=1)
     return chosen
 
 

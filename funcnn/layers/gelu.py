@@ -9,7 +9,9 @@ sum cancels where x is negative:
 $$ y = x\,\sigma(v), \qquad v = 2\sqrt{2/\pi}\,(x + 0.044715\,x^3), $$
 $$ f'(x) = \sigma(v)\,\big(1 + x\,\sigma(-v)\,v'\big), \qquad v' = 2\sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2), $$
 since $\sigma'(v) = \sigma(v)\,\sigma(-v)$.  With $E = e^v$ these are $\sigma(v) = E/(1 + E)$ and $\sigma(-v) = 1/(1 + E)$: no
-difference, and so no digit lost in either tail.  Where $E$ would overflow, the largest exponential that does not gives the same.
+difference, and so no digit lost in either tail.  Where $E$ would overflow, the largest exponential that does not gives the same;
+and beyond $|x| = 64$, where $\sigma(v)$ is 0 or 1 in every precision, so does 64 in $v$.  An infinite x times 0 is
+avoided as in silu.
 """
 
 import math
@@ -20,54 +22,63 @@ from funcnn.erf import normal
 from funcnn.errors import check_flag
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
-from funcnn.numerics import at_most, largest_exponent
+from funcnn.numerics import above_minus_infinity, at_most, constant, finite, largest_exponent
 from funcnn.typing import Array, Empty
 
 LINEAR = 2 * math.sqrt(2 / math.pi)
 CUBIC = LINEAR * 0.044715
+FAR = 64.0
 
 
 def gelu_value(x: Array) -> Array:
     y, _ = normal(x)
-    y *= x
+    y *= above_minus_infinity(x)
     return y
 
 
 def gelu_and_slope(x: Array) -> tuple[Array, Array]:
     y, slope = normal(x)
-    slope *= x
+    slope *= finite(x)
     slope += y
-    y *= x
+    y *= above_minus_infinity(x)
     return y, slope
 
 
 def approximate_value(x: Array) -> Array:
-    v = x * x  # x**3 takes many times longer
+    near = saturated(x)
+    v = near * near  # x**3 takes many times longer
     v *= CUBIC
     v += LINEAR
-    v *= x
+    v *= near
     y = exponential(v)
     y /= y + 1
-    y *= x
+    y *= above_minus_infinity(x)
     return y
 
 
 def approximate_and_slope(x: Array) -> tuple[Array, Array]:
-    slope = x * x
+    near = saturated(x)
+    slope = near * near
     slope *= CUBIC
     v = slope + LINEAR
-    v *= x
+    v *= near
     y = exponential(v)
     total = y + 1
     y /= total
     slope *= 3
     slope += LINEAR  # v'
-    slope *= x
+    slope *= near
     slope /= total
     slope += 1
     slope *= y
-    y *= x
+    y *= above_minus_infinity(x)
     return y, slope
+
+
+def saturated(x: Array) -> Array:
+    """Return x, but no further from 0 than where sigma(v) is 0 or 1 in every precision, so that no power of it overflows."""
+    near: Array = np.maximum(x, constant(-FAR, x.dtype))
+    return np.minimum(near, constant(FAR, x.dtype), out=near)
 
 
 def exponential(v: Array) -> Array:

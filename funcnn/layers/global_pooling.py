@@ -16,6 +16,7 @@ from attrs import frozen
 from funcnn.errors import check_array
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.numerics import column_sums
 from funcnn.spatial import check_points
 from funcnn.typing import Array, Empty, IntArray, Shape
 
@@ -43,7 +44,7 @@ def flat(x: Array) -> Array:
 
 def average_forward(params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
     points = flat(x)
-    return Forward(points.sum(1) / points.real.dtype.type(points.shape[1]), state, x.shape)
+    return Forward(column_sums(points) / points.real.dtype.type(points.shape[1]), state, x.shape)
 
 
 def average_backward(params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:

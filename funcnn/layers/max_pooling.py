@@ -53,7 +53,23 @@ def max_forward(
         larger *= which.dtype.type(index)
         np.maximum(which, larger, out=which)
         np.maximum(y, point, out=y)
+    if y.size and not y.real.min() > -np.inf:  # comparisons tell neither NaN nor the padding from minus infinity
+        which = attained(x, own, y, which)
     return Forward(y, state, MaxResiduals(which, x.shape))
+
+
+def attained(x: Array, windows: Windows, y: Array, which: IntArray) -> IntArray:
+    """Return the first point of each window, not in the padding, that is its maximum; NaN counts as larger than all numbers."""
+    pads = windows.pads(x.shape[1:-1])
+    padded, real = pad(x, pads), pad(np.ones((1, *x.shape[1:-1], 1)), pads)
+    open_ones = np.isnan(y) | (y.real == -np.inf)
+    found = which.copy()
+    for index, place in enumerate(offsets(windows, y.shape[1:-1])):
+        point = padded[:, *place]
+        here = open_ones & (real[:, *place] == 1) & ((point == y) | (np.isnan(point) & np.isnan(y)))
+        np.copyto(found, found.dtype.type(index), where=here)
+        open_ones &= ~here
+    return found
 
 
 def max_backward(
@@ -116,7 +132,7 @@ def max_pool2d(
 ) -> Layer[Empty, Empty, Array, Array]:
     """Take the maximum over windows of images (n, height, width, channels).
 
-    Of equal entries in a window the first one gets the gradient.
+    Of equal entries in a window the first one gets the gradient, of those that are not numbers too.
 
     Parameters
     ----------
@@ -139,7 +155,8 @@ def max_pool2d(
     Raises
     ------
     TypeError, ValueError
-        When an argument is out of range; in ``init``, when the example is smaller than a window.
+        When an argument is out of range; in ``init``, when the example is smaller than a window, or a dilated window lies in the
+        padding alone.
 
     Examples
     --------

@@ -105,7 +105,7 @@ def pool_forward(
     indices[...] = number[:, *first]
     for place in rest:
         point = padded[:, *place]
-        larger = (point.real > y.real) | (point != point) | (indices < 0)  # NaN spreads; the padding is never the maximum
+        larger = (point.real > y.real) | ((point != point) & (y == y)) | (indices < 0)  # the first NaN; never the padding
         np.copyto(y, point, where=larger)
         np.copyto(indices, number[:, *place], where=larger)
     return Forward(Pooled(y, indices), state, PooledResiduals(x.shape, indices))

@@ -18,14 +18,16 @@ from funcnn.errors import check_flag
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.masked import Masked, check_steps, sequence
+from funcnn.numerics import column_sums
 from funcnn.typing import Array, Empty, Shape
 
 
 @frozen(eq=False)
 class MeanStepsResiduals:
-    """What each step is multiplied by."""
+    """Which steps are real, and how many of each sequence."""
 
-    weights: Array  # (n, t, 1)
+    real: Array  # (n, t, 1), of zeros and ones
+    count: Array  # (n, 1)
 
 
 def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
@@ -38,13 +40,13 @@ def forward(masked: bool, params: Empty, state: Empty, x: Any, mode: Mode) -> Fo
     values, mask = sequence(x, masked)
     check_steps(values)
     real: Array = (np.ones(values.shape[:2], bool) if mask is None else mask).astype(values.real.dtype)
-    weights = (real / np.maximum(real.sum(1, keepdims=True), 1))[..., np.newaxis]
-    y: Array = (values * weights).sum(1)
-    return Forward(y, state, MeanStepsResiduals(weights))
+    count: Array = np.maximum(real.sum(1, keepdims=True), 1)
+    y: Array = column_sums(values) / count  # divided last, since the reciprocals may add up to more than 1
+    return Forward(y, state, MeanStepsResiduals(real[..., np.newaxis], count))
 
 
 def backward(masked: bool, params: Empty, residuals: MeanStepsResiduals, dy: Array) -> Backward[Empty, Any]:
-    dx = residuals.weights * dy[:, np.newaxis]
+    dx = residuals.real * (dy / residuals.count)[:, np.newaxis]
     return Backward(params, Masked(dx, cast(Any, None)) if masked else dx)
 
 

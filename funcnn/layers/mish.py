@@ -8,7 +8,7 @@ the second by the quotient rule: $t = 1 - 2/q$ with $q = w^2 + 2w + 2$ has $t'(x
 Digits.  For $x \ge 0$ numerator and denominator are divided by powers of $w$, so that in both cases only $e = e^{-|x|}$ occurs:
 $$ t = \frac{1 + 2e}{1 + 2e + 2e^2}, \quad t' = \frac{4\,e^2\,(1 + e)}{(1 + 2e + 2e^2)^2} \quad (x \ge 0), \qquad
    t = \frac{e^2 + 2e}{e^2 + 2e + 2}, \quad t' = \frac{4\,e\,(1 + e)}{(e^2 + 2e + 2)^2} \quad (x < 0). $$
-Nothing overflows and nothing is subtracted.
+Nothing overflows and nothing is subtracted; an infinite x times 0 is avoided as in silu.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
 from funcnn.layers.sigmoids import decaying
-from funcnn.numerics import constant
+from funcnn.numerics import above_minus_infinity, constant, finite
 from funcnn.typing import Array, Empty
 
 
@@ -30,7 +30,7 @@ def fraction(x: Array, e: Array) -> tuple[Array, Array]:
 def mish_value(x: Array) -> Array:
     y, denominator = fraction(x, decaying(x))
     y /= denominator
-    y *= x
+    y *= above_minus_infinity(x)
     return y
 
 
@@ -44,9 +44,9 @@ def mish_and_slope(x: Array) -> tuple[Array, Array]:
     slope /= denominator
     slope /= denominator
     slope *= 4
-    slope *= x
+    slope *= finite(x)
     slope += y
-    y *= x
+    y *= above_minus_infinity(x)
     return y, slope
 
 

@@ -15,7 +15,7 @@ from funcnn.key import Key
 from funcnn.layer import Init
 from funcnn.spatial import check_points
 from funcnn.typing import Array, Empty, Shape
-from funcnn.windows import Padding, Sizes, Windows, make_windows
+from funcnn.windows import Padding, Pair, Sizes, Windows, make_windows
 
 Places: TypeAlias = tuple[slice, ...]
 
@@ -35,7 +35,21 @@ def fitted(windows: Windows, ceil: bool, space: Shape) -> Windows:
         missing = -(length + low + high - reach) % stride if ceil else 0
         last = length + low + high + missing - reach
         pads.append((low, high + missing if last < length + low else high))
+    if max(windows.dilation) > 1:
+        check_real_points(windows, space, tuple(pads))
     return evolve(windows, padding=tuple(pads))
+
+
+def check_real_points(windows: Windows, space: Shape, pads: tuple[Pair, ...]) -> None:
+    """Raise when all points of a dilated window lie in the padding: it has no maximum, and nobody to give a gradient to."""
+    axes = zip(space, pads, windows.kernel, windows.stride, windows.dilation, windows.reach, strict=True)
+    for axis, (length, (low, high), kernel, stride, dilation, reach) in enumerate(axes):
+        for start in range(-low, length + high - reach + 1, stride):
+            if not any(0 <= start + dilation * k < length for k in range(kernel)):
+                raise ValueError(
+                    f"along spatial axis {axis}, of {length} points, a window with dilation {dilation} has points in the padding"
+                    f" {(low, high)} alone: use less padding or dilation"
+                )
 
 
 def offsets(windows: Windows, count: Shape) -> Iterator[Places]:

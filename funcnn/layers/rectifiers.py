@@ -52,6 +52,8 @@ def relu() -> Layer[Empty, Empty, Array, Array]:
 
 
 def leaky_relu_value(slope: float, x: Array) -> Array:
+    if slope == 0:  # times minus infinity it would be no number
+        return positive_part(x)
     y: Array = x * slope
     return np.maximum(x, y, out=y)
 

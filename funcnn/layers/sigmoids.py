@@ -15,14 +15,15 @@ Digits.  With $e = e^{-|x|}$
 $$ \sigma(x) = \frac{[x \ge 0] + e\,[x < 0]}{1 + e}, \qquad \sigma(x)\,\sigma(-x) = \frac{e}{(1 + e)^2}, \qquad
    \ln(1 + e^x) = \max(x, 0) + \ln(1 + e), $$
 so nothing overflows, and $1 - \sigma(x)$ is never formed by a subtraction: both tails of the function and of its derivative
-are as precise as its middle.
+are as precise as its middle.  In silu a factor of 0 stands with an infinite x; the largest finite number in its place gives the
+limit.
 """
 
 import numpy as np
 
 from funcnn.layer import Layer
 from funcnn.layers.elementwise import from_slope
-from funcnn.numerics import constant, negative_part, positive_part
+from funcnn.numerics import above_minus_infinity, constant, finite, negative_part, positive_part
 from funcnn.typing import Array, Empty
 
 
@@ -198,15 +199,15 @@ def log_sigmoid() -> Layer[Empty, Empty, Array, Array]:
 
 def silu_value(x: Array) -> Array:
     y = sigmoid_value(x)
-    y *= x
+    y *= above_minus_infinity(x)
     return y
 
 
 def silu_and_slope(x: Array) -> tuple[Array, Array]:
     s, slope = sigmoid_and_slope(x)
-    slope *= x
+    slope *= finite(x)
     slope += s
-    s *= x
+    s *= above_minus_infinity(x)
     return s, slope
 
 

@@ -11,20 +11,26 @@ where $\delta$ is 1 if its indices are equal and else 0, and $r_p$ is the place 
 centres of cells, $r_p = \min(\max(\tfrac{p + 1/2}{f} - \tfrac12,\, 0),\, L - 1)$; or, with aligned corners, the first and the
 last point of both axes lie on each other, $r_p = p\,\tfrac{L - 1}{fL - 1}$.
 
-Derivation.  Linear in x, so its transpose is the product with the transposed matrix, $\bar x_{nqc} = \sum_p m_{pq}\, \bar
-y_{npc}$; for the nearest point, the sum over the $f$ copies of each point.
+Only the two points next to $r_p$ have a weight, $a_p = \lfloor r_p \rfloor$ and $b_p = \lceil r_p \rceil$; both are worked out in
+integers.  The weights sum to 1 exactly, and where $r_p$ is a whole number there is one point: what is not a number stays where
+it is.
+
+Derivation.  Linear in x, so its transpose is $\bar x_{nqc} = \sum_p m_{pq}\, \bar y_{npc}$: for the nearest point, the sum over
+the $f$ copies of each point; for linear interpolation the sum over the points with $a_p = q$, with the weights of $a$, and that over
+those with $b_p = q$.  As $a_p$ and $b_p$ rise with $p$ by at most 1, each such sum is over neighbours.
 """
 
 from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from attrs import frozen
 
 from funcnn.errors import check_choice, check_flag
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.spatial import along, check_spatial_batch, checked_sizes, sizes_of, split_shape
-from funcnn.typing import Array, Empty, Shape
+from funcnn.spatial import check_spatial_batch, checked_sizes, sizes_of, split_shape
+from funcnn.typing import Array, Empty, IntArray, Shape
 from funcnn.windows import Sizes
 
 Interpolation: TypeAlias = Literal["nearest", "linear"]
@@ -35,15 +41,50 @@ def init(factor: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), (*[f * n for f, n in zip(sizes_of(factor, len(space)), space, strict=True)], channels))
 
 
-def linear_matrix(length: int, factor: int, align_corners: bool, dtype: np.dtype[np.floating]) -> Array:
-    """Return the matrix m (f L, L) of linear interpolation."""
-    p = np.arange(factor * length, dtype=dtype)
+@frozen(eq=False)
+class Neighbours:
+    """The two points of the input between which each point of the output lies, and their weights."""
+
+    low: IntArray  # (f L,)
+    high: IntArray
+    low_weight: Array
+    high_weight: Array
+
+
+def neighbours(length: int, factor: int, align_corners: bool, dtype: np.dtype[np.floating]) -> Neighbours:
+    """Return them for one axis."""
+    p = np.arange(factor * length)
     if align_corners:
-        place = p * dtype.type(length - 1) / dtype.type(max(1, factor * length - 1))
+        numerator, denominator = p * (length - 1), max(1, factor * length - 1)
     else:
-        place = ((p + dtype.type(0.5)) / dtype.type(factor) - dtype.type(0.5)).clip(0, length - 1)
-    weights: Array = 1 - abs(place[:, np.newaxis] - np.arange(length, dtype=dtype))
-    return weights.clip(min=0)
+        numerator, denominator = (2 * p + 1 - factor).clip(0, 2 * factor * (length - 1)), 2 * factor
+    low, rest = np.divmod(numerator, denominator)
+    low_weight: Array = 1 - rest.astype(dtype) / dtype.type(denominator)
+    return Neighbours(low, low + (rest > 0), low_weight, 1 - low_weight)  # of two numbers with sum 1 the larger one is exact
+
+
+def between(x: Array, near: Neighbours, axis: int) -> Array:
+    """Return x interpolated along an axis."""
+    shape = (-1, *(1,) * (x.ndim - axis - 1))
+    y: Array = x.take(near.low, axis)
+    y *= near.low_weight.reshape(shape)
+    high = x.take(near.high, axis)
+    high *= near.high_weight.reshape(shape)
+    whole = np.flatnonzero(near.low == near.high)
+    high[(slice(None),) * axis + (whole,)] = 0  # a point that is not a number, times 0, would be none either
+    y += high
+    return y
+
+
+def between_back(dy: Array, near: Neighbours, axis: int) -> Array:
+    """Return the cotangent of what was interpolated."""
+    shape = (-1, *(1,) * (dy.ndim - axis - 1))
+    first, second = [np.flatnonzero(np.diff(place, prepend=-1)) for place in (near.low, near.high)]
+    dx: Array = np.add.reduceat(dy * near.low_weight.reshape(shape), first, axis)
+    share = dy * near.high_weight.reshape(shape)
+    share[(slice(None),) * axis + (np.flatnonzero(near.low == near.high),)] = 0
+    dx += np.add.reduceat(share, second, axis)
+    return dx
 
 
 def nearest_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
@@ -67,14 +108,14 @@ def linear_forward(
     space = check_spatial_batch(x, factor)
     y = x
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
-        y = along(linear_matrix(length, f, align_corners, x.real.dtype), y, axis)
+        y = between(y, neighbours(length, f, align_corners, x.real.dtype), axis)
     return Forward(y, state, space)
 
 
 def linear_backward(factor: int | Shape, align_corners: bool, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
     dx = dy
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
-        dx = along(linear_matrix(length, f, align_corners, dy.real.dtype).T, dx, axis)
+        dx = between_back(dx, neighbours(length, f, align_corners, dy.real.dtype), axis)
     return Backward(params, dx)
 
 
