@@ -16,8 +16,8 @@ integers.  The weights sum to 1 exactly, and where $r_p$ is a whole number there
 it is.
 
 Derivation.  Linear in x, so its transpose is $\bar x_{nqc} = \sum_p m_{pq}\, \bar y_{npc}$: for the nearest point, the sum over
-the $f$ copies of each point; for linear interpolation the sum over the points with $a_p = q$, with the weights of $a$, and that over
-those with $b_p = q$.  As $a_p$ and $b_p$ rise with $p$ by at most 1, each such sum is over neighbours.
+the $f$ copies of each point; for linear interpolation the sum over the points with $a_p = q$, with the weights of $a$, and that
+over those with $b_p = q$.  As $a_p$ and $b_p$ rise with $p$ by at most 1, each such sum is over neighbours.
 """
 
 from functools import partial

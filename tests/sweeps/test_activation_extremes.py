@@ -1,4 +1,4 @@
-"""Every activation at infinities, NaN, the largest and the smallest numbers: value and slope are those of mpmath, or the limits."""
+"""Every activation at infinities, NaN, the largest and the smallest numbers: values and slopes are mpmath's, or the limits."""
 
 from collections.abc import Callable
 from typing import Any
