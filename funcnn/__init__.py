@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from funcnn.deferred import attach
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn import check, data, initializers, tree
     from funcnn.allocator import keep_memory

@@ -35,7 +35,13 @@ def attach(package: str, public: list[str]) -> tuple[Callable[[str], object], Ca
         setattr(module, name, value)
         return value
 
-    return look_up, lambda: sorted({*vars(module), *public})
+    return look_up, listing(package, public)
+
+
+def listing(module: str, public: list[str]) -> Callable[[], list[str]]:
+    """Return the ``__dir__`` of a module: its public names and those that every module has, and not what it imports."""
+    own = vars(sys.modules[module])
+    return lambda: sorted({*public, *[name for name in own if name.startswith("__") and name.endswith("__")]})
 
 
 def read_homes(package: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from funcnn.deferred import listing
 from funcnn.errors import check_choice, check_count, check_function, check_integer, check_range, shown
 from funcnn.key import Key, check_key
 from funcnn.tree import freeze
@@ -42,6 +43,7 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+__dir__ = listing(__name__, __all__)
 from funcnn.typing import Array, Shape
 
 Initializer: TypeAlias = Callable[[Key, Shape], Array]

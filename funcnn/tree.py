@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast, overload
 import attrs
 import numpy as np
 
+from funcnn.deferred import listing
 from funcnn.errors import check_kind, is_plain, shown
 from funcnn.typing import Array, Shape
 
@@ -42,6 +43,7 @@ __all__ = [
     "walk",
     "with_cotangents",
 ]
+__dir__ = listing(__name__, __all__)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike  # costs a tenth of importing NumPy

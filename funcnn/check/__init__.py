@@ -5,6 +5,7 @@ from funcnn.check.networks import check_layer, check_loss, check_model
 from funcnn.check.numeric import NumericGradient, numeric_grad
 from funcnn.check.records import Diagnosis, Finding, LeafReport
 from funcnn.check.report import Report
+from funcnn.deferred import listing
 
 __all__ = [
     "Diagnosis",
@@ -20,3 +21,4 @@ __all__ = [
     "check_vjp",
     "numeric_grad",
 ]
+__dir__ = listing(__name__, __all__)

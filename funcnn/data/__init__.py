@@ -24,6 +24,7 @@ from funcnn.data.splitting import (
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.whitening import Whiten, fit_whiten
+from funcnn.deferred import listing
 
 __all__ = [
     "Dataset",
@@ -56,3 +57,4 @@ __all__ = [
     "windows",
     "xor",
 ]
+__dir__ = listing(__name__, __all__)

@@ -18,8 +18,32 @@ from typing import Literal, TypeAlias, TypeVar, get_args
 import numpy as np
 from attrs import field, frozen
 
+from funcnn.deferred import listing
 from funcnn.errors import check_count, check_range, describe
 from funcnn.layer import comparable
+
+__all__ = [
+    "CyclicMode",
+    "Rate",
+    "Schedule",
+    "constant",
+    "cosine",
+    "cyclic",
+    "exponential",
+    "inverse_time",
+    "join",
+    "linear",
+    "multi_step",
+    "noam",
+    "one_cycle",
+    "piecewise",
+    "polynomial",
+    "step",
+    "warm_restarts",
+    "warmup",
+    "warmup_cosine",
+]
+__dir__ = listing(__name__, __all__)
 
 T = TypeVar("T")
 

@@ -12,11 +12,30 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from funcnn.deferred import listing
 from funcnn.errors import check_count, describe
 from funcnn.losses.checks import check_labels, check_pair, check_prediction, is_array
 from funcnn.losses.softmax_cross_entropy import label_losses
 from funcnn.numerics import examples
 from funcnn.typing import Array, BoolArray, IntArray
+
+__all__ = [
+    "Average",
+    "accuracy",
+    "average_precision",
+    "binary_accuracy",
+    "confusion_matrix",
+    "f1",
+    "mean_absolute_error",
+    "perplexity",
+    "precision",
+    "r2",
+    "recall",
+    "roc_auc",
+    "root_mean_squared_error",
+    "top_k_accuracy",
+]
+__dir__ = listing(__name__, __all__)
 
 Average: TypeAlias = Literal["macro", "micro", "weighted"]
 """How the figures of single classes become one: their mean, one figure of all counts, or their mean by the classes' sizes."""

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funcnn.atomic_write import write_atomically
+from funcnn.deferred import listing
 from funcnn.errors import describe
 from funcnn.train.history import History
 from funcnn.typing import Array, IntArray
+
+__all__ = [
+    "confusion",
+    "curves",
+]
+__dir__ = listing(__name__, __all__)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

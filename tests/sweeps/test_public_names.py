@@ -1,0 +1,55 @@
+"""What a module shows: public names, each with a docstring, and nothing that it imports for its own use."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import funcnn as fn
+
+MODULES = ["funcnn", *[getattr(fn, name).__name__ for name in fn.__all__ if isinstance(getattr(fn, name), ModuleType)]]
+
+HELPERS = {
+    "funcnn.tree": {"check_plain", "checked_dtype"},
+    "funcnn.initializers": {"check_initializer", "check_drawn"},
+    "funcnn.optim.schedules": {"rate_at", "check_rate"},
+    "funcnn.train.plots": {"check_ending"},
+}
+"""Functions of a public module that are for the library alone."""
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_shows_its_public_names_only(name: str) -> None:
+    module: Any = importlib.import_module(name)
+    shown = [one for one in dir(module) if not one.startswith("_")]
+    assert shown == sorted(module.__all__)
+    for one in shown:
+        value = getattr(module, one)
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert value.__module__.startswith("funcnn"), one
+            assert value.__doc__, one
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_module_defines_is_public_or_a_helper(name: str) -> None:
+    module: Any = importlib.import_module(name)
+    defined = {
+        one
+        for one, value in vars(module).items()
+        if not one.startswith("_")
+        and getattr(value, "__module__", None) == name
+        and (inspect.isfunction(value) or inspect.isclass(value))
+    }
+    assert defined - set(module.__all__) == HELPERS.get(name, set())
+
+
+def test_the_version_is_known_at_no_cost() -> None:
+    program = "import sys, funcnn; print(funcnn.__version__, 'importlib.metadata' in sys.modules, 'numpy' in sys.modules)"
+    version, *loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert version == fn.__version__
+    assert all(part.isdigit() for part in version.split("."))
+    assert loaded == ["False", "False"]
