@@ -16,6 +16,9 @@ from funcnn.typing import Array
 ROUNDINGS = 64
 """How many roundings two results of one computation may differ by, relative to the largest entry of the leaf."""
 
+ERRATIC = 0.03
+"""The share of a gradient by which its neighbours differ when it is nothing but rounding: a formula moves by its last digits."""
+
 
 @contextmanager
 def noted(text: str) -> Iterator[None]:
@@ -72,6 +75,51 @@ class Calls:
         copies = tuple(tree.map(np.array, arg) for arg in args)
         return self.pull(copies, build(in_working_precision(self.problem, self.function(copies)), self.vector))
 
+    def differing(self, before: tuple[Array | None, ...], after: Cotangents, kind: str, tag: str, text: str) -> list[Finding]:
+        """Return a finding for every leaf whose gradient is not the same."""
+        found = []
+        for leaf, one, other in zip(self.problem.active(), before, after.leaves, strict=True):
+            if one is None or (other is not None and roughly_equal(one, other)):
+                continue
+            said, index = f"the gradient {text}", None
+            if other is not None and one.shape == other.shape:
+                index = worst_index(one, other)
+                said += f": {float(one[index]):.6g}, then {float(other[index]):.6g}"
+            found.append(tagged(kind, leaf.path, said, tag, index))
+        return found
+
+    def by_rounding(self, position: int, one: Array, other: Array) -> bool:
+        """Tell whether two gradients of a leaf, of calls that do not vary, differ by rounding alone, as sums in another order do.
+
+        A gradient that is zero by cancellation, as that of a bias right before batch normalisation, is nothing but rounding: so
+        it is judged by what last digits of the arguments make of it, and since single entries meet luck, of all entries.
+        """
+        if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
+            return False
+        sensitivity = self._sensitivity(position, one)
+        if np.max(sensitivity, initial=0) > ERRATIC * np.max(np.abs(one), initial=0):
+            sensitivity = np.full_like(sensitivity, np.max(sensitivity, initial=0))
+        return bool(np.all(np.abs(one - other) <= ROUNDINGS * sensitivity))
+
+    def _sensitivity(self, position: int, gradient: Array) -> Array:
+        """Return by how much a gradient changes with the last digits of the arguments and of dy."""
+        generator = np.random.default_rng(5)
+
+        def bend(array: Array) -> Array:
+            if array.dtype.kind != "f":
+                return np.array(array)
+            return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
+
+        largest = np.full_like(gradient, eps_of(gradient) * np.max(np.abs(gradient), initial=0))
+        for _ in range(2):
+            try:
+                bent = self.pull(self.copies(bend), self.cotangent(bend)).leaves[position]
+            except Exception:  # a neighbour may lie outside the domain
+                continue
+            if bent is not None and bent.shape == gradient.shape:
+                largest = np.fmax(largest, np.abs(bent - gradient))
+        return largest
+
 
 def other_point(problem: Problem, generator: np.random.Generator) -> tuple[object, ...]:
     """Return arguments elsewhere, in the domain as far as one can guess: each leaf shuffled and changed a little."""
@@ -110,19 +158,3 @@ def worst_index(one: Array, other: Array) -> tuple[int, ...]:
 def tagged(kind: str, path: str, text: str, tag: str, index: tuple[int, ...] | None = None) -> Finding:
     """Return a finding that is its own diagnosis."""
     return Finding(kind, path, text, index, diagnosis=Diagnosis(tag, text, 1.0))
-
-
-def differing(
-    problem: Problem, before: tuple[Array | None, ...], after: Cotangents, kind: str, tag: str, text: str
-) -> list[Finding]:
-    """Return a finding for every leaf whose gradient is not the same."""
-    found = []
-    for leaf, one, other in zip(problem.active(), before, after.leaves, strict=True):
-        if one is None or (other is not None and roughly_equal(one, other)):
-            continue
-        said, index = f"the gradient {text}", None
-        if other is not None and one.shape == other.shape:
-            index = worst_index(one, other)
-            said += f": {float(one[index]):.6g}, then {float(other[index]):.6g}"
-        found.append(tagged(kind, leaf.path, said, tag, index))
-    return found

@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from funcnn import tree
+from funcnn.check.calls import ERRATIC
 from funcnn.check.cotangents import Cotangents, build, read_cotangents
 from funcnn.check.differences import Contraction
 from funcnn.check.entries import leaf_scale
 from funcnn.check.noise import measure_noise
-from funcnn.check.problem import Problem
+from funcnn.check.problem import Problem, cast_args
 from funcnn.check.sampler import Sampler
 from funcnn.typing import Array, Scalar
 
@@ -98,26 +99,47 @@ class Case:
         size: Scalar = (self.contraction.weight * np.abs(self.contraction.y)).sum()
         return size / leaf_scale(self.sample.origin[leaf])
 
+    def nothing(self, leaf: int) -> Scalar:
+        """Return the slope below which a leaf counts for nothing: a billionth of what would change the outputs by their size."""
+        share: Scalar = 1e-3 * self.visible * self.natural(leaf)
+        return share
+
     def slack(self, gradient: Array) -> float:
         """Return the rounding errors that a gradient may have, relative to its leaf's scale."""
         return SLACK * max(_DOUBLE, float(np.finfo(gradient.dtype).eps) if gradient.dtype.kind == "f" else _DOUBLE)
 
     def mere_rounding(self, leaf: int, gradient: Array) -> bool:
-        """Tell whether a gradient is nothing but rounding errors: it changes erratically with the last digits of everything."""
+        """Tell whether a gradient is nothing but rounding errors: it changes erratically with the last digits of everything.
+
+        So is a gradient that is exactly zero by cancellation, such as that of a bias right before batch normalisation.
+        """
         if not gradient.any():
             return True
         generator = self.generator(3)
+        # A point at the edge of the domain has neighbours on one side: probabilities of 1 on the lower one, logits anywhere.
+        for side in (-1, 1) * (_BENDS // 2):
+            for only_active in (False, True):
+                other = self._bent(leaf, side, only_active, generator)
+                if other is not None:
+                    if np.max(np.abs(other.reshape(-1) - gradient)) > ERRATIC * np.max(np.abs(gradient)):
+                        return True
+                    break
+        return False
+
+    def _bent(self, leaf: int, side: int, only_active: bool, generator: np.random.Generator) -> Array | None:
+        """Return the gradient where everything, or what is differentiated, differs by its last digits; None out of the domain."""
+        digit = 2.0**-30 if self.wide is not None else 2.0**-20
 
         def bend(array: Array) -> Array:
-            bent: Array = array * (1 + 2.0**-30 * generator.uniform(0.5, 1, array.shape).astype(array.dtype))
-            return bent if array.dtype.kind == "f" else array
+            bent: Array = array * (1 + side * digit * generator.uniform(0.5, 1, array.shape).astype(array.dtype))
+            return bent.astype(array.dtype) if array.dtype.kind == "f" else array
 
-        for _ in range(_BENDS):
-            args = tuple(tree.map(bend, arg) for arg in self.sample.args)
-            try:
-                other = self.pull(args, build(self.sample.output, bend(self.cotangent), self.sample.result)).leaves[leaf]
-            except Exception:  # a neighbour may lie outside the domain
-                return False
-            if other is not None and np.max(np.abs(other.reshape(-1) - gradient)) > 0.03 * np.max(np.abs(gradient)):
-                return True
-        return False
+        given = self.sample.args if self.wide is not None else cast_args(self.problem, lambda one: np.array(one.array))
+        kind = self.sample.result if self.wide is not None else np.result_type(*(one.array for one in self.problem.active()))
+        some = self.problem.differentiated if only_active else range(len(given))
+        args = tuple(tree.map(bend, arg) if position in some else arg for position, arg in enumerate(given))
+        cotangent = self.cotangent if only_active else bend(self.cotangent)
+        try:
+            return self.pull(args, build(self.sample.output, cotangent, kind)).leaves[leaf]
+        except Exception:  # a neighbour may lie outside the domain
+            return None

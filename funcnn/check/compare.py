@@ -243,18 +243,22 @@ class Closer:
         if not made.examined[sample].all():
             made.note = "the function has no derivative here that differences can see"
             return
-        made.scale = self.motion(sample)
-        if made.scale > 0:
+        motion, nothing = self.motion(sample), case.nothing(self.leaf)
+        flat = motion == 0 or (motion <= nothing and case.mere_rounding(self.leaf, made.analytic))
+        if not flat:
+            made.scale = motion
             made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
             self.closely(chosen[~made.right[chosen]])
             return
         # The function is flat, as far as its arithmetic goes.
         made.note = "the function does not change with this leaf"
-        nothing = np.zeros(case.contraction.y.shape, bool)
-        hidden = max(self._hidden(index, nothing) for index in sample.tolist())
+        still = np.zeros(case.contraction.y.shape, bool)
+        hidden = max(self._hidden(index, still) for index in sample.tolist())
         bars = np.maximum(made.bar[chosen], hidden)
         made.set(chosen, np.zeros_like(bars), np.zeros_like(bars), bars)
         # A slope that its own rounding hides at steps as large as the variable is as good as none.
         made.forgiven[chosen] = np.abs(made.analytic[chosen]) <= hidden
-        if case.mere_rounding(self.leaf, made.analytic):
-            made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= CONFIDENCE * bars
+        if case.mere_rounding(self.leaf, made.analytic) and np.max(bars) <= nothing:
+            # Zero against zero: what is left of a cancellation, by differences and by the formula, each by its own rounding.
+            rounding = np.maximum(CONFIDENCE * bars, made.slack * made.natural)
+            made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= rounding

@@ -40,3 +40,29 @@ def last_digits(case: Case, position: int, exact: Array, eps: float) -> Array:
         if other is not None:
             largest = np.fmax(largest, np.abs(other - exact))
     return largest
+
+
+def working_digits(case: Case, position: int, got: Array) -> float:
+    """Return by how much the result in the precision that was given changes with its last digits: of all entries the most.
+
+    Where terms cancel to zero at every point, the exact gradient does not change at all; what changes is the rounding of the
+    terms.
+    """
+    generator = case.generator(9)
+    kind = got.dtype
+
+    def bend(array: Array) -> Array:
+        if array.dtype.kind != "f":
+            return np.array(array)
+        return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
+
+    largest = 0.0
+    for _ in range(_DRAWS):
+        dy = build(case.sample.output, bend(case.cotangent.astype(kind)), kind)
+        try:
+            other = case.pull(cast_args(case.problem, lambda leaf: bend(leaf.array)), dy).leaves[position]
+        except Exception:  # a neighbour may lie outside the domain
+            continue
+        if other is not None and other.shape == got.shape:
+            largest = max(largest, float(np.max(np.abs(other - got), initial=0)))
+    return largest

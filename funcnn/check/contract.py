@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from attrs import frozen
 
-from funcnn.check.calls import Calls, differing, other_point, roughly_equal, tagged, worst_index
+from funcnn.check.calls import Calls, other_point, roughly_equal, tagged, worst_index
 from funcnn.check.cotangents import Cotangents
 from funcnn.check.layout import layouts
 from funcnn.check.mutation import changed_leaves, written
@@ -51,20 +51,20 @@ def honour(problem: Problem, calls: Calls, seed: int) -> Contract:
     findings += written(calls, given, dy)
     findings += shared(problem, first, given, dy)
     second = calls.here()
-    noisy = differing(problem, kept, second, "determinism", "nondeterministic", "differs from one call to the next")
+    noisy = calls.differing(kept, second, "determinism", "nondeterministic", "differs from one call to the next")
     if noisy and _adds_up(calls, kept, second):
         text = "changes from call to call, always in the same way: something is added up, and never set back"
-        noisy = differing(problem, kept, second, "state", "stale_state", text)
+        noisy = calls.differing(kept, second, "state", "stale_state", text)
     findings += noisy
     _quietly(lambda: calls.at(elsewhere))
     findings += overwritten(problem, first, kept)
     if not noisy:
         text = "changes when the function was called at another point in between: something is remembered"
-        findings += differing(problem, kept, calls.here(), "state", "stale_state", text)
+        findings += calls.differing(kept, calls.here(), "state", "stale_state", text)
     if problem.again is not None:
         later = calls.pull_again(problem.again)
         text = "changes when it is asked for twice: it writes into the residuals"
-        findings += differing(problem, kept, later, "mutation", "mutates_input", text)
+        findings += calls.differing(kept, later, "mutation", "mutates_input", text)
     findings += shared_at_one(calls, {one.path for one in findings if one.kind == "aliasing"})
     if not noisy and not random:
         findings += layouts(calls, kept)

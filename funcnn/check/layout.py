@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcnn.check.calls import ROUNDINGS, Calls, differing, eps_of, roughly_equal, tagged
+from funcnn.check.calls import Calls, roughly_equal, tagged
 from funcnn.check.cotangents import Cotangents
 from funcnn.check.problem import output_leaves
 from funcnn.check.records import Finding
@@ -24,7 +24,7 @@ def layouts(calls: Calls, kept: tuple[Array | None, ...]) -> list[Finding]:
             text = f"fails with {name} arguments: {type(error).__name__}: {error}"
             return [tagged("layout", problem.active()[0].path, text, "permuted")]
         text = f"depends on the order in memory: it is another with {name} arguments"
-        found = differing(problem, kept, got, "layout", "permuted", text)
+        found = calls.differing(kept, got, "layout", "permuted", text)
         # A difference of a few digits is one of rounding, which the precision of the result is judged by.
         found = [one for one in found if not _slight(calls, kept, got, one.path)]
         outputs = zip(output_leaves(calls.output), values, strict=True)
@@ -60,22 +60,5 @@ def _slight(calls: Calls, kept: tuple[Array | None, ...], got: Cotangents, path:
     one, other = kept[position], got.leaves[position]
     if one is None or other is None or one.shape != other.shape:
         return False
-    gap, size = np.abs(one - other), np.max(np.abs(one), initial=0)
-    return bool(np.max(gap, initial=0) <= _SLIGHT * size or np.all(gap <= ROUNDINGS * _sensitivity(calls, position, one)))
-
-
-def _sensitivity(calls: Calls, position: int, gradient: Array) -> Array:
-    """Return by how much a gradient changes with the last digits of the arguments and of dy."""
-    generator = np.random.default_rng(5)
-
-    def bend(array: Array) -> Array:
-        if array.dtype.kind != "f":
-            return np.array(array)
-        return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
-
-    largest = np.full_like(gradient, eps_of(gradient) * np.max(np.abs(gradient), initial=0))
-    for _ in range(2):
-        bent = calls.pull(calls.copies(bend), calls.cotangent(bend)).leaves[position]
-        if bent is not None and bent.shape == gradient.shape:
-            largest = np.maximum(largest, np.abs(bent - gradient))
-    return largest
+    gap, size = np.max(np.abs(one - other), initial=0), np.max(np.abs(one), initial=0)
+    return bool(gap <= _SLIGHT * size) or calls.by_rounding(position, one, other)

@@ -38,6 +38,7 @@ _SECONDS = 10.0  # that the evaluations for every entry may take
 _EACH = 5  # evaluations for an entry, about
 _NOISE, _SCREEN = 30, 60  # evaluations for measuring noise and for screening a leaf, about
 _PATIENCE = 60.0  # seconds that a second look, in long double, may take
+_PATIENT = 1500  # evaluations after which a screening looks at no leaf entry by entry: deep networks have many small ones
 _HUGE = 200_000  # entries of all leaves beyond which float64 is precise enough and long double too slow
 
 
@@ -99,7 +100,7 @@ def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Compa
     for position, leaf in enumerate(gradient):
         if leaf is None:
             made.append(None)
-        elif full[position]:
+        elif full[position] and (method != "screen" or case.sample.count < _PATIENT):
             made.append(compare_entries(case, position, leaf))
         else:
             done = screen(case, position, leaf)
