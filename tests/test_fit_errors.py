@@ -150,11 +150,11 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "nothing counts in validation y",
     ),
-    "metric": ({"metrics": {"f": 1}}, TypeError, "metric 'f' is 1"),
+    "metric": ({"metrics": {"f": 1}}, TypeError, r"metrics\['f'\] is 1, expected a function"),
     "metric's name": ({"metrics": {"loss": len}}, ValueError, "a metric is called 'loss'"),
     "metric of an array": ({"metrics": {"f": lambda p, t: p}}, TypeError, r"metric 'f' gives float64\[12, 3\], expected one"),
     "metric of nan": ({"metrics": {"f": lambda p, t: np.nan}}, ValueError, "metric 'f' is NaN on the training set"),
-    "resume from nothing": ({"resume": "nowhere.npz"}, FileNotFoundError, "there is no file nowhere.npz"),
+    "resume from nothing": ({"resume": "nowhere.npz"}, FileNotFoundError, "resume is 'nowhere.npz': there is no file"),
     "state alone": ({"state": ((), (), ())}, ValueError, "without params"),
     "inputs as a dict": ({"x": {"a": np.zeros((12, 5))}}, TypeError, "expected an array or a tuple of arrays"),
 }

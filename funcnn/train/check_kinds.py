@@ -45,4 +45,4 @@ def check_metrics(metrics: object) -> None:
             raise ValueError(
                 f"a metric is called {name!r}: expected a text that is not 'loss' or 'epoch' and does not begin with 'val_'"
             )
-        check_function(metric, f"metric {name!r}", "(prediction, target) -> float")
+        check_function(metric, f"metrics[{name!r}]", "(prediction, target) -> float")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -40,6 +41,8 @@ def checked(request: FitRequest[P, S, X, Y, T, M]) -> FitRequest[P, S, X, Y, T, 
         check_function(request.wrap, "wrap", "of the function that loss_and_grad gives")
     if request.evaluate_at is not None:
         check_function(request.evaluate_at, "evaluate_at", "(params, opt_state) -> params")
+    if request.resume is not None and not isinstance(request.resume, (str, os.PathLike)):
+        raise TypeError(f"resume is {kind_of(request.resume)}, expected the path of a checkpoint")
     check_callbacks(request.callbacks)
     check_metrics(request.metrics)
     return evolve(

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.atomic_write import write_atomically
-from funcnn.errors import check_count
+from funcnn.errors import check_count, shorten
 from funcnn.train.files import FileError, load, load_note, save
 from funcnn.train.history import History, Row
 from funcnn.train.identity import Identity, difference
@@ -135,6 +135,8 @@ def resumed(
     """
     import json
 
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"resume is {shorten(repr(os.fspath(path)))}: there is no file {shorten(repr(Path(path).name))}")
     text = load_note(path)
     try:
         said = json.loads(text)

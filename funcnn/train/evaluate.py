@@ -122,6 +122,9 @@ def evaluate(
     check_kind(loss, Loss, "loss")
     check_metrics({} if metrics is None else metrics)
     check_rows({"x": x, "y": y})
+    for path, leaf in tree.walk(x):
+        if leaf.dtype.kind == "c":
+            raise TypeError(f"x{path} is {leaf.dtype}, and a loss is a real number: evaluate takes real inputs")
     prediction = predict(model, params, state, x, batch_size=batch_size)
     return loss_and_metrics(loss, metrics or {}, prediction, y)
 

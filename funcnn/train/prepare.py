@@ -15,14 +15,13 @@ from funcnn.errors import check_range
 from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.layer import Eval, Mode
 from funcnn.train.check_data import check_alike, check_data, kind_of, row_count
-from funcnn.train.check_kinds import check_function
 from funcnn.train.check_request import check_history, check_monitor, checked
 from funcnn.train.checkpoint import resumed
 from funcnn.train.history import History
 from funcnn.train.identity import MAY_DIFFER, Identity
 from funcnn.train.listening import check_listening
 from funcnn.train.record import Reached
-from funcnn.train.rehearsal import rehearse, rehearse_checkpoints
+from funcnn.train.rehearsal import rehearse, rehearse_checkpoints, rehearse_functions
 from funcnn.train.request import FitRequest
 from funcnn.train.starting import starting_point
 
@@ -32,6 +31,7 @@ X = TypeVar("X")
 Y = TypeVar("Y")
 T = TypeVar("T")
 M = TypeVar("M")
+F = TypeVar("F")
 
 
 @frozen(eq=False)
@@ -107,8 +107,8 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     steps = batch_count(rows, request.batch_size, drop_last=request.drop_last)
     calls = steps * (request.epochs - len(beginning.history))
     made = compiled_if_often(loss_and_grad(request.model, request.loss), calls)
-    step = made if request.wrap is None else request.wrap(made)
-    check_function(step, "what wrap gives", "like that of loss_and_grad")
+    step = made if request.wrap is None else wrapped(request.wrap, made)
+    rehearse_functions(request, beginning.point, step)
     return Plan(request, held_out, step, steps, begin, identity), beginning
 
 
@@ -140,6 +140,15 @@ def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | N
             stacklevel=4,
         )
     return *parts.train, parts.test
+
+
+def wrapped(wrap: Callable[[F], F], function: F) -> F:
+    """Return what a function of the user's makes of that of ``loss_and_grad``; its errors say that they are its."""
+    try:
+        return wrap(function)
+    except Exception as error:
+        error.add_note("in wrap, given the function of loss_and_grad")
+        raise
 
 
 def check_epochs(request: FitRequest[P, S, X, Y, T, M], beginning: Reached[P, S]) -> None:

@@ -12,6 +12,7 @@ from funcnn.data.dataset import take
 from funcnn.errors import describe
 from funcnn.losses.loss import Loss
 from funcnn.train.check_data import row_count
+from funcnn.train.check_kinds import check_function
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.evaluate import part, predict
 from funcnn.train.identity import Identity
@@ -46,6 +47,19 @@ def rehearse(request: FitRequest[P, S, X, Y, T, M], start: Point[P, S], held_out
             try_loss(request.loss, prediction, y, which)
             if request.metrics:
                 try_metrics(request.metrics, take(prediction, np.arange(rows) % sample), y, which)
+
+
+def rehearse_functions(request: FitRequest[P, S, X, Y, T, M], start: Point[P, S], step: object) -> None:
+    """Try what ``wrap`` gave, and which parameters ``evaluate_at`` gives at the beginning."""
+    check_function(step, "what wrap gives", "like that of loss_and_grad")
+    if request.evaluate_at is None:
+        return
+    try:
+        params = request.evaluate_at(start.params, start.opt_state)
+        tree.check_like(start.params, params, "what evaluate_at gives")
+    except Exception as error:
+        error.add_note("in evaluate_at, tried on the parameters of the beginning")
+        raise
 
 
 def try_loss(loss: Loss[Y, T], prediction: Y, y: T, which: str) -> None:

@@ -22,7 +22,12 @@ Metrics: TypeAlias = Mapping[str, Callable[[Y, M], float]]
 
 def loss_and_metrics(loss: Loss[Y, T], metrics: Metrics[Y, M], prediction: Y, target: T) -> dict[str, float]:
     """Return the loss and the metrics of predictions, all computed once and of all rows."""
-    return {"loss": float(loss.forward(prediction, target).value)} | metric_values(metrics, prediction, target)
+    try:
+        value = float(loss.forward(prediction, target).value)
+    except Exception as error:
+        error.add_note(f"in {loss.name}, given the predictions and y")
+        raise
+    return {"loss": value} | metric_values(metrics, prediction, target)
 
 
 def batch_mass(loss: Loss[Y, T], target: T) -> float:
