@@ -580,7 +580,7 @@ def test_targets_of_a_sigmoid_are_probabilities() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: untyped.mean_squared_error(reduction="none"), ValueError, "reduction is 'none', expected 'mean' or 'sum'"),
+        (lambda: untyped.mean_squared_error(reduction="none"), ValueError, "reduction is 'none', expected one of 'mean', 'sum'"),
         (lambda: fn.huber(0.0), ValueError, "delta is 0.0"),
         (lambda: fn.smooth_l1(-1.0), ValueError, "beta is -1.0"),
         (lambda: fn.softmax_cross_entropy(label_smoothing=1.0), ValueError, "label_smoothing is 1.0"),

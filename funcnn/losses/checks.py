@@ -6,11 +6,13 @@ On the way to a right answer each check is a comparison or two; the search for t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from funcnn import tree
-from funcnn.errors import check_kind, describe, is_plain
+from funcnn.errors import check_kind, describe, is_plain, refuse_dtype
+from funcnn.losses.limits import row_totals
 from funcnn.typing import Array, BoolArray, IntArray
 
 
@@ -19,12 +21,20 @@ def is_array(value: object, kinds: str) -> bool:
     return is_plain(value) and value.dtype.kind in kinds
 
 
+def check_plain(value: object, what: str) -> None:
+    """Raise when a value computes by rules of its own (a masked array, a matrix), or is a table that holds an array."""
+    if isinstance(value, np.ndarray) or hasattr(value, "to_numpy"):
+        check_kind(value, what, "an array")
+
+
 def check_prediction(prediction: Array, min_ndim: int = 1, what: str = "the prediction") -> None:
     """Raise unless a prediction is a floating array with a batch axis (and a class axis, where two are asked for)."""
     if type(prediction) is not np.ndarray:
         check_kind(prediction, what, "a floating array")
-    if prediction.dtype.kind not in "fc":
-        raise TypeError(f"{what} is {describe(prediction)}, expected a floating array: use .astype(float)")
+    if prediction.dtype.char not in "fdgFDG":
+        if prediction.dtype.kind not in "fV":  # half precision of other packages is of kind V
+            raise TypeError(f"{what} is {describe(prediction)}, expected a floating array: use .astype(float)")
+        refuse_dtype(prediction.dtype, what)
     if prediction.ndim < min_ndim:
         axes = "a batch axis" if min_ndim == 1 else f"at least {min_ndim} axes, the batch first"
         raise ValueError(f"{what} has shape {prediction.shape}, expected {axes}")
@@ -32,13 +42,14 @@ def check_prediction(prediction: Array, min_ndim: int = 1, what: str = "the pred
 
 def check_pair(prediction: Array, target: Array, min_ndim: int = 1) -> Array:
     """Return the target in the prediction's precision; raise unless both are floating arrays of the very same shape."""
-    if type(prediction) is np.ndarray and prediction.dtype.kind == "f" and prediction.ndim >= min_ndim:
+    if type(prediction) is np.ndarray and prediction.dtype.char in "fdg" and prediction.ndim >= min_ndim:
         if type(target) is np.ndarray and target.dtype is prediction.dtype and target.shape == prediction.shape:
             return target
     else:
         check_prediction(prediction, min_ndim)
+    check_plain(target, "target")
     if not is_array(target, "f"):
-        raise TypeError(f"target is {describe(target)}, expected a real floating array like the prediction: use .astype(float)")
+        raise TypeError(f"target is {describe(target)}, expected a real floating array like the prediction{advice(target)}")
     if target.shape != prediction.shape:
         raise ValueError(
             f"target has shape {target.shape} and the prediction {prediction.shape}: a loss never broadcasts, reshape one of them"
@@ -48,14 +59,41 @@ def check_pair(prediction: Array, target: Array, min_ndim: int = 1) -> Array:
 
 def check_label_array(labels: IntArray, prediction: Array) -> None:
     """Raise unless labels are integers, one for each row of a prediction (..., C)."""
+    check_order(prediction, labels)
     check_prediction(prediction, 2)
     if not is_array(labels, "iu"):
-        raise TypeError(f"labels are {describe(labels)}, expected an integer array: use .astype(int)")
+        check_plain(labels, "labels")
+        raise TypeError(f"labels are {describe(labels)}, expected an integer array{label_advice(labels)}")
     if labels.shape != prediction.shape[:-1]:
         raise ValueError(
             f"labels have shape {labels.shape}, expected {prediction.shape[:-1]}: one label for each row of a prediction of"
             f" shape {prediction.shape}, the last axis being the classes"
         )
+
+
+def check_order(prediction: object, labels: object) -> None:
+    """Raise when what stands in the place of the prediction are labels, and scores for them in the place of the labels."""
+    if is_array(prediction, "iu") and is_array(labels, "f"):
+        given, wanted = cast(Array, prediction), cast(Array, labels)
+        if given.ndim and given.shape == wanted.shape[:-1]:
+            raise TypeError(
+                f"the prediction is {describe(given)} and the target {describe(wanted)}: are they exchanged?"
+                " Predictions come first"
+            )
+
+
+def advice(target: object) -> str:
+    """Return what to do to make numbers of a target, as the end of a message."""
+    if is_array(target, "iub"):
+        return ": use .astype(float)"
+    return "" if isinstance(target, np.ndarray) else ": use np.asarray(..., dtype=float)"
+
+
+def label_advice(labels: object) -> str:
+    """Return what to do to make labels of a target, as the end of a message."""
+    if is_array(labels, "USO"):
+        return ": use np.unique(labels, return_inverse=True), which gives the names and the labels 0, 1, ..."
+    return ": use .astype(int)" if isinstance(labels, np.ndarray) else ": use np.asarray"
 
 
 def check_labels(labels: IntArray, prediction: Array) -> IntArray:
@@ -68,11 +106,19 @@ def check_labels(labels: IntArray, prediction: Array) -> IntArray:
     return labels if labels.dtype.kind == "i" else labels.astype(np.intp)
 
 
-def check_between(target: Array, low: float, high: float, what: str) -> None:
-    """Raise unless every number of a real array is in [low, high]; NaN is not."""
+def check_between(target: Array, low: float, high: float, what: str) -> Array:
+    """Return a real array; raise unless every number is in [low, high], where NaN is not.
+
+    What a mean or a sum of such numbers, in their own precision, may be beyond an end by rounding is taken for the end.
+    """
     if target.size and not (target.item(target.argmin()) >= low and target.item(target.argmax()) <= high):
-        row = first(~((target >= low) & (target <= high)))
-        raise ValueError(f"{what} {target[row]} at row {show(row)}, expected {low:g} to {high:g}")
+        rounding = 16 * np.finfo(target.dtype).eps
+        wrong = ~((target >= low - rounding) & (target <= high + rounding))
+        if wrong.any():
+            row = first(wrong)
+            raise ValueError(f"{what} {target[row]} at row {show(row)}, expected {low:g} to {high:g}")
+        return target.clip(low, high)
+    return target
 
 
 def check_above(x: Array, low: float, what: str) -> None:
@@ -110,14 +156,15 @@ def check_no_target(target: tuple[()]) -> None:
         raise TypeError(f"target is {describe(target)}, expected (): this loss takes none")
 
 
-def check_probabilities(target: Array) -> None:
-    """Raise unless every row of a real array (..., C) is non-negative and sums to 1, to the square root of its precision."""
-    check_between(target, 0, np.inf, "probability")
-    sums = target.sum(-1)
+def check_probabilities(target: Array) -> Array:
+    """Return a real array (..., C); raise unless its rows are non-negative and sum to 1, to the square root of its precision."""
+    target = check_between(target, 0, np.inf, "probability")
+    sums = row_totals(target)
     wrong = ~(np.abs(sums - 1) <= np.sqrt(np.finfo(target.dtype).eps))
     if wrong.any():
         row = first(wrong)
         raise ValueError(f"the probabilities at row {show(row)} sum to {sums[row]}, expected 1")
+    return target
 
 
 def check_finite(target: object) -> None:
@@ -142,6 +189,7 @@ def positive_numbers(
     value: float | Sequence[float], what: str, *, zero: bool = False, below: float = np.inf
 ) -> float | tuple[float, ...]:
     """Return one number as a float, or several as a tuple (which compare and pickle); raise unless they are positive."""
+    check_plain(value, what)
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "iuf" or numbers.ndim > 1:
         raise TypeError(f"{what} is {value!r}, expected a number or a sequence of numbers")

@@ -17,9 +17,10 @@ import numpy as np
 from funcnn.errors import check_range
 from funcnn.losses.checks import check_between, check_tuple
 from funcnn.losses.cosine_embedding import check_pair_target
+from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
-from funcnn.losses.vectors import directions, lengths
+from funcnn.losses.vectors import polar
 from funcnn.losses.weighted import Weighted
 from funcnn.typing import Array
 
@@ -27,13 +28,14 @@ from funcnn.typing import Array
 def losses(margin: float, prediction: tuple[Array, Array], target: Array) -> tuple[Array, Array]:
     x, y = check_tuple(prediction, ("first", "second"), 2)
     target = check_pair_target(x, target)
-    check_between(target, 0, 1, "target")
+    target = check_between(target, 0, 1, "target")
     difference = x - y
-    distance = lengths(difference)
+    parts = polar(difference)
+    distance = parts.length
     missing: Array = np.maximum(margin - distance, 0)
-    each = (target * distance * distance + (1 - target) * missing * missing) / 2
+    each = times(target, distance * distance / 2) + (1 - target) * missing * missing / 2
     pull, push = target[..., None], ((1 - target) * missing)[..., None]
-    return each, pull * difference - push * directions(difference, distance)
+    return each, times(pull, difference) - push * parts.direction
 
 
 def pullback(gradient: Array, dlosses: Array) -> tuple[Array, Array]:
@@ -74,5 +76,5 @@ def contrastive(margin: float = 1.0, *, reduction: Reduction = "mean") -> Loss[t
     >>> loss.backward(made.residuals)
     (array([[-0.6, -0.8]]), array([[0.6, 0.8]]))
     """
-    check_range(margin, "margin", 0, np.inf, open_low=True, open_high=True)
-    return reduced(f"contrastive({margin:g})", Rule(partial(losses, float(margin)), pullback, features=1), reduction)
+    margin = check_range(margin, "margin", 0, np.inf, open_low=True, open_high=True)
+    return reduced(f"contrastive({margin:g})", Rule(partial(losses, margin), pullback, features=1), reduction)

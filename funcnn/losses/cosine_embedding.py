@@ -9,8 +9,9 @@ $\mathrm{d}c = v \cdot \mathrm{d}u + u \cdot \mathrm{d}v$ gives, with $\bar c = 
 for $t = -1$
 $$ \bar x = \frac{v - c u}{|x|}\,\bar c, \qquad \bar y = \frac{u - c v}{|y|}\,\bar c. $$
 
-Stable form.  Where the directions are nearly the same, $1 - c = \tfrac12 |u - v|^2$ and $v - c u = (v - u) + (1 - c)\,u$; where
-they are nearly opposite, $1 + c = \tfrac12 |u + v|^2$ and $v - c u = (v + u) - (1 + c)\,u$.
+Stable form.  With what $y$ has across $x$, $y_\perp = y - \frac{x \cdot y}{x \cdot x}\,x$, the gradient is
+$v - c u = y_\perp / |y|$, and with $s^2 = |y_\perp|^2 / |y|^2$, the squared sine, $1 - |c| = s^2 / (1 + |c|)$: nothing cancels
+where the vectors are nearly parallel, be they alike or opposite.
 """
 
 from functools import partial
@@ -19,53 +20,56 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_range, describe
-from funcnn.losses.checks import check_signs, check_tuple, is_array
+from funcnn.losses.checks import check_plain, check_signs, check_tuple, is_array
+from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
-from funcnn.losses.vectors import directions, inverse, lengths
+from funcnn.losses.vectors import across, boxed
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import row_sums
 from funcnn.typing import Array
 
 
 @frozen(eq=False)
 class CosineResiduals:
-    """The directions, the inverse lengths (0 for a vector of length 0), and the derivative of the loss by the cosine."""
+    """The gradients of the cosine by the vectors that are scaled into a box, their scales, and the derivative by the cosine."""
 
     first: Array  # (..., D)
     second: Array  # (..., D)
-    first_inverse: Array  # (...,)
-    second_inverse: Array  # (...,)
+    first_scales: tuple[Array, Array]  # (..., 1)
+    second_scales: tuple[Array, Array]  # (..., 1)
     slope: Array  # (...,)
 
 
 def losses(margin: float, prediction: tuple[Array, Array], target: Array) -> tuple[Array, CosineResiduals]:
-    x, y = check_tuple(prediction, ("first", "second"), 2)
-    target = check_pair_target(x, target)
+    first, second = check_tuple(prediction, ("first", "second"), 2)
+    target = check_pair_target(first, target)
     check_signs(target)
-    x_length, y_length = lengths(x), lengths(y)
-    u, v = directions(x, x_length), directions(y, y_length)
-    cosine = row_sums(u * v)
-    apart = np.where(cosine.real > 0.5, row_sums((u - v) * (u - v)) / 2, 1 - cosine)
-    together: Array = np.maximum(cosine - margin, 0)
+    x, y = boxed(first), boxed(second)
+    lengths = np.sqrt(x.square) * np.sqrt(y.square)
+    cosine = row_totals(x.vector * y.vector) / lengths
+    y_across, x_across = across(y.vector, x), across(x.vector, y)
+    side = np.sign(cosine.real)
+    rest = row_totals(y_across * y_across) / y.square / (1 + side * cosine)  # 1 - |c|
+    apart = np.where(cosine.real > 0.5, rest, 1 - cosine)
+    excess = np.where(cosine.real > 0.5, (1 - margin) - rest, np.where(cosine.real < -0.5, rest - (1 + margin), cosine - margin))
+    together: Array = np.maximum(excess, 0)
     slope = np.where(target > 0, -1, together.real > 0).astype(target.dtype)
-    return np.where(target > 0, apart, together), CosineResiduals(u, v, inverse(x_length), inverse(y_length), slope)
+    kept = CosineResiduals(y_across / lengths[..., None], x_across / lengths[..., None], x.scales, y.scales, slope)
+    return np.where(target > 0, apart, together), kept
 
 
 def pullback(residuals: CosineResiduals, dlosses: Array) -> tuple[Array, Array]:
-    u, v = residuals.first, residuals.second
-    dcosine = residuals.slope * dlosses
-    cosine = row_sums(u * v)[..., None]
-    side = np.where(np.abs(cosine.real) > 0.5, np.sign(cosine.real), 0).astype(dlosses.dtype)
-    between = v - side * u
-    rest = np.where(side == 0, -cosine, side * row_sums(between * between)[..., None] / 2)  # side - c
-    first = (between + rest * u) * (residuals.first_inverse * dcosine)[..., None]
-    second = (u - side * v + rest * v) * (residuals.second_inverse * dcosine)[..., None]
+    dcosine = (residuals.slope * dlosses)[..., None]
+    first, second = residuals.first * dcosine, residuals.second * dcosine
+    for one, scales in ((first, residuals.first_scales), (second, residuals.second_scales)):
+        one *= scales[0]
+        one *= scales[1]
     return first, second
 
 
 def check_pair_target(vectors: Array, target: Array) -> Array:
     """Return a target with one number for each pair, in the vectors' precision; raise when it is another thing."""
+    check_plain(target, "target")
     if not is_array(target, "f"):
         raise TypeError(f"target is {describe(target)}, expected a real floating array: use .astype(float)")
     if target.shape != vectors.shape[:-1]:
@@ -106,5 +110,5 @@ def cosine_embedding(margin: float = 0.0, *, reduction: Reduction = "mean") -> L
     >>> loss.backward(made.residuals)[0].round(6)
     array([[ 0.353553, -0.353553]])
     """
-    check_range(margin, "margin", -1, 1, open_high=True)
-    return reduced(f"cosine_embedding({margin:g})", Rule(partial(losses, float(margin)), pullback, features=1), reduction)
+    margin = check_range(margin, "margin", -1, 1, open_high=True)
+    return reduced(f"cosine_embedding({margin:g})", Rule(partial(losses, margin), pullback, features=1), reduction)

@@ -13,9 +13,9 @@ reached from it
 $$ \alpha_t(s) = y_{t l'_s} \sum_{r \in A_s} \alpha_{t-1}(r), \qquad
    \beta_t(s) = \sum_{r \in B_s} y_{t+1, l'_r}\,\beta_{t+1}(r), $$
 the probabilities of all ways to $s$ at time $t$, and of all ways on from there.  Each path is in one state at each time, so
-that $p = \sum_s \alpha_t(s)\,\beta_t(s)$ for any $t$. All is computed in logarithms, with $-10^{30}$ for the logarithm of 0,
-and $\alpha$ and $\beta$ each time over their largest entry, so that no digits are lost to the length of a sequence or the size
-of its logits; the ratios to $p$ are then had from the sums over the states.
+that $p = \sum_s \alpha_t(s)\,\beta_t(s)$ for any $t$. All is computed in logarithms, that of 0 being $-\infty$, and $\alpha$ and
+$\beta$ each time over their largest entry, so that no digits are lost to the length of a sequence or the size of its logits; the
+ratios to $p$ are then had from the sums over the states.  Where $p = 0$ there are none: the loss is infinite, its gradient NaN.
 
 Derivation.  $p$ is linear in the emissions $y_{tk}$ of one time, and those paths that are in a state of class $k$ have $y_{tk}$
 as a factor.  So $\partial p / \partial \log y_{tk} = \sum_{s : l'_s = k} \alpha_t(s)\,\beta_t(s)$, and with the occupancy
@@ -33,13 +33,14 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_count, describe
-from funcnn.losses.checks import check_prediction, first, is_array
+from funcnn.losses.checks import check_plain, check_prediction, first, is_array
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
+from funcnn.losses.softmax_cross_entropy import certain
 from funcnn.losses.weighted import Weighted
 from funcnn.typing import Array, BoolArray, IntArray
 
-LOG_0 = -1e30
+LOG_0 = -np.inf
 
 
 @frozen(eq=False)
@@ -74,17 +75,18 @@ class CTCResiduals:
 
 def losses(blank: int, prediction: Array, target: CTCTarget) -> tuple[Array, CTCResiduals]:
     target = check_target(blank, prediction, target)
-    log_y = log_softmax(prediction)
+    log_y: Array = log_softmax(prediction)
     states, skips = states_of(blank, target)
     emitted = np.take_along_axis(log_y, states[:, None, :], axis=2)
     log_alpha = np.full(emitted.shape, LOG_0, log_y.dtype)
-    log_scale = np.empty(emitted.shape[:2], log_y.dtype)
-    arriving = log_alpha[:, 0].copy()
+    log_scale: Array = np.empty(emitted.shape[:2], log_y.dtype)
+    arriving: Array = log_alpha[:, 0].copy()
     arriving[:, :2] = 0
     for t in range(log_y.shape[1]):
-        here = emitted[:, t] + arriving
+        here: Array = emitted[:, t] + arriving
         log_scale[:, t] = here.max(1)
-        log_alpha[:, t] = here = here - log_scale[:, t, None]
+        here = below_largest(here, 1)
+        log_alpha[:, t] = here
         arriving = log_sum(here, later(here, 1), np.where(skips, later(here, 2), LOG_0))
     every, last = np.arange(len(states)), 2 * target.label_lengths
     end = log_alpha[every, target.input_lengths - 1]
@@ -103,15 +105,14 @@ def pullback(residuals: CTCResiduals, dlosses: Array) -> Array:
     leaving = at_end
     for t in range(steps - 1, -1, -1):
         log_beta[:, t] = here = np.where(t < lengths - 1, leaving, at_end)
-        after = emitted[:, t] + here
-        after -= after.max(1)[:, None]
+        after = below_largest(emitted[:, t] + here, 1)
         leaving = log_sum(after, earlier(after, 1), earlier(np.where(residuals.skips, after, LOG_0), 2))
     log_both = residuals.log_alpha + log_beta
-    in_state = np.exp(log_both - log_both.max(2)[..., None])
-    in_state /= in_state.sum(2)[..., None]
+    in_state = np.exp(below_largest(log_both, 2))
+    with np.errstate(invalid="ignore"):  # 0 / 0 where no path spells the target
+        in_state /= in_state.sum(2)[..., None]
     of_class = (states[:, :, None] == np.arange(classes)).astype(log_y.real.dtype)
-    gradient: Array = np.exp(log_y) - np.matmul(in_state, of_class)
-    gradient *= (np.arange(steps) < lengths)[:, :, None]
+    gradient = np.where((np.arange(steps) < lengths)[:, :, None], np.exp(log_y) - np.matmul(in_state, of_class), 0)
     gradient *= spread(dlosses, 3)
     return gradient
 
@@ -128,9 +129,17 @@ def states_of(blank: int, target: CTCTarget) -> tuple[IntArray, BoolArray]:
 
 def log_softmax(logits: Array) -> Array:
     """Return the logarithm of the softmax over the last axis."""
+    if np.isposinf(logits.real).any():
+        logits = certain(logits)
     shifted = logits - np.take_along_axis(logits, logits.argmax(-1)[..., None], -1)
     normalised: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return normalised
+
+
+def below_largest(logs: Array, axis: int) -> Array:
+    """Return logarithms with the largest along an axis at 0, or all at -infinity."""
+    largest = logs.max(axis, keepdims=True)
+    return logs - np.where(np.isneginf(largest.real), 0, largest)
 
 
 def log_sum(*logs: Array) -> Array:
@@ -138,7 +147,9 @@ def log_sum(*logs: Array) -> Array:
     largest = logs[0]
     for one in logs[1:]:
         largest = np.maximum(largest, one)
-    total: Array = np.log(sum(np.exp(one - largest) for one in logs))
+    largest = np.where(np.isneginf(largest.real), 0, largest)
+    with np.errstate(divide="ignore"):
+        total: Array = np.log(sum(np.exp(one - largest) for one in logs))
     return total + largest
 
 
@@ -172,6 +183,7 @@ def check_target(blank: int, prediction: Array, target: CTCTarget) -> CTCTarget:
         ("input_lengths", target.input_lengths, 1),
     ):
         if not is_array(array, "iu"):
+            check_plain(array, name)
             raise TypeError(f"{name} are {describe(array)}, expected an integer array")
         if array.ndim != ndim or len(array) != count:
             raise ValueError(
@@ -237,5 +249,5 @@ def ctc(blank: int = 0, *, reduction: Reduction = "mean") -> Loss[Array, CTCTarg
     array([[[ 0.333333, -0.666667,  0.333333],
             [ 0.333333,  0.333333, -0.666667]]])
     """
-    check_count(blank, "blank", 0)
-    return reduced(f"ctc(blank={blank})", Rule(partial(losses, int(blank)), pullback, features=None), reduction)
+    blank = check_count(blank, "blank", 0)
+    return reduced(f"ctc(blank={blank})", Rule(partial(losses, blank), pullback, features=None), reduction)

@@ -31,10 +31,12 @@ from attrs import frozen
 
 from funcnn.errors import check_range
 from funcnn.losses.checks import check_between, check_pair
+from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.softmax_cross_entropy import (
     LabelResiduals,
+    certain,
     check_class_weight,
     class_mass,
     label_losses,
@@ -60,20 +62,26 @@ class SigmoidFocalResiduals:
 
 def sigmoid_losses(gamma: float, alpha: float | None, prediction: Array, target: Array) -> tuple[Array, SigmoidFocalResiduals]:
     target = check_pair(prediction, target)
-    check_between(target, 0, 1, "target")
+    target = check_between(target, 0, 1, "target")
     positive, negative = (target, 1 - target) if alpha is None else (alpha * target, (1 - alpha) * (1 - target))
     tail: Array = np.log1p(np.exp(-absolute(prediction)))
     above, below = tail + np.maximum(prediction, 0), tail + np.maximum(-prediction, 0)
-    each: Array = positive * (np.exp(-gamma * above) * below) + negative * (np.exp(-gamma * below) * above)
+    each = times(positive, times(power(gamma, above), below)) + times(negative, times(power(gamma, below), above))
     return each, SigmoidFocalResiduals(positive, negative, above, below)
+
+
+def power(gamma: float, softplus: Array) -> Array:
+    """Return the power of a probability whose negative logarithm is given: 1 for the exponent 0, whatever that is."""
+    factor: Array = np.exp(-gamma * softplus) if gamma else np.ones_like(softplus)
+    return factor
 
 
 def sigmoid_pullback(gamma: float, residuals: SigmoidFocalResiduals, dlosses: Array) -> Array:
     above, below = residuals.above, residuals.below
     sigmoid, opposite = np.exp(-below), np.exp(-above)
-    rising = np.exp(-gamma * below) * (gamma * opposite * above + sigmoid)
-    falling = np.exp(-gamma * above) * (gamma * sigmoid * below + opposite)
-    gradient: Array = (residuals.negative * rising - residuals.positive * falling) * dlosses
+    rising = power(gamma, below) * (times(gamma * opposite, above) + sigmoid)
+    falling = power(gamma, above) * (times(gamma * sigmoid, below) + opposite)
+    gradient: Array = (times(residuals.negative, rising) - times(residuals.positive, falling)) * dlosses
     return gradient
 
 
@@ -97,8 +105,15 @@ def softmax_losses(
     if class_weight is not None:
         factor = factor * weight_row(class_weight, prediction)[target]
     ratio = np.divide(entropy, wrong, out=np.ones_like(entropy), where=wrong != 0)
-    slope = factor * (1 + gamma * np.exp(-entropy) * ratio)
-    return factor * entropy, SoftmaxFocalResiduals(residuals, slope)
+    slope = factor * (1 + times(gamma * np.exp(-entropy), ratio))
+    return times(factor, entropy), SoftmaxFocalResiduals(residuals, slope)
+
+
+def softmax_limits(
+    gamma: float, class_weight: tuple[float, ...] | None, prediction: Array, target: IntArray
+) -> tuple[Array, SoftmaxFocalResiduals]:
+    """Return the same at infinite logits too."""
+    return softmax_losses(gamma, class_weight, certain(prediction), target)
 
 
 def softmax_pullback(residuals: SoftmaxFocalResiduals, dlosses: Array) -> Array:
@@ -142,10 +157,10 @@ def sigmoid_focal(
     >>> round(float(made.value), 12)
     0.17328679514
     """
-    check_range(gamma, "gamma", 0, np.inf, open_high=True)
+    gamma = check_range(gamma, "gamma", 0, np.inf, open_high=True)
     if alpha is not None:
-        check_range(alpha, "alpha", 0, 1, open_low=True, open_high=True)
-    rule = Rule(partial(sigmoid_losses, float(gamma), alpha), partial(sigmoid_pullback, float(gamma)), features=0)
+        alpha = check_range(alpha, "alpha", 0, 1, open_low=True, open_high=True)
+    rule = Rule(partial(sigmoid_losses, gamma, alpha), partial(sigmoid_pullback, gamma), features=0)
     return reduced(f"sigmoid_focal({gamma:g}, alpha={alpha})", rule, reduction)
 
 
@@ -183,12 +198,13 @@ def softmax_focal(
     >>> round(float(made.value), 9)
     0.086643398
     """
-    check_range(gamma, "gamma", 0, np.inf, open_high=True)
+    gamma = check_range(gamma, "gamma", 0, np.inf, open_high=True)
     weights = check_class_weight(class_weight)
     rule = Rule(
-        partial(softmax_losses, float(gamma), weights),
+        partial(softmax_losses, gamma, weights),
         softmax_pullback,
         features=1,
+        limits=partial(softmax_limits, gamma, weights),
         mass=None if weights is None else partial(class_mass, weights),
     )
     return reduced(f"softmax_focal({gamma:g})", rule, reduction)

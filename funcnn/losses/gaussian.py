@@ -5,6 +5,11 @@ $$ \ell = \tfrac12 \left(s + d^2 e^{-s} + \log 2\pi\right). $$
 
 Derivation.  $\mathrm{d}\ell = d\,e^{-s}\,\mathrm{d}\mu + \tfrac12 (1 - d^2 e^{-s})\,\mathrm{d}s$:
 $$ \bar\mu = d\,e^{-s}\,\bar\ell, \qquad \bar s = \tfrac12 (1 - d^2 e^{-s})\,\bar\ell. $$
+
+Stable form.  Neither $d^2$ nor $e^{-s}$ need be in range where their product is.  With $h = e^{-s/4}$ the deviation is
+$z = d\,h\,h$, $d^2 e^{-s} = z^2$ and, where $e^{-s}$ is out of range, $d\,e^{-s} = z\,h\,h$, taken from the left: each factor
+moves the product one way, so that only what is itself out of range overflows.  At $d = 0$ all three are 0, however small the
+variance.
 """
 
 import numpy as np
@@ -14,6 +19,7 @@ from funcnn.losses.checks import check_pair, check_tuple
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.weighted import Weighted
+from funcnn.numerics import largest_exponent
 from funcnn.typing import Array
 
 LOG_2_PI = np.longdouble("1.837877066409345483560659472811235279723")
@@ -21,23 +27,27 @@ LOG_2_PI = np.longdouble("1.837877066409345483560659472811235279723")
 
 @frozen(eq=False)
 class GaussianResiduals:
-    """The difference $d$ and the precision $e^{-s}$."""
+    r"""The deviation $z$, in units of the standard deviation, and $d\,e^{-s}$."""
 
-    difference: Array
-    precision: Array
+    deviation: Array
+    pull: Array
 
 
 def losses(prediction: tuple[Array, Array], target: Array) -> tuple[Array, GaussianResiduals]:
     mean, log_variance = check_tuple(prediction, ("mean", "log_variance"))
     difference = mean - check_pair(mean, target)
-    precision: Array = np.exp(-log_variance)
+    quarter: Array = np.exp(np.where(difference == 0, 0, log_variance) / -4)  # at d = 0 its size does not matter
+    deviation = difference * quarter * quarter
+    moderate = np.abs(log_variance.real) < largest_exponent(mean.real.dtype) - 2
+    pull = np.where(moderate, difference * np.exp(-np.where(moderate, log_variance, 0)), deviation * quarter * quarter)
+    square = deviation * deviation
     constant = LOG_2_PI.astype(mean.real.dtype)
-    return (log_variance + difference * difference * precision + constant) / 2, GaussianResiduals(difference, precision)
+    each = np.where(np.isposinf(square.real), square, log_variance + square + constant) / 2
+    return each, GaussianResiduals(deviation, pull)
 
 
 def pullback(residuals: GaussianResiduals, dlosses: Array) -> tuple[Array, Array]:
-    scaled = residuals.difference * residuals.precision
-    return scaled * dlosses, (1 - residuals.difference * scaled) / 2 * dlosses
+    return residuals.pull * dlosses, (1 - residuals.deviation * residuals.deviation) / 2 * dlosses
 
 
 def gaussian_nll(*, reduction: Reduction = "mean") -> Loss[tuple[Array, Array], Array | Weighted[Array]]:

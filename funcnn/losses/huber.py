@@ -5,10 +5,12 @@ $$ \ell = \begin{cases} d^2 / 2 & |d| \le \delta \\ \delta\,(|d| - \delta / 2) &
 Smooth L1 (Girshick 2015, arXiv:1504.08083, eq. 3) with $\beta = \delta$ is $\ell / \delta$: of slope 1 in the tails, whatever
 the width.
 
-One formula.  With $c = \min(\max(d, -\delta), \delta)$ both cases are $\ell = c\,(d - c / 2)$.
+One formula.  With $c = \min(\max(d, -\delta), \delta)$ both cases are $\ell = c\,(d - c / 2)$; for smooth L1, with
+$r = c / \delta$ from -1 to 1, $\ell / \delta = r\,(d - c / 2)$: no power of a small or a large width occurs.
 
 Derivation.  Inside, $c = d$ and $\mathrm{d}\ell = d\,\mathrm{d}d$; outside, $c$ is constant and
-$\mathrm{d}\ell = c\,\mathrm{d}d$.  In either case $\bar p = c\,\bar\ell$, which is continuous: there is no kink.
+$\mathrm{d}\ell = c\,\mathrm{d}d$.  In either case $\bar p = c\,\bar\ell$ (or $r\,\bar\ell$), which is continuous: there is no
+kink.
 """
 
 from functools import partial
@@ -17,6 +19,7 @@ import numpy as np
 
 from funcnn.errors import check_range
 from funcnn.losses.checks import check_pair
+from funcnn.losses.limits import within
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.weighted import Weighted
@@ -24,21 +27,43 @@ from funcnn.numerics import constant
 from funcnn.typing import Array
 
 
-def losses(delta: float, slope: float, prediction: Array, target: Array) -> tuple[Array, Array]:
-    """Return ``slope / delta`` times Huber's losses, and the clipped differences: slope is that of the tails."""
+def losses(delta: float, prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Return Huber's losses, and the clipped differences."""
     target = check_pair(prediction, target)
     difference = prediction - target
-    clipped: Array = np.maximum(difference, constant(-delta, target.dtype))
-    np.minimum(clipped, constant(delta, target.dtype), out=clipped)
+    clipped = clip(difference, within(delta, target.dtype))
     each = clipped * constant(-0.5, target.dtype)
     each += difference
     each *= clipped
-    each *= constant(slope / delta, target.dtype)
     return each, clipped
 
 
-def pullback(delta: float, slope: float, clipped: Array, dlosses: Array) -> Array:
-    return clipped * (constant(slope / delta, clipped.real.dtype) * dlosses)
+def pullback(clipped: Array, dlosses: Array) -> Array:
+    return clipped * dlosses
+
+
+def smooth_losses(beta: float, prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Return the losses of smooth L1, and the ratios of the clipped differences to beta."""
+    target = check_pair(prediction, target)
+    if beta > np.finfo(target.dtype).max:
+        raise ValueError(
+            f"beta is {beta:g}, which is too large for a prediction of {target.dtype}: use np.float64 or a smaller one"
+        )
+    difference = prediction - target
+    width = within(beta, target.dtype)
+    clipped = clip(difference, width)
+    ratio = clipped / constant(width, target.dtype)  # clipped first: this does not overflow
+    each = clipped * constant(-0.5, target.dtype)
+    each += difference
+    each *= ratio
+    return each, ratio
+
+
+def clip(x: Array, bound: float) -> Array:
+    """Return x cut at -bound and bound, as a new array."""
+    clipped: Array = np.maximum(x, constant(-bound, x.real.dtype))
+    np.minimum(clipped, constant(bound, x.real.dtype), out=clipped)
+    return clipped
 
 
 def huber(delta: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array, Array | Weighted[Array]]:
@@ -74,9 +99,8 @@ def huber(delta: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array, A
     array([[ 0.25],
            [-0.5 ]])
     """
-    check_range(delta, "delta", 0, np.inf, open_low=True, open_high=True)
-    options = (float(delta), float(delta))
-    return reduced(f"huber({delta:g})", Rule(partial(losses, *options), partial(pullback, *options), features=0), reduction)
+    delta = check_range(delta, "delta", 0, np.inf, open_low=True, open_high=True)
+    return reduced(f"huber({delta:g})", Rule(partial(losses, delta), pullback, features=0), reduction)
 
 
 def smooth_l1(beta: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array, Array | Weighted[Array]]:
@@ -105,6 +129,5 @@ def smooth_l1(beta: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array
     >>> fn.smooth_l1(2.0).forward(np.array([[1.0], [-3.0]]), np.zeros((2, 1))).value
     np.float64(1.125)
     """
-    check_range(beta, "beta", 0, np.inf, open_low=True, open_high=True)
-    options = (float(beta), 1.0)
-    return reduced(f"smooth_l1({beta:g})", Rule(partial(losses, *options), partial(pullback, *options), features=0), reduction)
+    beta = check_range(beta, "beta", 0, np.inf, open_low=True, open_high=True)
+    return reduced(f"smooth_l1({beta:g})", Rule(partial(smooth_losses, beta), pullback, features=0), reduction)

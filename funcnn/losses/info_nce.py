@@ -16,29 +16,29 @@ change that is across it, over the length:
 $$ \bar x = \frac{\bar u - (\bar u \cdot u)\,u}{|x|}. $$
 """
 
+import math
 from functools import partial
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range, describe
+from funcnn.errors import check_flag, check_range, describe
 from funcnn.losses.checks import check_no_target, check_tuple
+from funcnn.losses.limits import narrowed, widened
 from funcnn.losses.loss import Loss, LossForward, define_loss
-from funcnn.losses.reduction import Reduction, batch_mass, check_reduction, check_weight, positive_sum, scatter, select, total
-from funcnn.losses.vectors import directions, inverse, lengths
+from funcnn.losses.reduction import Reduction, batch_mass, check_reduction, check_weight, scatter, select, shares, total
+from funcnn.losses.vectors import Polar, polar
 from funcnn.losses.weighted import Weighted
 from funcnn.numerics import row_sums
-from funcnn.typing import Array, BoolArray, Empty
+from funcnn.typing import Array, BoolArray, Empty, Scalar
 
 
 @frozen(eq=False)
 class InfoResiduals:
     """Directions and lengths of the rows of positive weight, the cotangent of the similarities, and where these rows stand."""
 
-    queries: Array  # (k, D)
-    keys: Array  # (k, D)
-    query_lengths: Array  # (k,)
-    key_lengths: Array  # (k,)
+    queries: Polar  # of (k, D)
+    keys: Polar  # of (k, D)
     dsimilarity: Array  # (k, k)
     positive: BoolArray  # (n,)
     prediction: tuple[Array, Array]
@@ -48,27 +48,37 @@ def forward(
     temperature: float, symmetric: bool, mean: bool, prediction: tuple[Array, Array], target: Empty | Weighted[Empty]
 ) -> LossForward[InfoResiduals]:
     check_tuple(prediction, ("queries", "keys"), 2)
-    queries, keys = prediction
-    if queries.ndim != 2:
-        raise ValueError(f"the queries are {describe(queries)}, expected two axes: rows of vectors")
+    if prediction[0].ndim != 2:
+        raise ValueError(f"the queries are {describe(prediction[0])}, expected two axes: rows of vectors")
     check_no_target(target.target if isinstance(target, Weighted) else target)
-    weight = check_weight(target.weight, prediction, 1) if isinstance(target, Weighted) else np.ones(len(queries))
+    weight = check_weight(target.weight, prediction, 1) if isinstance(target, Weighted) else np.ones(len(prediction[0]))
     positive: BoolArray = weight > 0
-    if not positive.all():
-        queries, keys, weight = select((queries, keys, weight), positive)
-    dlosses = weight / positive_sum(weight, "weights") if mean else weight
-    weight, dlosses = weight.astype(queries.real.dtype), dlosses.astype(queries.real.dtype)
+    chosen, weight = (prediction, weight) if positive.all() else (select(prediction, positive), weight[positive])
+    dlosses = shares(weight, np.ones_like(weight)) if mean else weight
+    if prediction[0].real.dtype == np.float32:  # keeps the digits of the gradient where the vectors are nearly parallel
+        chosen = widened(chosen)
+    value, parts = contrast(temperature, symmetric, chosen, weight, dlosses)
+    if not math.isfinite(value.real):  # perhaps an overflow on the way
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            value, parts = contrast(temperature, symmetric, widened(chosen), weight, dlosses)
+    with np.errstate(over="ignore"):
+        value = value.astype(prediction[0].dtype)
+    return LossForward(value, InfoResiduals(*parts, positive, prediction))
 
-    query_lengths, key_lengths = lengths(queries), lengths(keys)
-    u, v = directions(queries, query_lengths), directions(keys, key_lengths)
-    similarity = u.dot(v.T) / temperature
+
+def contrast(
+    temperature: float, symmetric: bool, prediction: tuple[Array, Array], weight: Array, dlosses: Array
+) -> tuple[Scalar, tuple[Polar, Polar, Array]]:
+    """Return the value, the directions of queries and keys, and the cotangent of their similarities."""
+    queries, keys = polar(prediction[0]), polar(prediction[1])
+    dtype = queries.direction.real.dtype
+    weight, dlosses = weight.astype(dtype), dlosses.astype(dtype)
+    similarity = queries.direction.dot(keys.direction.T) / temperature
     losses, dsimilarity = match(similarity, weight, dlosses)
     if symmetric:
         others, dothers = match(similarity.T, weight, dlosses)
         losses, dsimilarity = (losses + others) / 2, (dsimilarity + dothers.T) / 2
-    value = total(losses * dlosses)
-    dsimilarity /= temperature
-    return LossForward(value, InfoResiduals(u, v, query_lengths, key_lengths, dsimilarity, positive, prediction))
+    return total(losses * dlosses), (queries, keys, dsimilarity / temperature)
 
 
 def match(similarity: Array, weight: Array, dlosses: Array) -> tuple[Array, Array]:
@@ -86,15 +96,17 @@ def match(similarity: Array, weight: Array, dlosses: Array) -> tuple[Array, Arra
 
 
 def backward(residuals: InfoResiduals) -> tuple[Array, Array]:
-    dqueries = across(residuals.dsimilarity.dot(residuals.keys), residuals.queries, residuals.query_lengths)
-    dkeys = across(residuals.dsimilarity.T.dot(residuals.queries), residuals.keys, residuals.key_lengths)
-    return scatter((dqueries, dkeys), residuals.positive, residuals.prediction)
+    queries, keys, dsimilarity = residuals.queries, residuals.keys, residuals.dsimilarity
+    dqueries = across(dsimilarity.dot(keys.direction), queries)
+    dkeys = across(dsimilarity.T.dot(queries.direction), keys)
+    narrow = narrowed((dqueries, dkeys), (residuals.prediction[0][:0], residuals.prediction[1][:0]))
+    return scatter(narrow, residuals.positive, residuals.prediction)
 
 
-def across(ddirection: Array, direction: Array, length: Array) -> Array:
+def across(ddirection: Array, vectors: Polar) -> Array:
     """Return the cotangent of vectors from that of their directions; 0 for a vector of length 0."""
-    along = row_sums(ddirection * direction)[:, None] * direction
-    return (ddirection - along) * inverse(length)[:, None]
+    along = row_sums(ddirection * vectors.direction)[:, None] * vectors.direction
+    return vectors.over_length(ddirection - along)
 
 
 def info_nce(
@@ -132,8 +144,9 @@ def info_nce(
     >>> round(float(made.value), 12)
     0.313261687518
     """
-    check_range(temperature, "temperature", 0, np.inf, open_low=True, open_high=True)
+    temperature = check_range(temperature, "temperature", 0, np.inf, open_low=True, open_high=True)
+    symmetric = check_flag(symmetric, "symmetric")
     check_reduction(reduction)
-    bound = partial(forward, float(temperature), bool(symmetric), reduction == "mean")
+    bound = partial(forward, temperature, symmetric, reduction == "mean")
     name = f"info_nce({temperature:g}{', symmetric' if symmetric else ''})"
     return define_loss(name, bound, backward, reduction=reduction, mass=partial(batch_mass, None, None))

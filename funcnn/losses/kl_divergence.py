@@ -9,19 +9,18 @@ Derivation.  $\ell_n$ is linear in its row of $x$: $\bar x_{nc} = -p_{nc}\,\bar\
 import numpy as np
 
 from funcnn.losses.checks import check_pair, check_probabilities
+from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import row_sums
 from funcnn.typing import Array
 
 
 def losses(prediction: Array, target: Array) -> tuple[Array, Array]:
-    probabilities = check_pair(prediction, target, 2)
-    check_probabilities(probabilities)
+    probabilities = check_probabilities(check_pair(prediction, target, 2))
     possible = probabilities > 0  # elsewhere the prediction may be log 0
     logs = np.log(np.where(possible, probabilities, 1))
-    return row_sums(np.where(possible, probabilities * (logs - np.where(possible, prediction, 0)), 0)), probabilities
+    return row_totals(np.where(possible, probabilities * (logs - np.where(possible, prediction, 0)), 0)), probabilities
 
 
 def pullback(probabilities: Array, dlosses: Array) -> Array:

@@ -18,6 +18,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
 
+from funcnn.errors import check_choice
 from funcnn.layer import Residuals, comparable
 from funcnn.record import lean
 from funcnn.typing import Scalar
@@ -63,10 +64,9 @@ class Loss(Generic[Y, T]):
     mass: Callable[[T], float] | None = field(eq=comparable, default=None, repr=False)
 
 
-def check_reduction(reduction: str) -> None:
+def check_reduction(reduction: Reduction) -> None:
     """Raise unless the reduction is one of the two."""
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
+    check_choice(reduction, ("mean", "sum"), "reduction")
 
 
 def define_loss(

@@ -65,5 +65,5 @@ def margin_ranking(margin: float = 0.0, *, reduction: Reduction = "mean") -> Los
     >>> loss.backward(made.residuals)
     (array([-1.]), array([1.]))
     """
-    check_range(margin, "margin", 0, np.inf, open_high=True)
-    return reduced(f"margin_ranking({margin:g})", Rule(partial(losses, float(margin)), pullback, features=0), reduction)
+    margin = check_range(margin, "margin", 0, np.inf, open_high=True)
+    return reduced(f"margin_ranking({margin:g})", Rule(partial(losses, margin), pullback, features=0), reduction)

@@ -13,13 +13,13 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range
+from funcnn.errors import check_count, check_range
 from funcnn.losses.checks import check_labels
+from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.softmax_cross_entropy import starts
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import row_sums
 from funcnn.typing import Array, IntArray
 
 
@@ -38,7 +38,7 @@ def losses(margin: float, power: int, prediction: Array, target: IntArray) -> tu
     own = scores.ravel()[places].reshape(*labels.shape, 1)
     missing: Array = np.maximum(scores - own + margin, 0)
     missing.ravel()[places] = 0
-    each = row_sums(missing if power == 1 else missing * missing) / scores.shape[-1]
+    each = row_totals(missing if power == 1 else missing * missing) / scores.shape[-1]
     return each, MarginResiduals(missing, places)
 
 
@@ -46,7 +46,7 @@ def pullback(power: int, residuals: MarginResiduals, dlosses: Array) -> Array:
     missing = residuals.missing
     gradient = (missing.real > 0).astype(dlosses.dtype) if power == 1 else 2 * missing
     gradient /= missing.shape[-1]
-    gradient.ravel()[residuals.places] = -row_sums(gradient).ravel()
+    gradient.ravel()[residuals.places] = -row_totals(gradient).ravel()
     return gradient * spread(dlosses, gradient.ndim)
 
 
@@ -86,8 +86,9 @@ def multi_margin(
     >>> loss.backward(made.residuals)
     array([[-0.5,  0.5]])
     """
-    check_range(margin, "margin", 0, np.inf, open_low=True, open_high=True)
+    margin = check_range(margin, "margin", 0, np.inf, open_low=True, open_high=True)
+    power = check_count(power, "power")
     if power not in (1, 2):
-        raise ValueError(f"power is {power!r}, expected 1 or 2")
-    rule = Rule(partial(losses, float(margin), power), partial(pullback, power), features=1)
+        raise ValueError(f"power is {power}, expected 1 or 2")
+    rule = Rule(partial(losses, margin, power), partial(pullback, power), features=1)
     return reduced(f"multi_margin({margin:g}, power={power})", rule, reduction)

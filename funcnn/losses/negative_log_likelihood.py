@@ -14,6 +14,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.losses.checks import check_label_array, check_labels
+from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.softmax_cross_entropy import (
@@ -41,7 +42,7 @@ def losses(class_weight: tuple[float, ...] | None, prediction: Array, target: In
     labels = check_labels(target, prediction)
     places = labels.ravel() + starts(labels.size, prediction.shape[-1])
     weight = np.ones((), prediction.real.dtype) if class_weight is None else weight_row(class_weight, prediction)[labels]
-    each = -weight * prediction.ravel()[places].reshape(labels.shape)
+    each = times(-weight, prediction.ravel()[places].reshape(labels.shape))
     return each, LikelihoodResiduals(prediction.shape, places, weight)
 
 

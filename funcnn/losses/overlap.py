@@ -22,10 +22,11 @@ from attrs import frozen
 
 from funcnn.errors import check_range
 from funcnn.losses.checks import check_between, check_pair
+from funcnn.losses.limits import row_totals, times, within
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import examples, row_sums
+from funcnn.numerics import examples
 from funcnn.typing import Array
 
 
@@ -40,11 +41,14 @@ class OverlapResiduals:
 
 def losses(alpha: float, beta: float, smooth: float, prediction: Array, target: Array) -> tuple[Array, OverlapResiduals]:
     target = check_pair(prediction, target)
-    check_between(target, 0, 1, "target")
-    check_between(prediction.real, 0, 1, "prediction")
+    target = check_between(target, 0, 1, "target")
+    real = prediction.real
+    inside = check_between(real, 0, 1, "prediction")
+    if inside is not real:
+        prediction = prediction + (inside - real)
     p, t = examples(prediction), examples(target)
-    shared = row_sums(p * t) + smooth
-    missed = alpha * row_sums(p * (1 - t)) + beta * row_sums((1 - p) * t)
+    shared = row_totals(p * t) + within(smooth, target.dtype)
+    missed = alpha * row_totals(p * (1 - t)) + beta * row_totals((1 - p) * t)
     return missed / (shared + missed), OverlapResiduals(target, shared, missed)
 
 
@@ -52,9 +56,9 @@ def pullback(alpha: float, beta: float, residuals: OverlapResiduals, dlosses: Ar
     t, shared, missed = residuals.target, residuals.shared, residuals.missed
     whole = shared + missed
     share = dlosses / whole
-    inside = spread(-(beta * shared + missed) / whole * share, t.ndim)
-    outside = spread(alpha * shared / whole * share, t.ndim)
-    return outside * (1 - t) + inside * t
+    inside = spread(-times(beta * (shared / whole) + missed / whole, share), t.ndim)
+    outside = spread(times(alpha * (shared / whole), share), t.ndim)
+    return times(1 - t, outside) + times(t, inside)
 
 
 def dice(smooth: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array, Array | Weighted[Array]]:
@@ -87,7 +91,7 @@ def dice(smooth: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array, A
     >>> round(float(made.value), 12)
     0.142857142857
     """
-    check_range(smooth, "smooth", 0, np.inf, open_low=True, open_high=True)
+    smooth = check_range(smooth, "smooth", 0, np.inf, open_low=True, open_high=True)
     rule = Rule(partial(losses, 0.5, 0.5, smooth / 2), partial(pullback, 0.5, 0.5), features=None)
     return reduced(f"dice({smooth:g})", rule, reduction)
 
@@ -122,9 +126,8 @@ def tversky(
     >>> fn.tversky().forward(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).value
     np.float64(0.25925925925925924)
     """
-    for value, what in ((alpha, "alpha"), (beta, "beta")):
-        check_range(value, what, 0, np.inf, open_high=True)
-    check_range(smooth, "smooth", 0, np.inf, open_low=True, open_high=True)
-    options = (float(alpha), float(beta))
-    rule = Rule(partial(losses, *options, float(smooth)), partial(pullback, *options), features=None)
+    alpha = check_range(alpha, "alpha", 0, np.inf, open_high=True)
+    beta = check_range(beta, "beta", 0, np.inf, open_high=True)
+    smooth = check_range(smooth, "smooth", 0, np.inf, open_low=True, open_high=True)
+    rule = Rule(partial(losses, alpha, beta, smooth), partial(pullback, alpha, beta), features=None)
     return reduced(f"tversky({alpha:g}, {beta:g}, {smooth:g})", rule, reduction)

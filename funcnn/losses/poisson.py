@@ -11,7 +11,9 @@ Derivation.  $\bar z = (e^z - t)\,\bar\ell$, which is $(e^z - 1) - (t - 1)$ for 
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_flag
 from funcnn.losses.checks import check_above, check_between, check_pair
+from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.weighted import Weighted
@@ -28,8 +30,10 @@ class PoissonResiduals:
 
 def log_losses(prediction: Array, target: Array) -> tuple[Array, PoissonResiduals]:
     target = check_pair(prediction, target)
-    check_between(target, 0, np.inf, "target")
-    return np.exp(prediction) - target * prediction, PoissonResiduals(prediction, target)
+    target = check_between(target, 0, np.inf, "target")
+    rate, part = np.exp(prediction), times(target, prediction)
+    each: Array = np.where(prediction.real == np.inf, rate, rate - part)  # the exponential outgrows any multiple of its logarithm
+    return each, PoissonResiduals(prediction, target)
 
 
 def log_pullback(residuals: PoissonResiduals, dlosses: Array) -> Array:
@@ -39,14 +43,15 @@ def log_pullback(residuals: PoissonResiduals, dlosses: Array) -> Array:
 
 def losses(prediction: Array, target: Array) -> tuple[Array, PoissonResiduals]:
     target = check_pair(prediction, target)
-    check_between(target, 0, np.inf, "target")
+    target = check_between(target, 0, np.inf, "target")
     check_above(prediction, 0, "prediction")
-    return prediction - target * np.log(prediction), PoissonResiduals(prediction, target)
+    each: Array = np.where(prediction.real == np.inf, prediction, prediction - times(target, np.log(prediction)))
+    return each, PoissonResiduals(prediction, target)
 
 
 def pullback(residuals: PoissonResiduals, dlosses: Array) -> Array:
     rate, target = residuals.prediction, residuals.target
-    return (rate - target) / rate * dlosses
+    return np.where(rate.real == np.inf, 1, (rate - target) / rate) * dlosses
 
 
 def poisson_nll(*, log_rate: bool = True, reduction: Reduction = "mean") -> Loss[Array, Array | Weighted[Array]]:
@@ -81,6 +86,6 @@ def poisson_nll(*, log_rate: bool = True, reduction: Reduction = "mean") -> Loss
     >>> loss.backward(made.residuals)
     array([[-2.]])
     """
-    if log_rate:
+    if check_flag(log_rate, "log_rate"):
         return reduced("poisson_nll", Rule(log_losses, log_pullback, features=0), reduction)
     return reduced("poisson_nll(log_rate=False)", Rule(losses, pullback, features=0), reduction)

@@ -13,7 +13,9 @@ from functools import partial
 
 import numpy as np
 
+from funcnn.errors import describe
 from funcnn.losses.checks import check_pair, positive_numbers
+from funcnn.losses.limits import within
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.weighted import Weighted
@@ -24,10 +26,24 @@ from funcnn.typing import Array
 def losses(quantile: float | tuple[float, ...], prediction: Array, target: Array) -> tuple[Array, Array]:
     target = check_pair(prediction, target)
     difference = prediction - target
-    q = constant(quantile, target.dtype)
-    slope: Array = np.heaviside(difference.real, q)
-    slope -= q
+    low, high = slopes(quantile, prediction)
+    slope: Array = np.sign(difference.real)
+    slope *= np.where(slope > 0, high, low)
     return slope * difference, slope
+
+
+def slopes(quantile: float | tuple[float, ...], prediction: Array) -> tuple[Array, Array]:
+    """Return the costs of a unit below and above, as they are before either is rounded to the prediction's precision."""
+    dtype = prediction.real.dtype
+    if not isinstance(quantile, tuple):
+        return constant(within(quantile, dtype), dtype), constant(within(1 - quantile, dtype), dtype)
+    if len(quantile) != prediction.shape[-1]:
+        raise ValueError(
+            f"quantile has {len(quantile)} numbers and the prediction, {describe(prediction)}, {prediction.shape[-1]} positions"
+            " in its last axis: give one for each"
+        )
+    low = tuple(within(q, dtype) for q in quantile)
+    return constant(low, dtype), constant(tuple(within(1 - q, dtype) for q in quantile), dtype)
 
 
 def pullback(slope: Array, dlosses: Array) -> Array:

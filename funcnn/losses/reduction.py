@@ -27,7 +27,8 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.errors import describe
 from funcnn.layer import comparable
-from funcnn.losses.checks import check_finite, first, is_array, show
+from funcnn.losses.checks import check_finite, check_plain, first, is_array, show
+from funcnn.losses.limits import narrowed, widened
 from funcnn.losses.loss import Loss, LossForward, define_loss
 from funcnn.losses.loss import Reduction as Reduction  # for the loss files: the word belongs to what a loss is
 from funcnn.losses.loss import check_reduction as check_reduction
@@ -59,6 +60,9 @@ class Rule(Generic[Y, T, R]):
         ``(prediction, target) -> booleans``, False where the target itself says that the example is not there.
     counted : callable or None
         The same of a target alone, which has been checked.
+    limits : callable or None
+        The same as ``losses``, by a form that holds at infinite predictions too, where it is another: it is asked when the value
+        is not finite.
     """
 
     losses: Callable[[Y, T], tuple[Array, R]] = field(eq=comparable)
@@ -67,6 +71,7 @@ class Rule(Generic[Y, T, R]):
     mass: Callable[[T], Array] | None = field(eq=comparable, default=None)
     mask: Callable[[Y, T], BoolArray] | None = field(eq=comparable, default=None)
     counted: Callable[[T], BoolArray] | None = field(eq=comparable, default=None)
+    limits: Callable[[Y, T], tuple[Array, R]] | None = field(eq=comparable, default=None)
 
 
 Reduced: TypeAlias = tuple[R, Array]
@@ -74,12 +79,24 @@ Reduced: TypeAlias = tuple[R, Array]
 
 
 @frozen(eq=False)
+class Widened(Generic[Y, R]):
+    """The same of a prediction in the next wider precision: see :func:`in_the_limit`."""
+
+    reduced: Reduced[R]
+    prediction: Y  # for the precision of its gradient
+
+
+@frozen(eq=False)
 class Selected(Generic[Y, R]):
     """The same for the examples of positive weight, and where they stand."""
 
-    reduced: Reduced[R]
+    kept: Reduced[R] | Widened[Y, R]
     positive: BoolArray  # of the weight's shape
     prediction: Y  # for the shape of its gradient
+
+
+Summed: TypeAlias = tuple[Scalar, Reduced[R] | Widened[Y, R]]
+"""A value, and what its gradient needs."""
 
 
 def reduced(name: str, rule: Rule[Y, T, R], reduction: Reduction) -> Loss[Y, T | Weighted[T]]:
@@ -109,40 +126,62 @@ def batch_mass(mass: Callable[[T], Array] | None, counted: Callable[[T], BoolArr
     return float(weight.sum()) if weight is not None else float(next((len(leaf) for leaf in tree.leaves(target)), 1))
 
 
-def forward(rule: Rule[Y, T, R], mean: bool, prediction: Y, target: T | Weighted[T]) -> LossForward[Reduced[R] | Selected[Y, R]]:
+def forward(
+    rule: Rule[Y, T, R], mean: bool, prediction: Y, target: T | Weighted[T]
+) -> LossForward[Reduced[R] | Widened[Y, R] | Selected[Y, R]]:
     if isinstance(target, Weighted):
         return weighted_forward(rule, mean, prediction, target)
     if rule.mask is not None and not (mask := rule.mask(prediction, target)).all():
         return weighted_forward(rule, mean, prediction, Weighted(target, mask))
-    losses, residuals = rule.losses(prediction, target)
+    value, kept = plain_sum(rule, mean, target, *rule.losses(prediction, target))
+    if not math.isfinite(value.real):
+        return LossForward(*in_the_limit(rule, partial(plain_sum, rule, mean, target), prediction, target))
+    return LossForward(value, kept)
+
+
+def plain_sum(rule: Rule[Y, T, R], mean: bool, target: T, losses: Array, residuals: R) -> tuple[Scalar, Reduced[R]]:
+    """Return the value, and what its gradient needs, where nothing has weights."""
     value = total(losses)
     if not mean:
         dlosses = reciprocal(1, losses.real.dtype)
     elif rule.mass is None:
         if not losses.size:
-            raise ValueError(f"the mean over an empty batch is undefined: the prediction is {describe(prediction)}")
+            raise ValueError(f"the mean over an empty batch is undefined: the losses have shape {losses.shape}")
         value /= losses.size
         dlosses = reciprocal(losses.size, losses.real.dtype)
     else:
         whole = losses.real.dtype.type(positive_sum(rule.mass(target), "class weights of the labels"))
         value /= whole
         dlosses = np.asarray(1 / whole)
-    if not math.isfinite(value.real):
-        check_finite(target)
-    return LossForward(value, (residuals, dlosses))
+    return value, (residuals, dlosses)
+
+
+def in_the_limit(
+    rule: Rule[Y, T, R], summed: Callable[[Array, R], tuple[Scalar, Reduced[R]]], prediction: Y, target: T
+) -> tuple[Scalar, Widened[Y, R]]:
+    """Return a value that came out infinite or NaN from losses that are computed in the next wider precision.
+
+    What overflows on the way, but not in the end, is finite then; and where the losses have a form of their own for infinite
+    predictions, it is taken.
+    """
+    check_finite(target)
+    losses = rule.losses if rule.limits is None else rule.limits
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        value, kept = summed(*losses(widened(prediction), target))
+        narrow: Scalar = value.astype(np.result_type(*(leaf.dtype for leaf in tree.leaves(prediction))))
+    return narrow, Widened(kept, prediction)
 
 
 def weighted_forward(
     rule: Rule[Y, T, R], mean: bool, prediction: Y, weighted: Weighted[T]
-) -> LossForward[Reduced[R] | Selected[Y, R]]:
+) -> LossForward[Reduced[R] | Widened[Y, R] | Selected[Y, R]]:
     weight: Array = check_weight(weighted.weight, prediction, rule.features)
     if rule.mask is not None:
         mask = rule.mask(prediction, weighted.target)
         weight = spread(weight, mask.ndim) * mask
     positive: BoolArray = weight > 0
     if positive.all():
-        value, kept = weighted_sum(rule, mean, prediction, weighted.target, weight)
-        return LossForward(value, kept)
+        return LossForward(*weighted_sum(rule, mean, prediction, weighted.target, weight))
     try:
         value, kept = weighted_sum(rule, mean, select(prediction, positive), select(weighted.target, positive), weight[positive])
     except (TypeError, ValueError) as error:
@@ -151,24 +190,37 @@ def weighted_forward(
     return LossForward(value, Selected(kept, positive, prediction))
 
 
-def weighted_sum(rule: Rule[Y, T, R], mean: bool, prediction: Y, target: T, weight: Array) -> tuple[Scalar, Reduced[R]]:
+def weighted_sum(
+    rule: Rule[Y, T, R], mean: bool, prediction: Y, target: T, weight: Array
+) -> tuple[Scalar, Reduced[R] | Widened[Y, R]]:
     """Return the value for positive weights, and what its gradient needs."""
-    losses, residuals = rule.losses(prediction, target)
-    dlosses = weight.reshape(weight.shape + (1,) * (losses.ndim - weight.ndim))
-    if mean:
-        mass = np.ones(losses.shape, dlosses.dtype) if rule.mass is None else rule.mass(target)
-        dlosses = dlosses / positive_sum(dlosses * mass, "weights")
-    dlosses = dlosses.astype(losses.real.dtype)
-    value = total(losses * dlosses)
+
+    def summed(losses: Array, residuals: R) -> tuple[Scalar, Reduced[R]]:
+        dlosses = weight.reshape(weight.shape + (1,) * (losses.ndim - weight.ndim))
+        if mean:
+            mass = np.ones(losses.shape, dlosses.dtype) if rule.mass is None else rule.mass(target)
+            dlosses = shares(dlosses, mass)
+        dlosses = dlosses.astype(losses.real.dtype)
+        return total(losses * dlosses), (residuals, dlosses)
+
+    value, kept = summed(*rule.losses(prediction, target))
     if not math.isfinite(value.real):
-        check_finite(target)
-    return value, (residuals, dlosses)
+        return in_the_limit(rule, summed, prediction, target)
+    return value, kept
 
 
-def backward(rule: Rule[Y, T, R], residuals: Reduced[R] | Selected[Y, R]) -> Y:
+def backward(rule: Rule[Y, T, R], residuals: Reduced[R] | Widened[Y, R] | Selected[Y, R]) -> Y:
     if isinstance(residuals, Selected):
-        return scatter(rule.pullback(*residuals.reduced), residuals.positive, residuals.prediction)
-    return rule.pullback(*residuals)
+        return scatter(pulled(rule, residuals.kept), residuals.positive, residuals.prediction)
+    return pulled(rule, residuals)
+
+
+def pulled(rule: Rule[Y, T, R], kept: Reduced[R] | Widened[Y, R]) -> Y:
+    """Return the gradient, in the precision of the prediction."""
+    if isinstance(kept, Widened):
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return narrowed(rule.pullback(*kept.reduced), kept.prediction)
+    return rule.pullback(*kept)
 
 
 # ------------------------------------------------------------------------------------------------------------- the parts
@@ -177,6 +229,7 @@ def backward(rule: Rule[Y, T, R], residuals: Reduced[R] | Selected[Y, R]) -> Y:
 def check_weight(weight: Array | IntArray | BoolArray, prediction: object, features: int | None) -> Array:
     """Return the weight as floating numbers; raise unless it is non-negative and of a leading part of the losses' shape."""
     if not is_array(weight, "fiub"):
+        check_plain(weight, "weight")
         raise TypeError(f"weight is {describe(weight)}, expected an array of non-negative numbers")
     for leaf in tree.leaves(prediction):
         most = 1 if features is None else leaf.ndim - features
@@ -201,6 +254,17 @@ def positive_sum(weight: Array, what: str) -> Scalar:
     return summed
 
 
+def shares(weight: Array, mass: Array) -> Array:
+    """Return ``weight / (weight * mass).sum()``: in a mean it is the ratios of the weights that count, however large they are."""
+    with np.errstate(over="ignore"):
+        whole = positive_sum(weight * mass, "weights")
+        if not np.isfinite(whole):
+            weight = weight / weight.max()
+            whole = (weight * (mass / mass.max())).sum() * mass.max()
+    parts: Array = weight / whole
+    return parts
+
+
 def select(values: Y, positive: BoolArray) -> Y:
     """Return the rows of positive weight of every array in a tree, their leading axes merged into one."""
     return tree.map(lambda leaf: leaf[positive], values)
@@ -223,8 +287,11 @@ def spread(dlosses: Array, ndim: int) -> Array:
 
 
 def total(losses: Array) -> Scalar:
-    """Return ``losses.sum()``; the product with ones is three times faster while the array is small."""
-    summed: Scalar = losses.sum() if losses.size > 4096 else losses.ravel().dot(ones(losses.size, losses.dtype))
+    """Return ``losses.sum()``; the product with ones is three times faster while the array is small.
+
+    The sum of many is taken in C order: by halves, whatever the order in memory is.
+    """
+    summed: Scalar = losses.ravel().sum() if losses.size > 4096 else losses.ravel().dot(ones(losses.size, losses.dtype))
     return summed
 
 

@@ -8,7 +8,8 @@ Stable form.  $-\log\sigma(\pm z) = \log(1 + e^{-|z|}) + \max(\mp z, 0)$.  With 
 $s = \operatorname{sign} z$ the two logarithms share the first term, and $b \max(z, 0) + a \max(-z, 0)$ is linear on each side
 of 0, with slope $b$ to the right and $-a$ to the left:
 $$ \ell = c \log(1 + e^{-|z|}) + h z, \qquad h = \tfrac12 (s c + b - a). $$
-Nothing overflows, and nothing cancels: for $t \in \{0, 1\}$ the slope is exactly 0 on the side of the right answer.
+Nothing overflows, and nothing cancels: for $t \in \{0, 1\}$ the slope is exactly 0 on the side of the right answer, where an
+infinite logit costs nothing: $h z$ is then 0.
 
 Derivation.  $\mathrm{d}\ell = \left(b\,\sigma(z) - a\,\sigma(-z)\right)\mathrm{d}z$, since $(\log\sigma)'(z) = \sigma(-z)$.
 With $r = \sigma(-|z|) = e^{-|z|} / (1 + e^{-|z|})$ it is $b(1 - r) - a r = b - c r$ on the right and
@@ -23,7 +24,9 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import describe
 from funcnn.losses.checks import check_between, check_pair, positive_numbers
+from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
 from funcnn.losses.weighted import Weighted
@@ -41,8 +44,7 @@ class SigmoidResiduals:
 
 
 def losses(pos_weight: float | tuple[float, ...], prediction: Array, target: Array) -> tuple[Array, SigmoidResiduals]:
-    z, t = prediction, check_pair(prediction, target)
-    check_between(target, 0, 1, "target")
+    z, t = prediction, check_between(check_pair(prediction, target), 0, 1, "target")
     half = constant(0.5, t.dtype)
     sign: Array = np.sign(z.real)
     decay = sign * z
@@ -53,13 +55,31 @@ def losses(pos_weight: float | tuple[float, ...], prediction: Array, target: Arr
         slope = half * sign
         slope += half - t
     else:
-        a, b = constant(pos_weight, t.dtype) * t, 1 - t
+        a, b = weights(pos_weight, z) * t, 1 - t
         c = a + b
         each *= c
         sign *= c
-        slope = half * (sign + (b - a))
+        slope = np.where(sign > 0, b, np.where(sign < 0, -a, half * (b - a)))  # of the sum s c + b - a small parts would vanish
     each += slope * z
     return each, SigmoidResiduals(slope, sign, decay)
+
+
+def limits(pos_weight: float | tuple[float, ...], prediction: Array, target: Array) -> tuple[Array, SigmoidResiduals]:
+    """Return the same at infinite logits too."""
+    infinite = np.isinf(prediction.real)
+    each, residuals = losses(pos_weight, np.where(infinite, np.sign(prediction.real), prediction), target)
+    each = np.where(infinite, times(residuals.slope, prediction), each)
+    return each, SigmoidResiduals(residuals.slope, residuals.sign, np.where(infinite, 0, residuals.decay))
+
+
+def weights(pos_weight: float | tuple[float, ...], prediction: Array) -> Array:
+    """Return the weights of the positive class as an array; raise unless there is one for all, or one for each position."""
+    if isinstance(pos_weight, tuple) and len(pos_weight) != prediction.shape[-1]:
+        raise ValueError(
+            f"pos_weight has {len(pos_weight)} numbers and the prediction, {describe(prediction)}, {prediction.shape[-1]}"
+            " positions in its last axis: give one for each"
+        )
+    return constant(pos_weight, prediction.real.dtype)
 
 
 def pullback(residuals: SigmoidResiduals, dlosses: Array) -> Array:
@@ -114,4 +134,4 @@ def sigmoid_cross_entropy(
     """
     weight = positive_numbers(pos_weight, "pos_weight")
     shown = "sigmoid_cross_entropy" if weight == 1 else f"sigmoid_cross_entropy(pos_weight={weight})"
-    return reduced(shown, Rule(partial(losses, weight), pullback, features=0), reduction)
+    return reduced(shown, Rule(partial(losses, weight), pullback, features=0, limits=partial(limits, weight)), reduction)

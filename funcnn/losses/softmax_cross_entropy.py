@@ -23,6 +23,10 @@ $$ \ell = \operatorname{log1p}\left(E + (e^{s_y} - 1)\right) - s_y, \qquad
 Where the label has the largest logit, $s_y$ is 0 and the argument is $E$ exactly; elsewhere $E \ge 1$ and $\ell \ge \log 2$
 leaves nothing to lose.  While all logits are moderate no shift is needed at all: with $s = z$,
 $\ell = \operatorname{log1p}(E / e^{s_y})$, and the gradient as it stands.
+
+Infinite logits.  A class of logit $-\infty$ is out of question: $p_c = 0$, and where $q_c = 0$ too it adds nothing to the loss.
+One of logit $+\infty$ is certain, $s_c = 0$ and $-\infty$ for the others (several share the certainty evenly).  A row of nothing
+but $-\infty$ has no softmax: NaN.
 """
 
 from collections.abc import Sequence
@@ -32,15 +36,19 @@ from typing import TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range, describe
+from funcnn.errors import check_count, check_range, describe
 from funcnn.losses.checks import (
     check_labels,
+    check_order,
     check_pair,
+    check_plain,
     check_prediction,
     check_probabilities,
     is_array,
+    label_advice,
     positive_numbers,
 )
+from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.weighted import Weighted
@@ -154,7 +162,10 @@ def soft_losses(prediction: Array, target: Array) -> tuple[Array, SoftResiduals]
     others.ravel()[places] = 0
     sums = row_sums(others)
     minus_log = np.log1p(sums)[..., None] - shifted
-    minus_log *= target
+    if shifted.size and shifted.item(shifted.argmin()) == -np.inf:
+        minus_log[...] = times(target, minus_log)
+    else:
+        minus_log *= target
     return row_sums(minus_log), SoftResiduals(others, places, sums, target)
 
 
@@ -175,9 +186,7 @@ def soften(smoothing: float, class_weight: tuple[float, ...] | None, prediction:
         soft = np.zeros(prediction.shape, dtype)
         soft.ravel()[starts(target.size, classes) + check_labels(cast(IntArray, target), prediction).ravel()] = 1 - smoothing
     else:
-        probabilities = cast(Array, target)
-        check_probabilities(check_pair(prediction, probabilities, 2))
-        soft = np.array(probabilities, dtype, order="C")
+        soft = np.array(check_probabilities(check_pair(prediction, cast(Array, target), 2)), dtype, order="C")
         soft *= 1 - smoothing
     soft += smoothing / classes
     if class_weight is not None:
@@ -199,12 +208,14 @@ def has_labels(prediction: Array, target: Labels) -> bool:
     """Tell labels from probabilities; raise when the target is neither."""
     if is_array(target, "iu"):
         return True
+    check_order(prediction, target)
     check_prediction(prediction, 2)
+    check_plain(target, "target")
     if not is_array(target, "f") or target.shape != prediction.shape:
         mistyped = not is_array(target, "f") or target.ndim < prediction.ndim
         raise (TypeError if mistyped else ValueError)(
-            f"target is {describe(target)}, expected integer labels of shape {prediction.shape[:-1]} (use .astype(int))"
-            f" or floating probabilities of shape {prediction.shape}"
+            f"target is {describe(target)}, expected integer labels of shape {prediction.shape[:-1]}"
+            f" or floating probabilities of shape {prediction.shape}{label_advice(target)}"
         )
     return False
 
@@ -215,6 +226,19 @@ def losses(
     if smoothing == 0 and class_weight is None and has_labels(prediction, target):
         return label_losses(prediction, cast(IntArray, target))
     return soft_losses(prediction, soften(smoothing, class_weight, prediction, target))
+
+
+def limits(
+    smoothing: float, class_weight: tuple[float, ...] | None, prediction: Array, target: Labels
+) -> tuple[Array, LabelResiduals | SoftResiduals]:
+    """Return the same at infinite logits too."""
+    return losses(smoothing, class_weight, certain(prediction), target)
+
+
+def certain(logits: Array) -> Array:
+    """Return logits in which the rows with one of +infinity have 0 there, and -infinity elsewhere: of the same softmax."""
+    infinite = logits.real == np.inf
+    return np.where(infinite, 0, np.where(infinite.any(-1, keepdims=True), -np.inf, logits))
 
 
 def pullback(residuals: LabelResiduals | SoftResiduals, dlosses: Array) -> Array:
@@ -231,8 +255,12 @@ def class_mass(class_weight: tuple[float, ...], target: Labels) -> Array:
 
 
 def class_mask(ignore_index: int, prediction: Array, target: Labels) -> BoolArray:
-    """Return which labels are not the one to ignore."""
-    has_labels(prediction, target)
+    """Return which labels are not the one to ignore; raise when the target has no labels."""
+    if not has_labels(prediction, target):
+        raise TypeError(
+            f"ignore_index is {ignore_index}, and the target {describe(target)} holds probabilities, no labels: leave rows out by"
+            " fn.Weighted(target, mask)"
+        )
     return kept_labels(ignore_index, target)
 
 
@@ -253,12 +281,8 @@ def check_class_weight(class_weight: Sequence[float] | None) -> tuple[float, ...
 
 
 def check_ignore_index(ignore_index: int | None) -> int | None:
-    """Return the label to ignore; raise unless it is an integer."""
-    if ignore_index is None:
-        return None
-    if isinstance(ignore_index, bool) or not isinstance(ignore_index, (int, np.integer)):
-        raise TypeError(f"ignore_index is {ignore_index!r}, expected an integer")
-    return int(ignore_index)
+    """Return the label to ignore as a Python int; raise unless it is an integer."""
+    return None if ignore_index is None else check_count(ignore_index, "ignore_index", least=-(2**63))
 
 
 def softmax_cross_entropy(
@@ -278,7 +302,7 @@ def softmax_cross_entropy(
     class_weight : sequence of C floats, optional
         At least 0.  What each class counts.  With labels, the mean is the weighted one, by the weights of the rows' labels.
     ignore_index : int, optional
-        Rows with this label are left out, of the mean as well.
+        Rows with this label are left out, of the mean as well; a target of probabilities is then an error.
     reduction : {"mean", "sum"}, optional
         Over the rows.
 
@@ -310,15 +334,16 @@ def softmax_cross_entropy(
     array([[ 0.25, -0.25],
            [-0.  ,  0.  ]])
     """
-    check_range(label_smoothing, "label_smoothing", 0, 1, open_high=True)
+    label_smoothing = check_range(label_smoothing, "label_smoothing", 0, 1, open_high=True)
     weights, ignored = check_class_weight(class_weight), check_ignore_index(ignore_index)
     rule = Rule(
-        partial(losses, float(label_smoothing), weights),
+        partial(losses, label_smoothing, weights),
         pullback,
         features=1,
         mass=None if weights is None else partial(class_mass, weights),
         mask=None if ignored is None else partial(class_mask, ignored),
         counted=None if ignored is None else partial(kept_labels, ignored),
+        limits=partial(limits, label_smoothing, weights),
     )
     options = {"label_smoothing": label_smoothing or None, "class_weight": weights, "ignore_index": ignored}
     shown = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)

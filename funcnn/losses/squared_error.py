@@ -14,10 +14,11 @@ is its residual.
 """
 
 from funcnn.losses.checks import check_pair
+from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import examples, row_sums
+from funcnn.numerics import examples
 from funcnn.typing import Array
 
 
@@ -34,7 +35,7 @@ def pullback(difference: Array, dlosses: Array) -> Array:
 def half_losses(prediction: Array, target: Array) -> tuple[Array, Array]:
     target = check_pair(prediction, target)
     difference = prediction - target
-    sums = row_sums(examples(difference * difference))
+    sums = row_totals(examples(difference * difference))
     sums *= 0.5
     return sums, difference
 

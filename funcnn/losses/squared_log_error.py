@@ -1,8 +1,8 @@
 r"""Mean squared logarithmic error: squares of relative rather than of absolute errors, for targets over many orders of magnitude.
 
 For each entry, with the prediction $p > -1$ and the target $t > -1$
-$$ \ell = r^2, \qquad r = \log(1 + p) - \log(1 + t) = \operatorname{log1p}\frac{p - t}{1 + t}. $$
-The last form loses no digits where $p$ is near $t$, the one before none where it is not.
+$$ \ell = r^2, \qquad r = \log(1 + p) - \log(1 + t) = \pm\operatorname{log1p}\frac{|p - t|}{1 + \min(p, t)}. $$
+The last form, with the sign of $p - t$, loses no digits; the one before is for a ratio that overflows.
 
 Derivation.  $\mathrm{d}r = \mathrm{d}p / (1 + p)$, and so $\bar p = \frac{2 r}{1 + p}\,\bar\ell$.
 """
@@ -29,14 +29,18 @@ def losses(prediction: Array, target: Array) -> tuple[Array, SquaredLogResiduals
     target = check_pair(prediction, target)
     check_above(target, -1, "target")
     check_above(prediction, -1, "prediction")
-    ratio = (prediction - target) / (1 + target)
-    near = np.abs(ratio.real) < 0.5
-    difference = np.where(near, np.log1p(np.where(near, ratio, 0)), np.log1p(prediction) - np.log1p(target))
+    below = prediction.real < target
+    side = np.where(below, -1, 1).astype(target.dtype)
+    with np.errstate(over="ignore"):
+        ratio = side * (prediction - target) / (1 + np.where(below, prediction, target))
+    logs = side * np.log1p(ratio)
+    difference = logs if np.isfinite(ratio).all() else np.where(np.isfinite(ratio), logs, np.log1p(prediction) - np.log1p(target))
     return difference * difference, SquaredLogResiduals(prediction, difference)
 
 
 def pullback(residuals: SquaredLogResiduals, dlosses: Array) -> Array:
-    return 2 * residuals.difference / (1 + residuals.prediction) * dlosses
+    p = residuals.prediction
+    return np.where(p.real == np.inf, 0, 2 * residuals.difference / (1 + p)) * dlosses  # no logarithm grows as p does
 
 
 def mean_squared_log_error(*, reduction: Reduction = "mean") -> Loss[Array, Array | Weighted[Array]]:

@@ -18,7 +18,7 @@ from funcnn.errors import check_range
 from funcnn.losses.checks import check_no_target, check_tuple
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
-from funcnn.losses.vectors import directions, lengths
+from funcnn.losses.vectors import polar
 from funcnn.losses.weighted import Weighted
 from funcnn.typing import Array, Empty
 
@@ -35,10 +35,10 @@ def losses(margin: float, prediction: tuple[Array, Array, Array], target: Empty)
     anchor, positive, negative = check_tuple(prediction, ("anchor", "positive", "negative"), 2)
     check_no_target(target)
     near, far = anchor - positive, anchor - negative
-    near_length, far_length = lengths(near), lengths(far)
-    each: Array = np.maximum(near_length - far_length + margin, 0)
+    near_polar, far_polar = polar(near), polar(far)
+    each: Array = np.maximum(near_polar.length - far_polar.length + margin, 0)
     active = (each.real > 0)[..., None]
-    return each, TripletResiduals(directions(near, near_length) * active, directions(far, far_length) * active)
+    return each, TripletResiduals(near_polar.direction * active, far_polar.direction * active)
 
 
 def pullback(residuals: TripletResiduals, dlosses: Array) -> tuple[Array, Array, Array]:
@@ -80,5 +80,5 @@ def triplet_margin(
     >>> loss.backward(made.residuals)
     (array([[-1.,  1.]]), array([[ 1., -0.]]), array([[ 0., -1.]]))
     """
-    check_range(margin, "margin", 0, np.inf, open_high=True)
-    return reduced(f"triplet_margin({margin:g})", Rule(partial(losses, float(margin)), pullback, features=1), reduction)
+    margin = check_range(margin, "margin", 0, np.inf, open_high=True)
+    return reduced(f"triplet_margin({margin:g})", Rule(partial(losses, margin), pullback, features=1), reduction)

@@ -24,13 +24,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_range, describe
+from funcnn.errors import check_choice, check_range, describe
 from funcnn.losses import sigmoid_cross_entropy, squared_error
 from funcnn.losses.checks import check_no_target, check_tuple
+from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import examples, row_sums
+from funcnn.numerics import examples
 from funcnn.typing import Array, Empty
 
 Likelihood: TypeAlias = Literal["bernoulli", "gaussian"]
@@ -52,7 +53,7 @@ def divergences(prediction: tuple[Array, Array]) -> tuple[Array, DivergenceResid
     mean, log_variance = check_tuple(prediction, ("mean", "log_variance"), 2)
     each = mean * mean
     each += exp_beyond_linear(log_variance)
-    return row_sums(examples(each)) / 2, DivergenceResiduals(mean, log_variance)
+    return row_totals(examples(each)) / 2, DivergenceResiduals(mean, log_variance)
 
 
 def divergence_pullback(residuals: DivergenceResiduals, dlosses: Array) -> tuple[Array, Array]:
@@ -68,7 +69,7 @@ def exp_beyond_linear(x: Array) -> Array:
     for term in range(24, 2, -1):
         series *= small / term
         series += 1
-    return np.where(near, small * small / 2 * series, np.expm1(x) - x)
+    return np.where(near, small * small / 2 * series, np.where(x.real == np.inf, x, np.expm1(x) - x))
 
 
 def kl_losses(prediction: tuple[Array, Array], target: Empty) -> tuple[Array, DivergenceResiduals]:
@@ -88,7 +89,7 @@ class BoundResiduals:
 
 
 def bound_losses(
-    likelihood: Likelihood, beta: float, prediction: tuple[Array, Array, Array], target: Array
+    likelihood: Likelihood, beta: float, prediction: tuple[Array, Array, Array], target: Array, *, limits: bool = False
 ) -> tuple[Array, BoundResiduals]:
     if type(prediction) is not tuple or len(prediction) != 3:
         raise TypeError(
@@ -97,8 +98,9 @@ def bound_losses(
     reconstruction, *latent = prediction
     residuals: sigmoid_cross_entropy.SigmoidResiduals | Array
     if likelihood == "bernoulli":
-        entries, residuals = sigmoid_cross_entropy.losses(1.0, reconstruction, target)
-        each = row_sums(examples(entries))
+        form = sigmoid_cross_entropy.limits if limits else sigmoid_cross_entropy.losses
+        entries, residuals = form(1.0, reconstruction, target)
+        each = row_totals(examples(entries))
     else:
         each, residuals = squared_error.half_losses(reconstruction, target)
     divergence, kept = divergences((latent[0], latent[1]))
@@ -106,7 +108,7 @@ def bound_losses(
         raise ValueError(
             f"the reconstruction is {describe(reconstruction)} and the mean {describe(latent[0])}: of unlike batches"
         )
-    return each + beta * divergence, BoundResiduals(residuals, kept)
+    return each + (beta * divergence if beta else 0), BoundResiduals(residuals, kept)
 
 
 def bound_pullback(beta: float, residuals: BoundResiduals, dlosses: Array) -> tuple[Array, Array, Array]:
@@ -188,8 +190,12 @@ def negative_elbo(
     >>> made.value
     np.float64(2.5)
     """
-    if likelihood not in ("bernoulli", "gaussian"):
-        raise ValueError(f"likelihood is {likelihood!r}, expected 'bernoulli' or 'gaussian'")
-    check_range(beta, "beta", 0, np.inf, open_high=True)
-    rule = Rule(partial(bound_losses, likelihood, float(beta)), partial(bound_pullback, float(beta)), features=None)
+    likelihood = check_choice(likelihood, ("bernoulli", "gaussian"), "likelihood")
+    beta = check_range(beta, "beta", 0, np.inf, open_high=True)
+    rule = Rule(
+        partial(bound_losses, likelihood, beta),
+        partial(bound_pullback, beta),
+        features=None,
+        limits=partial(bound_losses, likelihood, beta, limits=True),
+    )
     return reduced(f"negative_elbo({likelihood!r}, beta={beta:g})", rule, reduction)
