@@ -10,7 +10,7 @@ $$ \bar x_{nqi} = \sum_{p,k:\; sp+dk-a=q}\; \sum_o \bar y_{npo}\, w_{kio}, \qqua
 The windows are copied into a matrix, one window a row (im2col; Chellapilla et al. 2006), some at a time, so that the matrix
 stays in the processor's cache; then each sum is a matrix product.  With groups, channels are divided into equal parts that do
 not mix.  Kernels of 3x3 points with many channels take fewer products (:mod:`funcnn.winograd`); with few channels neighbouring
-windows are taken together (:mod:`funcnn.banded`).
+windows are taken together (:mod:`funcnn.banded`).  Both multiply by zeros, or leave numbers to cancel: they are for finite ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from funcnn import banded, winograd
-from funcnn.numerics import dot
+from funcnn.numerics import all_finite, dot
 from funcnn.typing import Array, Shape
 from funcnn.windows import Windows, crop, items, numbers, pad, scatter, view
 
@@ -32,13 +32,26 @@ _FEW = 3  # channels
 def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
     """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
     if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):
-        return winograd.correlate(x, weight, windows)
+        return correlate_many_channels(x, weight, windows)
     many = banded.together(windows, x.shape, weight.shape[-1], groups)
-    if many == 1:
+    if many == 1 or not all_finite(x):
         return correlate_plain(x, weight, windows, groups)
     wide = banded.widened(windows, many, x.shape[1:-1])
     y = correlate_plain(x, banded.bands(weight, windows, many, wide.kernel[-1]), wide, 1)
     return y.reshape(*y.shape[:-2], many * y.shape[-2], weight.shape[-1])
+
+
+def correlate_many_channels(x: Array, weight: Array, windows: Windows) -> Array:
+    """Return the same as :func:`correlate` with fewer products, where no rounding error of them reaches too far."""
+    if not weight.all():  # through a 0 nothing passes, not even a rounding error
+        return correlate_plain(x, weight, windows, 1)
+    even = winograd.are_even(x, windows)
+    if even.all():
+        return winograd.correlate(x, weight, windows)
+    y: Array = np.empty((len(x), *windows.count(x.shape[1:-1]), weight.shape[-1]), x.dtype)
+    y[even] = winograd.correlate(x[even], weight, windows)
+    y[~even] = correlate_plain(x[~even], weight, windows, 1)
+    return y
 
 
 def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> Array:
@@ -61,7 +74,7 @@ def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape,
     """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
     space = in_shape[1:-1]
     pads = windows.pads(space)
-    if groups == 1 and banded.suits(windows, in_shape, dy.shape[-2]):
+    if groups == 1 and banded.suits(windows, in_shape, dy.shape[-2]) and all_finite(dy):
         return banded.correlate_input(dy, weight, windows, in_shape)
     if set(windows.stride) == {1} and groups == 1:
         flipped = _flipped(windows, pads)

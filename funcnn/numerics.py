@@ -178,6 +178,12 @@ def balancing(size: Array) -> Array:
     return powers
 
 
+def all_finite(x: Array) -> bool:
+    """Tell whether all numbers are finite, by their sum: a sum that overflows passes for one that is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(x.sum()))
+
+
 def in_dtype_of(values: Array, parameter: Array) -> Array:
     """Return a layer's state in the precision of its parameters, a real array: as it is where it has that already.
 

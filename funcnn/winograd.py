@@ -24,6 +24,11 @@ $$ \bar g_{\xi io} = \sum_t u_{\xi ti} \sum_m \mathcal A_{\xi m}\, \bar y_{mto},
    \bar w_{kio} = \sum_\xi \mathcal G_{\xi k}\, \bar g_{\xi io}; $$
 the input's is a correlation with the flipped kernel.
 
+Locality.  The six numbers of a line go into each of its four outputs, and cancel where the kernel does not reach.  Rounding
+leaves of a number, in outputs whose windows do not hold it, some units in its last place; what is not finite spoils them.  So
+this form is for images in which no pixel outweighs the windows beside it (:func:`are_even`), and for kernels without a 0, through
+which nothing may pass.  Others are summed plainly.
+
 Any points give the same in exact arithmetic.  Rounding errors are four times those of the plain sums with
 $0, \pm\frac23, \pm\frac32$, eight times with the usual $0, \pm1, \pm2$.  :mod:`funcnn.correlation` has the plain sums, and takes
 this form where there are so many channels that the matrix products outweigh the transformations.
@@ -36,8 +41,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from funcnn.numerics import dot
-from funcnn.typing import Array
+from funcnn.numerics import dot, row_dots
+from funcnn.typing import Array, BoolArray
 from funcnn.windows import Pair, Windows, pad, view
 
 LEAST_CHANNELS = 32  # of input and output: with fewer the transformations cost what the products save
@@ -45,6 +50,7 @@ POINTS = np.array([0, 2 / 3, -2 / 3, 3 / 2, -3 / 2])
 OUT = 4  # points of a tile of the output along each axis
 IN = 6  # points of the input that they see
 NO_PADDING: tuple[Pair, ...] = ((0, 0), (0, 0))
+SPREAD = 16.0  # how many times larger a pixel may be than the largest one of a window in the same tile
 
 
 def at_points(size: int) -> Array:
@@ -75,6 +81,36 @@ def suits(windows: Windows, inputs: int, outputs: int, dtype: np.dtype[np.floati
         and min(inputs, outputs) >= LEAST_CHANNELS
         and dtype.char in "fd"
     )
+
+
+def are_even(x: Array, windows: Windows) -> BoolArray:
+    """Tell of each image (n, *space, i) whether its windows have pixels of about the same size, so that none spoils the others.
+
+    The size of a pixel is the root of the sum of squares of its channels.  Most images are even as a whole, which costs one pass
+    over them.
+    """
+    info = np.finfo(x.dtype)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        size = row_dots(x, x)
+    least, most = size.min((1, 2)), size.max((1, 2))
+    even: BoolArray = (least > info.tiny / info.eps) & (most <= SPREAD**2 * least) & (most < np.inf)
+    possible = np.flatnonzero(~even & (most < np.inf) & (most > info.tiny / info.eps))
+    if len(possible):
+        even[possible] = are_even_by_windows(size[possible], windows)
+    return even
+
+
+def are_even_by_windows(size: Array, windows: Windows) -> BoolArray:
+    """Return the same from the squares of the sizes (n, *space), tile by tile."""
+    space = size.shape[1:]
+    height, width = windows.count(space)
+    lines, tiles = -(-height // OUT), -(-width // OUT)
+    size = size[..., np.newaxis]
+    largest = tiled(size, IN, windows.pads(space), lines, tiles).max((3, 4, 5))
+    window = view(pad(size, windows.pads(space)), windows, (height, width)).max((3, 4, 5))
+    filled = pad(window[..., np.newaxis], ((0, OUT * lines - height), (0, OUT * tiles - width)), np.inf)
+    smallest = filled.reshape(len(size), lines, OUT, tiles, OUT).min((2, 4))
+    return (largest <= SPREAD**2 * smallest).all((1, 2))
 
 
 def correlate(x: Array, weight: Array, windows: Windows) -> Array:

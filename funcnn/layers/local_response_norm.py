@@ -12,18 +12,16 @@ $\sum_{ni} \bar y_{ni}\,\mathrm{d}y_{ni}$ channel $j$ stands with every $i$ whos
 $$ \bar x_{nj} = \bar y_{nj}\, s_{nj}^{-\beta}
    - 2\alpha\beta\, x_{nj} \sum_{i:\, j \in N(i)} \frac{\bar y_{ni}\, y_{ni}}{s_{ni}}. $$
 
-The sum over neighbours is a product with a matrix of zeros and ones, and the sum in the derivative one with its transpose.
+Both sums over neighbours are sums of shifted arrays: in the second the window is mirrored.
 """
 
 from functools import partial
 
-import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_count, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.numerics import project
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -42,17 +40,22 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def neighbours(size: int, channels: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return the matrix (C, C) with 1 where channel j, the row, is a neighbour of channel i, the column."""
-    before, after = size // 2, (size - 1) // 2
-    return np.tri(channels, k=before, dtype=dtype) - np.tri(channels, k=-after - 1, dtype=dtype)
+def neighbour_sums(x: Array, before: int, after: int) -> Array:
+    """Return for each channel the sum over the channels from so many before it to so many after it, as far as they exist."""
+    channels = x.shape[-1]
+    sums: Array = x.copy()
+    for shift in range(1, min(before, channels - 1) + 1):
+        sums[..., shift:] += x[..., :-shift]
+    for shift in range(1, min(after, channels - 1) + 1):
+        sums[..., :-shift] += x[..., shift:]
+    return sums
 
 
 def forward(
     size: int, alpha: float, beta: float, k: float, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, LocalResponseResiduals]:
     check_array(x)
-    s = project(x * x, neighbours(size, x.shape[-1], x.real.dtype))
+    s = neighbour_sums(x * x, size // 2, (size - 1) // 2)
     s *= alpha
     s += k
     factor: Array = s**-beta
@@ -64,7 +67,7 @@ def backward(
 ) -> Backward[Empty, Array]:
     x, s, factor = residuals.x, residuals.s, residuals.factor
     dx = dy * factor
-    shared = project(dx * x / s, neighbours(size, x.shape[-1], x.real.dtype).T)
+    shared = neighbour_sums(dx * x / s, (size - 1) // 2, size // 2)
     shared *= x
     shared *= 2 * alpha * beta
     dx -= shared
