@@ -110,7 +110,8 @@ def are_even_by_windows(size: Array, windows: Windows) -> BoolArray:
     window = view(pad(size, windows.pads(space)), windows, (height, width)).max((3, 4, 5))
     filled = pad(window[..., np.newaxis], ((0, OUT * lines - height), (0, OUT * tiles - width)), np.inf)
     smallest = filled.reshape(len(size), lines, OUT, tiles, OUT).min((2, 4))
-    return (largest <= SPREAD**2 * smallest).all((1, 2))
+    even: BoolArray = (largest <= SPREAD**2 * smallest).all((1, 2))
+    return even
 
 
 def correlate(x: Array, weight: Array, windows: Windows) -> Array:

@@ -6,7 +6,7 @@ import pytest
 import funcnn as fn
 from funcnn.layer import AnyLayer
 from funcnn.layers.convolution import ConvParams
-from funcnn.typing import Array
+from funcnn.typing import Array, BoolArray
 
 SIZE = 12
 # channels in and out, batch: the fast form of many channels, that of few channels, and the plain one
@@ -24,7 +24,7 @@ def drawn(batch: int, inputs: int, dtype: type[np.floating]) -> Array:
     return np.random.default_rng(1).normal(size=(batch, SIZE, SIZE, inputs)).astype(dtype)
 
 
-def far(row: int, column: int) -> Array:
+def far(row: int, column: int) -> BoolArray:
     """Return which outputs have a window that does not hold a point."""
     rows, columns = np.indices((SIZE, SIZE))
     return (abs(rows - row) > 1) | (abs(columns - column) > 1)
