@@ -22,6 +22,7 @@ from attrs import field, frozen
 
 from funcnn.optim.hyper import AMOUNT, FLAG, LIMIT, POSITIVE, between, settle
 from funcnn.optim.leafwise import Leafwise
+from funcnn.optim.norms import bound_of, bounded, root_mean_square, shrunk
 from funcnn.optim.schedules import Rate, Schedule, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array, Shape
@@ -59,6 +60,7 @@ class Adafactor(Leafwise):
     def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
         rest = (count + 1) ** -self.decay_power
         keep = 1 - rest
+        g = bounded(g, 1.0) if len(kept) == 1 else shrunk(g, bound_of(g.dtype, 1.0))
         square = g * g + self.epsilon1
         memory: tuple[Array, ...]
         if len(kept) == 1:
@@ -69,15 +71,11 @@ class Adafactor(Leafwise):
             columns = keep * kept[1] + rest * square.mean(-2)
             scale = np.sqrt(rows / rows.mean(-1, keepdims=True))  # two roots: a product of two small numbers may vanish
             u, memory = g / (scale[..., None] * np.sqrt(columns)[..., None, :]), (rows, columns)
-        u /= max(1.0, _rms(u) / self.clipping)
+        u /= max(1.0, root_mean_square(u) / self.clipping)
         rate = rate_at(self.learning_rate, count)
         if self.relative:
-            rate *= max(self.epsilon2, _rms(p))
+            rate *= max(self.epsilon2, root_mean_square(p))
         return p - rate * u, memory
-
-
-def _rms(leaf: Array) -> float:
-    return float(np.sqrt(np.mean(leaf * leaf))) if leaf.size else 0.0
 
 
 def adafactor(

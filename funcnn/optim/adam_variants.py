@@ -78,6 +78,10 @@ class Adamax(Moments):
     """Made by :func:`funcnn.adamax`."""
 
     @property
+    def _square_share(self) -> float | None:
+        return None  # it takes no squares
+
+    @property
     def slots(self) -> tuple[str, ...]:
         """The names of what is remembered."""
         return ("mean", "largest")

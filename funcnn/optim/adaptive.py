@@ -48,6 +48,10 @@ class Adagrad(Elementwise):
     def _start(self, p: Array) -> tuple[Array, ...]:
         return (np.full_like(p, self.initial),)
 
+    @property
+    def _square_share(self) -> float | None:
+        return 2.0**-20  # a million of the largest
+
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.epsilon
 
@@ -74,6 +78,10 @@ class RMSprop(Elementwise):
     def slots(self) -> tuple[str, ...]:
         """The names of what is remembered."""
         return ("square", *(("mean",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
+
+    @property
+    def _square_share(self) -> float | None:
+        return 1.0
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon, self.momentum
@@ -108,6 +116,10 @@ class Adadelta(Elementwise):
     def slots(self) -> tuple[str, ...]:
         """The names of what is remembered."""
         return ("square", "step")
+
+    @property
+    def _square_share(self) -> float | None:
+        return 1.0
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon

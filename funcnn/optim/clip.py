@@ -22,6 +22,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.optim.hyper import LIMIT, POSITIVE, settle
+from funcnn.optim.norms import norm_of, scaled_to
 from funcnn.optim.transform import Stateless
 from funcnn.typing import Array
 
@@ -48,32 +49,6 @@ def global_norm(values: object) -> float:
     return norm_of(tree.leaves(values))
 
 
-def norm_of(leaves: Sequence[Array]) -> float:
-    total = 0.0
-    with np.errstate(over="ignore", under="ignore"):
-        for leaf in leaves:
-            flat = leaf.reshape(-1)
-            total += float(flat.dot(flat))
-    if _SAFE < total < math.inf or not leaves:
-        return math.sqrt(total)
-    return _scaled_norm(leaves)
-
-
-_SAFE = 1e-30  # below this, squares of float32 numbers have lost digits
-
-
-def _scaled_norm(leaves: Sequence[Array]) -> float:
-    """Return the norm where the squares overflow or underflow: in units of the largest number."""
-    largest = max((float(np.max(np.abs(leaf))) for leaf in leaves if leaf.size), default=0.0)
-    if any(bool(np.isnan(leaf).any()) for leaf in leaves):
-        return math.nan
-    if largest == 0.0 or math.isinf(largest):
-        return largest
-    return largest * math.sqrt(
-        sum(float(np.sum(np.square(leaf / leaf.dtype.type(largest), dtype=np.float64))) for leaf in leaves)
-    )
-
-
 @frozen
 class ClipByValue(Stateless):
     """Made by :func:`funcnn.clip_by_value`."""
@@ -84,7 +59,17 @@ class ClipByValue(Stateless):
         settle(self, limit=LIMIT)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
-        return [np.clip(leaf, -self.limit, self.limit) for leaf in grads]
+        return [_clip(leaf, self.limit) for leaf in grads]
+
+
+def _clip(leaf: Array, limit: float) -> Array:
+    limit = min(limit, float(np.finfo(leaf.dtype).max))
+    clipped: Array = np.clip(leaf, -limit, limit)
+    flat = leaf.reshape(-1)
+    with np.errstate(all="ignore"):  # a sum of squares that is a number tells that there is no infinity, in one pass
+        if math.isfinite(flat.dot(flat)):
+            return clipped
+    return np.where(np.isinf(leaf), leaf, clipped)
 
 
 @frozen
@@ -97,7 +82,7 @@ class ClipByNorm(Stateless):
         settle(self, max_norm=LIMIT)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
-        return [_scale_to(self.max_norm, norm_of((leaf,)), (leaf,))[0] for leaf in grads]
+        return [scaled_to(self.max_norm, (leaf,))[0] for leaf in grads]
 
 
 @frozen
@@ -110,14 +95,7 @@ class ClipByGlobalNorm(Stateless):
         settle(self, max_norm=LIMIT)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
-        return _scale_to(self.max_norm, norm_of(grads), grads)
-
-
-def _scale_to(limit: float, norm: float, leaves: Sequence[Array]) -> Sequence[Array]:
-    if not limit < norm < math.inf:
-        return leaves
-    factor = limit / norm
-    return [leaf * factor for leaf in leaves]
+        return scaled_to(self.max_norm, grads)
 
 
 @frozen
@@ -134,23 +112,39 @@ class ClipAdaptive(Stateless):
         return [self._leaf(g, p) for g, p in zip(grads, params, strict=True)]
 
     def _leaf(self, g: Array, p: Array) -> Array:
-        limit = self.ratio * np.maximum(_unit_norms(p), self.epsilon)
-        norms = _unit_norms(g)
-        over = norms > limit
-        if not over.any():
-            return g
-        return g * np.where(over, limit / np.where(over, norms, 1), 1).astype(g.dtype)
+        (size, unit), (norms, own_unit) = _unit_norms(p, self.epsilon), _unit_norms(g, 0.0)
+        with np.errstate(all="ignore"):  # a limit that is too large for a number is none
+            limit = self.ratio * np.maximum(size, self.epsilon / unit)  # in the parameters' units
+            over = np.isfinite(norms) & (norms > limit * (unit / own_unit))
+            if not over.any():
+                return g
+            scale = np.where(over, limit / np.where(over, norms, 1), 1).astype(g.dtype)
+            return np.where(over, (g / own_unit) * scale * unit, g).astype(g.dtype)
 
 
-def _unit_norms(leaf: Array) -> Array:
-    """Return the norm of all that belongs to each index of the last axis, or of the whole leaf when that is a vector."""
+def _unit_norms(leaf: Array, least: float) -> tuple[Array, Array | float]:
+    """Return the norm of all that belongs to each index of the last axis, or of the whole leaf when that is a vector.
+
+    The norms are those in units of what is returned beside them: powers of two near the largest numbers (or the least norm that
+    counts), where squares would overflow or underflow, and otherwise 1.
+    """
     axes = tuple(range(leaf.ndim - 1)) if leaf.ndim > 1 else None
-    norms: Array = np.sqrt(np.sum(leaf * leaf, axis=axes, keepdims=True))
-    return norms
+    with np.errstate(over="ignore", under="ignore"):
+        squares: Array = np.sum(leaf * leaf, axis=axes, keepdims=True)
+    safe = (squares > 1e-30) & (squares < 1e30)
+    if safe.all() or not leaf.size:
+        return np.sqrt(squares), 1.0
+    largest: Array = np.maximum(np.max(np.abs(leaf), axis=axes, keepdims=True), least)
+    other = ~safe & (largest > 0) & np.isfinite(largest)
+    unit: Array = np.where(other, np.exp2(np.frexp(np.where(other, largest, 1))[1] - 1.0).astype(leaf.dtype), 1).astype(
+        leaf.dtype
+    )
+    scaled = leaf / unit
+    return np.sqrt(np.sum(scaled * scaled, axis=axes, keepdims=True)), unit
 
 
 def clip_by_value(limit: float) -> ClipByValue:
-    """Clip every number of the gradients to [-limit, limit].
+    """Clip every number of the gradients to [-limit, limit]; infinities and NaN stay what they are.
 
     Parameters
     ----------

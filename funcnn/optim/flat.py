@@ -20,6 +20,7 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
+from funcnn.optim.norms import bound_of, bounded
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
 from funcnn.optim.overwriting import successors
 from funcnn.optim.where import Where, selects
@@ -96,6 +97,11 @@ class Elementwise:
             place[...] = new
 
     @property
+    def _square_share(self) -> float | None:
+        """The share of a new square in the sum or mean of squares that gradients are divided by; see :func:`norms.bounded`."""
+        return None
+
+    @property
     def _numbers(self) -> fused.Numbers | None:
         """The rule for single numbers, which gives the same to the last bit, if it has been written out for :mod:`fused`."""
         return None
@@ -166,7 +172,8 @@ class Elementwise:
             c = [known if value == before else np.array(value, dtype) for value, before, known in pairs]
         else:
             c = [np.array(value, dtype) for value in values]
-        out = self._rule(c, last.vector, joined(slopes, dtype), *state.slots)
+        share, g = self._square_share, joined(slopes, dtype)
+        out = self._rule(c, last.vector, g if share is None else bounded(g, share), *state.slots)
         for array in out:
             lock(array, False)
         new = list(slopes)
@@ -186,23 +193,25 @@ class Elementwise:
         out: Sequence[Array],
     ) -> None:
         """Write the rule's results: once for the small leaves together, and block by block for each large one."""
-        begin = group.large_size
+        begin, share = group.large_size, self._square_share
+        kernel = self._kernel if share is None else partial(_bounded_kernel, self._kernel, share)
         if group.small:
             p = joined([params[index] for index in group.small], group.dtype)
             g = joined([grads[index] for index in group.small], group.dtype)
-            self._kernel(c, p, g, [slot[begin:] for slot in slots], [place[begin:] for place in out])
+            kernel(c, p, g, [slot[begin:] for slot in slots], [place[begin:] for place in out])
         compiled = self._compiled(group)
         if compiled is not None:
             blocks.run(compiled, group.stretches, c, params, grads, slots, out)
         elif begin:
-            blocks.run(self._kernel, group.shares, c, params, grads, slots, out)
+            blocks.run(kernel, group.shares, c, params, grads, slots, out)
 
     def _compiled(self, group: Group) -> Kernel | None:
         """Return the compiled kernel for large leaves, where that pays and can be."""
         if group.large_size >= COMPILED and fused.fits(group.dtype) and self._numbers is not None:
             loops = fused.compiled(self._numbers)
             if loops is not None:
-                return partial(fused.kernel, loops)
+                share = self._square_share
+                return partial(fused.kernel, loops, math.inf if share is None else bound_of(group.dtype, share))
         return None
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
@@ -230,6 +239,12 @@ class Elementwise:
                 structure.memo.clear()
             layout = structure.memo[where] = lay_out(structure.paths, kinds, where)
         return layout
+
+
+def _bounded_kernel(
+    kernel: Kernel, share: float, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]
+) -> None:
+    kernel(c, p, bounded(g, share), slots, out)
 
 
 @lean

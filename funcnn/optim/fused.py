@@ -23,9 +23,12 @@ Numbers: TypeAlias = Callable[..., tuple[Any, ...]]
 def two_slots(rule: Numbers) -> Callable[..., None]:
     """Return the loop over a rule for single numbers with two slots."""
 
-    def loop(c: Any, p: Any, g: Any, first: Any, second: Any, new: Any, new_first: Any, new_second: Any) -> None:
+    def loop(c: Any, bound: Any, p: Any, g: Any, first: Any, second: Any, new: Any, new_first: Any, new_second: Any) -> None:
         for i in range(p.size):
-            new[i], new_first[i], new_second[i] = rule(c, p[i], g[i], first[i], second[i])
+            x = g[i]
+            if abs(x) > bound and abs(x) < np.inf:
+                x = np.copysign(bound, x)
+            new[i], new_first[i], new_second[i] = rule(c, p[i], x, first[i], second[i])
 
     return loop
 
@@ -33,9 +36,12 @@ def two_slots(rule: Numbers) -> Callable[..., None]:
 def two_slots_in_place(rule: Numbers) -> Callable[..., None]:
     """Return the same loop with the next slots in the place of the slots: told so, the compiler need not fear an overlap."""
 
-    def loop(c: Any, p: Any, g: Any, first: Any, second: Any, new: Any) -> None:
+    def loop(c: Any, bound: Any, p: Any, g: Any, first: Any, second: Any, new: Any) -> None:
         for i in range(p.size):
-            new[i], first[i], second[i] = rule(c, p[i], g[i], first[i], second[i])
+            x = g[i]
+            if abs(x) > bound and abs(x) < np.inf:
+                x = np.copysign(bound, x)
+            new[i], first[i], second[i] = rule(c, p[i], x, first[i], second[i])
 
     return loop
 
@@ -56,13 +62,15 @@ def compiled(rule: Numbers) -> Loops | None:
     return compile_it(two_slots(number)), compile_it(two_slots_in_place(number))
 
 
-def kernel(loops: Loops, c: Sequence[Array], p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
-    """Run a compiled loop in place of a rule's kernel."""
-    numbers = tuple([number[()] for number in c])
+def kernel(
+    loops: Loops, bound: float, c: Sequence[Array], p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]
+) -> None:
+    """Run a compiled loop in place of a rule's kernel; finite gradients beyond a bound count as that bound."""
+    numbers, most = tuple([number[()] for number in c]), p.dtype.type(bound)
     if np.may_share_memory(slots[0], out[1]):
-        loops[1](numbers, read_only(p), read_only(g), *out[1:], out[0])
+        loops[1](numbers, most, read_only(p), read_only(g), *out[1:], out[0])
     else:
-        loops[0](numbers, read_only(p), read_only(g), *map(read_only, slots), *out)
+        loops[0](numbers, most, read_only(p), read_only(g), *map(read_only, slots), *out)
 
 
 def read_only(array: Array) -> Array:

@@ -47,7 +47,8 @@ class Noise:
         count = updates_done(state, self)
         structure, slopes, _ = matched(params, grads)
         generator = self.key.child(count).generator()
-        deviation = math.sqrt(self.variance / (1 + count) ** self.decay)
+        vanished = self.decay * math.log1p(count) > 700  # the power would be too large for a number
+        deviation = 0.0 if vanished else math.sqrt(self.variance / (1 + count) ** self.decay)
         new = [g + np.asarray(deviation * generator.standard_normal(g.shape), g.dtype) for g in slopes]
         return Transformed(structure.rebuild(as_arrays(new)), OptState(counter(count + 1)))
 
@@ -57,7 +58,17 @@ class Centralize(Stateless):
     """Made by :func:`funcnn.centralize`."""
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
-        return [g - np.mean(g, axis=tuple(range(g.ndim - 1)), keepdims=True) if g.ndim > 1 and g.size else g for g in grads]
+        return [_centred(g) if g.ndim > 1 and g.size else g for g in grads]
+
+
+def _centred(g: Array) -> Array:
+    axes = tuple(range(g.ndim - 1))
+    with np.errstate(over="ignore"):
+        mean: Array = np.mean(g, axis=axes, keepdims=True)
+    if not np.isfinite(mean).all():  # the sum of some column was too large for a number, which the mean need not be
+        exponent = math.frexp(float(g.size))[1]
+        mean = np.ldexp(np.mean(np.ldexp(g, -exponent), axis=axes, keepdims=True), exponent)
+    return g - mean
 
 
 def gradient_noise(key: Key, variance: float = 0.01, *, decay: float = 0.55) -> Noise:

@@ -19,13 +19,10 @@ from attrs import field, frozen
 
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, settle
 from funcnn.optim.leafwise import Leafwise
+from funcnn.optim.norms import bounded, in_units, in_units_of, moderate, norm_of
 from funcnn.optim.schedules import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, is_matrix, show_where
 from funcnn.typing import Array, Shape
-
-
-def _norm(leaf: Array) -> float:
-    return float(np.sqrt(np.sum(leaf * leaf)))
 
 
 @frozen
@@ -47,10 +44,14 @@ class LARS(Leafwise):
     def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
         rate = rate_at(self.learning_rate, count)
         if chosen:
-            size, slope = _norm(p), _norm(g)
+            size, ((own,), slope, exponent) = norm_of((p,)), moderate((g,))
+            if exponent < 0 and self.weight_decay:  # nothing beside the decay
+                own, slope, exponent = g, norm_of((g,)), 0
             if size > 0 and slope > 0:
-                rate *= self.trust * size / (slope + self.weight_decay * size)
-            g = g + self.weight_decay * p
+                rate *= self.trust * size / (slope + self.weight_decay * in_units(size, exponent))
+                g = own + in_units_of(self.weight_decay * p, exponent) if self.weight_decay else own
+            else:
+                g = g + self.weight_decay * p
         v = self.momentum * kept[0] + rate * g
         return p - v, (v,)
 
@@ -75,14 +76,15 @@ class LAMB(Leafwise):
 
     def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
         rate, t = rate_at(self.learning_rate, count), count + 1
+        g = bounded(g, 1.0)
         m = self.beta1 * kept[0] + (1 - self.beta1) * g
         v = self.beta2 * kept[1] + (1 - self.beta2) * (g * g)
         u = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
         if chosen:
             u += self.weight_decay * p
-            size, length = _norm(p), _norm(u)
+            size, ((own,), length, _) = norm_of((p,)), moderate((u,))
             if size > 0 and length > 0:
-                rate *= size / length
+                rate, u = rate * (size / length), own
         return p - rate * u, (m, v)
 
 

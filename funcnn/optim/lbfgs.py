@@ -21,8 +21,9 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.errors import check_count, check_range
+from funcnn.errors import as_python_number, check_count, check_range, describe
 from funcnn.optim.hyper import at_least, between, settle
+from funcnn.optim.norms import norm_of
 from funcnn.optim.optimizer import OptState, check_shape, check_trainable, counter, foreign, updates_done
 from funcnn.optim.wolfe import Point, line_search
 from funcnn.typing import Array, Scalar
@@ -110,9 +111,9 @@ class LBFGS:
         def measure(at: Array) -> tuple[float, Array]:
             nonlocal used
             used += 1
-            result = function(unravel(at))
+            result = _measured(function(unravel(at)))
             tree.check_like(params, result.grads, "the gradients")
-            return float(result.loss), tree.ravel(result.grads).vector
+            return _value(result.loss), tree.ravel(result.grads).vector
 
         if state.slots:
             check_shape(state, self, 0, 4)
@@ -129,7 +130,7 @@ class LBFGS:
         size = _largest(g)
         while size > 0:
             d = -product(steps, changes, g)
-            slope = float(g.dot(d))
+            slope = _dot(g, d)
             if slope >= 0 and len(steps):
                 steps = changes = steps[:0]  # the memory is no longer of use: start again from the gradient
                 continue
@@ -138,9 +139,9 @@ class LBFGS:
                 at = x + x.dtype.type(step) * d
                 with np.errstate(all="ignore"):  # a step that is too long is found out by its value
                     there, gradient = measure(at)
-                    return Point(step, there, float(gradient.dot(d)), (at, gradient))
+                    return Point(step, there, _dot(gradient, d), (at, gradient))
 
-            first = 1.0 if len(steps) else min(1.0, 1.0 / float(np.sum(np.abs(g))))
+            first = 1.0 if len(steps) else min(1.0, 1.0 / float(np.sum(np.abs(g), dtype=_wide(g))))
             precision = 10 * float(np.finfo(x.dtype).eps)
             found = line_search(along, Point(0.0, value, slope, (x, g)), first, self.c1, self.c2, precision, self.evaluations)
             if found is not None or not len(steps):
@@ -151,7 +152,7 @@ class LBFGS:
             return Stepped(params, kept, value, size, used, moved=False)
         at, gradient = found.data
         s, y = at - x, gradient - g
-        if float(s.dot(y)) > float(np.finfo(x.dtype).eps) * float(y.dot(y)):  # else the curvature would not be positive
+        if _dot(s, y) > float(np.finfo(x.dtype).eps) * norm_of((s,)) * norm_of((y,)):  # else the curvature would not be positive
             steps = np.concatenate([steps, s[None]])[-self.memory :]
             changes = np.concatenate([changes, y[None]])[-self.memory :]
         memory = OptState[P](counter(done + 1), _frozen(steps, changes, gradient, np.array(found.value)))
@@ -161,17 +162,44 @@ class LBFGS:
 
 def product(steps: Array, changes: Array, g: Array) -> Array:
     """Return H g by the two loops; the rows of steps and changes are the memory, oldest first."""
-    curvatures = [float(s.dot(y)) for s, y in zip(steps, changes, strict=True)]
+    curvatures = [_dot(s, y) for s, y in zip(steps, changes, strict=True)]
     q = g.copy()
     weights: list[float] = []
     for s, y, curvature in zip(steps[::-1], changes[::-1], curvatures[::-1], strict=True):
-        weights.append(float(s.dot(q)) / curvature)
+        weights.append(_dot(s, q) / curvature)
         q -= q.dtype.type(weights[-1]) * y
     if curvatures:
-        q *= q.dtype.type(curvatures[-1] / float(changes[-1].dot(changes[-1])))
+        q *= q.dtype.type(curvatures[-1] / _dot(changes[-1], changes[-1]))
     for s, y, curvature, weight in zip(steps, changes, curvatures, weights[::-1], strict=True):
-        q += q.dtype.type(weight - float(y.dot(q)) / curvature) * s
+        q += q.dtype.type(weight - _dot(y, q) / curvature) * s
     return q
+
+
+def _dot(a: Array, b: Array) -> float:
+    """Return an inner product in double precision at least: of float32 vectors, squares from 2e19 on are none of float32."""
+    wide = _wide(a)
+    return float(a.astype(wide, copy=False).dot(b.astype(wide, copy=False)))
+
+
+def _wide(a: Array) -> np.dtype[np.floating]:
+    return np.result_type(a.dtype, np.float64)
+
+
+def _measured(result: HasLossAndGrads[P]) -> HasLossAndGrads[P]:
+    """Return what a function gave, when it has the parts that are needed, or raise."""
+    if not (hasattr(result, "loss") and hasattr(result, "grads")):
+        raise TypeError(
+            f"function gave {describe(result)}, expected a record with loss and grads, such as fn.LossAndGrad or what"
+            " fn.loss_and_grad(model, loss)(...) gives"
+        )
+    return result
+
+
+def _value(loss: object) -> float:
+    number = as_python_number(loss)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"function gave a loss that is {describe(loss)}, expected one number")
+    return float(number)
 
 
 def _largest(g: Array) -> float:
@@ -290,7 +318,12 @@ def minimize(
     """
     steps = check_count(steps, "steps")
     tolerance = check_range(tolerance, "tolerance", 0.0, math.inf, open_high=True)
-    method = method or lbfgs()
+    one: object = lbfgs() if method is None else method
+    if not isinstance(one, LBFGS):
+        raise TypeError(f"method is {describe(one)}, expected fn.lbfgs(...): other optimizers take single gradients")
+    if not callable(function):
+        raise TypeError(f"function is {describe(function)}, expected a function of the parameters")
+    method = one
     state, evaluations, done = method.init(params), 0, 0
     while True:
         step = method.step(function, params, state)

@@ -27,6 +27,10 @@ class Moments(Elementwise):
         """The names of what is remembered."""
         return ("mean", "square")
 
+    @property
+    def _square_share(self) -> float | None:
+        return 1 - self.beta2
+
     def _moments(self, g: Array, mean: Array, square: Array) -> tuple[Array, Array]:
         """Return the next m and v."""
         b1, b2 = self.beta1, self.beta2

@@ -26,6 +26,7 @@ from attrs import field, frozen
 from funcnn.optim.adam import adamw
 from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, at_least, one_of, settle
 from funcnn.optim.leafwise import Leafwise
+from funcnn.optim.norms import in_units, moderate, shrunk
 from funcnn.optim.optimizer import Optimizer
 from funcnn.optim.partition import Partition, partition
 from funcnn.optim.schedules import Rate, check_rate, rate_at
@@ -56,6 +57,7 @@ class Muon(Leafwise):
 
     def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
         rate = rate_at(self.learning_rate, count)
+        g = shrunk(g, 0.25 * (1 - self.momentum) * float(np.finfo(g.dtype).max))  # for sums that are numbers
         b = self.momentum * kept[0] + g
         step = orthogonalise((g + self.momentum * b if self.nesterov else b).reshape(-1, p.shape[-1]), self.iterations)
         inputs, outputs = step.shape
@@ -67,7 +69,8 @@ def orthogonalise(x: Array, iterations: int = 5) -> Array:
     """Return a matrix with the singular vectors of x and singular values near 1 (between about 0.7 and 1.2)."""
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = x if x.shape[0] <= x.shape[1] else x.T
-    y: Array = wide / (np.sqrt(np.sum(wide * wide)) + 1e-7)
+    (own,), norm, exponent = moderate((wide,))
+    y: Array = own / (norm + in_units(1e-7, exponent))
     for _ in range(iterations):
         gram = y @ y.T
         y = a * y + (b * gram + c * (gram @ gram)) @ y

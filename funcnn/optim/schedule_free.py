@@ -56,6 +56,10 @@ class ScheduleFree(Elementwise):
     def _start(self, p: Array) -> tuple[Array, ...]:
         return (p, p, np.zeros_like(p)) if self.adaptive else (p, p)
 
+    @property
+    def _square_share(self) -> float | None:
+        return 1.0 if self.adaptive else None
+
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         beta2 = self.beta2 if self.adaptive else 0.0
         weight, total = weights(count + 1, self.warmup, beta2)

@@ -19,7 +19,7 @@ import numpy as np
 from funcnn.errors import check_flag, check_range
 from funcnn.grad import LossAndGrad, LossAndGradFunction
 from funcnn.layer import Mode
-from funcnn.optim.clip import norm_of
+from funcnn.optim.norms import moderate
 from funcnn.optim.transform import as_arrays, matched
 from funcnn.typing import Array
 
@@ -88,11 +88,12 @@ def _sharpness_aware(
 ) -> LossAndGrad[P, S, Y]:
     here = function(params, state, x, target, mode)
     structure, grads, leaves = matched(params, here.grads)
-    scaled = [np.abs(p) * g for p, g in zip(leaves, grads, strict=True)] if adaptive else list(grads)
-    norm = norm_of(scaled)
+    slopes, _, _ = moderate(grads)  # a common factor does not change the direction
+    along = [np.abs(p) * g for p, g in zip(leaves, slopes, strict=True)] if adaptive else slopes
+    scaled, norm, _ = moderate(along)
     if not 0 < norm < math.inf:
         return here  # at a stationary point there is no direction to look in; what is not finite is seen by others
-    step: list[Array] = [np.abs(p) * t for p, t in zip(leaves, scaled, strict=True)] if adaptive else scaled
+    step: list[Array] = [np.abs(p) * t for p, t in zip(leaves, scaled, strict=True)] if adaptive else list(scaled)
     worst = structure.rebuild(as_arrays([p + (radius / norm) * e for p, e in zip(leaves, step, strict=True)]))
     there = function(worst, state, x, target, mode)
     return LossAndGrad(here.loss, there.grads, here.state, here.output)

@@ -61,9 +61,11 @@ def line_search(
     def fallen(point: Point[T]) -> bool:
         return point.finite and point.value <= start.value + c1 * point.step * start.slope
 
+    def level(point: Point[T]) -> bool:
+        return point.finite and abs(point.value - start.value) <= precision * abs(start.value)
+
     def accepted(point: Point[T]) -> bool:
-        level = point.finite and abs(point.value - start.value) <= precision * abs(start.value)
-        return (fallen(point) or level) and abs(point.slope) <= -c2 * start.slope
+        return (fallen(point) or level(point)) and abs(point.slope) <= -c2 * start.slope
 
     def zoom(low: Point[T], high: Point[T]) -> Point[T] | None:
         """Close in on a point between; low has the smallest value so far among those that have fallen enough (algorithm 3.6)."""
@@ -82,16 +84,19 @@ def line_search(
                 low = point
         return low if low is not start else None
 
-    before, step = start, first  # longer and longer steps until there must be a point between (algorithm 3.5)
+    before, step, growth = start, first, 4.0  # longer and longer steps until there must be a point between (algorithm 3.5)
     while left > 0:
         point = at(step)
         if accepted(point):
             return point
-        if not fallen(point) or (before is not start and point.value >= before.value):
+        risen = not fallen(point) or (before is not start and point.value >= before.value)
+        if risen and not (level(point) and point.slope < 0):  # of values that are level only the slope tells
             return zoom(before, point)
         if point.slope >= 0:
             return zoom(point, before)
-        before, step = point, 4.0 * step
+        if step > 100 * first:
+            growth = min(growth * growth, 1e100)  # the first step was shorter by orders of magnitude
+        before, step = point, growth * step
     return before if before is not start else None
 
 
