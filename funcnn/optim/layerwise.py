@@ -79,7 +79,7 @@ class LAMB(Leafwise):
         g = bounded(g, 1.0)
         m = self.beta1 * kept[0] + (1 - self.beta1) * g
         v = self.beta2 * kept[1] + (1 - self.beta2) * (g * g)
-        u = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
+        u: Array = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
         if chosen:
             u += self.weight_decay * p
             size, ((own,), length, _) = norm_of((p,)), moderate((u,))
