@@ -1,4 +1,4 @@
-"""The form in which a network runs when it is called often: one flat function, made of the layers' own source.
+"""The form in which a compiled network runs: one flat function, made of the layers' own source.
 
 On small networks most of the time goes into calling layers, and into the records that they return.  These modules write, from a
 network, the function that a person would write who had no layers: the statements of each ``forward``, then those of each
@@ -6,7 +6,8 @@ network, the function that a person would write who had no layers: the statement
 to the next.  It is the same source, hence the same operations in the same order: results are equal to the last bit, and errors
 carry the same notes.
 
-- ``source`` finds the syntax of a function that exists;
+- ``compiled`` is what users ask;
+- ``source`` tells which functions may be written out, and finds their syntax;
 - ``writer`` writes the bodies of functions into one another, ``translate`` puts them in terms of the whole, with ``syntax``;
 - ``samples`` knows the shapes and dtypes of what they compute;
 - ``network`` knows what is to be written for chains, losses and gradients.

@@ -91,7 +91,7 @@ def compiled(function: Any, /) -> Any:  # Any: the overloads say
     """
     if isinstance(function, Layer):
         return CompiledApply(function)
-    if isinstance(function, LossAndGradOf):
+    if type(function) is LossAndGradOf:
         return CompiledStep(function)
     if isinstance(function, partial) and str(getattr(function.func, "__module__", "")).startswith("funcnn."):
         inside = [compiled(one) if isinstance(one, (LossAndGradOf, partial)) else one for one in function.args]

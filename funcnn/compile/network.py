@@ -17,14 +17,18 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.compile.samples import is_small
+from funcnn.compile.source import is_plain
 from funcnn.compile.syntax import CallInstead, Record, copy, expression, load
 from funcnn.compile.writer import Place, Writer
 from funcnn.errors import add_step
-from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, chain_parts, refuse_parts
+from funcnn.layer import AnyLayer, Backward, Chain, Forward, Layer, Mode, Train, chain_parts, refuse_parts
 from funcnn.losses.loss import Loss, LossForward
 
 Steps: TypeAlias = tuple[tuple[int, str], ...]
 Function: TypeAlias = Callable[..., Any]  # Any: networks of all types are written
+
+_EXACT = (Layer, Chain)
+"""The types of layers that are taken apart: one of a type of one's own may make its functions anew at each look."""
 
 _NUMBERS = count()  # for the names of the functions in tracebacks, nothing else
 
@@ -41,7 +45,10 @@ class Passed:
 
 def predictor(model: AnyLayer, mode: Mode, params: object, x: object) -> Function:
     """Return ``(params, state, x) -> output`` of a network, in a mode that is known; it is fastest for arrays such as these."""
-    general = predictor_for(model, mode, partial(predict, model, mode), {})
+    plain = partial(predict, model, mode)
+    if type(model) not in _EXACT:
+        return plain
+    general = predictor_for(model, mode, plain, {})
     small = is_small((params, x))
     return predictor_for(model, mode, general, {"params": params, "x": x}) if small else general
 
@@ -50,10 +57,10 @@ def predictor_for(model: AnyLayer, mode: Mode, plain: Function, known: Mapping[s
     """Return the predictor for arguments of known shapes and dtypes; for others it calls ``plain``."""
     writer = Writer()
     arguments = ("params", "state", "x")
-    restrict(writer, [], known, call_plain(writer, plain, arguments), remembered="params")
+    restrict(writer, [], known, call_plain(writer, plain, arguments))
     passed = forward(writer, model, load("params"), load("state"), load("x"), writer.constant(mode, "mode"), ())
     writer.emit(ast.Return(passed.output))
-    return finish(writer, f"apply {model.name}", arguments, plain)
+    return finish(writer, f"apply {model.name}", arguments)
 
 
 def predict(model: AnyLayer, mode: Mode, params: object, state: object, x: object) -> object:
@@ -69,6 +76,8 @@ def trainer(
     Written for parameters and targets such as these, and fastest for arrays of these shapes, if they are small.  In another mode,
     and for other arguments, the function calls ``plain``.
     """
+    if type(model) not in _EXACT or type(loss) is not Loss:
+        return plain
     general = trainer_for(model, loss, result, plain, params, target, {})
     known = {"params": params, "x": x, "target": target}
     return trainer_for(model, loss, result, general, params, target, known) if is_small((params, x, target)) else general
@@ -88,34 +97,25 @@ def trainer_for(
     arguments = ("params", "state", "x", "target", "mode")
     otherwise = call_plain(writer, plain, arguments)
     tests = [f"type(mode) is {writer.held(Train).id}", f"type(target) is {writer.held(type(target)).id}"]
-    writer.types.update(mode=Train, target=type(target))
+    writer.types["mode"] = Train
+    if type(target) in (np.ndarray, tuple) or is_plain(type(target)):
+        writer.types["target"] = type(target)
     if type(target) is np.ndarray:
         tests.append(f"target.dtype is {writer.held(target.dtype).id}")
         writer.facts["target.dtype"] = target.dtype
     restrict(writer, tests[:1] if known else tests, known, otherwise)
     passed = forward(writer, model, load("params"), load("state"), load("x"), load("mode"), ())
+    if "target.dtype" in writer.facts and not writer.samples.usable:  # layers that are not known may have had hold of it
+        writer.emit(ast.If(expression(f"not ({tests[-1]})"), [copy(otherwise)], []), placed=False)
     value, doutput = scored(writer, loss, passed.output, load("target"))
     grads = params_only(writer, model, passed, doutput, params, otherwise, ())
     writer.emit(ast.Return(ast.Call(writer.constant(result), [value, grads, passed.state, passed.output], [])))
-    return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments, plain)
+    return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments)
 
 
-def restrict(
-    writer: Writer, tests: list[str], known: Mapping[str, object], otherwise: ast.stmt, *, remembered: str | None = None
-) -> None:
-    """Write that something else is done unless these tests are true, and arguments have the shapes and dtypes known.
-
-    An argument that is ``remembered`` is not tested again when it is the very same tree as in the last call.
-    """
-    for name, one in known.items():
-        found = list(kind_tests(writer, name, one))
-        if name == remembered and not any(test.startswith("tuple(") for test in found):  # nothing in a dict is for good
-            last = writer.held([None], "last").id  # a list: a place that the function can put something in
-            test = ast.If(expression(f"not ({' and '.join(found)})"), [copy(otherwise)], [])
-            keep = ast.parse(f"{last}[0] = {name}").body
-            writer.emit(ast.If(expression(f"{name} is not {last}[0]"), [test, *keep], []))
-        else:
-            tests = [*tests, *found]
+def restrict(writer: Writer, tests: list[str], known: Mapping[str, object], otherwise: ast.stmt) -> None:
+    """Write that something else is done unless these tests are true, and arguments have the shapes and dtypes known."""
+    tests = [*tests, *(test for name, one in known.items() for test in kind_tests(writer, name, one))]
     if tests:
         writer.emit(ast.If(expression(f"not ({' and '.join(tests)})"), [otherwise], []))
     for name, one in known.items():
@@ -123,17 +123,19 @@ def restrict(
 
 
 def kind_tests(writer: Writer, here: str, one: object) -> Iterator[str]:
-    """Yield the tests of whether an expression gives a tree like this one, outer ones first."""
+    """Yield the tests of whether an expression gives a tree like this one, outer ones first; each node is looked up once."""
+    node = here
+    if not here.isidentifier():
+        node = writer.fresh("node")
+        here = f"({node} := {here})"
     yield f"type({here}) is {writer.held(type(one)).id}"
     if isinstance(one, np.ndarray):
-        yield f"{here}.shape == {one.shape!r} and {here}.dtype is {writer.held(one.dtype).id}"
+        yield f"{node}.shape == {one.shape!r} and {node}.dtype is {writer.held(one.dtype).id}"
         return
     if isinstance(one, tuple):
-        yield f"len({here}) == {len(one)}"
-    elif isinstance(one, dict):
-        yield f"tuple({here}) == {tuple(one)!r}"
+        yield f"len({node}) == {len(one)}"
     for step, child in tree.children(one):
-        yield from kind_tests(writer, here + step, child)
+        yield from kind_tests(writer, node + step, child)
 
 
 def refuse(writer: Writer, tests: list[str], statement: ast.stmt, *, placed: bool = True) -> None:
@@ -145,7 +147,7 @@ def refuse(writer: Writer, tests: list[str], statement: ast.stmt, *, placed: boo
 
 def call_plain(writer: Writer, plain: Function, arguments: tuple[str, ...]) -> ast.Return:
     """Return the statement that hands everything to the function that calls the layers."""
-    return ast.Return(ast.Call(writer.constant(plain, "plain"), [load(name) for name in arguments], []))
+    return ast.Return(ast.Call(writer.held(plain, "plain"), [load(name) for name in arguments], []))
 
 
 def record(writer: Writer, function: object, args: list[ast.expr], kind: type) -> Record:
@@ -162,6 +164,12 @@ def called(writer: Writer, function: object, hint: str, args: list[ast.expr], pa
     return [writer.local(part, ast.Attribute(step, part, ast.Load())) for part in parts]
 
 
+def parts_of(layer: AnyLayer) -> tuple[AnyLayer, ...]:
+    """Return the layers of a chain that can be written out one by one; else nothing."""
+    parts = chain_parts(layer)
+    return parts if all(type(one) in _EXACT for one in parts) else ()
+
+
 # ----------------------------------------------------------------------------------------------------------------- forward
 
 
@@ -169,7 +177,7 @@ def forward(
     writer: Writer, layer: AnyLayer, params: ast.expr, state: ast.expr, x: ast.expr, mode: ast.expr, steps: Steps
 ) -> Passed:
     """Write a layer's forward."""
-    layers = chain_parts(layer)
+    layers = parts_of(layer)
     if layers:
         return chain_forward(writer, layers, params, state, x, mode, steps)
     args = [params, state, x, mode]
@@ -239,7 +247,7 @@ def backward(
     residuals = passed.residuals
     if isinstance(residuals, tuple):
         grads: list[ast.expr] = []
-        for index, (part, own) in reversed(list(enumerate(zip(chain_parts(layer), residuals, strict=True)))):
+        for index, (part, own) in reversed(list(enumerate(zip(parts_of(layer), residuals, strict=True)))):
             inner = ((index, part.name), *steps)
             given = writer.local("dy", doutput)
             writer.enter(Place(inner, given.id))
@@ -271,7 +279,7 @@ def params_only(
         tests = [test for p in names for test in (f"type({p}) is not tuple", f"len({p}) > 0")]
         refuse(writer, tests, copy(otherwise), placed=False)
     grads = [part.params for part in residuals]
-    layers = chain_parts(layer)
+    layers = parts_of(layer)
     for index in range(len(layers) - 1, first - 1, -1):
         inner = ((index, layers[index].name), *steps)
         given = writer.local("dy", doutput)
@@ -287,15 +295,8 @@ def params_only(
 # ------------------------------------------------------------------------------------------------------------ the function
 
 
-def finish(writer: Writer, title: str, arguments: tuple[str, ...], plain: Function) -> Function:
-    """Return the function of what was written; it calls ``plain`` when a name has come to stand for something else."""
-    tests = [
-        f"{writer.held(names).id}.get({name!r}) is not {writer.held(value).id}"
-        for (_, name), (names, value) in writer.watched.items()
-    ]
-    if tests:
-        test = ast.If(expression(" or ".join(tests)), [call_plain(writer, plain, arguments)], [])
-        writer.statements.insert(0, (test, None))
+def finish(writer: Writer, title: str, arguments: tuple[str, ...]) -> Function:
+    """Return the function of what was written."""
     filename = f"<{title} {next(_NUMBERS)}>"
     places: dict[int, Place] = {}
     lines: list[ast.stmt] = []

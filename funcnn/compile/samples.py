@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from functools import _lru_cache_wrapper, lru_cache
+from functools import _lru_cache_wrapper
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +19,7 @@ import attrs
 import numpy as np
 
 from funcnn import tree
+from funcnn.compile.source import is_plain, is_settled
 
 UNKNOWN = object()
 SMALL = 1 << 15  # numbers in an array beyond which arithmetic outweighs tests
@@ -56,15 +57,20 @@ def is_sample(value: object) -> bool:
 
 
 def is_fact(value: object) -> bool:
-    """Tell whether a value may be relied on: it is not a sample, and cannot change."""
-    if isinstance(value, tuple):
+    """Tell whether a value may be relied on: it is not a sample, and cannot change.
+
+    The type is asked for itself: a number of NumPy is a ``float`` too, and those that are computed mean nothing.
+    """
+    if type(value) is tuple:
         return all(is_fact(item) for item in value)
-    return value is None or isinstance(value, (bool, int, float, str, type, np.dtype))
+    return value is None or type(value) in (bool, int, float, str, type) or isinstance(value, np.dtype)
 
 
 def is_small(one: object) -> bool:
-    """Tell whether samples of this tree cost nothing to speak of."""
-    return all(type(leaf) is np.ndarray and leaf.size <= SMALL for leaf in tree.leaves(one))
+    """Tell whether samples of this tree cost nothing to speak of, and looking at its nodes does nothing else."""
+    if type(one) is np.ndarray:
+        return one.size <= SMALL
+    return (type(one) is tuple or is_plain(type(one))) and all(is_small(child) for _, child in tree.children(one))
 
 
 class Samples:
@@ -73,10 +79,20 @@ class Samples:
     def __init__(self, values: Mapping[str, object]) -> None:
         self.values = values  # what names stand for that are not variables
         self.known: dict[str, object] = {}
+        self.usable = True
+
+    def give_up(self) -> None:
+        """Rely on nothing from here on: code that is not known is called, and it could change shapes in place."""
+        self.usable = False
 
     def give(self, name: str, one: object) -> None:
         """Have a variable stand for a tree like this one."""
         self.known[name] = tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), one)
+
+    def has_field(self, node: ast.Attribute) -> bool:
+        """Tell whether an expression reads a field of a variable that is known to hold a record of the library."""
+        kind: Any = type(self.known.get(node.value.id)) if isinstance(node.value, ast.Name) else object
+        return is_plain(kind) and node.attr in {one.name for one in attrs.fields(kind)}
 
     def fact(self, node: ast.expr) -> object:
         """Return the value of an expression if it is known whatever the numbers are, or else UNKNOWN."""
@@ -85,7 +101,7 @@ class Samples:
 
     def of(self, node: ast.expr | None) -> object:
         """Return a sample, or the fact, that an expression gives, or UNKNOWN."""
-        if not self.known:
+        if not self.known or not self.usable:
             return UNKNOWN
         try:
             with np.errstate(all="ignore"):
@@ -109,7 +125,8 @@ class Samples:
             case ast.Subscript(value=owner, slice=place):
                 whole: Any = self._of(owner)  # Any: a tuple or an array, of which the index is of another type
                 index: Any = self._of(place)
-                return whole[index] if isinstance(whole, (tuple, np.ndarray)) and _is_basic(index) else UNKNOWN
+                by_position = _is_basic(index) if isinstance(whole, np.ndarray) else type(whole) is tuple and is_place(index)
+                return whole[index] if by_position else UNKNOWN
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 truth = self._of(operand)
                 return not truth if is_fact(truth) else UNKNOWN
@@ -128,8 +145,8 @@ class Samples:
                 given = self._of(one)
                 return UNKNOWN if given is UNKNOWN else type(given)
             case ast.Call(func=ast.Name(id="len"), args=[one], keywords=[]):
-                given = self._of(one)
-                return len(given) if isinstance(given, (tuple, np.ndarray)) else UNKNOWN
+                sized: Any = self._of(one)
+                return len(sized) if type(sized) in (tuple, np.ndarray) else UNKNOWN
             case ast.Call(func=function, args=args, keywords=keywords):
                 return self._call(function, [self._of(arg) for arg in args], {key.arg: self._of(key.value) for key in keywords})
         return UNKNOWN
@@ -224,20 +241,11 @@ def stored(node: ast.AST) -> Iterator[str]:
             yield part.id
 
 
-@lru_cache(maxsize=4096)
-def is_plain(kind: type) -> bool:
-    """Tell whether a class is a frozen attrs class that holds just what it is given."""
-    return (
-        attrs.has(kind)
-        and getattr(kind.__setattr__, "__name__", "") == "_frozen_setattrs"
-        and not any(hasattr(kind, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__", "__attrs_init__"))
-        and all(one.init and not one.kw_only and not one.converter and not one.validator for one in attrs.fields(kind))
-    )
-
-
 def attribute_known(owner: object, name: str) -> object:
-    """Return an attribute that cannot change, or UNKNOWN: a value of a module, a field of a frozen record, a fact of a dtype."""
-    if isinstance(owner, (ModuleType, np.dtype)):
+    """Return an attribute that cannot change, or UNKNOWN: a value of a settled module, a field of a record, a fact of a dtype."""
+    if isinstance(owner, ModuleType):
+        return getattr(owner, name, UNKNOWN) if is_settled(owner) else UNKNOWN
+    if isinstance(owner, np.dtype):
         return getattr(owner, name, UNKNOWN)
     kind: Any = type(owner)  # Any: attrs types its classes apart from others
     is_field = is_plain(kind) and name in {attribute.name for attribute in attrs.fields(kind)}
@@ -248,6 +256,11 @@ def _attribute(owner: object, name: str) -> object:
     if is_sample(owner):
         return getattr(owner, name) if name in _FACTS or name in _VIEWS else UNKNOWN
     return attribute_known(owner, name) if not isinstance(owner, ModuleType) or owner is np else UNKNOWN
+
+
+def is_place(index: object) -> bool:
+    """Tell whether a value is the place of a tuple's entry or of some: a number that was computed is none."""
+    return type(index) in (int, slice)
 
 
 def _is_basic(index: object) -> bool:

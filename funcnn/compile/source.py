@@ -5,13 +5,25 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import sys
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache, partial
-from types import CodeType, FunctionType
+from functools import _lru_cache_wrapper, lru_cache, partial
+from types import BuiltinFunctionType, CodeType, FunctionType, GenericAlias, ModuleType
 from typing import Any
 
+import attrs
+import numpy as np
 from attrs import frozen
+
+from funcnn.layer import Chain, Layer
+
+OWN = ("funcnn",)
+"""Packages whose functions are written out.  Of these it is known that they read nothing that others change, and that they change
+nothing but arrays which they have made; of a function of somebody else's no look at its source could prove that."""
+
+SETTLED = frozenset({"funcnn", "numpy", "attr", "attrs", "math", "typing", "functools", "itertools", "operator"})
+"""Packages whose names stand for the same as long as the process lives."""
 
 
 @frozen(eq=False)
@@ -27,19 +39,80 @@ class Definition:
     """The local names that are assigned, and in how many places."""
 
 
+def is_own(function: FunctionType) -> bool:
+    """Tell whether a function is what a module of the library has under the function's name: not replaced, not one of a class."""
+    name = function.__globals__.get("__name__")
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    return (
+        str(name).partition(".")[0] in OWN
+        and isinstance(module, ModuleType)
+        and vars(module) is function.__globals__
+        and vars(module).get(function.__name__) is function
+    )
+
+
+def is_settled(module: ModuleType) -> bool:
+    """Tell whether the names of a module are not assigned again."""
+    return module.__name__.partition(".")[0] in SETTLED and sys.modules.get(module.__name__) is module
+
+
+@lru_cache(maxsize=1024)
+def _is_own_class(kind: type) -> bool:
+    fields = attrs.fields(kind) if attrs.has(kind) else ()
+    return (
+        kind.__setattr__.__name__ == "_frozen_setattrs"
+        and not any(hasattr(kind, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__", "__attrs_init__"))
+        and all(one.init and not one.kw_only and not one.converter and not one.validator for one in fields)
+    )
+
+
+def is_plain(kind: type) -> bool:
+    """Tell whether a class is a frozen attrs class of the library that holds just what it is given."""
+    module = sys.modules.get(kind.__module__)
+    own = kind.__module__.partition(".")[0] in OWN and module is not None and vars(module).get(kind.__name__) is kind
+    return own and attrs.has(kind) and _is_own_class(kind)  # what is remembered lives as long as its module
+
+
+def may_run_foreign_code(value: object) -> bool:
+    """Tell whether a value is, or holds, anything but data, and functions and classes of the library and of settled modules."""
+    match value:
+        case tuple() | frozenset():
+            return type(value) not in (tuple, frozenset) or any(map(may_run_foreign_code, value))
+        case partial(func=function, args=args, keywords=keywords):
+            return any(map(may_run_foreign_code, (function, *args, *keywords.values())))
+        case FunctionType() | type():
+            return value.__module__.partition(".")[0] not in {*SETTLED, *OWN, "builtins"}
+        case Layer():
+            return type(value) not in (Layer, Chain) or may_run_foreign_code((value.forward, value.backward))
+        case np.ufunc():
+            return getattr(np, value.__name__, None) is not value  # such as np.frompyfunc makes
+        case GenericAlias():  # what casts name
+            return False
+        case np.ndarray() | np.generic() | np.dtype() | complex() | float() | int() | str() | None:
+            return type(value).__module__ not in ("numpy", "builtins") and not isinstance(value, np.dtype)
+        case ModuleType():
+            return not is_settled(value)
+        case BuiltinFunctionType() | _lru_cache_wrapper():
+            return str(value.__module__).partition(".")[0] not in {*SETTLED, *OWN, "builtins", "None"}
+    if type(value) is object or type(value).__module__ == "typing":
+        return False
+    kind: Any = type(value)  # Any: attrs types its classes apart from others
+    return not is_plain(kind) or any(may_run_foreign_code(getattr(value, one.name)) for one in attrs.fields(kind))
+
+
 def read(function: object) -> Definition | None:
-    """Return the definition of a function; None when its source is not at hand or its body cannot be put elsewhere.
+    """Return the definition of a function of the library; None for any other, or when its body cannot be put elsewhere.
 
     The latter is so for closures, generators, decorated functions, and those that take ``*args`` or ``**keywords``.
     """
     if not isinstance(function, FunctionType) or function.__closure__ or function.__code__.co_flags & _SUSPENDING:
-        return None  # not remembered: a closure may hold large arrays
-    return _read(function)
+        return None
+    return _read(function, function.__code__) if is_own(function) else None  # what is remembered lives as long as its module
 
 
 @lru_cache(maxsize=4096)
-def _read(function: FunctionType) -> Definition | None:
-    found = definitions(function.__code__.co_filename).get(function.__code__)
+def _read(function: FunctionType, code: CodeType) -> Definition | None:
+    found = definitions(code.co_filename).get(code)
     if found is None or found.decorator_list:
         return None
     arguments = found.args

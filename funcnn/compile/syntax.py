@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -37,15 +37,49 @@ def copy(node: Any) -> Any:
 
 
 def is_simple(node: ast.expr) -> bool:
-    """Tell whether an expression may be written several times over: a name, a constant, attributes and tuples of such."""
+    """Tell whether an expression may be written several times, and later: a name, a constant, and tuples of such.
+
+    Not so an attribute: the object may be given another one, or compute it anew at each look.
+    """
     if isinstance(node, ast.Tuple):
         return all(is_simple(part) for part in node.elts)
-    return isinstance(node, (ast.Name, ast.Constant, Record)) or (isinstance(node, ast.Attribute) and is_simple(node.value))
+    return isinstance(node, (ast.Name, ast.Constant, Record))
 
 
-def has_branches(node: ast.expr) -> bool:
-    """Tell whether parts of an expression may be left out when it is computed."""
-    return any(isinstance(part, (ast.IfExp, ast.BoolOp)) for part in ast.walk(node))
+def comes_first(name: str, node: ast.expr, parameters: Collection[str]) -> bool:
+    """Tell whether a function's expression computes nothing, always, before it reads a parameter.
+
+    Then the argument may stand in the parameter's place: nothing runs earlier or later, or not at all, for it.
+    """
+    return _reads_first(name, node, parameters) is True
+
+
+def _reads_first(name: str, node: ast.expr, parameters: Collection[str]) -> bool | None:
+    """Return True when the name is read first, False when something else is computed first, None when nothing is computed."""
+    match node:
+        case ast.Name(id=read):
+            return True if read == name else None
+        case ast.Constant():
+            return None
+        case ast.Attribute(value=ast.Name(id=module)) if module not in parameters:
+            return None
+        case ast.BinOp(left=left, right=right):
+            parts = [left, right]
+        case ast.Compare(left=left, comparators=[right, *_]):
+            parts = [left, right]
+        case ast.Call(func=function, args=args):
+            parts = [function, *args]
+        case ast.UnaryOp(operand=operand):
+            parts = [operand]
+        case ast.Subscript(value=value) | ast.Attribute(value=value) | ast.IfExp(test=value) | ast.BoolOp(values=[value, *_]):
+            parts = [value]
+        case _:
+            return False
+    for part in parts:
+        found = _reads_first(name, part, parameters)
+        if found is not None:
+            return found
+    return False
 
 
 def names_in(node: ast.AST) -> set[str]:

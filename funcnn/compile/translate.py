@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from funcnn.compile.samples import UNKNOWN, is_remembered
+from funcnn.compile.samples import UNKNOWN, attribute_known, is_remembered
 from funcnn.compile.source import read
-from funcnn.compile.syntax import CallInstead, Record, by_keyword, copy, has_branches, is_simple, unpacked
+from funcnn.compile.syntax import CallInstead, Record, by_keyword, comes_first, copy, unpacked
 
 if TYPE_CHECKING:
     from funcnn.compile.writer import Writer
@@ -79,7 +79,7 @@ class Translate(ast.NodeTransformer):
             case ast.Attribute(value=owner_node, attr=name):
                 owner = self.evaluate(owner_node)
                 if owner is not UNKNOWN:
-                    return self.writer.attribute(owner, name)
+                    return attribute_known(owner, name)
                 return self.writer.facts.get(f"{ast.unparse(self.expression(owner_node))}.{name}", UNKNOWN)
             case ast.Call(func=ast.Name(id="isinstance"), args=[value_node, kind_node], keywords=[]):
                 kind, base = self.kind(value_node), self.evaluate(kind_node)
@@ -89,7 +89,7 @@ class Translate(ast.NodeTransformer):
                 if definition is None or len(args) != len(definition.parameters):
                     return UNKNOWN
                 given = [self.expression(arg) for arg in args]
-                if not all(is_simple(arg) for arg in given):
+                if not all(map(self.writer.is_simple, given)):
                     return UNKNOWN
                 inner = Translate(self.writer, definition.names, dict(zip(definition.parameters, given, strict=True)))
                 return inner.outcome(definition.body)
@@ -151,7 +151,7 @@ class Translate(ast.NodeTransformer):
             value = self.bindings[node.id]
             return ast.Name(value.id, node.ctx) if isinstance(value, ast.Name) else cast(ast.expr, copy(value))
         if node.id in self.names:
-            return self.writer.constant(self.writer.look_up(self.names, node.id), node.id)
+            return self.writer.constant(self.names[node.id], node.id)
         if node.id in _FRAME_READERS:
             raise CallInstead
         return node  # a built-in
@@ -161,7 +161,7 @@ class Translate(ast.NodeTransformer):
         node = cast(ast.Attribute, self.generic_visit(node))
         if isinstance(node.value, Record) and node.attr in node.value.parts:
             return node.value.parts[node.attr]
-        value = self.writer.attribute(self.writer.known(node.value), node.attr)
+        value = attribute_known(self.writer.known(node.value), node.attr)
         return node if value is UNKNOWN else self.writer.constant(value, node.attr)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
@@ -191,16 +191,22 @@ class Translate(ast.NodeTransformer):
         match definition.body:
             case (ast.Return(value=ast.expr() as returned),) if set(bindings) == set(definition.parameters):
                 uses = [part.id for part in ast.walk(returned) if isinstance(part, ast.Name)]
-                costly = [name for name, value in bindings.items() if not is_simple(value)]
-                once = len(costly) == 1 and uses.count(costly[0]) == 1 and not has_branches(returned)
+                costly = [name for name, value in bindings.items() if not self.writer.is_simple(value)]
+                once = len(costly) == 1 and uses.count(costly[0]) == 1 and comes_first(costly[0], returned, bindings)
                 if not costly or once:
                     translate = Translate(self.writer, definition.names, bindings)
                     return self.writer.attempt(lambda: translate.expression(returned)) or node
         return node
 
 
+_IMMUTABLE = frozenset({type(None), bool, int, float, str, type, FunctionType, ModuleType})
+
+
 def is_immutable(value: object) -> bool:
-    """Tell whether a value is known, and is and remains true or false, in or not in another, equal or not equal to another."""
-    if isinstance(value, (tuple, frozenset)):
+    """Tell whether a value is known, and is and remains true or false, in or not in another, equal or not equal to another.
+
+    The type is asked for itself: a NumPy number is a ``float`` too, and an instance of a subclass may be anything.
+    """
+    if type(value) is tuple or type(value) is frozenset:
         return all(is_immutable(item) for item in value)
-    return value is None or isinstance(value, (bool, int, float, str, type, FunctionType, ModuleType, np.dtype, np.generic))
+    return type(value) in _IMMUTABLE or isinstance(value, np.dtype)

@@ -6,9 +6,10 @@ Three things make the result shorter than its parts:
 
 - a test whose outcome is known beforehand, such as ``isinstance(mode, Train)``, is left out with the branch that is not taken;
 - a record that is made in one function and taken apart in another becomes a few variables;
-- what a global name stands for is looked up when the function is written.  The names of modules of one's own may be assigned
-  again (a constant that is tuned, a helper that is mended in a notebook): what they stood for is kept in ``watched``, and the
-  function tests it at each call.
+- what a global name stands for is looked up when the function is written.
+
+All this is done with the library's own functions alone (:func:`funcnn.compile.source.is_own`), and what decides is never a number
+that was computed: the rest is called, and read, where and when the plain code does so.
 """
 
 from __future__ import annotations
@@ -16,21 +17,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import attrs
 from attrs import Factory, field, frozen
 
-from funcnn.compile.samples import UNKNOWN, Samples, attribute_known, is_plain
-from funcnn.compile.source import Definition, has_return, read, unwrap
+from funcnn.compile.samples import UNKNOWN, Samples
+from funcnn.compile.source import Definition, has_return, is_plain, may_run_foreign_code, read, unwrap
 from funcnn.compile.syntax import CallInstead, Record, by_keyword, copy, is_simple, load, names_in
 from funcnn.compile.translate import Bindings, Translate
 
 T = TypeVar("T")
-
-_SETTLED = frozenset({"funcnn", "numpy", "attr", "attrs", "math", "typing", "functools", "itertools", "operator"})
-"""Packages whose names are not assigned again."""
 
 
 @frozen(eq=False)
@@ -56,8 +53,6 @@ class Writer:
     """Expressions of which the value is known."""
     changing: set[str] = field(factory=set, init=False)
     """Local names that are assigned more than once."""
-    watched: dict[tuple[int, str], tuple[dict[str, Any], object]] = field(factory=dict, init=False)
-    """What names of other modules stood for when they were looked up, with the module's names."""
     samples: Samples = field(init=False, default=Factory(lambda self: Samples(self.values), takes_self=True))
     """What is known of local names beyond their type."""
     _names: dict[int, str] = field(factory=dict, init=False)
@@ -71,9 +66,11 @@ class Writer:
         return f"{hint}_{next(self._numbers)}"
 
     def constant(self, value: object, hint: str = "constant") -> ast.expr:
-        """Return an expression for a value that is known now."""
+        """Return an expression for a value that is known now, and that the statements may use in any way."""
         if value is None or type(value) in (bool, int, str):
             return ast.Constant(cast(Any, value))  # Any: the types of this line, which typeshed wants one by one
+        if may_run_foreign_code(value):
+            self.samples.give_up()
         return self.held(value, hint)
 
     def held(self, value: object, hint: str = "constant") -> ast.Name:
@@ -87,19 +84,6 @@ class Writer:
     def known(self, expression: ast.expr) -> object:
         """Return the value of an expression that :meth:`constant` made, or None."""
         return self.values.get(expression.id) if isinstance(expression, ast.Name) else None
-
-    def look_up(self, names: dict[str, Any], name: str) -> object:
-        """Return what a name of a module stands for; if it may be assigned again, that is watched."""
-        value = names[name]
-        if str(names.get("__name__")).partition(".")[0] not in _SETTLED:
-            self.watched[id(names), name] = names, value
-        return value
-
-    def attribute(self, owner: object, name: str) -> object:
-        """Return an attribute of a known value, or UNKNOWN if it may change in a way that is not watched."""
-        if isinstance(owner, ModuleType) and owner.__name__.partition(".")[0] not in _SETTLED:
-            return self.look_up(vars(owner), name) if name in vars(owner) else UNKNOWN
-        return attribute_known(owner, name)
 
     def emit(self, statement: ast.stmt, *, placed: bool = True) -> None:
         """Write a statement, which belongs to the place that was entered last unless it is not placed."""
@@ -139,7 +123,13 @@ class Writer:
     def simple(self, hint: str, value: ast.expr) -> ast.expr:
         """Write what it takes to have a value in a simple expression, and return that."""
         value = self.inlined(value)
-        return value if is_simple(value) else self.assign(self.fresh(hint), value)
+        return value if self.is_simple(value) else self.assign(self.fresh(hint), value)
+
+    def is_simple(self, value: ast.expr) -> bool:
+        """Tell whether an expression may be written several times, and later: also a field of a record that cannot change."""
+        if isinstance(value, ast.Tuple):
+            return all(map(self.is_simple, value.elts))
+        return is_simple(value) or (isinstance(value, ast.Attribute) and self.samples.has_field(value))
 
     def made(self, value: ast.expr, hint: str = "value") -> ast.expr:
         """Return the record that an expression makes, its fields in simple expressions, or else what :meth:`simple` does."""
@@ -211,7 +201,7 @@ class Writer:
                     return ast.Constant(None) if value is None else self.inlined(translate.expression(value))
                 case ast.Expr(value=value):
                     value = self.inlined(translate.expression(value))
-                    if not is_simple(value):
+                    if not self.is_simple(value):
                         self.emit(ast.Expr(value))
                 case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
                     self._store(translate, bindings, target, self.inlined(translate.expression(value)))
