@@ -4,8 +4,8 @@ Values are what the arguments of ``fit`` are made of: frozen records (layers, lo
 bound to, numbers, containers and arrays.  Nothing of a fingerprint depends on where a thing lies in memory.
 
 A function of one's own is what its code says, with its defaults, the variables of its closure, and the numbers and functions that
-its code names in its module; an installed one is its name.  Code is compared as it was compiled, so that
-comments and docstrings do not matter.
+its code names in its module; an installed one is its name.  An object of a class of one's own has the functions of its class.
+Code is compared as it was compiled, so that comments and docstrings do not matter.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def describe(value: object) -> Described:
         return "method", (value.__func__, value.__self__)
     if isinstance(value, types.FunctionType):
         return _function(value)
-    if isinstance(value, (type, types.BuiltinFunctionType, types.ModuleType, np.ufunc, np.dtype)):
+    if isinstance(value, type):
+        return f"class {value.__module__}.{value.__qualname__}", _methods(value)
+    if isinstance(value, (types.BuiltinFunctionType, types.ModuleType, np.ufunc, np.dtype)):
         return (
             f"name {getattr(value, '__module__', '')} {getattr(value, '__qualname__', getattr(value, '__name__', str(value)))}",
             (),
@@ -108,10 +110,24 @@ def _record(value: object) -> Described:
         slots = [name for base in kind.__mro__ for name in _texts(base.__dict__.get("__slots__", ()))]
         names = sorted({*getattr(value, "__dict__", {}), *slots} - {"__dict__", "__weakref__"})
     found = [name for name in names if hasattr(value, name)]
-    if not found:  # a pattern, a path, a date: its text says it, unless that is where it lies in memory
+    methods = _methods(kind)
+    if not found and not methods:  # a pattern, a path, a date: its text says it, unless that is where it lies in memory
         text = repr(value)
         return f"{_name(value)} {'' if ' at 0x' in text else text}", ()
-    return f"{_name(value)} {' '.join(found)}", tuple([getattr(value, name) for name in found])
+    return f"{_name(value)} {' '.join(found)}", (*[getattr(value, name) for name in found], *methods)
+
+
+def _methods(kind: type) -> tuple[types.FunctionType, ...]:
+    """Return the functions of a class of one's own, and of its bases: they are part of what its instances compute."""
+    found = []
+    for base in kind.__mro__:
+        for name, one in sorted(vars(base).items()):
+            function = one.fget if isinstance(one, property) else getattr(one, "__func__", one)
+            if isinstance(function, types.FunctionType) and not function.__code__.co_filename.startswith(
+                ("<attrs", *_installed())
+            ):
+                found.append((name, function))
+    return tuple([function for _, function in found])
 
 
 def _function(function: types.FunctionType) -> Described:
