@@ -3,19 +3,32 @@
 They look at a set of predictions from outside: none is differentiated, none is averaged over batches.  Those of classification
 take the scores of C classes, (n, ..., C), and integer labels (n, ...); logits and probabilities do equally well.  A metric with
 an option is bound by ``functools.partial(fn.metrics.top_k_accuracy, k=3)``.
+
+A prediction that holds NaN is an error in all of them, which names the row: it has no largest score, is on no side of a
+threshold, and is neither right nor wrong.  (Where ``fit`` or ``evaluate`` find that the loss itself is NaN, so are the metrics beside it.)
+Infinite scores are scores.  Errors are computed in double precision or better, and no square of theirs overflows.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from funcnn.deferred import listing
-from funcnn.errors import check_count, describe
-from funcnn.losses.checks import check_labels, check_pair, check_prediction, is_array
-from funcnn.losses.softmax_cross_entropy import label_losses
+from funcnn.errors import check_choice, check_count, check_range, describe
+from funcnn.losses.checks import (
+    check_finite,
+    check_labels,
+    check_pair,
+    check_plain,
+    check_prediction,
+    first,
+    is_array,
+    show,
+)
+from funcnn.losses.softmax_cross_entropy import certain, label_losses
 from funcnn.numerics import examples
 from funcnn.typing import Array, BoolArray, IntArray
 
@@ -73,6 +86,7 @@ def binary_accuracy(prediction: Array, target: Array | IntArray | BoolArray, thr
     >>> fn.metrics.binary_accuracy(np.array([[2.0], [-1.0]]), np.array([[1], [1]]))
     0.5
     """
+    threshold = check_range(threshold, "threshold", -math.inf, math.inf)
     truth = _truth(prediction, target)
     return float(np.mean((prediction > threshold) == truth))
 
@@ -86,7 +100,7 @@ def top_k_accuracy(prediction: Array, target: IntArray, k: int = 5) -> float:
     >>> fn.metrics.top_k_accuracy(np.array([[3.0, 1.0, 2.0], [0.0, 3.0, 1.0]]), np.array([2, 0]), k=2)
     0.5
     """
-    check_count(k, "k")
+    k = check_count(k, "k")
     labels = _labels(prediction, target)[..., None]
     own = np.take_along_axis(prediction, labels, -1)
     before = np.arange(prediction.shape[-1]) < labels
@@ -128,12 +142,14 @@ def precision(prediction: Array, target: IntArray, average: Average = "macro") -
     >>> round(fn.metrics.precision(scores, labels), 4), round(fn.metrics.recall(scores, labels), 4)
     (0.8333, 0.8333)
     """
+    average = check_choice(average, get_args(Average), "average")
     hits, given, labelled = _counts(prediction, target)
     return _average(hits, given, given, labelled, average)
 
 
 def recall(prediction: Array, target: IntArray, average: Average = "macro") -> float:
     """Return the fraction of the rows of a class that are given to it, averaged over the classes: see :func:`precision`."""
+    average = check_choice(average, get_args(Average), "average")
     hits, given, labelled = _counts(prediction, target)
     return _average(hits, labelled, given, labelled, average)
 
@@ -147,6 +163,7 @@ def f1(prediction: Array, target: IntArray, average: Average = "macro") -> float
     >>> fn.metrics.f1(np.eye(2)[[0, 0, 1]], np.array([0, 1, 1]), average="micro")
     0.6666666666666666
     """
+    average = check_choice(average, get_args(Average), "average")
     hits, given, labelled = _counts(prediction, target)
     return _average(2 * hits, given + labelled, given, labelled, average)
 
@@ -154,14 +171,18 @@ def f1(prediction: Array, target: IntArray, average: Average = "macro") -> float
 def perplexity(prediction: Array, target: IntArray) -> float:
     """Return the exponential of the mean cross-entropy of logits: how many equally likely classes would be as hard to guess.
 
+    Infinite where a label has no chance, or less than a float can tell.
+
     Examples
     --------
     >>> import numpy as np, funcnn as fn
     >>> round(fn.metrics.perplexity(np.zeros((2, 8)), np.array([3, 5])), 12)
     8.0
     """
-    _labels(prediction, target)
-    return math.exp(label_losses(prediction, target)[0].mean())
+    labels = _labels(prediction, target)
+    with np.errstate(over="ignore"):
+        losses, _ = label_losses(certain(prediction) if np.isposinf(prediction).any() else prediction, labels)
+        return float(np.exp(losses.mean(dtype=np.result_type(losses, np.float64))))
 
 
 # ---------------------------------------------------------------------------------------------------------------- ranking
@@ -228,7 +249,8 @@ def average_precision(prediction: Array, target: Array | IntArray | BoolArray) -
 
 def mean_absolute_error(prediction: Array, target: Array) -> float:
     """Return the mean over all entries of ``abs(prediction - target)``."""
-    return float(np.mean(np.abs(_difference(prediction, target))))
+    difference, _, unit = _errors(prediction, target)
+    return float(np.mean(np.abs(difference).mean(0) * unit))
 
 
 def root_mean_squared_error(prediction: Array, target: Array) -> float:
@@ -240,7 +262,9 @@ def root_mean_squared_error(prediction: Array, target: Array) -> float:
     >>> fn.metrics.root_mean_squared_error(np.array([[1.0], [5.0]]), np.array([[2.0], [-2.0]]))
     5.0
     """
-    return math.sqrt(np.mean(_difference(prediction, target) ** 2))
+    difference, _, unit = _errors(prediction, target)
+    largest = unit.max(initial=0) or 1
+    return float(np.sqrt(np.mean(np.square(difference).mean(0) * np.square(unit / largest))) * largest)
 
 
 def r2(prediction: Array, target: Array) -> float:
@@ -255,27 +279,36 @@ def r2(prediction: Array, target: Array) -> float:
     >>> fn.metrics.r2(np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]]))
     0.5
     """
-    left = (examples(_difference(prediction, target)) ** 2).sum(0)
-    target = examples(target)
-    whole = ((target - target.mean(0)) ** 2).sum(0)
-    explained = np.where(left == 0, 1.0, 0.0)
-    np.divide(left, whole, out=left, where=whole > 0)
-    return float(np.mean(np.where(whole > 0, 1 - left, explained)))
+    left, wanted, _ = _errors(prediction, target)
+    constant = wanted.min(0) == wanted.max(0)  # exactly: a mean is rounded, and what is left of the target would be its error
+    centred = wanted - wanted[0]
+    centred -= centred.mean(0)
+    spread = np.where(constant, 1, np.abs(centred).max(0))
+    with np.errstate(over="ignore"):
+        ratio = np.square(left / spread).sum(0) / np.where(constant, 1, np.square(centred / spread).sum(0))
+    met = (left == 0).all(0)
+    return float(np.mean(np.where(constant, met, 1 - ratio)))
 
 
 # ---------------------------------------------------------------------------------------------------------------- the parts
 
 
 def _labels(prediction: Array, target: IntArray) -> IntArray:
-    """Return the labels as signed integers; raise unless there is one, in range, for each row."""
+    """Return the labels as signed integers; raise unless there is one, in range, for each row, and no score is NaN."""
     labels = check_labels(target, prediction)
     _not_empty(labels)
+    _not_nan(prediction)
     return labels
 
 
 def _truth(prediction: Array, target: Array | IntArray | BoolArray) -> BoolArray:
     """Return a binary target as booleans; raise unless it is 0 or 1 and of the prediction's shape."""
+    if is_array(prediction, "iub") and is_array(target, "f"):
+        raise TypeError(
+            f"the prediction is {describe(prediction)} and the target {describe(target)}: are they exchanged?  Scores come first"
+        )
     check_prediction(prediction)
+    check_plain(target, "target")
     if not is_array(target, "fiub"):
         raise TypeError(f"target is {describe(target)}, expected an array of zeros and ones")
     if target.shape != prediction.shape:
@@ -283,7 +316,9 @@ def _truth(prediction: Array, target: Array | IntArray | BoolArray) -> BoolArray
     _not_empty(target)
     truth: BoolArray = target == 1
     if not (truth | (target == 0)).all():
-        raise ValueError(f"a binary target is 0 or 1, got {target[~truth & (target != 0)][0]}")
+        exchanged = ": are they exchanged?  Scores come first" if np.isin(prediction, (0, 1)).all() else ""
+        raise ValueError(f"a binary target is 0 or 1, got {target[~truth & (target != 0)][0]}{exchanged}")
+    _not_nan(prediction)
     return truth
 
 
@@ -291,15 +326,32 @@ def _two_classes(prediction: Array, target: Array | IntArray | BoolArray) -> Boo
     truth = _truth(prediction, target).ravel()
     if truth.all() or not truth.any():
         raise ValueError(f"a ranking needs positive and negative examples, got {int(truth.sum())} of {truth.size} positive")
-    if np.isnan(prediction).any():
-        raise ValueError("the prediction holds nan: scores that cannot be ranked")
     return truth
 
 
-def _difference(prediction: Array, target: Array) -> Array:
+def _errors(prediction: Array, target: Array) -> tuple[Array, Array, Array]:
+    """Return prediction - target and the target, (n, outputs), in units in which nothing overflows; and these, for each output.
+
+    All are in double precision or better; the units are powers of 2, so that nothing is rounded.
+    """
     wanted = check_pair(prediction, target)
     _not_empty(wanted)
-    return prediction - wanted
+    check_finite(wanted)
+    _not_nan(prediction)
+    p, t = (examples(x.astype(np.result_type(x.dtype, np.float64))) for x in (prediction, wanted))
+    largest = np.maximum(np.abs(np.where(np.isinf(p), 0, p)).max(0), np.abs(t).max(0))
+    unit: Array = np.ldexp(np.ones((), t.dtype), np.frexp(largest)[1] - 1)
+    return p / unit - t / unit, t / unit, unit
+
+
+def _not_nan(prediction: Array) -> None:
+    """Raise when a prediction is NaN, which is neither right nor wrong."""
+    wrong = np.isnan(prediction)
+    if wrong.any():
+        raise ValueError(
+            f"the prediction is nan at row {show(first(wrong))} ({np.count_nonzero(wrong)} such numbers): a metric needs numbers,"
+            " and NaN is neither right nor wrong"
+        )
 
 
 def _not_empty(target: Array | IntArray | BoolArray) -> None:
@@ -320,6 +372,4 @@ def _average(part: IntArray, whole: IntArray, given: IntArray, labelled: IntArra
     ratio = part / np.maximum(whole, 1)
     if average == "macro":
         return float(ratio[given + labelled > 0].mean())
-    if average == "weighted":
-        return float((ratio * labelled).sum() / labelled.sum())
-    raise ValueError(f"average is {average!r}, expected 'macro', 'micro' or 'weighted'")
+    return float((ratio * labelled).sum() / labelled.sum())

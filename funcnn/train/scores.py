@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,6 +28,8 @@ def loss_and_metrics(loss: Loss[Y, T], metrics: Metrics[Y, M], prediction: Y, ta
     except Exception as error:
         error.add_note(f"in {loss.name}, given the predictions and y")
         raise
+    if math.isnan(value):  # the metrics' own complaint would hide that training has diverged
+        return {"loss": value} | dict.fromkeys(metrics, math.nan)
     return {"loss": value} | metric_values(metrics, prediction, target)
 
 

@@ -1,0 +1,159 @@
+"""Every metric at the ends: NaN, infinite, empty, constant, one row, long sums, other precisions, exchanged arguments."""
+
+import inspect
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn import metrics
+
+CLASSES = ("accuracy", "top_k_accuracy", "confusion_matrix", "precision", "recall", "f1", "perplexity")
+RANKINGS = ("binary_accuracy", "roc_auc", "average_precision")
+REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2")
+ALL = [name for name in metrics.__all__ if inspect.isfunction(getattr(metrics, name))]
+each = pytest.mark.parametrize("name", ALL)
+
+
+def given(name: str, rows: int = 6, dtype: Any = np.float64) -> tuple[Any, Any]:
+    generator = np.random.default_rng(1)
+    prediction = generator.normal(size=(rows, 4)).astype(dtype)
+    if name in CLASSES:
+        return prediction, np.arange(rows) % 4
+    return prediction, (generator.normal(size=(rows, 4)) if name in REGRESSION else np.arange(rows * 4).reshape(rows, 4) % 2)
+
+
+def test_every_metric_is_of_a_kind_that_is_tried() -> None:
+    assert set(ALL) == {*CLASSES, *RANKINGS, *REGRESSION}
+
+
+@each
+def test_scores_of_nan_are_refused_by_row(name: str) -> None:
+    for place in ((2, 0), (2, 3)):
+        prediction, target = given(name)
+        prediction[place] = np.nan
+        with pytest.raises(ValueError, match=rf"the prediction is nan at row \[2, {place[1]}\]"):
+            getattr(metrics, name)(prediction, target)
+    with pytest.raises(ValueError, match="nan"):
+        getattr(metrics, name)(np.full((6, 4), np.nan), target)
+
+
+@each
+def test_infinite_scores_are_scores(name: str) -> None:
+    prediction, target = given(name)
+    prediction[:, 1] = -np.inf
+    prediction[0, 2] = np.inf
+    got = getattr(metrics, name)(prediction, target)
+    assert not np.isnan(got).any()
+    if name in CLASSES and name != "perplexity":
+        clipped = np.clip(prediction, -1e9, 1e9)
+        np.testing.assert_array_equal(got, getattr(metrics, name)(clipped, target))
+    if name in RANKINGS:
+        assert got == getattr(metrics, name)(np.clip(prediction, -1e9, 1e9), target)
+
+
+@each
+def test_other_kinds_of_arrays_are_refused(name: str) -> None:
+    prediction, target = given(name)
+    metric = getattr(metrics, name)
+    for wrong in (prediction.astype(np.float16), prediction.tolist(), np.ma.array(prediction), None):
+        with pytest.raises(TypeError, match="prediction"):
+            metric(wrong, target)
+    for wrong in (np.ma.array(target), target.tolist(), None):
+        with pytest.raises(TypeError, match=r"target|labels"):
+            metric(prediction, wrong)
+
+
+@pytest.mark.parametrize("name", [*CLASSES, *RANKINGS])
+def test_exchanged_arguments_are_told(name: str) -> None:
+    prediction, target = given(name)
+    with pytest.raises(TypeError, match="are they exchanged"):
+        getattr(metrics, name)(target, prediction)
+    if name in RANKINGS:
+        with pytest.raises(ValueError, match="are they exchanged"):
+            getattr(metrics, name)(target.astype(float), prediction)
+
+
+@each
+def test_options_are_checked_before_the_arrays(name: str) -> None:
+    prediction, target = given(name)
+    metric = getattr(metrics, name)
+    for option, kinds, wrong in (
+        ("threshold", (0.5, np.float32(0.5), np.array(0.5)), (None, "x", math.nan, [0.5], True)),
+        ("k", (2, np.int8(2), np.array(2)), (None, "x", 2.0, 0, True)),
+        ("average", ("micro", np.str_("micro")), (None, "none", 3, ["micro"])),
+    ):
+        if option in inspect.signature(metric).parameters:
+            got = {metric(prediction, target, **{option: kind}) for kind in kinds}
+            assert len(got) == 1
+            for value in wrong:
+                with pytest.raises((TypeError, ValueError), match=option):
+                    metric(prediction, target, **{option: value})
+
+
+@pytest.mark.parametrize("name", REGRESSION)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_errors_of_any_size(name: str, dtype: Any) -> None:
+    """Values near both ends of the range, against fractions: nothing overflows or vanishes on the way."""
+    base_p, base_t = np.array([[1.0], [3.0], [-2.0], [0.5]]), np.array([[1.5], [2.0], [-1.0], [1.0]])
+    expected = getattr(metrics, name)(base_p, base_t)
+    exponents = [0, np.finfo(dtype).maxexp - 3, np.finfo(dtype).minexp, np.finfo(dtype).minexp - 15]
+    for exponent in exponents:
+        p, t = (np.ldexp(x, exponent).astype(dtype) for x in (base_p, base_t))
+        got = getattr(metrics, name)(p, t)
+        factor = Fraction(2) ** exponent if name != "r2" else 1
+        assert got == pytest.approx(
+            float(Fraction(expected) * factor), rel=1e-15 if dtype == np.float64 or name == "r2" else 1e-7
+        )
+    both = [np.concatenate([np.ldexp(x, e) for e in exponents[1:3]], axis=1).astype(dtype) for x in (base_p, base_t)]
+    if name == "r2":
+        assert metrics.r2(*both) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", REGRESSION)
+def test_long_sums_of_single_precision(name: str) -> None:
+    generator = np.random.default_rng(0)
+    p, t = (generator.uniform(0.5, 1.5, (300_000, 2)).astype(np.float32) for _ in range(2))
+    expected = getattr(metrics, name)(p.astype(np.longdouble), t.astype(np.longdouble))
+    for order in (np.ascontiguousarray, np.asfortranarray):
+        assert getattr(metrics, name)(order(p), order(t)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("constant", [0.001, 0.1, 1e300, 5e-324, -7.3, 0.0])
+@pytest.mark.parametrize("rows", [1, 3, 10, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_r2_of_a_constant_target(constant: float, rows: int, dtype: Any) -> None:
+    with np.errstate(over="ignore"):
+        target = np.full((rows, 1), min(constant, float(np.finfo(dtype).max)), dtype)
+    assert metrics.r2(target, target) == 1.0
+    missed = target.copy()
+    missed[0] = 0.5 if constant != 0.5 else 1.0
+    assert metrics.r2(missed, target) == 0.0
+    with pytest.raises(ValueError, match="nan"):
+        metrics.r2(np.full((rows, 1), np.nan), target)
+
+
+def test_r2_of_a_target_that_varies_by_one_unit_in_the_last_place() -> None:
+    target = np.array([[14.62], [np.nextafter(14.62, 15)], [14.62]])
+    assert metrics.r2(target, target) == 1.0
+    assert metrics.r2(target[[0, 0, 0]], target) == pytest.approx(1 - 1 / (6 / 9))
+
+
+def test_an_infinite_perplexity_is_infinite() -> None:
+    for gap in (2000.0, np.inf):
+        assert metrics.perplexity(np.array([[gap, 0.0]]), np.array([1])) == math.inf
+        assert metrics.perplexity(np.array([[gap, 0.0]]), np.array([0])) == 1.0
+    assert metrics.perplexity(np.array([[0.0, -np.inf]]), np.array([1])) == math.inf
+    assert metrics.perplexity(np.array([[500.0, 0.0]], np.float32), np.array([1])) == pytest.approx(math.exp(500), rel=1e-5)
+
+
+def test_a_loss_of_nan_comes_with_metrics_of_nan() -> None:
+    model = fn.linear(2)
+    params = fn.tree.map(lambda leaf: leaf * np.nan, model.init(fn.Key(0), (3,)).params)
+    labels = np.array([0, 1])
+    got = fn.evaluate(model, params, (), np.ones((2, 3)), labels, fn.softmax_cross_entropy(), metrics={"acc": metrics.accuracy})
+    assert math.isnan(got["loss"])
+    assert math.isnan(got["acc"])
