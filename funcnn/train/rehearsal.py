@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from funcnn.errors import describe
 from funcnn.losses.loss import Loss
 from funcnn.train.check_data import row_count
 from funcnn.train.check_kinds import check_function
-from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.evaluate import part, predict
+from funcnn.train.history import History
 from funcnn.train.identity import Identity
 from funcnn.train.record import Point, Reached
 from funcnn.train.request import FitRequest
@@ -30,6 +30,15 @@ M = TypeVar("M")
 
 _CHUNK = 2**20  # numbers of predictions for which targets are checked at a time
 _SAMPLE = 64  # rows that are predicted, at least, to try the loss and the metrics
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """A callback that can try before the first step what it will have to do."""
+
+    def rehearse(self, points: tuple[Point[P, S], ...], history: History, identity: Identity) -> None:
+        """Raise when it cannot be done."""
+        ...
 
 
 def rehearse(request: FitRequest[P, S, X, Y, T, M], start: Point[P, S], held_out: tuple[X, T] | None) -> None:
@@ -103,9 +112,9 @@ def try_metrics(metrics: Metrics[Y, M], prediction: Y, y: object, which: str) ->
 
 
 def rehearse_checkpoints(request: FitRequest[P, S, X, Y, T, M], beginning: Reached[P, S], identity: Identity) -> None:
-    """Have checkpoints find out whether they can be written."""
+    """Have checkpoints, or other callbacks with a method ``rehearse``, find out whether they can be written."""
     rule = request.early_stopping
     points = (beginning.point,) * (2 if rule is not None and rule.restore_best else 1)
     for callback in request.callbacks:
-        if isinstance(callback, Checkpoint):
+        if isinstance(callback, Rehearsing):
             callback.rehearse(points, beginning.history, identity)
