@@ -281,7 +281,7 @@ def pull_part(
         weights = scores(asked, k, rules, block)
         given = rows(doutput[place])
         log = logsumexp[place].reshape(given.shape[:2])
-        if np.abs(log.real).max(initial=0) > far_exponent(log.dtype):
+        if not np.abs(log.real).max(initial=0) <= far_exponent(log.dtype):  # also where one of another example is not a number
             weights -= log[:, np.newaxis]
             log = np.zeros_like(log)
         np.exp(weights, out=weights)

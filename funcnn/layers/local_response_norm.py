@@ -12,11 +12,12 @@ $\sum_{ni} \bar y_{ni}\,\mathrm{d}y_{ni}$ channel $j$ stands with every $i$ whos
 $$ \bar x_{nj} = \bar y_{nj}\, s_{nj}^{-\beta}
    - 2\alpha\beta\, x_{nj} \sum_{i:\, j \in N(i)} \frac{\bar y_{ni}\, y_{ni}}{s_{ni}}. $$
 
-Both sums over neighbours are sums of shifted arrays: in the second the window is mirrored.
+Where squares or powers would leave the range, all is worked out in the next precision.  Both sums over neighbours are sums of shifted arrays: in the second the window is mirrored.
 """
 
 from functools import partial
 
+import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_count, check_range
@@ -24,10 +25,12 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape
 
+WIDER = {"f": "d", "F": "D", "d": "g", "D": "G"}  # types of numbers, by their letters
+
 
 @frozen(eq=False)
 class LocalResponseResiduals:
-    """The input, the sum under the power, and the factor that it makes."""
+    """The input, the sum under the power, and the factor that it makes; of the next precision where powers leave the range."""
 
     x: Array  # (..., C)
     s: Array  # (..., C)
@@ -58,6 +61,10 @@ def forward(
     s = neighbour_sums(x * x, size // 2, (size - 1) // 2)
     s *= alpha
     s += k
+    wide = WIDER.get(x.dtype.char)
+    if wide and not s.real.max(initial=0) < float(np.finfo(x.dtype).max) ** (0.25 / max(1.0, beta)):  # so that no power is 0
+        made = forward(size, alpha, beta, k, params, state, x.astype(wide), mode)
+        return Forward(made.output.astype(x.dtype), state, made.residuals)
     factor: Array = s**-beta
     return Forward(x * factor, state, LocalResponseResiduals(x, s, factor))
 
@@ -71,7 +78,7 @@ def backward(
     shared *= x
     shared *= 2 * alpha * beta
     dx -= shared
-    return Backward(params, dx)
+    return Backward(params, dx.astype(dy.dtype, copy=False))
 
 
 def local_response_norm(

@@ -6,7 +6,8 @@ inputs, and $S$ is the *support*, the positions with $y_i > 0$.
 Forward (eq. 2 and algorithm 1)
 $$ y_i = \max(x_i - \tau, 0), \qquad \tau = \frac1k \Big(\sum_{j \le k} x_{(j)} - 1\Big), \qquad
    k = \max \Big\{ k : 1 + k\,x_{(k)} > \sum_{j \le k} x_{(j)} \Big\}. $$
-The largest input is subtracted first, which moves $\tau$ and changes nothing else: then $-1 \le \tau < 0$.
+The largest input is subtracted first, which moves $\tau$ and changes nothing else: then $-1 \le \tau < 0$, and inputs below it
+may as well be -2, so that sums of large ones neither overflow nor lose digits.
 
 Derivation (eq. 10 and 14).  While the support stays, $\tau$ is linear in the inputs on it,
 $\mathrm{d}y_i = \mathrm{d}x_i - \mathrm{d}\tau$ for $i \in S$ with $\mathrm{d}\tau = \frac1k \sum_{j \in S} \mathrm{d}x_j$, and 0
@@ -36,7 +37,7 @@ class SparsemaxResiduals:
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SparsemaxResiduals]:
     check_lines(axis, x)
     z = along(axis, x)
-    z = z - z.max(1, keepdims=True)
+    z = np.maximum(z - z.max(1, keepdims=True), z.dtype.type(-2))  # below -1 nothing is in the support
     falling = np.sort(z, axis=1)[:, ::-1]
     sums = falling.cumsum(1)
     places = np.arange(1, z.shape[1] + 1)
