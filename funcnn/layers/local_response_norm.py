@@ -12,7 +12,8 @@ $\sum_{ni} \bar y_{ni}\,\mathrm{d}y_{ni}$ channel $j$ stands with every $i$ whos
 $$ \bar x_{nj} = \bar y_{nj}\, s_{nj}^{-\beta}
    - 2\alpha\beta\, x_{nj} \sum_{i:\, j \in N(i)} \frac{\bar y_{ni}\, y_{ni}}{s_{ni}}. $$
 
-Where squares or powers would leave the range, all is worked out in the next precision.  Both sums over neighbours are sums of shifted arrays: in the second the window is mirrored.
+Both sums over neighbours are sums of shifted arrays: in the second the window is mirrored.  Where squares or powers would leave
+the range of numbers, all is worked out in the next precision.
 """
 
 from functools import partial
