@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import funcnn as fn
+from funcnn.train.keeping import last_good
+from funcnn.train.record import Point, Reached
 
 
 def run(**changes: Any) -> fn.Fit[Any, Any]:
@@ -120,6 +122,20 @@ def test_an_unwritable_checkpoint_is_an_error(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(FileNotFoundError, match=r"the folder .* does not exist"):
         run(callbacks=[fail, fn.Checkpoint(file / "run.npz")])
+
+
+def test_a_file_that_is_gone_is_no_reason_to_lose_the_error() -> None:
+    """All points are broken, and the beginning cannot be made again: there is nothing better than the last point."""
+    broken: Any = Point((np.full(2, np.nan),), (), fn.sgd(0.1).init((np.zeros(2),)))
+    reached: Any = Reached(broken, fn.History(), None, 0)
+
+    def gone() -> Any:
+        raise FileNotFoundError("run.npz")
+
+    assert last_good(broken, (broken, None), reached, gone)[0] is broken
+    good: Any = Point((np.zeros(2),), (), broken.opt_state)
+    assert last_good(broken, (broken, None), reached, lambda: Reached(good, fn.History(), None, 0))[0] is good
+    assert last_good(broken, (good, None), reached, gone)[0] is good
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is one of Linux")

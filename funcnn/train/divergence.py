@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from funcnn import tree
 from funcnn.grad import loss_and_grad
 from funcnn.instrument import Seen, watch
 from funcnn.layer import Init, Layer, Mode
 from funcnn.losses.loss import Loss
+from funcnn.train.finite import first_not_finite, floats, is_finite, worst
+from funcnn.train.keeping import beginning
 from funcnn.train.record import Fit, Point, Reached
-from funcnn.typing import Array
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -80,7 +79,7 @@ def diverged(
     elif before is not None:
         good = before[0]
     if not is_finite((good.params, good.state)):  # a loss that is finite of parameters that are not: broken unnoticed
-        good, kept = begin().point, "of the beginning, since those before it were broken as well,"
+        good, kept = beginning(begin, good), "of the beginning, since those before it were broken as well,"
     epoch = len(reached.history) + 1
     message = (
         f"training diverged in epoch {epoch}, step {step + 1}: {story}.  The parameters {kept} are kept in this error's"
@@ -154,33 +153,3 @@ def replay(
     except Exception:  # a layer or a loss that cannot work on such values: the search ends without an answer
         return None
     return None
-
-
-def floats(values: object) -> list[Array]:
-    """Return the floating arrays of a tree; what is not a tree (a cotangent that was not asked for, None) has none."""
-    try:
-        return [leaf for leaf in tree.leaves(values) if leaf.dtype.kind in "fc"]
-    except TypeError:
-        return [leaf for value in values for leaf in floats(value)] if isinstance(values, tuple) else []
-
-
-def is_finite(values: object) -> bool:
-    """Tell whether all numbers of a tree are finite."""
-    return all(math.isfinite(leaf.sum()) or np.isfinite(leaf).all() for leaf in floats(values))  # a sum alone may overflow
-
-
-def first_not_finite(values: object) -> str | None:
-    """Return the path of the first leaf with a number that is not finite."""
-    for path, leaf in tree.walk(values):
-        if not is_finite(leaf):
-            return path
-    return None
-
-
-def worst(values: object) -> str:
-    """Return what the first bad number is."""
-    for leaf in floats(values):
-        bad = leaf[~np.isfinite(leaf)]
-        if bad.size:
-            return "NaN" if np.isnan(bad).any() else "infinity"
-    return "finite numbers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from funcnn.train.divergence import is_finite
+from funcnn.train.finite import is_finite
 from funcnn.train.record import Fit, Point, Reached, Stopped
 
 P = TypeVar("P")
@@ -37,7 +37,15 @@ def last_good(
         return now, "of the last step"
     if before is not None and is_finite((before[0].params, before[0].state)):
         return before[0], "of the step before"
-    return begin().point, "of the beginning, since those before it were broken as well,"
+    return beginning(begin, now), "of the beginning, since those before it were broken as well,"
+
+
+def beginning(begin: Callable[[], Reached[P, S]], otherwise: Point[P, S]) -> Point[P, S]:
+    """Return where training began; another point when the file that it went on from is gone or replaced by now."""
+    try:
+        return begin().point
+    except (OSError, ValueError):
+        return otherwise
 
 
 def fitted(point: Point[P, S], reached: Reached[P, S], stopped: Stopped) -> Fit[P, S]:

@@ -16,7 +16,8 @@ from funcnn.key import Key
 from funcnn.layer import Layer, Train
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
-from funcnn.train.divergence import DivergenceError, diverged, is_finite
+from funcnn.train.divergence import DivergenceError, diverged
+from funcnn.train.finite import is_finite
 from funcnn.train.history import History, Row
 from funcnn.train.keeping import carry, fitted, last_good
 from funcnn.train.listening import complete, told

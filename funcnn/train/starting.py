@@ -8,7 +8,7 @@ from funcnn import tree
 from funcnn.errors import describe
 from funcnn.layer import Init
 from funcnn.train.check_data import check_width, data_dtype, in_shapes
-from funcnn.train.divergence import first_not_finite
+from funcnn.train.finite import first_not_finite
 from funcnn.train.record import Point
 from funcnn.train.request import FitRequest
 

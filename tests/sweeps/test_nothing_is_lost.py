@@ -3,6 +3,7 @@
 An error is raised in every line of the loop, in everything that is the user's own, and in every step; and an interrupt likewise.
 """
 
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,14 @@ def test_the_best_parameters_are_carried_where_early_stopping_keeps_them() -> No
     fit: Any = caught.value.fit  # type: ignore[attr-defined]  # what fit adds
     assert fn.tree.same((fit.params, fit.state), (kept[-1].params, kept[-1].state))
     assert len(fit.history) == 3
+
+
+def test_what_is_carried_goes_to_other_processes() -> None:
+    with pytest.raises(ValueError, match="no") as caught:
+        run(callbacks=[at(2, ValueError("no"))])
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert again.args == ("no",)
+    check(again.fit, 4)
 
 
 def test_parameters_that_are_broken_are_not_carried() -> None:

@@ -94,6 +94,9 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
             fn.adam(fn.schedules.cosine(0.05, 30)),
             fn.ema(fn.adam(0.05), 0.9),
             fn.polyak(fn.adam(0.05)),
+            fn.accumulated(fn.adam(0.05), 3),
+            fn.accumulated(fn.adam(0.05), 5),
+            fn.reduce_on_plateau(fn.adam(0.05), patience=0),
             fn.adam(lambda count: 0.05),
             fn.adam(lambda count: 0.05 + 0 * count),
         )
