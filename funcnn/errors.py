@@ -7,7 +7,9 @@ written while the exception unwinds: nothing is paid while nothing is wrong.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
@@ -158,7 +160,7 @@ def check_count(value: int, what: str, least: int = 1, most: int | None = None) 
     """
     number = check_integer(value, what)
     if number < least or (most is not None and number > most):
-        wanted = f"at least {least}" if most is None else f"an integer in {least}..{most}"
+        wanted = f"at least {least}" if most is None else f"at least {least} and at most {most}"
         raise ValueError(f"{what} is {_short(str(number))}, expected {wanted}")
     return number
 
@@ -213,6 +215,14 @@ def check_function(value: F, what: str, wanted: str) -> F:
     if not callable(given) or isinstance(given, type):
         raise TypeError(f"{what} is {shown(value)}, expected {wanted}")
     return value
+
+
+def checked_path(value: str | os.PathLike[str], what: str) -> Path:
+    """Return a path that is given as text or as an object, or raise."""
+    given: object = value
+    if not isinstance(given, (str, os.PathLike)):
+        raise TypeError(f"{what} is {shown(given)}, expected a path: a str or a pathlib.Path")
+    return Path(value)
 
 
 def as_python_number(value: object) -> object:

@@ -69,6 +69,8 @@ def fans(shape: Shape) -> tuple[int, int]:
     >>> fn.initializers.fans((3, 3, 16, 32))
     (144, 288)
     """
+    if type(shape) is not tuple:
+        raise TypeError(f"shape is {shown(shape)}, expected a tuple of integers such as (3, 4)")
     if len(shape) < 2:
         raise ValueError(f"a weight needs at least two axes to have fans, got shape {shape}")
     receptive = math.prod(shape[:-2])

@@ -69,8 +69,9 @@ class Key:
         """
         bits = np.random.PCG64(np.random.SeedSequence(self.entropy, spawn_key=self.path))
         generator = np.random.Generator(bits)
-        if skip:
+        if type(skip) is not int or skip < 0:
             skip = check_count(skip, "skip", least=0)
+        if skip:
             bits.advance(skip // 2)  # of 64 bits, which make two such numbers
             if skip % 2:
                 generator.random(dtype=np.float32)

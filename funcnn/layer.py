@@ -24,8 +24,8 @@ import numpy as np
 from attrs import Factory, field, frozen
 
 from funcnn import tree
-from funcnn.errors import add_step, describe, shown
-from funcnn.key import Key
+from funcnn.errors import add_step, check_flag, describe, shown
+from funcnn.key import Key, check_key
 from funcnn.record import lean
 from funcnn.typing import Shape, Shapes
 
@@ -56,6 +56,10 @@ class Train:
     """
 
     key: Key
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.key) is not Key:
+            check_key(self.key)
 
     def child(self, index: int) -> Train:
         """Return the mode for a layer's part, with a key of its own."""
@@ -90,6 +94,10 @@ class Eval:
     """
 
     residuals: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.residuals) is not bool:
+            object.__setattr__(self, "residuals", check_flag(self.residuals, "residuals"))
 
 
 Mode: TypeAlias = Train | Eval
@@ -264,6 +272,7 @@ def define_layer(
 
 
 def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: Shapes) -> Init[P, S]:
+    check_key(key)
     made = init(key, checked_shape(in_shape))
     tree.freeze((made.params, made.state))
     return made
@@ -282,13 +291,30 @@ def _hint(value: object) -> str:
     return ": a factory is called first, relu() and not relu" if callable(value) else ""
 
 
+def check_init(key: Key, in_shape: Shapes) -> None:
+    """Raise unless a key is one, and the shape one of an example, or a tuple of the shapes of several inputs, however nested."""
+    check_key(key)
+    _check_shapes(in_shape, in_shape)
+
+
+def _check_shapes(shape: object, whole: object) -> None:
+    wanted = "the shape of one example, a tuple such as (64,), or a tuple of such shapes"
+    if not isinstance(shape, tuple):
+        raise TypeError(f"in_shape is {shown(whole)}, expected {wanted}")
+    for entry in shape:
+        if isinstance(entry, tuple):
+            _check_shapes(entry, whole)
+        elif isinstance(entry, bool) or not isinstance(entry, (int, np.integer)) or entry < 1:
+            raise ValueError(f"in_shape is {shown(whole)}: {shown(entry)} is no length of at least 1, expected {wanted}")
+
+
 def checked_shape(shape: Shapes) -> Shape:
     """Return the shape of one example, a tuple of integers of at least 1; raise when it is anything else."""
     if not isinstance(shape, tuple):
-        raise TypeError(f"in_shape is the shape of one example as a tuple such as (64,), got {shape!r}")
+        raise TypeError(f"in_shape is the shape of one example as a tuple such as (64,), got {shown(shape)}")
     for axis, length in enumerate(shape):
         if isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1:
-            raise ValueError(f"in_shape {shape!r}: axis {axis} is {length!r}, expected an integer of at least 1")
+            raise ValueError(f"in_shape {shown(shape)}: axis {axis} is {shown(length)}, expected an integer of at least 1")
     return cast(Shape, shape)
 
 
@@ -335,6 +361,7 @@ def params_only(layer: Layer[P, S, X, Y], params: P, residuals: Residuals, doutp
 
 
 def _chain_init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple[object, ...], tuple[object, ...]]:
+    check_init(key, in_shape)
     params, state, shape = [], [], in_shape
     for index, layer in enumerate(layers):
         try:

@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 
 from funcnn.deferred import listing
-from funcnn.errors import check_kind, is_plain, shown
+from funcnn.errors import check_function, check_kind, is_plain, shown
 from funcnn.typing import Array, Shape
 
 __all__ = [
@@ -140,7 +140,9 @@ def check_plain(node: object, path: str) -> None:
 
 
 def _describe(node: object) -> str:
-    return "None" if node is None else f"a {type(node).__name__} ({node!r})"[:80]
+    if node is None or hasattr(node, "to_numpy"):  # a table is shown by its kind alone
+        return shown(node)
+    return f"a {type(node).__name__} ({shown(node)})"[:80]
 
 
 def _collect(node: object, found: list[Array]) -> None:
@@ -233,6 +235,7 @@ def map(function: Callable[..., Array], tree: T, /, *rest: T) -> T:
     >>> fn.tree.map(np.add, (np.ones(2), ()), (np.arange(2.0), ()))
     (array([1., 2.]), ())
     """
+    check_function(function, "function", "a function of one leaf of each tree that returns an array")
     for other in rest:
         check_structure(tree, other)
     columns = [leaves(one) for one in (tree, *rest)]
@@ -332,7 +335,7 @@ def astype(tree: T, dtype: DTypeLike) -> T:
 
 def checked_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
     """Return a floating (or complex) dtype that an argument names, or raise a TypeError."""
-    wanted = "a floating dtype such as np.float32"
+    wanted = "a floating one such as np.float32"
     try:
         kind = np.dtype(dtype)
     except (TypeError, ValueError):  # NumPy's own words for what names no dtype do not say which argument it was
@@ -386,7 +389,10 @@ def with_cotangents(primal: object, cotangent: object, path: str = "") -> Iterat
 
 def add_cotangents(first: T, second: T) -> T:
     """Return the sum of two cotangents of one tree: leaf by leaf, and None where both are None."""
-    return map_cotangents(np.add, first, second)
+    try:
+        return map_cotangents(np.add, first, second)
+    except ValueError:
+        raise ValueError(f"the cotangents are {_kind(first)} and {_kind(second)}, expected trees of one structure") from None
 
 
 def map_cotangents(function: Callable[..., Array], *trees: T) -> T:

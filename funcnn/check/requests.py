@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from funcnn import tree
+from funcnn.errors import shown
 from funcnn.layer import Eval, Layer, Train
 from funcnn.losses.loss import Loss
 
@@ -23,12 +24,12 @@ def options(seed: object, method: object = "auto", reference: object = "auto") -
         When it is negative, or a method or reference is not among those that there are.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed is {seed!r}, expected an integer of at least 0")
+        raise TypeError(f"seed is {shown(seed)}, expected an integer of at least 0")
     if seed < 0:
         raise ValueError(f"seed is {seed}, expected an integer of at least 0")
     for name, given, known in (("method", method, METHODS), ("reference", reference, REFERENCES)):
         if given not in known:
-            raise ValueError(f"{name} is {given!r}, expected one of {', '.join(map(repr, known))}")
+            raise ValueError(f"{name} is {shown(given)}, expected one of {', '.join(map(repr, known))}")
 
 
 def functions(**given: object) -> None:
@@ -61,7 +62,7 @@ def a_mode(mode: object) -> None:
 def a_batch(batch: object) -> None:
     """Refuse what is not a number of examples."""
     if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)):
-        raise TypeError(f"batch is {batch!r}, expected an integer of at least 0")
+        raise TypeError(f"batch is {shown(batch)}, expected an integer of at least 0")
     if batch < 0:
         raise ValueError(f"batch is {batch}, expected an integer of at least 0")
 

@@ -21,7 +21,7 @@ from funcnn.combinators.several import (
     pulled_to_one_input,
 )
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, check_init
 from funcnn.typing import Shapes
 
 X = TypeVar("X")
@@ -49,6 +49,7 @@ Y6 = TypeVar("Y6")
 
 
 def init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple[Any, ...], tuple[Any, ...]]:
+    check_init(key, in_shape)
     made = init_each(layers, key, (in_shape,) * len(layers))
     out_shapes: tuple[Any, ...] = tuple([one.out_shape for one in made])
     return Init(tuple([one.params for one in made]), tuple([one.state for one in made]), out_shapes)

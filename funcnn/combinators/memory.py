@@ -20,7 +20,7 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.errors import describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_layer
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer
 from funcnn.masked import Masked, cleared
 from funcnn.typing import BoolArray, Empty, Shapes
 
@@ -71,6 +71,7 @@ def zeros_like(value: Any) -> Any:
 
 
 def beside_init(inner: Layer[P, S, X, Y], key: Key, in_shape: Shapes) -> Init[P, S]:
+    check_init(key, in_shape)
     sequence, memory = shapes_of(in_shape)
     made = inner.init(key, sequence)
     return Init(made.params, made.state, cast(Any, (made.out_shape, memory)))
@@ -133,6 +134,7 @@ def combine_beside(parts: tuple[AnyLayer, ...]) -> Any:
 
 
 def residual_init(inner: Layer[P, S, tuple[X, M], X], key: Key, in_shape: Shapes) -> Init[P, S]:
+    check_init(key, in_shape)
     sequence, _ = shapes_of(in_shape)
     made = inner.init(key, in_shape)
     if made.out_shape != sequence:
@@ -215,6 +217,7 @@ def combine_residual(parts: tuple[AnyLayer, ...]) -> Any:
 
 
 def drop_init(key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
+    check_init(key, in_shape)
     return Init((), (), shapes_of(in_shape)[0])
 
 

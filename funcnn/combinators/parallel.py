@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from funcnn.combinators.several import backward_each, check_layers, forward_each, init_each, joined
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
 from funcnn.typing import Shapes
 
 X = TypeVar("X")
@@ -45,6 +45,7 @@ Y6 = TypeVar("Y6")
 
 
 def init(layers: tuple[AnyLayer, ...], key: Key, in_shape: Shapes) -> Init[tuple[Any, ...], tuple[Any, ...]]:
+    check_init(key, in_shape)
     if len(in_shape) != len(layers) or not all(isinstance(one, tuple) for one in in_shape):
         raise ValueError(f"parallel of {len(layers)} layers takes a tuple of as many shapes, got {in_shape!r}")
     shapes: tuple[Any, ...] = in_shape

@@ -18,7 +18,19 @@ import numpy as np
 from funcnn import tree
 from funcnn.errors import check_count, describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, backward_without_input, check_layer, params_only
+from funcnn.layer import (
+    AnyLayer,
+    Backward,
+    Forward,
+    Init,
+    Layer,
+    Mode,
+    Train,
+    backward_without_input,
+    check_init,
+    check_layer,
+    params_only,
+)
 from funcnn.typing import Shapes
 
 P = TypeVar("P")
@@ -28,6 +40,7 @@ Y = TypeVar("Y")
 
 
 def init(inner: AnyLayer, uses: int, key: Key, in_shape: Shapes) -> Init[Any, Any]:
+    check_init(key, in_shape)
     if len(in_shape) != uses or len(set(in_shape)) > 1:
         raise ValueError(f"shared takes {uses} inputs of one shape, got shapes {in_shape}")
     shape: Any = in_shape[0]

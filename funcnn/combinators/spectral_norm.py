@@ -33,7 +33,19 @@ from attrs import frozen
 from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
 from funcnn.errors import check_count
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, backward_without_input, check_layer, params_only
+from funcnn.layer import (
+    Backward,
+    Forward,
+    Init,
+    Layer,
+    Mode,
+    Residuals,
+    Train,
+    backward_without_input,
+    check_init,
+    check_layer,
+    params_only,
+)
 from funcnn.numerics import dot, in_dtype_of, vector_length
 from funcnn.tree import freeze
 from funcnn.typing import Array, Scalar, Shapes
@@ -96,6 +108,7 @@ def normalised(vector: Array, otherwise: Array) -> Array:
 
 
 def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Init[P, SpectralNormState[S]]:
+    check_init(key, in_shape)
     made = inner.init(key.child(0), in_shape)
     check_weight(made.params, "spectral_norm")
     matrix = as_matrix(made.params.weight, axis)

@@ -19,7 +19,7 @@ from funcnn import initializers, tree
 from funcnn.errors import check_array, check_count, shown
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_layer
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer
 from funcnn.masked import Masked
 from funcnn.typing import Array, Shapes
 
@@ -41,6 +41,7 @@ class TrainedStartParams(Generic[Z, P]):
 def init(
     inner: Layer[P, S, tuple[X, Z], Y], shape: Shapes, start_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[TrainedStartParams[Z, P], S]:
+    check_init(key, in_shape)
     pair: Any = (in_shape, shape)
     made = inner.init(key.child(0), pair)
     start = cast(Z, tree.freeze(drawn(start_init, key.child(1), shape)))

@@ -25,7 +25,18 @@ from attrs import frozen
 
 from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, backward_without_input, check_layer, params_only
+from funcnn.layer import (
+    Backward,
+    Forward,
+    Init,
+    Layer,
+    Mode,
+    Residuals,
+    backward_without_input,
+    check_init,
+    check_layer,
+    params_only,
+)
 from funcnn.numerics import balancing, rows, sum_rows
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shapes
@@ -85,6 +96,7 @@ def direction_and_length(v: Array, axis: int) -> tuple[Array, Array]:
 
 
 def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Init[WeightNormParams[P], S]:
+    check_init(key, in_shape)
     made = inner.init(key, in_shape)
     check_weight(made.params, "weight_norm")
     weight = made.params.weight

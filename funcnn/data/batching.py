@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn.data.dataset import Dataset, arrays, count, take
-from funcnn.errors import check_count, check_flag
+from funcnn.errors import check_count, check_flag, shown
 from funcnn.key import Key
 from funcnn.structure import take_apart
 from funcnn.typing import Array, IntArray
@@ -85,7 +85,7 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
     if size > rows:
         raise ValueError(f"the batch size is {size} and the data have {rows} rows: a batch is at most all of them")
     if key is not None and not isinstance(key, Key):
-        raise TypeError(f"key is {key!r}, expected a Key such as fn.Key(0), or None to keep the order of the rows")
+        raise TypeError(f"key is {shown(key)}, expected a Key such as fn.Key(0), or None to keep the order of the rows")
     order = np.arange(rows) if key is None else key.generator().permutation(rows)
     stop = rows - rows % size if drop_last else rows
     return _copies(data, order[:stop], size)

@@ -139,7 +139,10 @@ def count(data: object) -> int:
     >>> fn.data.count((np.zeros((5, 2)), np.zeros(5)))
     5
     """
-    named = [(".x", data.x), (".y", cast(Array, data.y))] if isinstance(data, Dataset) else list(tree.walk(data))
+    try:
+        named = [(".x", data.x), (".y", cast(Array, data.y))] if isinstance(data, Dataset) else list(tree.walk(data))
+    except TypeError as error:
+        raise TypeError(f"the data are no tree of arrays: {error}") from None
     if not named:
         raise ValueError("the data hold no array, expected at least one with rows along axis 0")
     for path, leaf in named:
@@ -178,7 +181,7 @@ def _take(leaf: A, rows: IntArray) -> A:
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
     """Return the floating dtype that a loader is asked for, or raise a TypeError."""
-    kind = np.dtype(dtype)
+    kind = tree.checked_dtype(dtype)
     if kind.kind != "f":
         raise TypeError(f"dtype is {kind}, expected a floating one such as np.float64 or np.float32")
-    return cast("np.dtype[np.floating]", kind)
+    return kind

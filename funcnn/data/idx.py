@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import Dataset, Split, check_dtype
-from funcnn.errors import describe
+from funcnn.errors import check_flag, checked_path, describe
 from funcnn.tree import freeze
 from funcnn.typing import Array, IntArray
 
@@ -65,7 +65,7 @@ def load_idx(path: PathLike) -> Array | IntArray:
     ...     fn.data.load_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
-    path = Path(path)
+    path = checked_path(path, "path")
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
@@ -146,8 +146,8 @@ def idx_folder(folder: PathLike, *, flat: bool = True, dtype: DTypeLike = np.flo
     Traceback (most recent call last):
     FileNotFoundError: no folder no/such/folder
     """
-    kind = check_dtype(dtype)
-    folder = Path(folder)
+    kind, flat = check_dtype(dtype), check_flag(flat, "flat")
+    folder = checked_path(folder, "folder")
     if not folder.exists():
         raise FileNotFoundError(f"no folder {folder}")
     if not folder.is_dir():

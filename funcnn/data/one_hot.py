@@ -41,7 +41,7 @@ def one_hot(labels: IntArray, classes: int, *, dtype: DTypeLike = np.float64) ->
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    check_count(classes, "classes")
+    classes = check_count(classes, "classes", most=10**9)
     check_labels(labels, classes)
     rows: Array = np.zeros((len(labels), classes), check_dtype(dtype))
     rows[np.arange(len(labels)), labels] = 1

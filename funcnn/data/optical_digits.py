@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import Dataset, check_dtype
 from funcnn.data.idx import load_idx
+from funcnn.errors import check_flag
 from funcnn.typing import Array, IntArray
 
 _FOLDER = Path(__file__).parent / "embedded"
@@ -50,7 +51,7 @@ def digits(*, flat: bool = True, dtype: DTypeLike = np.float64) -> Dataset[IntAr
     >>> data.classes[data.y[0]]
     '0'
     """
-    kind = check_dtype(dtype)
+    kind, flat = check_dtype(dtype), check_flag(flat, "flat")
     pixels = load_idx(_FOLDER / "optical-digits-images-idx3-ubyte.gz")
     labels = load_idx(_FOLDER / "optical-digits-labels-idx1-ubyte.gz")
     x: Array = pixels.reshape((-1, 64) if flat else (-1, 8, 8, 1)).astype(kind)

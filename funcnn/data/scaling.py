@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_finite, describe
+from funcnn.errors import check_array, check_finite, check_range, describe
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shape
 
@@ -137,6 +137,8 @@ def fit_min_max(x: Array, low: float = 0.0, high: float = 1.0) -> MinMax:
     array([-1.,  0.,  1.])
     """
     check_rows(x)
+    low = check_range(low, "low", -np.inf, np.inf)
+    high = check_range(high, "high", -np.inf, np.inf)
     if not -np.inf < low < high < np.inf:
         raise ValueError(f"the interval is [{low}, {high}], expected finite numbers with low < high")
     minimum = x.min(0)

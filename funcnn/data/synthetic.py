@@ -12,6 +12,9 @@ from funcnn.errors import check_count, check_range
 from funcnn.key import Key, check_key
 from funcnn.typing import Array, IntArray
 
+MOST = 10**9
+"""A bound on the sizes of made data: beyond, NumPy's own refusal does not say which argument is too large."""
+
 
 def xor(*, dtype: DTypeLike = np.float64) -> Dataset[IntArray]:
     """Return the four rows of exclusive or: the smallest problem that no single neuron can solve (Minsky and Papert 1969).
@@ -66,8 +69,8 @@ def spirals(
     Dataset(x=float64[150, 2], y=int64[150], 3 classes)
     """
     key = check_key(key)
-    count = check_count(count, "count")
-    classes = check_count(classes, "classes", least=2)
+    count = check_count(count, "count", most=MOST)
+    classes = check_count(classes, "classes", 2, MOST)
     noise = check_range(noise, "noise", 0, math.inf, open_high=True)
     turns = check_range(turns, "turns", -math.inf, math.inf, open_low=True, open_high=True)
     kind = check_dtype(dtype)
@@ -104,7 +107,7 @@ def sinusoid(key: Key, count: int = 200, *, noise: float = 0.1, dtype: DTypeLike
     Dataset(x=float64[200, 1], y=float64[200, 1])
     """
     key = check_key(key)
-    count = check_count(count, "count")
+    count = check_count(count, "count", most=MOST)
     noise = check_range(noise, "noise", 0, math.inf, open_high=True)
     kind = check_dtype(dtype)
     x = key.child(0).generator().uniform(-1, 1, (count, 1))
@@ -144,8 +147,8 @@ def friedman(
     Dataset(x=float64[50, 10], y=float64[50, 1])
     """
     key = check_key(key)
-    count = check_count(count, "count")
-    features = check_count(features, "features", least=5)
+    count = check_count(count, "count", most=MOST)
+    features = check_count(features, "features", 5, MOST)
     noise = check_range(noise, "noise", 0, math.inf, open_high=True)
     kind = check_dtype(dtype)
     x = key.child(0).generator().uniform(size=(count, features))

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, describe
+from funcnn.errors import check_count, describe, shown
 from funcnn.tree import freeze
 from funcnn.typing import IntArray
 
@@ -85,6 +85,9 @@ def fit_vocabulary(text: str) -> Vocabulary:
     >>> vocabulary.decode(vocabulary.encode("hole"))
     'hole'
     """
+    given: object = text
+    if not isinstance(given, str):
+        raise TypeError(f"text is {shown(given)}, expected a str")
     if not text:
         raise ValueError("the text is empty: a vocabulary needs at least one character")
     return freeze(Vocabulary(np.unique(_codes(text))))

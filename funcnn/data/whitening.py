@@ -13,7 +13,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.data.scaling import blocks, check_rows, column_mean
-from funcnn.errors import check_array, check_count, describe
+from funcnn.errors import check_array, check_choice, check_count, describe
 from funcnn.numerics import project
 from funcnn.tree import freeze
 from funcnn.typing import Array
@@ -77,8 +77,7 @@ def fit_whiten(x: Array, kind: Literal["pca", "zca"] = "pca", *, components: int
         raise ValueError(f"x is {describe(x)}, expected (n, D): use x.reshape(len(x), -1)")
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(f"x has dtype {x.dtype}: the decomposition is done in float32 or float64")
-    if kind not in ("pca", "zca"):
-        raise ValueError(f"kind is {kind!r}, expected 'pca' or 'zca'")
+    kind = check_choice(kind, ("pca", "zca"), "kind")
     mean = column_mean(x)
     centred = np.concatenate([block - mean for block in blocks(x, mean.dtype)])
     # The singular values of X are those of R in X = Q R, which is small; squaring X instead would lose half the digits.

@@ -24,7 +24,7 @@ from funcnn import initializers
 from funcnn.errors import check_array, check_count, check_precision, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, checked_shape
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, check_init, checked_shape
 from funcnn.numerics import dot, rows, sum_rows
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
@@ -52,6 +52,7 @@ class BilinearResiduals:
 def init(
     features: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[BilinearParams, Empty]:
+    check_init(key, in_shape)
     if len(in_shape) != 2 or not all(isinstance(shape, tuple) for shape in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected the shapes of a pair of inputs, ((..., I), (..., J))")
     first, second = (checked_shape(shape) for shape in in_shape if isinstance(shape, tuple))

@@ -24,7 +24,7 @@ from funcnn.dot_product_attention import Rules, attend, attend_backward, shares,
 from funcnn.errors import check_count, check_flag, check_range, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
 from funcnn.layers.heads import (
     Projection,
     check_heads,
@@ -83,6 +83,7 @@ class Setting:
 def init(
     setting: Setting, bias: bool, weight_init: Initializer, output_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[CrossAttentionParams, Empty]:
+    check_init(key, in_shape)
     if len(in_shape) != 2 or not all(isinstance(one, tuple) and len(one) == 2 for one in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected ((time, features), (memory time, memory features))")
     shape, memory_shape = cast("tuple[tuple[int, int], tuple[int, int]]", in_shape)

@@ -21,7 +21,7 @@ from attrs import frozen
 
 from funcnn.errors import check_array, describe
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, check_init
 from funcnn.typing import Array, Empty, Shapes
 
 
@@ -33,6 +33,7 @@ class GaussianSampleResiduals:
 
 
 def init(key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
+    check_init(key, in_shape)
     if len(in_shape) != 2 or not isinstance(in_shape[0], tuple) or in_shape[0] != in_shape[1]:
         raise ValueError(f"gaussian_sample takes a mean and a log-variance of one shape, got shapes {in_shape}")
     return Init((), (), in_shape[0])

@@ -36,7 +36,7 @@ from funcnn.blas import one_thread
 from funcnn.errors import check_count, check_flag, check_range
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
 from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
@@ -74,6 +74,7 @@ def init(
     key: Key,
     in_shape: Shapes,
 ) -> Init[GRUParams, Empty]:
+    check_init(key, in_shape)
     time, inputs = recurrent.shape_of(ends, in_shape, (features,))
     bias = np.zeros(3 * features)
     bias[features : 2 * features] = update_bias

@@ -49,7 +49,7 @@ from funcnn.blas import one_thread
 from funcnn.errors import check_count, check_flag, check_range
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
 from funcnn.layers import recurrent
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
@@ -97,6 +97,7 @@ def init(
     key: Key,
     in_shape: Shapes,
 ) -> Init[LSTMParams, Empty]:
+    check_init(key, in_shape)
     state = ((features,), (features,))
     time, inputs = recurrent.shape_of(ends, in_shape, state)
     bias = np.zeros(4 * features)

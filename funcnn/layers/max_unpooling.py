@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag, check_spatial, describe
+from funcnn.errors import check_flag, check_kind, check_spatial, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.pooling import check_input, fitted, geometry, offsets
@@ -65,6 +65,7 @@ class Pooled:
         indices: object = self.indices
         if indices is None:  # a cotangent
             return
+        check_kind(self.values, "values", "an array (n, *count, channels)", "np.asarray(...)")
         if not isinstance(indices, np.ndarray) or indices.dtype.kind not in "iu":
             raise TypeError(f"indices are an array of integers, got {describe(indices)}")
         if self.values.shape != indices.shape:

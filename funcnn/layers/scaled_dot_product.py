@@ -18,7 +18,7 @@ from attrs import frozen
 from funcnn.dot_product_attention import Rules, attend, attend_backward
 from funcnn.errors import check_array, check_flag, describe
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init
 from funcnn.typing import Array, Empty, Shape, Shapes
 
 Triple: TypeAlias = tuple[Array, Array, Array]
@@ -44,6 +44,7 @@ def check_lengths(causal: bool, queries: Any, keys: Any, values: Any) -> None:
 
 
 def init(causal: bool, key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
+    check_init(key, in_shape)
     if len(in_shape) != 3:
         raise ValueError(f"in_shape is {in_shape}, expected the shapes of queries, keys and values")
     check_lengths(causal, *in_shape)

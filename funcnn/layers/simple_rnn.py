@@ -24,7 +24,7 @@ from funcnn.blas import one_thread
 from funcnn.errors import check_choice, check_count
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
 from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
@@ -53,6 +53,7 @@ class RNNResiduals:
 def init(
     features: int, ends: Ends, input_init: Initializer, recurrent_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[RNNParams, Empty]:
+    check_init(key, in_shape)
     time, inputs = recurrent.shape_of(ends, in_shape, (features,))
     params = RNNParams(
         input_init(key.child(0), (inputs, features)),

@@ -77,7 +77,7 @@ def generate(
         raise ValueError(
             f"the prompt is {describe(prompt)}, expected (n, t) with at least one token: use x[None] for one sequence"
         )
-    steps = check_count(steps, "steps", least=0)
+    steps = check_count(steps, "steps", 0, 10**9)
     temperature = check_range(temperature, "temperature", 0, math.inf, open_high=True)
     block = None if block is None else check_count(block, "block")
     top_k = None if top_k is None else check_count(top_k, "top_k")

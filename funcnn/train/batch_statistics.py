@@ -23,6 +23,7 @@ from funcnn.layers import batch_norm
 from funcnn.layers.batch_norm import RunningStatistics
 from funcnn.train.check_data import check_rows
 from funcnn.train.check_kinds import check_kind
+from funcnn.train.evaluate import check_trees
 from funcnn.typing import Array
 
 P = TypeVar("P")
@@ -88,7 +89,11 @@ def update_batch_statistics(model: Layer[P, S, X, Y], params: P, state: S, x: X,
     shuffle, keys = key.split(2)
     now: S = tree.rebuild(state, _fresh(state))
     for step, rows in enumerate(batches(shuffle, x, size, drop_last=True)):
-        now = measuring.forward(params, now, rows, Train(keys.child(step))).state
+        try:
+            now = measuring.forward(params, now, rows, Train(keys.child(step))).state
+        except AttributeError:  # as of predict: these are not the parameters of the model
+            check_trees(model, params, state, x)
+            raise
     return tree.freeze(tree.rebuild(state, _measured(state, now)))
 
 

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from numpy.typing import DTypeLike
 
 from funcnn import tree
-from funcnn.errors import check_count
+from funcnn.errors import check_count, shown
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Eval, Init, Layer, Train, check_layer
@@ -159,6 +159,8 @@ def summary(
     """
     check_layer(model, "model")
     dtype = checked_dtype(dtype)
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {shown(optimizer)}, expected an optimizer, such as fn.adam(), or None")
     if batch_size is not None:
         batch_size = check_count(batch_size, "batch_size")
     elif optimizer is not None:

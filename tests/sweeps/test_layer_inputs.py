@@ -173,3 +173,27 @@ def test_more_precision_in_an_initial_state_is_refused(cell: Any) -> None:
     given = np.zeros((2, 3))
     with pytest.raises(TypeError, match="the initial state is float64"):
         layer.forward(params, (), (np.zeros((2, 4, 2), np.float32), (given, given) if cell is fn.lstm else given), fn.Eval())
+
+
+KEYS = (0, "x", None, np.random.default_rng(0), (0,), fn.Train(fn.Key(0)))
+SHAPES = (
+    3, "ab", None, [4, 4], np.array([4]), (0,), (-1, 4), (2.5,), ("a",), (None, 4), (True,), (), (2,) * 6, ((2,), "x"), ((), ()),
+    (((2,),),), TABLE, (np.int64(2), 3.0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_init_with_what_is_no_key_or_no_shape(name: str) -> None:
+    call = CALLS[name]
+    layer = call.make(getattr(fn, name))
+    for key in KEYS:
+        with pytest.raises(TypeError) as caught:
+            layer.init(key, call.shape)
+        assert not fault_of(caught.value, "key"), key
+    for shape in SHAPES:
+        try:
+            layer.init(fn.Key(0), shape)
+        except Exception as error:  # a layer may take some of them; whatever it raises is looked at
+            fault = fault_of(error, "shape", "axes", "points", "channels")
+            if fault:
+                raise AssertionError(f"{shape}: {fault}") from error

@@ -1,0 +1,160 @@
+"""One way to call every public function and record that is no factory of layers: what the sweep of arguments varies."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+import funcnn as fn
+from funcnn import initializers
+
+KEY = fn.Key(0)
+MODEL = fn.dense(3)
+START = MODEL.init(KEY, (2,))
+X = np.linspace(-1, 1, 12).reshape(6, 2)
+Y = np.linspace(0, 1, 18).reshape(6, 3)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+SCORES = np.linspace(-1, 1, 18).reshape(6, 3) ** 2
+LOSS = fn.mean_squared_error()
+TOKENS = fn.embedding(4, 3) >> fn.dense(4)
+WORDS = TOKENS.init(KEY, (3,))
+TREE: Any = (START.params, {"a": np.ones(2)})
+PARTS = {"model": MODEL, "params": START.params, "state": START.state, "x": X}
+
+
+@frozen
+class Use:
+    """A callable and its arguments by name; what comes first by position is given so."""
+
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    positional: tuple[str, ...] = ()
+
+    def __call__(self, **changes: Any) -> Any:
+        """Call it, with some arguments in place of others."""
+        given = {**self.arguments, **changes}
+        return self.function(*[given.pop(name) for name in self.positional], **given)
+
+
+def _lists(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that runs what another yields."""
+    return lambda **arguments: list(function(**arguments))
+
+
+DRAW = {"key": KEY, "shape": (3, 4)}
+METRIC = {"prediction": SCORES, "target": LABELS}
+AVERAGED = {**METRIC, "average": "macro"}
+DATA: dict[str, Any] = {"key": KEY, "data": (X, LABELS)}
+
+USES: dict[str, Use] = {
+    "Key": Use(fn.Key, {"entropy": 1, "path": (0,)}),
+    "Key.child": Use(KEY.child, {"index": 1}),
+    "Key.split": Use(KEY.split, {"count": 2}),
+    "Key.generator": Use(KEY.generator, {"skip": 1}),
+    "Train": Use(fn.Train, {"key": KEY}),
+    "Eval": Use(fn.Eval, {"residuals": True}),
+    "Masked": Use(fn.Masked, {"values": X[None], "mask": np.ones((1, 6), bool)}),
+    "Pooled": Use(fn.Pooled, {"values": X, "indices": np.zeros(X.shape, int)}),
+    "Layer.init": Use(MODEL.init, {"key": KEY, "in_shape": (2,)}, ("key", "in_shape")),
+    "summary": Use(
+        fn.summary,
+        {"model": MODEL, "in_shape": (2,), "dtype": np.float32, "batch_size": 2, "optimizer": fn.sgd(0.1)},
+    ),
+    "map_layers": Use(fn.map_layers, {"function": lambda path, layer: layer, "model": MODEL}),
+    "generate": Use(
+        fn.generate,
+        {
+            "model": TOKENS, "params": WORDS.params, "state": WORDS.state, "prompt": np.array([[1, 2]]), "steps": 2, "key": KEY,
+            "block": 4, "temperature": 1.0, "top_k": 2,
+        },
+    ),
+    "predict": Use(fn.predict, {**PARTS, "batch_size": 4}),
+    "evaluate": Use(fn.evaluate, {**PARTS, "y": Y, "loss": LOSS, "batch_size": 4}),
+    "update_batch_statistics": Use(fn.update_batch_statistics, {**PARTS, "key": KEY, "batch_size": 4}),
+    # data
+    "data.spirals": Use(fn.data.spirals, {"key": KEY, "count": 3, "classes": 2, "noise": 0.1, "turns": 0.5, "dtype": np.float32}),
+    "data.sinusoid": Use(fn.data.sinusoid, {"key": KEY, "count": 3, "noise": 0.1, "dtype": np.float32}),
+    "data.friedman": Use(fn.data.friedman, {"key": KEY, "count": 3, "features": 5, "noise": 0.1, "dtype": np.float32}),
+    "data.xor": Use(fn.data.xor, {"dtype": np.float32}),
+    "data.digits": Use(fn.data.digits, {"flat": True, "dtype": np.float32}),
+    "data.split": Use(fn.data.split, {**DATA, "test": 0.5}),
+    "data.stratified_split": Use(fn.data.stratified_split, {**DATA, "test": 0.5, "labels": LABELS}),
+    "data.k_fold": Use(_lists(fn.data.k_fold), {**DATA, "folds": 2}),
+    "data.stratified_k_fold": Use(_lists(fn.data.stratified_k_fold), {**DATA, "folds": 2, "labels": LABELS}),
+    "data.batches": Use(_lists(fn.data.batches), {**DATA, "size": 4, "drop_last": False}),
+    "data.batch_count": Use(fn.data.batch_count, {"rows": 6, "size": 4, "drop_last": False}),
+    "data.count": Use(fn.data.count, {"data": (X, LABELS)}),
+    "data.one_hot": Use(fn.data.one_hot, {"labels": LABELS, "classes": 3, "dtype": np.float32}),
+    "data.fit_one_hot": Use(fn.data.fit_one_hot, {"labels": LABELS}),
+    "data.fit_standardise": Use(fn.data.fit_standardise, {"x": X}),
+    "data.fit_min_max": Use(fn.data.fit_min_max, {"x": X, "low": 0.0, "high": 1.0}),
+    "data.fit_whiten": Use(fn.data.fit_whiten, {"x": SCORES[:, :1], "kind": "pca", "components": 1}),
+    "data.fit_vocabulary": Use(fn.data.fit_vocabulary, {"text": "abc"}),
+    "data.windows": Use(fn.data.windows, {"tokens": LABELS, "length": 2, "stride": 1}),
+    "data.load_idx": Use(fn.data.load_idx, {"path": "nowhere"}),
+    "data.idx_folder": Use(fn.data.idx_folder, {"folder": "nowhere", "flat": True, "dtype": np.float32}),
+    # metrics
+    **{f"metrics.{name}": Use(getattr(fn.metrics, name), METRIC) for name in ("accuracy", "confusion_matrix", "perplexity")},
+    **{f"metrics.{name}": Use(getattr(fn.metrics, name), AVERAGED) for name in ("f1", "precision", "recall")},
+    "metrics.top_k_accuracy": Use(fn.metrics.top_k_accuracy, {**METRIC, "k": 2}),
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES[:, 0], "target": LABELS % 2})
+        for name in ("roc_auc", "average_precision")
+    },
+    "metrics.binary_accuracy": Use(
+        fn.metrics.binary_accuracy, {"prediction": SCORES[:, 0], "target": LABELS % 2, "threshold": 0.5}
+    ),
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES, "target": Y})
+        for name in ("mean_absolute_error", "root_mean_squared_error", "r2")
+    },
+    # trees
+    **{
+        f"tree.{name}": Use(getattr(fn.tree, name), {"tree": TREE})
+        for name in ("leaves", "paths", "ravel", "freeze", "size", "nbytes")
+    },
+    "tree.astype": Use(fn.tree.astype, {"tree": TREE, "dtype": np.float32}),
+    "tree.map": Use(fn.tree.map, {"function": np.negative, "tree": TREE}, ("function", "tree")),
+    "tree.check_structure": Use(fn.tree.check_structure, {"expected": TREE, "got": TREE}),
+    "tree.check_like": Use(fn.tree.check_like, {"expected": TREE, "got": TREE}),
+    "tree.same": Use(fn.tree.same, {"first": TREE, "second": TREE}),
+    "tree.add_cotangents": Use(fn.tree.add_cotangents, {"first": TREE, "second": TREE}),
+    # initializers
+    **{
+        f"initializers.{name}": Use(getattr(initializers, name), DRAW)
+        for name in (
+            "zeros", "ones", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+        )
+    },
+    "initializers.constant": Use(initializers.constant, {"value": 0.5}),
+    "initializers.uniform": Use(initializers.uniform, {"low": -1.0, "high": 1.0}),
+    "initializers.normal": Use(initializers.normal, {"std": 0.5, "mean": 0.1}),
+    "initializers.truncated_normal": Use(initializers.truncated_normal, {"std": 0.5, "mean": 0.1, "bound": 1.5}),
+    "initializers.variance_scaling": Use(
+        initializers.variance_scaling, {"scale": 1.5, "fan": "fan_in", "distribution": "normal"}
+    ),
+    "initializers.orthogonal": Use(initializers.orthogonal, {"gain": 0.5}),
+    "initializers.identity": Use(initializers.identity, {"gain": 0.5}),
+    "initializers.dirac": Use(initializers.dirac, {"groups": 1}),
+    "initializers.sparse": Use(initializers.sparse, {"sparsity": 0.5, "std": 0.5}),
+    "initializers.fans": Use(initializers.fans, {"shape": (3, 4)}),
+    **{
+        f"initializers.{name}()": Use(made, DRAW)
+        for name, made in (
+            ("constant", initializers.constant(0.5)), ("uniform", initializers.uniform()), ("normal", initializers.normal()),
+            ("truncated_normal", initializers.truncated_normal()), ("orthogonal", initializers.orthogonal()),
+            ("identity", initializers.identity()), ("sparse", initializers.sparse()), ("dirac", initializers.dirac()),
+            ("variance_scaling", initializers.variance_scaling()),
+        )
+    },
+    # verification
+    "check.check_layer": Use(fn.check.check_layer, {"layer": MODEL, "x": X, "seed": 0, "batch": 3}),
+    "check.check_loss": Use(fn.check.check_loss, {"loss": LOSS, "prediction": Y, "target": Y + 1.0, "seed": 0}),
+    "check.check_model": Use(fn.check.check_model, {"model": MODEL, "loss": LOSS, "x": X, "target": Y, "seed": 0}),
+    "check.check_grad": Use(
+        partial(fn.check.check_grad, lambda x: (x * x).sum()), {"grad": lambda x: 2 * x, "params": X, "seed": 0}
+    ),
+    "check.numeric_grad": Use(fn.check.numeric_grad, {"f": lambda x: (x * x).sum(), "x": X}, ("f", "x")),
+}  # fmt: skip

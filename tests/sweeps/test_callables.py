@@ -1,0 +1,140 @@
+"""Every public callable, times each argument of another kind: a right result, or an error that names the argument.
+
+A public name without an entry in :mod:`tests.sweeps.callables` (or, where it makes a layer, :mod:`tests.sweeps.factories`) fails.
+"""
+
+import inspect
+import math
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcnn as fn
+from tests.sweeps.callables import USES
+from tests.sweeps.factories import CALLS
+from tests.sweeps.wrong import TABLE, fault_of
+
+OTHERS: dict[str, Any] = {
+    "None": None, "3": 3, "2.5": 2.5, "text": "text", "list": [1.0, 2.0], "()": (), "Key": fn.Key(0), "layer": fn.relu(),
+    "array": np.ones((6, 3)), "masked array": np.ma.masked_array(np.ones((6, 3)), np.ones((6, 3), bool)), "dict": {"a": 1},
+    "function": len, "factory": fn.relu, "loss": fn.mean_squared_error(), "object": object(), "table": TABLE, "nan": math.nan,
+    "huge": 10**30,
+}  # fmt: skip
+
+NUMBER = {"3", "2.5", "huge"}
+COUNT = {"3", "huge"}
+ANY = set(OTHERS)
+RIGHT: dict[str, set[str]] = {
+    "entropy": COUNT, "index": COUNT, "path": {"()"}, "skip": COUNT, "count": {"3"}, "classes": {"3"}, "folds": {"3"},
+    "batch_size": COUNT, "block": {"None", *COUNT}, "top_k": {"None", *COUNT}, "k": COUNT, "steps": {"3"}, "rows": COUNT,
+    "stride": COUNT, "length": {"3"}, "groups": COUNT, "seed": COUNT, "batch": COUNT, "components": {"None"},
+    "temperature": NUMBER, "noise": NUMBER, "turns": NUMBER, "high": NUMBER, "low": NUMBER, "threshold": NUMBER, "value": NUMBER,
+    "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
+    "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
+    "loss": {"loss"}, "shape": {"()"}, "text": {"text"}, "function": {"function", "factory"}, "grad": {"function", "factory"},
+    "f": {"function", "factory"}, "tree": {"()", "array"}, "data": {"()", "array"}, "x": {"array"}, "y": {"array"},
+    "prediction": {"array"}, "target": {"array"}, "params": {"array"}, "size": {"3"},
+}  # fmt: skip
+"""What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
+
+PARTLY: dict[str, set[str]] = {
+    "data.stratified_split.labels": {"None"},
+    "data.stratified_k_fold.labels": {"None"},
+    "data.batch_count.size": COUNT,
+    "predict.state": ANY,  # a dense layer reads none
+    "evaluate.state": ANY,
+    "apply.state": ANY,
+    "generate.state": ANY,
+    "tree.same.first": ANY,  # answers no
+    "tree.same.second": ANY,
+    "tree.add_cotangents.first": {"None"},  # the cotangent of integers
+    "data.load_idx.path": {"text", "3"},
+    "data.idx_folder.folder": {"text"},
+    "data.batches.key": {"None", "Key"},
+    "update_batch_statistics.state": ANY,
+}
+
+ALSO_NAMED = {
+    "target": ("target", "label"), "x": ("x", "input"), "got": ("tree",), "second": ("tree", "root", "cotangent"),
+    "first": ("tree", "root", "cotangent", "first"), "low": ("low", "high", "interval"), "high": ("high", "interval"),
+    "data": ("data", "tree"), "values": ("values", "mask"), "mask": ("mask",), "params": ("params", "parameters"),
+    "entropy": ("seed",), "size": ("size", "batch"), "length": ("length", "window"),
+}  # fmt: skip
+"""Other words by which a message may name an argument."""
+
+PLAIN = {
+    "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
+    "FileError", "backward_without_input",
+}  # fmt: skip
+"""Records that the library makes, and types."""
+
+ELSEWHERE = ("funcnn.losses.", "funcnn.optim.", "funcnn.penalties", "funcnn.train.files")
+"""Modules whose arguments have sweeps of their own."""
+
+OF_TRAINING = {"fit", "EarlyStopping", "Checkpoint", "loss_and_grad", "compiled", "apply", "define_layer", "keep_memory"}
+"""Of what belongs to a training step; tests/test_fit_errors.py and tests/test_compiled.py go through their arguments."""
+
+OF_MODULES = {
+    "data": {"Dataset", "MinMax", "OneHot", "Split", "Standardise", "Vocabulary", "Whiten", "take"},
+    "metrics": {"Average"},
+    "tree": {"Raveled", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
+    "initializers": {"Distribution", "Fan", "Initializer"},
+    "check": {"Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "check_hvp", "check_vjp"},
+}
+"""Records and types of a module, and functions for writers of layers."""
+
+
+def public_names() -> Iterator[str]:
+    """Yield the public callables that need an entry."""
+    for name in fn.__all__:
+        one = getattr(fn, name)
+        if isinstance(one, ModuleType):
+            if name in OF_MODULES:
+                yield from (f"{name}.{inner}" for inner in one.__all__ if inner not in OF_MODULES[name])
+        elif name not in CALLS and name not in PLAIN | OF_TRAINING and not str(one.__module__).startswith(ELSEWHERE):
+            yield name
+
+
+def test_every_public_callable_has_an_entry() -> None:
+    assert set(public_names()) == {name for name in USES if name.count(".") - name.startswith(tuple(OF_MODULES)) <= 0} - {
+        name for name in USES if name.endswith("()") or name.startswith(("Key.", "Layer."))
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"), [pytest.param(name, one, id=f"{name}-{one}") for name in USES for one in USES[name].arguments]
+)
+def test_arguments_of_another_kind(name: str, argument: str) -> None:
+    right = PARTLY.get(f"{name}.{argument}", RIGHT.get(argument, set()))
+    faults = []
+    for label, value in OTHERS.items():
+        if label in right:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                USES[name](**{argument: value})
+            except Exception as error:  # whatever it is, it is looked at
+                fault = fault_of(error, *ALSO_NAMED.get(argument, (argument,)))
+            else:
+                fault = "taken without a word"
+        if fault:
+            faults.append(f"{argument}={label}: {fault}")
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_the_entry_itself_is_right(name: str) -> None:
+    if name in ("data.load_idx", "data.idx_folder"):
+        with pytest.raises(FileNotFoundError, match=r"nowhere|No such file"):
+            USES[name]()
+    else:
+        USES[name]()
+
+
+def test_a_name_is_looked_for_where_it_is() -> None:
+    assert all(inspect.ismodule(getattr(fn, name)) for name in OF_MODULES)
