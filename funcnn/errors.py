@@ -261,6 +261,15 @@ def shorten(text: str, most: int = 80) -> str:
     return shown if len(shown) <= most and len(text) <= 2 * most else f"{shown[: most - 3]}..."
 
 
+def label_advice(labels: object) -> str:
+    """Return what to do to make labels, which are integers, of another thing: the end of a message."""
+    if not is_plain(labels):
+        return ": use np.asarray"
+    if labels.dtype.kind in "USO":
+        return ": use np.unique(labels, return_inverse=True), which gives the names and the labels 0, 1, ..."
+    return ": use .astype(int)"
+
+
 def check_finite(x: Array, what: str) -> None:
     """Raise a ValueError that names the first NaN or infinity of an array by its row and column."""
     with np.errstate(over="ignore", invalid="ignore"):

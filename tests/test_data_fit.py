@@ -142,8 +142,8 @@ def test_single_precision_is_accumulated_in_double() -> None:
 
 
 def test_columns_that_overflow_are_named() -> None:
-    x = np.array([[1.0, -1.7e308], [2.0, 1.7e308]])
-    with pytest.raises(ValueError, match=r"row 1, expected finite|row 1"):
+    x = np.array([[1.0, -1.7e308], [2.0, 1.7e308], [2.0, 1.7e308]])
+    with pytest.raises(ValueError, match="the range of the columns"):
         fn.data.fit_standardise(x)
     with pytest.raises(ValueError, match="range of the columns"):
         fn.data.fit_min_max(x)

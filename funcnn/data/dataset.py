@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from numpy.typing import DTypeLike
 
 from funcnn import tree
-from funcnn.errors import check_finite, describe
+from funcnn.errors import check_finite, check_kind, describe, is_plain, label_advice, refuse_dtype
 from funcnn.structure import take_apart
 from funcnn.typing import Array, IntArray
 
@@ -24,8 +24,8 @@ T_co = TypeVar("T_co", bound="Array | IntArray", covariant=True)  # targets: lab
 
 def read_only(array: A) -> A:
     """Return a view that cannot be written to; the caller's array keeps its own flags."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"a data set holds arrays, got {describe(array)}: use np.asarray")
+    if not is_plain(array):
+        check_kind(array, "an array of a data set", "a plain array", "np.asarray")
     view = array.view()
     view.setflags(write=False)
     return cast(A, view)
@@ -75,8 +75,10 @@ class Dataset(Generic[T_co]):
     def __attrs_post_init__(self) -> None:
         for name in ("x", "y"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
-        if self.x.dtype.kind != "f":
-            raise TypeError(f"x has dtype {self.x.dtype}, expected a floating one: use .astype(float)")
+        if self.x.dtype.char not in "fdg":
+            refuse_dtype(self.x.dtype, "x")
+        if self.y.dtype.kind not in "fiub":
+            raise TypeError(f"y is {describe(self.y)}, expected integer labels or floating numbers{label_advice(self.y)}")
         if self.x.ndim < 2:
             raise ValueError(
                 f"x has shape {self.x.shape}, expected (n, ...) with at least two axes: use x[:, None] for one feature"
@@ -111,8 +113,8 @@ class Split(Generic[D]):
 
 def check_labels(labels: object, count: int, what: str = "labels") -> None:
     """Raise unless labels are integers (n,) in [0, count): a wrong one is named by its row."""
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
-        raise TypeError(f"{what} is {describe(labels)}, expected an integer array of labels: use .astype(int)")
+    if not is_plain(labels) or labels.dtype.kind not in "iu":
+        raise TypeError(f"{what} is {describe(labels)}, expected an integer array of labels{label_advice(labels)}")
     if labels.ndim != 1:
         raise ValueError(f"{what} has shape {labels.shape}, expected (n,): one label for each example")
     wrong = np.flatnonzero((labels < 0) | (labels >= count))
@@ -159,19 +161,51 @@ def count(data: object) -> int:
 def take(data: D, rows: IntArray) -> D:
     """Return the given rows of a Dataset or of a tree of arrays, as read-only copies.
 
+    Parameters
+    ----------
+    data : Dataset or tree of arrays
+    rows : array (k,)
+        Integers, counted from the end where they are negative, or as many booleans as there are rows: True for those to keep.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When rows are neither, or a row does not exist (named by its place).
+
     Examples
     --------
     >>> import numpy as np, funcnn as fn
     >>> fn.data.take((np.arange(4), np.eye(4)), np.array([3, 0]))[0]
     array([3, 0])
     """
-    if isinstance(data, Dataset):
-        return evolve(data, x=_take(data.x, rows), y=_take(data.y, rows))
-    structure, leaves = take_apart(data)  # and not tree.map: this is done for every batch
-    taken = [_take(leaf, rows) for leaf in leaves]
+    if type(rows) is not np.ndarray or rows.dtype.kind != "i" or rows.ndim != 1:
+        rows = _positions(data, rows)
+    try:
+        if isinstance(data, Dataset):
+            return evolve(data, x=_take(data.x, rows), y=_take(data.y, rows))
+        structure, leaves = take_apart(data)  # and not tree.map: this is done for every batch
+        taken = [_take(leaf, rows) for leaf in leaves]
+    except IndexError:
+        there = count(data)
+        place = int(np.argmax((rows < -there) | (rows >= there)))
+        raise ValueError(
+            f"rows[{place}] is {rows[place]}, and the data have {there} rows: expected {-there} to {there - 1}"
+        ) from None
     for leaf in taken:
         leaf.setflags(write=False)
     return structure.rebuild(taken)
+
+
+def _positions(data: object, rows: object) -> IntArray:
+    """Return rows that are a mask, unsigned or a list as signed integers; raise when they are another thing."""
+    given = rows if is_plain(rows) else np.asarray(rows) if isinstance(rows, (list, tuple, range)) else None
+    if given is None or given.ndim != 1 or given.dtype.kind not in ("iub" if given.size else "iubf"):
+        raise TypeError(f"rows is {describe(rows)}, expected an array (k,) of integers or a mask of booleans")
+    if given.dtype.kind != "b":
+        return given.astype(np.intp)
+    if len(given) != count(data):
+        raise ValueError(f"rows is a mask of {len(given)} booleans, and the data have {count(data)} rows")
+    return np.flatnonzero(given)
 
 
 def _take(leaf: A, rows: IntArray) -> A:
@@ -182,6 +216,6 @@ def _take(leaf: A, rows: IntArray) -> A:
 def check_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
     """Return the floating dtype that a loader is asked for, or raise a TypeError."""
     kind = tree.checked_dtype(dtype)
-    if kind.kind != "f":
-        raise TypeError(f"dtype is {kind}, expected a floating one such as np.float64 or np.float32")
+    if kind.char not in "fdg":
+        raise TypeError(f"dtype is {kind}, expected a floating one, not half precision: np.float64 or np.float32")
     return kind

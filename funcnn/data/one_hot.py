@@ -7,7 +7,7 @@ from attrs import frozen
 from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import check_dtype, check_labels
-from funcnn.errors import check_array, check_count, describe
+from funcnn.errors import check_array, check_count, describe, is_plain, label_advice
 from funcnn.tree import freeze
 from funcnn.typing import Array, IntArray
 
@@ -57,8 +57,9 @@ class OneHot:
     def transform(self, labels: IntArray, *, dtype: DTypeLike = np.float64) -> Array:
         """Return one-hot rows (n, C); a label that the training data did not have is a ValueError that names its row."""
         _check_integers(labels)
-        columns = np.searchsorted(self.labels, labels).clip(max=len(self.labels) - 1)
-        unknown = np.flatnonzero(self.labels[columns] != labels)
+        same = labels.astype(self.labels.dtype)  # integers of two kinds would be compared as floating numbers
+        columns = np.searchsorted(self.labels, same).clip(max=len(self.labels) - 1)
+        unknown = np.flatnonzero((self.labels[columns] != same) | (same != labels))
         if unknown.size:
             raise ValueError(
                 f"labels[{unknown[0]}] is {labels[unknown[0]]}, which is not among the {len(self.labels)} labels of the"
@@ -71,6 +72,10 @@ class OneHot:
         check_array(rows, "rows")
         if rows.ndim != 2 or rows.shape[1] != len(self.labels):
             raise ValueError(f"rows is {describe(rows)}, expected (n, {len(self.labels)}): one column for each label")
+        if np.isnan(rows).any():
+            raise ValueError(
+                f"rows is nan at row {np.argwhere(np.isnan(rows))[0][0]}: NaN is not the largest of a row, nor is it not"
+            )
         labels: IntArray = self.labels[rows.argmax(1)]
         return labels
 
@@ -104,5 +109,5 @@ def fit_one_hot(labels: IntArray) -> OneHot:
 
 
 def _check_integers(labels: object) -> None:
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise TypeError(f"labels is {describe(labels)}, expected integers (n,)")
+    if not is_plain(labels) or labels.dtype.kind not in "iu" or labels.ndim != 1:
+        raise TypeError(f"labels is {describe(labels)}, expected integers (n,){label_advice(labels)}")

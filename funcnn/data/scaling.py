@@ -23,19 +23,22 @@ class Standardise:
     """Subtracts the mean of the training data and divides by its standard deviation; see :func:`fit_standardise`."""
 
     mean: Array  # (...)
+    rest: Array  # (...), of the true mean, what its precision does not hold: much, for columns that vary in their last digits
     scale: Array  # (...), the standard deviation, 1 for constant columns
 
     def transform(self, x: Array) -> Array:
-        """Return ``(x - mean) / scale``, in the precision of x."""
+        """Return ``(x - mean - rest) / scale``, in the precision of x."""
         _check_columns(x, self.mean.shape)
         y: Array = x - self.mean.astype(x.dtype)
+        y -= self.rest.astype(x.dtype)
         y /= self.scale.astype(x.dtype)
         return y
 
     def inverse(self, y: Array) -> Array:
-        """Return ``y * scale + mean``: what :meth:`transform` was given."""
+        """Return ``y * scale + rest + mean``: what :meth:`transform` was given."""
         _check_columns(y, self.mean.shape)
         x: Array = y * self.scale.astype(y.dtype)
+        x += self.rest.astype(y.dtype)
         x += self.mean.astype(y.dtype)
         return x
 
@@ -49,13 +52,14 @@ class MinMax:
     interval: Array  # (2,), low and high
 
     def transform(self, x: Array) -> Array:
-        """Return ``low + (x - minimum) / span * (high - low)``, in the precision of x."""
+        """Return ``(1 - p) * low + p * high`` with ``p = (x - minimum) / span``, in the precision of x."""
         _check_columns(x, self.minimum.shape)
         low, high = self.interval.astype(x.dtype)
-        y: Array = x - self.minimum.astype(x.dtype)
-        y /= self.span.astype(x.dtype)
-        y *= high - low
-        y += low
+        part: Array = x - self.minimum.astype(x.dtype)
+        part /= self.span.astype(x.dtype)
+        y: Array = (1 - part) * low  # and not low + part (high - low), which misses the upper end by rounding
+        part *= high
+        y += part
         return y
 
     def inverse(self, y: Array) -> Array:
@@ -71,7 +75,9 @@ class MinMax:
 def fit_standardise(x: Array) -> Standardise:
     r"""Fit the standardisation of each column, $(x - \mu)/\sigma$.
 
-    $\mu$ is the mean over axis 0 and $\sigma^2$ the mean of $(x - \mu)^2$, both accumulated in double precision or better.
+    $\mu$ is the mean over axis 0 and $\sigma^2$ the mean of $(x - \mu)^2$, both accumulated in double precision or better.  A
+    column that varies in its last digits only has a mean between the numbers that its precision holds: ``rest`` keeps the
+    difference.
 
     Parameters
     ----------
@@ -86,7 +92,7 @@ def fit_standardise(x: Array) -> Standardise:
     Raises
     ------
     TypeError, ValueError
-        When x is not floating, is empty, or holds NaN or infinity (named by row and column).
+        When x is not floating, is empty, or holds NaN or infinity (named by row and column), or a column's range is infinite.
 
     Examples
     --------
@@ -96,17 +102,25 @@ def fit_standardise(x: Array) -> Standardise:
     array([[-1.,  0.], [ 3.,  1.]])
     """
     check_rows(x)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = column_mean(x)
-        variance = np.zeros_like(mean)
-        for block in blocks(x, mean.dtype):
-            variance += ((block - mean) ** 2).sum(0)
-    check_finite(variance, "the sum of the squares of the columns")
-    constant = x.min(0) == x.max(0)  # exactly: roundoff in the mean would leave a scale of 1e-17
-    mean[constant] = x[0][constant]
-    scale = np.where(constant, 1, np.sqrt(variance / len(x)))
-    scale[scale == 0] = 1  # a variation too small for its square
-    return freeze(Standardise(mean.astype(x.dtype), scale.astype(x.dtype)))
+    low, high = x.min(0), x.max(0)
+    constant = low == high  # exactly: roundoff in the mean would leave a scale of 1e-17
+    mean = np.where(constant, low, column_mean(x).astype(x.dtype))
+    with np.errstate(over="ignore"):
+        spread = np.maximum(high - mean, mean - low)
+    check_finite(spread, "the range of the columns, from the mean,")
+    wide = np.result_type(x.dtype, np.float64)
+    unit = np.where(spread == 0, 1, spread).astype(wide)  # in which no square overflows or vanishes
+    rest, square = np.zeros_like(unit), np.zeros_like(unit)
+    for block in blocks(x, wide):
+        rest += ((block - mean) / unit).sum(0)
+    rest /= len(x)
+    for block in blocks(x, wide):
+        square += np.square((block - mean) / unit - rest).sum(0)
+    with np.errstate(under="ignore"):
+        scale = (np.sqrt(square / len(x)) * unit).astype(x.dtype)
+        rest = (rest * unit).astype(x.dtype)
+    scale[constant | (scale == 0)] = 1  # 0: less than the smallest number
+    return freeze(Standardise(mean, rest, scale))
 
 
 def fit_min_max(x: Array, low: float = 0.0, high: float = 1.0) -> MinMax:
@@ -137,15 +151,19 @@ def fit_min_max(x: Array, low: float = 0.0, high: float = 1.0) -> MinMax:
     array([-1.,  0.,  1.])
     """
     check_rows(x)
-    low = check_range(low, "low", -np.inf, np.inf)
-    high = check_range(high, "high", -np.inf, np.inf)
-    if not -np.inf < low < high < np.inf:
-        raise ValueError(f"the interval is [{low}, {high}], expected finite numbers with low < high")
+    low, high = check_range(low, "low", -np.inf, np.inf), check_range(high, "high", -np.inf, np.inf)
+    with np.errstate(over="ignore"):
+        interval = np.array([low, high], x.dtype)
+        if not -np.inf < low < high < np.inf or not 0 < interval[1] - interval[0] < np.inf:
+            raise ValueError(
+                f"the interval is [{low}, {high}], expected finite numbers with low < high, unlike and of a finite difference in"
+                f" {x.dtype}"
+            )
     minimum = x.min(0)
     with np.errstate(over="ignore"):
         span = x.max(0) - minimum
     check_finite(span, "the range of the columns (maximum - minimum)")
-    return freeze(MinMax(minimum, np.where(span == 0, 1, span).astype(x.dtype), np.array([low, high], x.dtype)))
+    return freeze(MinMax(minimum, np.where(span == 0, 1, span).astype(x.dtype), interval))
 
 
 def check_rows(x: Array) -> None:
@@ -167,12 +185,14 @@ def _check_columns(x: Array, shape: Shape) -> None:
 def column_mean(x: Array) -> Array:
     """Return the mean over axis 0, accumulated in double precision or better."""
     kind = np.result_type(x.dtype, np.float64)
+    unit = np.ldexp(np.ones((), kind), np.frexp(np.abs(x).max(0))[1] - 1)  # powers of 2, in which no sum overflows
     mean: Array = np.zeros(x.shape[1:], kind)
     for _ in range(2):  # the second time adds the mean of x - mean: what rounding left in the first
         rest = np.zeros_like(mean)
         for block in blocks(x, kind):
-            rest += (block - mean).sum(0)
+            rest += (block / unit - mean).sum(0)
         mean += rest / len(x)
+    mean *= unit
     return mean
 
 

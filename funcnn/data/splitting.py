@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.data.dataset import Dataset, Split, check_labels, count, take
-from funcnn.errors import check_count, check_range
+from funcnn.data.dataset import Dataset, Split, count, take
+from funcnn.errors import check_count, check_range, describe, label_advice
 from funcnn.key import Key, check_key
 from funcnn.typing import IntArray
 
@@ -61,8 +61,8 @@ def stratified_split(key: Key, data: D, test: float = 0.25, *, labels: IntArray 
     data : Dataset or tree of arrays
     test : float, optional
         Share of the test set, in (0, 1); its size is rounded to the nearest number of rows.
-    labels : integer array (n,), optional
-        The classes; those of a Dataset are its y.
+    labels : array (n,), optional
+        The classes, any integers or texts; those of a Dataset are its y.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def k_fold(key: Key, data: D, folds: int = 5) -> Iterator[Split[D]]:
     """
     key = check_key(key)
     rows = count(data)
-    _check_folds(folds, rows)
+    folds = _check_folds(folds, rows)
     fold = np.empty(rows, np.intp)
     fold[key.generator().permutation(rows)] = np.arange(rows) % folds
     return _folds(data, fold, folds)
@@ -137,8 +137,8 @@ def stratified_k_fold(key: Key, data: D, folds: int = 5, *, labels: IntArray | N
     data : Dataset or tree of arrays
     folds : int, optional
         From 2 to the number of rows.
-    labels : integer array (n,), optional
-        The classes; those of a Dataset are its y.
+    labels : array (n,), optional
+        The classes, any integers or texts; those of a Dataset are its y.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def stratified_k_fold(key: Key, data: D, folds: int = 5, *, labels: IntArray | N
     key = check_key(key)
     rows = count(data)
     values = _labels(data, labels, rows)
-    _check_folds(folds, rows)
+    folds = _check_folds(folds, rows)
     names, counts = np.unique(values, return_counts=True)
     _check_trained(names, counts, np.ones_like(counts), "use k_fold or merge classes")
     fold = np.empty(rows, np.intp)
@@ -168,7 +168,7 @@ def stratified_k_fold(key: Key, data: D, folds: int = 5, *, labels: IntArray | N
 
 
 def _test_rows(rows: int, test: float) -> int:
-    check_range(test, "the share of the test set", 0, 1, open_low=True, open_high=True)
+    test = check_range(test, "the share of the test set", 0, 1, open_low=True, open_high=True)
     held_out = round(rows * test)
     if not 0 < held_out < rows:
         raise ValueError(
@@ -178,13 +178,20 @@ def _test_rows(rows: int, test: float) -> int:
 
 
 def _labels(data: object, labels: IntArray | None, rows: int) -> IntArray:
-    """Return the labels to stratify by: any integers (n,)."""
+    """Return the labels to stratify by: any integers or texts (n,)."""
     if labels is None:
         if not isinstance(data, Dataset):
             raise TypeError("labels=... must be given: only a Dataset brings its own")
         labels = data.y
+    if isinstance(labels, np.ma.MaskedArray):
+        raise TypeError(
+            "labels is a masked array, expected an array (n,) of integers or text: which class are the rows behind the mask?"
+        )
     values = np.asarray(labels)
-    check_labels(values - values.min() if values.dtype.kind == "i" and values.size else values, np.iinfo(np.int64).max)
+    if values.dtype.kind not in "iubUS":
+        raise TypeError(f"labels is {describe(values)}, expected an array (n,) of integers or text{label_advice(values)}")
+    if values.ndim != 1:
+        raise ValueError(f"labels has shape {values.shape}, expected (n,): one label for each example")
     if len(values) != rows:
         raise ValueError(f"{len(values)} labels for {rows} rows: each row needs one")
     return values
@@ -201,10 +208,11 @@ def _check_trained(names: IntArray, counts: IntArray, share: IntArray, advice: s
             raise ValueError(f"class {name} has {rows} row{'s' * (rows > 1)}, which leaves none for training: {advice}")
 
 
-def _check_folds(folds: int, rows: int) -> None:
-    check_count(folds, "the number of folds", least=2)
+def _check_folds(folds: int, rows: int) -> int:
+    folds = check_count(folds, "the number of folds", least=2)
     if folds > rows:
         raise ValueError(f"{folds} folds of {rows} rows: each fold needs at least one row")
+    return folds
 
 
 def _folds(data: D, fold: IntArray, folds: int) -> Iterator[Split[D]]:

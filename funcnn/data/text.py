@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, describe, shown
+from funcnn.errors import check_count, describe, is_plain, shown
 from funcnn.tree import freeze
 from funcnn.typing import IntArray
 
@@ -37,6 +37,7 @@ class Vocabulary:
         ValueError
             When a character is not in the vocabulary, with its place.
         """
+        _check_text(text)
         codes = _codes(text)
         tokens = np.searchsorted(self.codes, codes).clip(max=len(self.codes) - 1)
         unknown = np.flatnonzero(self.codes[tokens] != codes)
@@ -85,9 +86,7 @@ def fit_vocabulary(text: str) -> Vocabulary:
     >>> vocabulary.decode(vocabulary.encode("hole"))
     'hole'
     """
-    given: object = text
-    if not isinstance(given, str):
-        raise TypeError(f"text is {shown(given)}, expected a str")
+    _check_text(text)
     if not text:
         raise ValueError("the text is empty: a vocabulary needs at least one character")
     return freeze(Vocabulary(np.unique(_codes(text))))
@@ -122,12 +121,16 @@ def windows(tokens: IntArray, length: int, stride: int = 1) -> tuple[IntArray, I
     ([[0, 1, 2], [2, 3, 4]], [[1, 2, 3], [3, 4, 5]])
     """
     _check_tokens(tokens)
-    check_count(length, "length")
-    check_count(stride, "stride")
+    length, stride = check_count(length, "length"), check_count(stride, "stride")
     if len(tokens) < length + 1:
         raise ValueError(f"{len(tokens)} tokens are too few for a window of {length} and the token after it")
     rolled = np.lib.stride_tricks.sliding_window_view(tokens, length)
     return rolled[:-1:stride], rolled[1::stride]
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"text is {shown(text)}, expected a str")
 
 
 def _codes(text: str) -> IntArray:
@@ -140,5 +143,5 @@ def _text(codes: IntArray) -> str:
 
 
 def _check_tokens(tokens: object) -> None:
-    if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu" or tokens.ndim != 1:
+    if not is_plain(tokens) or tokens.dtype.kind not in "iu" or tokens.ndim != 1:
         raise TypeError(f"tokens is {describe(tokens)}, expected integers (n,)")

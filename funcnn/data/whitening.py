@@ -81,21 +81,22 @@ def fit_whiten(x: Array, kind: Literal["pca", "zca"] = "pca", *, components: int
     mean = column_mean(x)
     centred = np.concatenate([block - mean for block in blocks(x, mean.dtype)])
     # The singular values of X are those of R in X = Q R, which is small; squaring X instead would lose half the digits.
-    s, vt = np.linalg.svd(np.linalg.qr(centred, mode="r"))[1:]
+    unit = float(np.ldexp(1.0, np.frexp(np.abs(centred).max())[1] - 1))  # a power of 2: what follows squares
+    s, vt = np.linalg.svd(np.linalg.qr(centred / unit, mode="r"))[1:]
     # Roundoff in the data alone gives singular values up to eps max|x| (sqrt n + sqrt D), and the decomposition some eps s_0.
-    noise = float(np.abs(x).max()) * (len(x) ** 0.5 + x.shape[1] ** 0.5) + float(s[0])
+    noise = float(np.abs(x).max()) / unit * (len(x) ** 0.5 + x.shape[1] ** 0.5) + float(s[0])
     rank = int(np.count_nonzero(s > 8 * np.finfo(x.dtype).eps * noise))
     if rank == 0:
         raise ValueError("all rows of x are equal: there is no direction to whiten")
     if components is not None:
-        check_count(components, "components")
+        components = check_count(components, "components")
         if components > rank:
             raise ValueError(f"components is {components}, and the data vary in {rank} directions: ask for at most these")
         rank = components
     s, vt = s[:rank] / len(x) ** 0.5, vt[:rank]
     largest = np.abs(vt).argmax(1)
     vt *= np.sign(vt[np.arange(rank), largest])[:, None]  # a direction's sign is free: the largest entry is made positive
-    matrix, back = vt.T / s, s[:, None] * vt
+    matrix, back = vt.T / s / unit, s[:, None] * vt * unit
     if kind == "zca":
         matrix, back = matrix @ vt, vt.T @ back
     kept = x.dtype

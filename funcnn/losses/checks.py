@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from funcnn import tree
-from funcnn.errors import check_kind, describe, is_plain, refuse_dtype
+from funcnn.errors import check_kind, describe, is_plain, label_advice, refuse_dtype
 from funcnn.losses.limits import row_totals
 from funcnn.typing import Array, BoolArray, IntArray
 
@@ -87,13 +87,6 @@ def advice(target: object) -> str:
     if is_array(target, "iub"):
         return ": use .astype(float)"
     return "" if isinstance(target, np.ndarray) else ": use np.asarray(..., dtype=float)"
-
-
-def label_advice(labels: object) -> str:
-    """Return what to do to make labels of a target, as the end of a message."""
-    if is_array(labels, "USO"):
-        return ": use np.unique(labels, return_inverse=True), which gives the names and the labels 0, 1, ..."
-    return ": use .astype(int)" if isinstance(labels, np.ndarray) else ": use np.asarray"
 
 
 def check_labels(labels: IntArray, prediction: Array) -> IntArray:

@@ -36,7 +36,7 @@ from typing import TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, check_range, describe
+from funcnn.errors import check_count, check_range, describe, label_advice
 from funcnn.losses.checks import (
     check_labels,
     check_order,
@@ -45,7 +45,6 @@ from funcnn.losses.checks import (
     check_prediction,
     check_probabilities,
     is_array,
-    label_advice,
     positive_numbers,
 )
 from funcnn.losses.limits import times

@@ -6,8 +6,7 @@ an option is bound by ``functools.partial(fn.metrics.top_k_accuracy, k=3)``.
 
 A prediction that holds NaN is an error in all of them, which names the row: it has no largest score, is on no side of a
 threshold, and is neither right nor wrong.  (Where ``fit`` or ``evaluate`` find that the loss itself is NaN, so are the metrics
-beside it.)
-Infinite scores are scores.  Errors are computed in double precision or better, and no square of theirs overflows.
+beside it.)  Infinite scores are scores.  Errors are computed in double precision or better, and no square of theirs overflows.
 """
 
 from __future__ import annotations
