@@ -1,5 +1,6 @@
 """Checkpoints: a run that was interrupted goes on as if it had not been."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -52,6 +53,25 @@ def test_early_stopping_goes_on_too(tmp_path: Path) -> None:
     for epochs in (1, len(whole.history) - 1, len(whole.history)):
         run(early_stopping=rule, epochs=epochs, callbacks=[fn.Checkpoint(path)])
         assert same(run(early_stopping=rule, epochs=60, resume=path), whole)
+
+
+class Counting:
+    """A metric that counts its calls, and a wrapper that keeps them."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.logger = logging.getLogger("counting")
+
+    def __call__(self, prediction: Any, target: Any) -> float:
+        self.calls += 1
+        return 0.0
+
+
+def test_functions_that_keep_something_are_compared_as_they_begin(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    whole = run(metrics={"calls": Counting()})
+    run(epochs=3, metrics={"calls": Counting()}, callbacks=[fn.Checkpoint(path)])
+    assert same(run(metrics={"calls": Counting()}, resume=path), whole)
 
 
 def test_a_checkpoint_is_written_every_so_often(tmp_path: Path) -> None:

@@ -185,6 +185,10 @@ def ema(optimizer: Optimizer, decay: float = 0.999, *, warmup: bool = True) -> A
     TypeError
         When ``optimizer`` is not one.
 
+    See Also
+    --------
+    update_batch_statistics : what a network with batch norms needs before its average is used; :func:`fit` sees to it.
+
     Examples
     --------
     >>> import numpy as np, funcnn as fn
@@ -222,6 +226,10 @@ def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
         When the start is negative.
     TypeError
         When ``optimizer`` is not one.
+
+    See Also
+    --------
+    update_batch_statistics : what a network with batch norms needs before its average is used; :func:`fit` sees to it.
 
     References
     ----------

@@ -11,6 +11,7 @@ Code is compared as it was compiled, so that comments and docstrings do not matt
 from __future__ import annotations
 
 import hashlib
+import sys
 import sysconfig
 import types
 from collections.abc import Iterable, Iterator
@@ -110,11 +111,18 @@ def _record(value: object) -> Described:
         slots = [name for base in kind.__mro__ for name in _texts(base.__dict__.get("__slots__", ()))]
         names = sorted({*getattr(value, "__dict__", {}), *slots} - {"__dict__", "__weakref__"})
     found = [name for name in names if hasattr(value, name)]
+    if not attrs.has(kind) and _is_installed(kind):  # a logger, a bar, an estimator: its settings, not all that hangs on it
+        found = [name for name in found if isinstance(getattr(value, name), _CONSTANTS)]
     methods = _methods(kind)
     if not found and not methods:  # a pattern, a path, a date: its text says it, unless that is where it lies in memory
         text = repr(value)
         return f"{_name(value)} {'' if ' at 0x' in text else text}", ()
     return f"{_name(value)} {' '.join(found)}", (*[getattr(value, name) for name in found], *methods)
+
+
+def _is_installed(kind: type) -> bool:
+    """Tell whether a class stands in Python's library or an installed package."""
+    return (getattr(sys.modules.get(kind.__module__), "__file__", None) or str(_installed()[0])).startswith(_installed())
 
 
 def _methods(kind: type) -> tuple[types.FunctionType, ...]:

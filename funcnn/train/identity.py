@@ -24,6 +24,8 @@ from funcnn.train.stopping import EarlyStopping
 MAY_DIFFER = ("epochs", "callbacks", "progress", "resume")
 """Arguments of ``fit`` that a run which goes on may be given otherwise."""
 
+_DATA = ("x", "y", "validation", "params", "state", "opt_state")
+
 
 @frozen(eq=False, slots=False)  # no slots: what is worked out once is kept in the instance
 class Identity:
@@ -34,14 +36,33 @@ class Identity:
     """The columns of its history."""
 
     @cached_property
+    def settings(self) -> dict[str, list[str]]:
+        """For each argument that is no data [what it looks like, its fingerprint].
+
+        To be asked for before training begins: functions of users may keep something from one call to the next.
+        """
+        return {name: entry(value) for name, value in self.arguments.items() if name not in _DATA}
+
+    @cached_property
+    def data(self) -> dict[str, list[str]]:
+        """The same of the data, which are all read when this is first asked for."""
+        return {name: entry(value) for name, value in self.arguments.items() if name in _DATA}
+
+    @property
     def entries(self) -> dict[str, list[str]]:
-        """For each argument [what it looks like, its fingerprint]; worked out when it is first asked for: it reads all data."""
-        return {name: [shown(value), fingerprint(compared(value))] for name, value in self.arguments.items()}
+        """All of them, in the order of the arguments."""
+        both = self.settings | self.data
+        return {name: both[name] for name in self.arguments}
 
     @property
     def python(self) -> str:
         """The version of Python, by which functions of one's own are compiled."""
         return ".".join(platform.python_version_tuple()[:2])
+
+
+def entry(value: object) -> list[str]:
+    """Return what an argument looks like and its fingerprint."""
+    return [shown(value), fingerprint(compared(value))]
 
 
 def compared(value: object) -> object:

@@ -127,7 +127,8 @@ def fit(
         A file of :class:`Checkpoint` to go on from, with all other arguments as they were: the result is that of a run that was
         never interrupted, bit for bit (with the same versions on the same kind of machine).  Only ``epochs``, ``callbacks``,
         ``progress`` and the patience of early stopping may be others; everything else is compared with what the file says: model,
-        loss and optimizer with all their settings, the data to the last bit, and functions by their code.
+        loss and optimizer with all their settings, the data to the last bit, and functions by their code and by what they are
+        bound to when ``fit`` is called.
 
     Returns
     -------

@@ -90,6 +90,8 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
         | {"validation": held_out if isinstance(request.validation, tuple) else request.validation},
         columns,
     )
+    if request.callbacks or request.resume is not None:
+        identity.settings  # noqa: B018  # worked out now, as the functions are before their first call
     request = evolve(request, x=x, y=y)
     past = History() if request.history is None else request.history
 
