@@ -72,7 +72,7 @@ def main(folder: str = "", epochs: int = 20, seed: int = 0, picture: str = "") -
     result: Any = fn.fit(
         model,
         fn.negative_elbo(),
-        fn.adam(fn.schedules.warmup_cosine(2e-3, steps // 20, steps)),
+        fn.adam(fn.schedules.warmup_cosine(2e-3, max(1, steps // 20), steps)),
         x,
         x,
         key=key.child(1),

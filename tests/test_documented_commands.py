@@ -1,0 +1,132 @@
+"""Every command that the documentation shows is run as it is shown, or stands here with the reason why not.
+
+Placeholders in capitals are filled in; a command that would train long is given further options, which come last and count.
+"""
+
+import os
+import re
+import shlex
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")), *sorted((DOCS / "examples").glob("*.py")))
+COMMAND = re.compile(r"\bpython (?:-m (?:funcnn|tests|pytest|mypy|ruff|mkdocs)\b|docs/examples/\w+\.py)[^`\n#|&)]*")
+LINES = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 6
+GPT = "--steps 2 --layers 1 --heads 2 --features 16 --block 16"
+
+RUN = {  # command: the options that make it short
+    "python -m funcnn --help": "",
+    "python -m funcnn --model convnet": "--epochs 1 --channels 4",
+    "python -m funcnn --model lenet5 --data FOLDER": "--epochs 1",
+    'python -m funcnn --model gpt --text FILE --prompt "To be"': f"{GPT} --sample 9",
+    "python -m funcnn predict RUN": "",
+    "python -m funcnn sample RUN": "--count 9",
+    "python -m funcnn certify NAME": "--quick --workers 1",
+    "python -m funcnn check own_layer:sine --shape 3": "",
+    "python -m funcnn check module:factory --shape 3": "",
+    "python docs/examples/anomalies.py 0 1 2 3 4 5 6 7 8 9": "",
+    "python docs/examples/digits.py --splits 5": "--splits 1",
+    "python docs/examples/memory.py --length 100 --steps 2000 --seeds 3 --picture curves.svg": "--length 12 --steps 20 --seeds 1",
+    "python docs/examples/mnist.py --model convnet --data FOLDER": "--epochs 2",
+    "python docs/examples/mnist.py --model lenet5 --data FOLDER": "--epochs 2",
+    "python docs/examples/mnist.py --model lenet5 --still --data FOLDER": "--epochs 2",
+    "python docs/examples/mnist.py --model mlp --data FOLDER": "--epochs 2",
+    "python docs/examples/uncertainty.py --picture uncertainty.svg": "",
+    "python docs/examples/vae.py --data FOLDER --picture vae.png": "--epochs 2",
+}
+NOT_RUN = {  # command: why
+    "python -m funcnn": "run below, and compared with what the README shows",
+    "python -m funcnn --resume RUN": "tests/test_cli.py interrupts runs and resumes them, and compares the bits",
+    "python -m funcnn certify --page docs/certificate.md": "takes an hour; .ci/run issues the quick form",
+    "python -m tests.mutants": "takes hours; tests/mutants/test_mutants.py runs it on some functions",
+    "python -m tests.mutants --page docs/mutation-score.md": "the same, which writes its page",
+    "python -m tests.benchmarks": "measures times, which tests do not",
+    "python -m tests.benchmarks --growth": "measures times",
+    "python -m tests.benchmarks --fit": "measures times",
+    "python -m tests.benchmarks --peak": "measures times",
+    "python -m tests.benchmarks --all --docs docs/benchmarks.md": "measures times, and writes its page",
+    "python -m pytest -q -n 2": "this is what runs",
+    "python -m mypy": "tests/test_types.py runs it",
+    "python docs/examples/shakespeare.py input.txt": "2,000 steps; tests/test_examples.py learns the lines that stand in it",
+    "python docs/examples/compare_checkers.py": "a minute and more; its rules are those of other programs",
+}
+
+
+def documented() -> set[str]:
+    """Return the commands of all pages and examples."""
+    texts = (path.read_text().replace(".venv/bin/", "") for path in PAGES)
+    return {command.strip().rstrip(".,:;") for text in texts for command in COMMAND.findall(text)}
+
+
+def test_every_documented_command_is_known_here() -> None:
+    assert {"shown": documented() - {*RUN, *NOT_RUN}, "gone": {*RUN, *NOT_RUN} - documented()} == {"shown": set(), "gone": set()}
+
+
+def call(command: str, folder: Path) -> str:
+    """Run a command in a folder; return what it printed."""
+    words = shlex.split(command.replace("docs/examples", str(DOCS / "examples")))
+    paths = os.pathsep.join([str(ROOT), str(DOCS / "examples")])
+    environment = {**os.environ, "PYTHONPATH": paths, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, *words[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    assert done.stderr.count("Traceback") == 0
+    return done.stdout
+
+
+def idx_folder(folder: Path) -> Path:
+    """Write a small data set of 28 x 28 pixels as MNIST's four files."""
+    generator = np.random.default_rng(0)
+    folder.mkdir()
+    for part, count in (("train", 320), ("t10k", 80)):
+        images = generator.integers(256, size=(count, 28, 28), dtype=np.uint8)
+        labels = np.arange(count, dtype=np.uint8) % 10
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, *images.shape) + images.tobytes())
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, count) + labels.tobytes())
+    return folder
+
+
+def filled_in(command: str, folder: Path) -> str:
+    """Return a command with what its placeholders stand for, which is made first."""
+    if "FOLDER" in command:
+        command = command.replace("FOLDER", str(idx_folder(folder / "images")))
+    if "NAME" in command:
+        command = command.replace("NAME", "relu")
+    if "FILE" in command:
+        (folder / "text.txt").write_text(LINES)
+        command = command.replace("FILE", "text.txt")
+    if "RUN" in command:
+        (folder / "text.txt").write_text(LINES)
+        makes = f"--model gpt --text text.txt {GPT}" if "sample" in command else "--data xor --epochs 1"
+        call(f"python -m funcnn {makes} --output made", folder)
+        command = command.replace("RUN", "made")
+    if "module:factory" in command:
+        (folder / "module.py").write_text("import funcnn as fn\n\n\ndef factory():\n    return fn.tanh()\n")
+        command = command.replace("module:factory", "./module.py:factory")
+    return command
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_a_documented_command_runs(command: str, tmp_path: Path) -> None:
+    call(f"{filled_in(command, tmp_path)} {RUN[command]}", tmp_path)
+
+
+def test_the_readme_shows_what_the_first_command_prints(tmp_path: Path) -> None:
+    """Figures apart, which depend on the machine's last digits."""
+    (shown,) = re.findall(r"^```text\n(Gradient .*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    printed = {without_figures(line) for line in call("python -m funcnn", tmp_path).splitlines()}
+    lines = [without_figures(line) for line in shown.splitlines() if line.strip() not in ("...", "")]
+    assert [line for line in lines if line not in printed] == []
+    assert len(lines) > 15
+
+
+def without_figures(line: str) -> str:
+    """Return a line with every number a 0, every gap a space, and without what depends on the time: how a leaf is compared."""
+    line = re.sub(r"every entry|\d+ directions", "", line)
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d,]*(\.\d+)?(e[+-]?\d+)?", "0", line)).strip()
