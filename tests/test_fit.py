@@ -225,6 +225,15 @@ def test_evaluation_does_not_depend_on_the_batch_size() -> None:
     assert [one.shape for one in outputs] == [(40, 8), (40, 3)]
 
 
+def test_predictions_have_every_row_once_at_any_batch_size() -> None:
+    model = fn.identity()
+    for rows in (1, 2, 3, 7, 20):
+        x = np.arange(2.0 * rows).reshape(rows, 2)
+        for size in range(1, rows + 2):
+            assert_array_equal(fn.predict(model, (), (), x, batch_size=size), x)
+        assert_array_equal(fn.predict(model, (), (), x, batch_size=np.int8(2)), x)  # type: ignore[arg-type]  # counts as an int
+
+
 def test_several_inputs_are_a_tuple() -> None:
     x, _ = points()
 
