@@ -8,6 +8,7 @@ variable of that library can say the same from outside.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,20 +41,56 @@ def controls() -> tuple[Callable[[], int], Callable[[int], object]] | None:
 
 
 class _Users:
-    """How many are inside of :func:`one_thread`, and the number of threads that was there before the first came."""
+    """Who is inside of :func:`one_thread`, and the number of threads that was there before the first came."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
+        self.lock = threading.RLock()  # the end of a user may come while the same thread lets another one in
+        self.inside: set[int] = set()
         self.before = 1
 
 
 _USERS = _Users()  # the setting is one of the whole process, and so is this
 
 
+class _User:
+    """One stay inside.  It ends when it is left, and at the latest with this object: also where leaving was interrupted."""
+
+    def enter(self, get: Callable[[], int], put: Callable[[int], object]) -> None:
+        self.put = put
+        with _USERS.lock:
+            if not _USERS.inside:
+                _USERS.before = get()
+            _USERS.inside.add(id(self))
+            if _USERS.before != 1:
+                put(1)
+
+    def leave(self) -> None:
+        with _USERS.lock:
+            if id(self) in _USERS.inside:
+                if len(_USERS.inside) == 1 and _USERS.before != 1:
+                    self.put(_USERS.before)
+                _USERS.inside.discard(id(self))
+
+    def __del__(self) -> None:
+        if id(self) in _USERS.inside:
+            self.leave()
+
+
+def _begin_anew() -> None:
+    """Forget, in a forked process, the users that the other process has: their threads are not here."""
+    found, inside = controls(), _USERS.inside
+    _USERS.lock, _USERS.inside = threading.RLock(), set()
+    if inside and found is not None and _USERS.before != 1:
+        found[1](_USERS.before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 def in_use() -> bool:
     """Tell whether the library's threads compute side by side already: then there is no processor left for more of them."""
-    return _USERS.count > 0
+    return bool(_USERS.inside)
 
 
 @contextmanager
@@ -63,17 +100,9 @@ def one_thread() -> Iterator[None]:
     if found is None:
         yield
         return
-    get, put = found
-    with _USERS.lock:
-        if _USERS.count == 0:
-            _USERS.before = get()
-            if _USERS.before != 1:
-                put(1)
-        _USERS.count += 1
+    user = _User()
     try:
+        user.enter(*found)
         yield
     finally:
-        with _USERS.lock:
-            _USERS.count -= 1
-            if _USERS.count == 0 and _USERS.before != 1:
-                put(_USERS.before)
+        user.leave()

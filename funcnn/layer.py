@@ -435,3 +435,7 @@ def _chain_backward(
         add_step(error, offset + index, layers[index].name, doutput)
         raise
     return Backward(tuple(grads), doutput if input_grad else _NOT_ASKED)
+
+
+CHAINS = frozenset({_chain_forward.__code__, _chain_backward.__code__})
+"""The code of which a frame tells, by its ``layers``, ``index`` and ``offset``, which layer runs."""

@@ -156,7 +156,7 @@ def test_a_part_that_nobody_joins_does_not_wait_for_ever() -> None:
     for alone in (0, 1, 2):
         layer = fn.dense(2) >> summing(partial(is_part, alone))
         made = layer.init(fn.Key(0), (2,))
-        with pytest.raises(RuntimeError, match="do all run the same layers") as error:
+        with pytest.raises(RuntimeError, match="another part has ended without it") as error:
             fn.shard(layer, 3).forward(made.params, made.state, np.ones((3, 2)), fn.Train(fn.Key(0)))
         assert "in layer [1] summing" in error.value.__notes__[0]
 
@@ -193,7 +193,7 @@ def test_one_forward_serves_several_backwards_at_the_same_time() -> None:
 
 def test_a_sum_over_the_parts_cannot_be_written_to() -> None:
     meeting = Meeting(2)
-    totals = meeting.side_by_side(lambda part: meeting.total(part, np.array([1.0 + part])))
+    totals = meeting.side_by_side(lambda part: meeting.total(part, np.array([1.0 + part]), "here"))
     assert [total.tolist() for total in totals] == [[3.0], [3.0]]
     assert not totals[0].flags.writeable
     assert pickle.loads(pickle.dumps(meeting)).count == 2
@@ -288,3 +288,22 @@ def test_the_first_error_in_order_is_raised_after_all_have_ended() -> None:
     with pytest.raises(ValueError, match="part 1"):
         together([partial(work, index) for index in range(4)])
     assert ended == [0]
+
+
+def sums_where_positive(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    return fn.Forward(x + mode.total(x.sum(0)) if isinstance(mode, fn.Train) and x[0, 0] > 0 else x, state, ())
+
+
+@pytest.mark.parametrize("after", [fn.batch_norm, fn.identity], ids=["another sum", "the end"])
+def test_a_layer_that_sums_in_some_parts_only_is_named(after: Any) -> None:
+    own: Any = fn.define_layer("partly", lambda key, shape: fn.Init((), (), shape), sums_where_positive, pass_on)
+    model = fn.shard(fn.serial(fn.identity(), own, after()), workers=3)
+    made = model.init(fn.Key(0), (4,))
+    x = np.ones((9, 4))
+    x[3:] = -1
+    with pytest.raises(RuntimeError, match=r"\[1\] partly .*must not depend on its examples"):
+        model.forward(made.params, made.state, x, fn.Train(fn.Key(0)))
+
+
+def pass_on(params: Any, residuals: Any, dy: Any) -> fn.Backward[Any, Any]:
+    return fn.Backward((), dy)
