@@ -20,7 +20,7 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
-from funcnn.optim.norms import bound_of, bounded
+from funcnn.optim.norms import bound_of, bounded, room_of
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
 from funcnn.optim.overwriting import successors
 from funcnn.optim.where import Where, selects
@@ -173,7 +173,9 @@ class Elementwise:
         else:
             c = [np.array(value, dtype) for value in values]
         share, g = self._square_share, joined(slopes, dtype)
-        out = self._rule(c, last.vector, g if share is None else bounded(g, share), *state.slots)
+        if share is not None and not g.dot(g) <= group.room * share:
+            g = bounded(g, share)
+        out = self._rule(c, last.vector, g, *state.slots)
         for array in out:
             lock(array, False)
         new = list(slopes)
@@ -274,6 +276,7 @@ class Group:
     stretches: tuple[Share, ...]  # the large leaves, cut up among threads only
     small: tuple[int, ...]  # the leaves that are gathered: they fill the end of the vector
     large_size: int
+    room: float  # for sums of squares of gradients; see norms.bounded
     whole: bool  # whether it is all leaves of the tree in their order, and none of them large
 
     def scatter(self, vector: Array, leaves: list[Array]) -> None:
@@ -337,6 +340,7 @@ def _group(dtype: np.dtype[np.floating], label: Label, members: list[int], shape
         blocks.shares(stretched, begin, COMPILED_THREADED),
         small,
         sum([sizes[index] for index in large]),
+        room_of(dtype),
         len(small) == len(shapes),
     )
 

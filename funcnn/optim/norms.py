@@ -90,9 +90,14 @@ def root_mean_square(leaf: Array) -> float:
     return float(np.sqrt(leaf.dtype.type(mean))) if _SAFE < mean < math.inf else norm_of((leaf,)) / math.sqrt(leaf.size)
 
 
+def room_of(dtype: np.dtype[np.floating]) -> float:
+    """Return how large a sum of squares of gradients may be: infinity for long double, which has room for all that there is."""
+    return 0.25 * float(np.finfo(dtype).max) if dtype.itemsize <= 8 else math.inf
+
+
 def bound_of(dtype: np.dtype[np.floating], share: float) -> float:
     """Return the largest number that counts as itself in :func:`bounded`."""
-    return math.sqrt(_ROOM[dtype] * share) if dtype in _ROOM else math.inf
+    return math.sqrt(room_of(dtype) * share)
 
 
 def bounded(g: Array, share: float) -> Array:
@@ -108,7 +113,7 @@ def bounded(g: Array, share: float) -> Array:
         The sum of squares is at most the largest square over this: $1 - \beta$ for $\sum_i \beta^i g_{t-i}^2$.
     """
     flat = g.reshape(-1)
-    if flat.dot(flat) <= _ROOM.get(g.dtype, math.inf) * share:
+    if flat.dot(flat) <= room_of(g.dtype) * share:
         return g
     return clamped(g, bound_of(g.dtype, share))
 
@@ -125,7 +130,3 @@ def clamped(g: Array, bound: float) -> Array:
     """Return an array in which finite numbers beyond a bound are that bound, with their sign."""
     beyond = (np.abs(g) > bound) & np.isfinite(g)
     return np.where(beyond, np.copysign(g.dtype.type(bound), g), g) if beyond.any() else g
-
-
-_ROOM = {np.dtype(kind): 0.25 * float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
-"""A quarter of the largest number of each precision; the gradients of long double have room for whatever comes of a network."""

@@ -117,7 +117,8 @@ class Chain(Composite):
 
     def combine(self, parts: tuple[Any, ...]) -> Optimizer:
         """Return a chain of other parts."""
-        return chain(*parts)
+        *first, last = parts
+        return Chain(tuple(first), last)
 
 
 def chain(*parts: *tuple[*tuple[Transformation, ...], Optimizer]) -> Chain:

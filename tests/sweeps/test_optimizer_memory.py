@@ -34,16 +34,14 @@ def test_every_optimizer_that_selects_leaves_is_walked() -> None:
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_thousand_selections_are_not_kept(name: str) -> None:
     params, before = draw(0), len(gc.get_objects())
-    held = []
-    for number in range(600):
 
-        def where(path: str, shape: Any, number: int = number) -> bool:
-            return len(shape) >= 2
-
-        held.append(weakref.ref(where))
+    def use() -> Any:
+        where = lambda path, shape: len(shape) >= 2  # noqa: E731  # another function each time
         opt = MAKERS[name](where)
         opt.update(params, params, opt.init(params))
-    del opt, where
+        return weakref.ref(where)
+
+    held = [use() for _ in range(600)]
     gc.collect()
     alive = sum([one() is not None for one in held])
     assert alive <= 2 * 256 + 2 * flat.KEPT, "what is kept has no bound"

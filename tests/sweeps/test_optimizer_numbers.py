@@ -15,6 +15,7 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.optim import schedules
+from funcnn.optim.plateau import ReduceOnPlateau
 
 untyped: Any = schedules
 
@@ -92,7 +93,7 @@ def base(factory: Any) -> dict[str, Any]:
 
 
 def bowl(params: Any, state: Any, x: Any, target: Any, mode: Any) -> fn.LossAndGrad[Any, Any, Any]:
-    return fn.LossAndGrad(sum((leaf * leaf).sum() for leaf in params) / 2, params, state, x)
+    return fn.LossAndGrad(np.sum([np.vdot(leaf, leaf) for leaf in params], dtype=params[0].dtype) / 2, params, state, x)
 
 
 def outcome(factory: Any, arguments: dict[str, Any], dtype: Any) -> list[Any]:
@@ -117,7 +118,7 @@ def outcome(factory: Any, arguments: dict[str, Any], dtype: Any) -> list[Any]:
         step = one.step(lambda p: bowl(p, (), None, None, None), params, one.init(params))
         return [*seen, bits(step.params), bits(step.state)]
     state = one.init(params)
-    if isinstance(one, fn.optim.plateau.ReduceOnPlateau):
+    if isinstance(one, ReduceOnPlateau):
         for value in (1.0, 0.9, 0.9, 0.9, 0.9):
             state = one.report(value, state)
     for seed in range(5):
