@@ -267,3 +267,53 @@ def test_bad_input_of_normalised_weights(combine: Any) -> None:
 def test_bad_iterations_of_spectral_norm() -> None:
     with pytest.raises(ValueError, match="iterations is 0"):
         fn.spectral_norm(fn.dense(2), iterations=0)
+
+
+# ------------------------------------------------------------------------------------------------------- sizes and offsets
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e12, 1e30, 3e38])
+def test_equal_numbers_are_normalised_to_zero_whatever_their_size(offset: float) -> None:
+    for make in (fn.layer_norm, fn.batch_norm, lambda: fn.group_norm(1), fn.instance_norm):
+        layer: AnyLayer = make()
+        start = layer.init(fn.Key(0), (7, 3))
+        params, state = tree.astype((start.params, start.state), np.float32)
+        with np.errstate(all="ignore"):
+            made = layer.forward(params, state, np.full((5, 7, 3), offset, np.float32), TRAIN)
+        assert not made.output.any()
+
+
+def test_parts_of_a_batch_agree_on_extreme_moments() -> None:
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32) * np.array([1, 1e25, 1e-10], np.float32)
+    x[:, 2] += 3e12
+    dy = np.random.default_rng(1).normal(size=(8, 3)).astype(np.float32)
+    layer = fn.batch_norm()
+    start = layer.init(fn.Key(0), (3,))
+    params, state = tree.astype((start.params, start.state), np.float32)
+    made = []
+    with np.errstate(all="ignore"):
+        for one in (layer, fn.shard(layer, workers=3)):
+            forward = one.forward(params, state, x, TRAIN)
+            made.append((forward.output + 1, one.backward(params, forward.residuals, dy).input))
+    for whole, parts in zip(*made, strict=True):
+        np.testing.assert_allclose(parts / abs(whole).max(0), whole / abs(whole).max(0), atol=1e-5)
+    wide = (x.astype(float) - x.mean(0, dtype=float)) / np.sqrt(x.var(0, dtype=float) + 1e-5)
+    np.testing.assert_allclose(made[0][0] - 1, wide, rtol=1e-5, atol=1e-6)
+
+
+def test_a_convnet_predicts_after_two_epochs_as_it_was_trained() -> None:
+    """With a constant momentum the running statistics still hold the start, and nine of ten predictions are wrong."""
+    digits = fn.data.digits(dtype=np.float32)
+    x, y = digits.x.reshape(-1, 8, 8, 1), digits.y
+    model = fn.convnet(10)
+    fitted = fn.fit(
+        model,
+        fn.softmax_cross_entropy(),
+        fn.adam(3e-3),
+        x[:1400],
+        y[:1400],
+        key=fn.Key(0),
+        epochs=2,
+        batch_size=128,
+    )
+    assert (fn.apply(model, fitted.params, fitted.state, x[1400:]).argmax(-1) == y[1400:]).mean() > 0.8

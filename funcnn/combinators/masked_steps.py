@@ -2,9 +2,8 @@ r"""A layer of arrays lifted to masked sequences, and the way back to arrays.
 
 Forward: the values go through the layer, what comes out in the padding is set to 0, and the mask goes on.
 
-Derivation.  Let $M$ be the product with the mask.  $y = M f(x)$ where $f$ treats every step alone, so that $\bar x =
-f'(x)^\top M \bar y$, which is 0 in the padding.
-Parameters see 0 from there as well.
+Derivation.  Let $M$ be the product with the mask.  $y = M f(M x)$, so that $\bar x = M f'(Mx)^\top M \bar y$, which is 0 in the
+padding.  Parameters see 0 from there as well.
 """
 
 from functools import partial
@@ -17,6 +16,7 @@ from funcnn.errors import check_array, describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, Train, check_layer, define_layer
 from funcnn.masked import Masked, cleared
+from funcnn.tree import map as map_leaves
 from funcnn.typing import Array, BoolArray, Empty, Shape, Shapes
 
 P = TypeVar("P")
@@ -46,27 +46,50 @@ def init(inner: Layer[P, S, Array, Array], key: Key, in_shape: Shapes) -> Init[P
 
 
 def check_steps_alone(inner: Layer[P, S, Array, Array], made: Init[P, S], in_shape: Shape) -> None:
-    """Raise unless a layer treats every step alone: in training, a step that is not a number must spoil no other.
-
-    It is tried with two steps, or with all where the layer takes no fewer.
-    """
-    mode = Train(Key(0))
+    """Raise unless the padding counts for nothing in training: what the layer gives for real steps must not depend on it."""
     with np.errstate(all="ignore"):
-        for steps in sorted({min(2, in_shape[0]), in_shape[0]}):
-            x = np.ones((2, steps, *in_shape[1:]))
-            x[1, -1] = np.nan
-            try:
-                y = inner.forward(made.params, made.state, x, mode).output
-                break
-            except Exception:
-                if steps == in_shape[0]:
-                    raise
-    y = y.reshape(2, steps, -1)
-    if np.isnan(y[0]).any() or np.isnan(y[1, :-1]).any():
-        raise ValueError(
-            f"masked_steps takes layers that treat every step alone, and {inner.name} does not: the padding would count.  Use one"
-            " that does, such as layer_norm or rms_norm in place of other norms, or a layer made with masked=True"
-        )
+        if not treats_steps_alone(inner, made, in_shape) and not takes_zeros_for_the_border(inner, made, in_shape):
+            raise ValueError(
+                f"masked_steps takes layers that treat every step alone, and {inner.name} does not: the padding would count.  Use"
+                " one that does, such as layer_norm or rms_norm in place of other norms, or a layer made with masked=True"
+            )
+
+
+def treats_steps_alone(inner: Layer[P, S, Array, Array], made: Init[P, S], in_shape: Shape) -> bool:
+    """Tell whether steps that are not numbers spoil no other one: of two steps, or of all where the layer takes no fewer."""
+
+    def output(steps: int) -> Array:
+        x = np.ones((3, steps, *in_shape[1:]))
+        x[1, -1] = x[2, 0] = np.nan
+        return inner.forward(made.params, made.state, x, Train(Key(0))).output
+
+    try:
+        y = output(min(2, in_shape[0]))
+    except Exception:  # a layer for sequences of its own length; if that fails as well, the error is the user's to see
+        y = output(in_shape[0])
+    y = y.reshape(3, y.shape[1], -1)
+    return not (np.isnan(y[0]).any() or np.isnan(y[1, :-1]).any() or np.isnan(y[2, 1:]).any())
+
+
+def takes_zeros_for_the_border(inner: Layer[P, S, Array, Array], made: Init[P, S], in_shape: Shape) -> bool:
+    """Tell whether steps of zeros before and after a sequence change nothing, as for a convolution that pads with zeros itself.
+
+    It is tried with parameters moved away from their start, where biases are often 0.
+    """
+    real = in_shape[0] // 3
+    if real == 0:
+        return False
+    params = map_leaves(lambda leaf: leaf + 0.1, made.params)
+    x = Key(0).generator().normal(size=(2, in_shape[0], *in_shape[1:]))
+    inside = slice(real, in_shape[0] - real)
+    x[:, :real] = x[:, in_shape[0] - real :] = 0
+    mode = Train(Key(0))
+    padded = inner.forward(params, made.state, x, mode).output[:, inside]
+    try:
+        alone = inner.forward(params, made.state, x[:, inside], mode).output
+    except Exception:  # a layer for sequences of its own length cannot be blind to padding
+        return False
+    return padded.shape == alone.shape and bool(np.allclose(padded, alone, rtol=1e-6, atol=1e-9))
 
 
 def forward(inner: Layer[P, S, Array, Array], params: P, state: S, x: Masked, mode: Mode) -> Forward[Masked, S, MaskedResiduals]:
@@ -86,8 +109,9 @@ def masked_steps(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Masked, Masked
     Parameters
     ----------
     inner : Layer
-        From (n, t, features) to (n, t, features'), each step alone: dense, an activation, layer_norm, dropout.  Not batch_norm,
-        group_norm or a softmax over the steps, which would count the padding.
+        From (n, t, features) to (n, t, features'), each step alone: dense, an activation, layer_norm, dropout; or a convolution
+        to which zeros in the padding are what lies beyond the ends.  Not batch_norm, group_norm or a softmax over the steps,
+        which would count the padding.
 
     Returns
     -------
@@ -99,7 +123,7 @@ def masked_steps(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Masked, Masked
     TypeError
         When ``inner`` is not a layer; in ``forward``, when the input is not masked.
     ValueError
-        In ``init``, when ``inner`` does not treat every step alone (which is tried), or does not keep the number of steps.
+        In ``init``, when the padding would count (which is tried), or ``inner`` does not keep the number of steps.
 
     Examples
     --------
