@@ -184,3 +184,8 @@ def test_a_dilated_window_in_the_padding_alone_is_refused() -> None:
         ):
             layer.init(fn.Key(0), (2, 1))
     assert fn.max_pool1d(2, stride=1, padding=1, dilation=3).init(fn.Key(0), (4, 1)).out_shape == (3, 1)
+
+
+def test_power_pooling_of_an_infinite_point_is_infinite() -> None:
+    x = np.array([np.inf, 1.0, 2.0, -np.inf, 3.0, 4.0], np.float32)[None, :, None]
+    np.testing.assert_allclose(fn.apply(fn.lp_pool1d(2.0, 2), (), (), x).ravel(), [np.inf, np.inf, 5])

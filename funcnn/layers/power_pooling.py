@@ -43,6 +43,7 @@ def power_forward(
     for place in places:  # the largest entry is divided out: no power of it overflows
         np.maximum(scale, np.abs(padded[:, *place].real), out=scale)
     scale += scale == 0
+    np.minimum(scale, np.finfo(scale.dtype).max, out=scale)  # infinity divided by itself would be no number
     total: Array = np.zeros(scale.shape, x.dtype)
     for place in places:
         total += magnitude(padded[:, *place] / scale) ** power
