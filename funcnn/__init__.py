@@ -16,11 +16,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.bidirectional import bidirectional
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
+    from funcnn.combinators.frozen import frozen
     from funcnn.combinators.masked_residual import masked_residual
     from funcnn.combinators.masked_steps import masked_steps, unmask
     from funcnn.combinators.memory import beside_memory, drop_memory, memory_residual
+    from funcnn.combinators.multiply_inputs import add_inputs, multiply_inputs
     from funcnn.combinators.on_values import on_values
     from funcnn.combinators.parallel import parallel
+    from funcnn.combinators.pick_input import join_inputs, pick_input
     from funcnn.combinators.recompute import recompute
     from funcnn.combinators.residual import residual
     from funcnn.combinators.reverse_time import reverse_time
@@ -330,6 +333,11 @@ __all__ = [
     "shard",
     "shared",
     "stop_gradient",
+    "frozen",
+    "pick_input",
+    "join_inputs",
+    "add_inputs",
+    "multiply_inputs",
     # models
     "mlp",
     "lenet5",

@@ -259,3 +259,77 @@ def test_parallel_needs_a_shape_and_an_input_for_each_layer() -> None:
     start = pair.init(fn.Key(0), ((4,), (3,)))
     with pytest.raises(ValueError, match="tuple of as many inputs"):
         fn.apply(pair, start.params, start.state, cast(Any, np.ones((1, 4))))
+
+
+SEVERAL = [np.random.default_rng(seed).normal(size=(2, 3, 4)) for seed in range(3)]
+
+
+def test_inputs_are_picked_joined_added_and_multiplied() -> None:
+    x, y, z = SEVERAL
+    np.testing.assert_array_equal(fn.apply(fn.pick_input(2), (), (), (x, y, z)), z)
+    for axis in (1, 2, -1, -2):
+        joined = fn.apply(fn.join_inputs(axis), (), (), (x, y, z))
+        np.testing.assert_array_equal(joined, np.concatenate([x, y, z], axis))
+    for index in np.ndindex(x.shape):
+        assert fn.apply(fn.add_inputs(), (), (), (x, y, z))[index] == x[index] + y[index] + z[index]
+        assert fn.apply(fn.multiply_inputs(), (), (), (x, y, z))[index] == x[index] * y[index] * z[index]
+
+
+def test_an_input_that_is_one_long_counts_along_the_axis() -> None:
+    x, y, _ = SEVERAL
+    gate = y[:, :1]
+    for layer, whole in ((fn.add_inputs(), x + gate), (fn.multiply_inputs(), x * gate)):
+        made = layer.forward((), (), (x, gate), fn.Eval())
+        np.testing.assert_array_equal(made.output, whole)
+        dx, dgate = layer.backward((), made.residuals, np.ones(x.shape)).input
+        assert (dx.shape, dgate.shape) == (x.shape, gate.shape)
+        assert layer.init(fn.Key(0), ((3, 4), (1, 4))).out_shape == (3, 4)
+
+
+def test_the_gradient_of_a_product_is_right_where_factors_are_zero() -> None:
+    x = tuple([np.array([[value, 0.0]]) for value in (2.0, 0.0, 3.0)])
+    layer = fn.multiply_inputs()
+    pulled = layer.backward((), layer.forward((), (), x, fn.Eval()).residuals, np.ones((1, 2))).input
+    np.testing.assert_array_equal(np.concatenate(pulled), [[0, 0], [6, 0], [0, 0]])
+
+
+def test_inputs_that_do_not_fit_are_refused() -> None:
+    x, y, _ = SEVERAL
+    for layer in (fn.add_inputs(), fn.multiply_inputs(), fn.join_inputs(1)):
+        for wrong in ((x, y[..., :3]), (x, y[:1]), (x, y[0]), (x, y.astype(np.float32))):
+            with pytest.raises(ValueError, match="the inputs"):
+                fn.apply(layer, (), (), wrong)
+        with pytest.raises(ValueError, match="shapes"):
+            layer.init(fn.Key(0), ((3, 4), (3, 3)))
+    untyped: Any = (x, y)
+    with pytest.raises(TypeError, match="a tuple of at least 3 inputs"):
+        fn.apply(fn.pick_input(2), (), (), untyped)
+
+
+def test_a_frozen_layer_evaluates_in_training_and_learns_nothing() -> None:
+    inner = fn.dense(4) >> fn.batch_norm() >> fn.dropout(0.5)
+    layer = fn.frozen(inner)
+    start = layer.init(fn.Key(0), (3,))
+    state = attrs.evolve(start.state[1], mean=np.full(4, 0.3), var=np.full(4, 2.0))
+    x = np.random.default_rng(1).normal(size=(6, 3))
+    made = layer.forward(start.params, (start.state[0], state, start.state[2]), x, fn.Train(fn.Key(1)))
+    expected = inner.forward(start.params, (start.state[0], state, start.state[2]), x, fn.Eval())
+    np.testing.assert_array_equal(made.output, expected.output)
+    assert tree.same(made.state, expected.state)
+    pulled = layer.backward(start.params, made.residuals, made.output)
+    np.testing.assert_array_equal(pulled.input, inner.backward(start.params, expected.residuals, made.output).input)
+    tree.check_like(start.params, pulled.params)
+    assert not any(leaf.any() for leaf in tree.leaves(pulled.params))
+
+
+def test_a_frozen_part_stays_as_it_is_when_the_rest_is_trained() -> None:
+    model = fn.frozen(fn.dense(4) >> fn.batch_norm()) >> fn.dense(1)
+    x = np.random.default_rng(2).normal(size=(16, 3))
+    start = model.init(fn.Key(0), (3,))
+    made = fn.fit(
+        model, fn.mean_squared_error(), fn.adam(0.01), x, x[:, :1], key=fn.Key(0), epochs=2, batch_size=8,
+        params=start.params, state=start.state,
+    )  # fmt: skip
+    assert tree.same(made.state, start.state)
+    assert tree.same(made.params[0], start.params[0])
+    assert not tree.same(made.params[1], start.params[1])

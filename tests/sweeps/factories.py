@@ -161,6 +161,11 @@ CALLS: dict[str, Call] = {
     "shard": Call({"inner": INNER, "workers": 2}),
     "shared": Call({"inner": INNER, "uses": 2}, ((6,), (6,))),
     "stop_gradient": Call({"inner": INNER}),
+    "frozen": Call({"inner": INNER}),
+    "pick_input": Call({"index": 1}, ((4,), (2, 3))),
+    "join_inputs": Call({"axis": 1}, ((4, 2), (3, 2))),
+    "add_inputs": Call({}, ((2, 3), (1, 3))),
+    "multiply_inputs": Call({}, ((2, 3), (1, 3), (2, 1))),
     # models
     "mlp": Call({"dropout": 0.25}, positional=(5, 3)),
     "siamese": Call({"dropout": 0.25}, ((6,), (6,)), positional=(5, 3)),

@@ -19,6 +19,21 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
     "concatenate": (LayerCase(lambda: fn.concatenate(fn.dense(3), fn.tanh(), fn.dense(1)), (4,)),),
     "branch": (LayerCase(lambda: fn.branch(fn.dense(3), fn.tanh()), (4,)),),
     "parallel": (LayerCase(lambda: fn.parallel(fn.dense(3), fn.tanh()), ((4,), (2,)), inputs=normals),),
+    "pick_input": (LayerCase(lambda: fn.pick_input(1), ((4,), (2, 3)), inputs=normals),),
+    "join_inputs": (
+        LayerCase(lambda: fn.join_inputs(), ((4,), (2,), (3,)), inputs=normals),
+        LayerCase(lambda: fn.join_inputs(1), ((4, 2), (3, 2)), inputs=normals, label="axis"),
+    ),
+    "add_inputs": (
+        LayerCase(lambda: fn.add_inputs(), ((2, 3), (2, 3), (2, 3)), inputs=normals),
+        LayerCase(lambda: fn.add_inputs(), ((2, 3), (1, 3), (2, 1)), inputs=normals, label="repeated"),
+    ),
+    "multiply_inputs": (
+        LayerCase(lambda: fn.multiply_inputs(), ((2, 3), (2, 3), (2, 3)), inputs=normals),
+        LayerCase(lambda: fn.multiply_inputs(), ((3,), (3,)), inputs=normals, label="two"),
+        LayerCase(lambda: fn.multiply_inputs(), ((2, 3), (1, 3), (2, 1), (1, 1)), inputs=normals, label="repeated"),
+    ),
+    "frozen": (LayerCase(lambda: fn.frozen(fn.dropout(0.5) >> fn.tanh()), (4,)),),
     "shard": (
         LayerCase(lambda: fn.shard(fn.dense(3) >> fn.tanh() >> fn.dense(2)), (4,), batch=5),
         LayerCase(
