@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import attrs
+import numpy as np
 
 C = TypeVar("C", bound=type[Any])  # Any: instances of any class
+
+_READ_ONLY = "read-only"  # no name of a field
 
 
 def lean(record: C) -> C:
@@ -28,3 +31,31 @@ def lean(record: C) -> C:
     made.__module__ = record.__module__
     record.__init__ = made
     return record
+
+
+def read_only_again(record: C) -> C:
+    """Let the arrays of a frozen attrs class with slots come out of a pickle, or of a deep copy, read-only where they went in so.
+
+    NumPy makes every array that it unpickles writeable; parameters are values, and stay so in a worker process too.
+    """
+    made: Any = record  # attrs gives classes with slots both methods, which its types do not tell
+    plain_get, plain_set = made.__getstate__, made.__setstate__
+
+    def get(self: Any) -> dict[str, Any]:
+        state: dict[str, Any] = plain_get(self)
+        marked = [name for name, value in state.items() if (held := _arrays(value)) and not any(x.flags.writeable for x in held)]
+        return {**state, _READ_ONLY: marked}
+
+    def put(self: Any, state: dict[str, Any]) -> None:
+        plain_set(self, state)
+        for name in state.get(_READ_ONLY, ()):
+            for array in _arrays(getattr(self, name)):
+                array.setflags(write=False)
+
+    made.__getstate__, made.__setstate__ = get, put
+    return record
+
+
+def _arrays(value: object) -> list[np.ndarray[Any, Any]]:
+    """Return the array that a field is, or those of the tuple that it is; records of parameters see to their own."""
+    return [one for one in (value if type(value) is tuple else (value,)) if isinstance(one, np.ndarray)]

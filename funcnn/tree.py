@@ -347,7 +347,11 @@ def checked_dtype(dtype: DTypeLike) -> np.dtype[np.floating]:
 
 
 def freeze(tree: T) -> T:
-    """Mark every leaf read-only, in place, and return the tree: what the library does to every parameter it makes."""
+    """Mark every leaf read-only, in place, and return the tree: what the library does to every parameter it makes.
+
+    The records of parameters of the library keep the mark in pickles, deep copies and worker processes.  NumPy itself does not:
+    arrays in tuples, dicts and records of one's own come back writeable, until this is called again.
+    """
     for leaf in leaves(tree):
         leaf.setflags(write=False)
     return tree

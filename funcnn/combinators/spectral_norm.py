@@ -47,6 +47,7 @@ from funcnn.layer import (
     params_only,
 )
 from funcnn.numerics import dot, in_dtype_of, vector_length
+from funcnn.record import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Scalar, Shapes
 
@@ -59,6 +60,7 @@ START = 15
 """Power iterations at the beginning, from random vectors."""
 
 
+@read_only_again
 @frozen(eq=False)
 class SpectralNormState(Generic[S]):
     """State of a layer with a normalised weight."""

@@ -21,6 +21,7 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer
 from funcnn.masked import Masked
+from funcnn.record import read_only_again
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -30,6 +31,7 @@ Y = TypeVar("Y")
 Z = TypeVar("Z")
 
 
+@read_only_again
 @frozen(eq=False)
 class TrainedStartParams(Generic[Z, P]):
     """The second input, without the batch axis, and the parameters of the layer."""

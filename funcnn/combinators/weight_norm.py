@@ -38,6 +38,7 @@ from funcnn.layer import (
     params_only,
 )
 from funcnn.numerics import balancing, rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shapes
 
@@ -47,6 +48,7 @@ X = TypeVar("X")
 Y = TypeVar("Y")
 
 
+@read_only_again
 @frozen(eq=False)
 class WeightNormParams(Generic[P]):
     """Parameters of a layer with a normalised weight."""

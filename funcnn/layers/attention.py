@@ -49,13 +49,14 @@ from funcnn.layers.heads import (
     turned,
 )
 from funcnn.masked import Masked, check_steps, cleared, sequence
-from funcnn.record import lean
+from funcnn.record import lean, read_only_again
 from funcnn.scatter import scatter_rows
 from funcnn.typing import Array, Empty, IntArray, Shape
 
 Positions: TypeAlias = Literal["none", "rotary", "alibi", "relative"]
 
 
+@read_only_again
 @frozen(eq=False)
 class RelativeBias:
     """What is added to the score for each clipped distance and head."""
@@ -63,6 +64,7 @@ class RelativeBias:
     table: Array  # (2 M + 1, H), or (M + 1, H) for causal attention
 
 
+@read_only_again
 @frozen(eq=False)
 class AttentionParams:
     """Parameters of self-attention; the columns of ``project`` are the heads of queries, then of keys, then of values."""

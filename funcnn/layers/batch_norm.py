@@ -43,9 +43,11 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.moments import Standardised, are_ordinary, standardised
 from funcnn.numerics import in_dtype_of, rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.typing import Array, IntArray, Shape
 
 
+@read_only_again
 @frozen(eq=False)
 class BatchNormParams:
     """Parameters of a batch normalisation."""
@@ -54,6 +56,7 @@ class BatchNormParams:
     shift: Array  # (D,)
 
 
+@read_only_again
 @frozen(eq=False)
 class RunningStatistics:
     """State of a batch normalisation: what evaluation normalises with."""

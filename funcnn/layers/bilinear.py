@@ -26,12 +26,14 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, check_init, checked_shape
 from funcnn.numerics import dot, rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
 Pair = tuple[Array, Array]
 
 
+@read_only_again
 @frozen(eq=False)
 class BilinearParams:
     """Parameters of a bilinear layer."""

@@ -30,11 +30,13 @@ from funcnn.errors import check_channels, check_count, check_spatial
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
+from funcnn.record import read_only_again
 from funcnn.spatial import add_bias, channel_sums
 from funcnn.typing import Array, Empty, Shape
 from funcnn.windows import Padding, Sizes, Windows, make_windows
 
 
+@read_only_again
 @frozen(eq=False)
 class ConvParams:
     """Parameters of a convolution."""

@@ -38,11 +38,12 @@ from funcnn.layers.heads import (
     split,
 )
 from funcnn.masked import Masked, cleared, sequence
-from funcnn.record import lean
+from funcnn.record import lean, read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, BoolArray, Empty, Shapes
 
 
+@read_only_again
 @frozen(eq=False)
 class CrossAttentionParams:
     """Parameters of cross-attention; the columns of ``memory`` are the heads of the keys, then of the values."""

@@ -23,11 +23,12 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.numerics import project, project_back, row, rows, sum_rows
-from funcnn.record import lean
+from funcnn.record import lean, read_only_again
 from funcnn.typing import Array, Empty, Shape
 
 
 @lean
+@read_only_again
 @frozen(eq=False)
 class DenseParams:
     """Parameters of a dense layer."""

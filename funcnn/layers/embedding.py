@@ -24,12 +24,14 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.masked import Masked
+from funcnn.record import read_only_again
 from funcnn.scatter import scatter_rows
 from funcnn.typing import Array, Empty, IntArray, Shape
 
 UNIT_NORMAL = initializers.normal(1.0)
 
 
+@read_only_again
 @frozen(eq=False)
 class EmbeddingParams:
     """Parameters of an embedding."""

@@ -29,10 +29,12 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.moments import are_ordinary, standardised
 from funcnn.numerics import column_sums, row_sums, sum_rows
+from funcnn.record import read_only_again
 from funcnn.spatial import check_points
 from funcnn.typing import Array, Empty, Shape
 
 
+@read_only_again
 @frozen(eq=False)
 class GroupNormParams:
     """Parameters of a group normalisation."""

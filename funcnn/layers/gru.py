@@ -42,10 +42,12 @@ from funcnn.layers.lstm import ORTHOGONAL
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
 from funcnn.numerics import project, rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
 
+@read_only_again
 @frozen(eq=False)
 class GRUParams:
     """Parameters of a gated recurrent unit; the gates stand in the order reset, update, candidate."""

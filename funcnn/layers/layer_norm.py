@@ -32,11 +32,12 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.moments import are_ordinary, standardised
 from funcnn.numerics import row_dots, row_means, rows, sum_rows
-from funcnn.record import lean
+from funcnn.record import lean, read_only_again
 from funcnn.typing import Array, Empty, Shape
 
 
 @lean
+@read_only_again
 @frozen(eq=False)
 class LayerNormParams:
     """Parameters of a layer normalisation."""

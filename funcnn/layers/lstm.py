@@ -53,12 +53,14 @@ from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backwar
 from funcnn.layers import recurrent
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
+from funcnn.record import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
 ORTHOGONAL = initializers.orthogonal()
 
 
+@read_only_again
 @frozen(eq=False)
 class LSTMParams:
     """Parameters of an LSTM; the gates stand in the order input, forget, output, candidate."""
@@ -68,6 +70,7 @@ class LSTMParams:
     bias: Array  # (4 H,)
 
 
+@read_only_again
 @frozen(eq=False)
 class PeepholeLSTMParams(LSTMParams):
     """Parameters of an LSTM with peepholes, which stand in the order input, forget, output."""

@@ -23,9 +23,11 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.numerics import rows
+from funcnn.record import read_only_again
 from funcnn.typing import Array, Empty, IntArray, Shape
 
 
+@read_only_again
 @frozen(eq=False)
 class MaxoutParams:
     """Parameters of a maxout layer."""

@@ -21,11 +21,13 @@ from funcnn.errors import check_array, check_count, check_features, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
+from funcnn.record import read_only_again
 from funcnn.typing import Array, Empty, Shape
 
 SMALL_NORMAL = initializers.normal(0.02)
 
 
+@read_only_again
 @frozen(eq=False)
 class PositionParams:
     """Parameters of learned positions."""

@@ -20,9 +20,11 @@ from funcnn.errors import check_array, check_features, check_flag, check_precisi
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import constant, negative_part, positive_part, rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.typing import Array, Empty, Shape
 
 
+@read_only_again
 @frozen(eq=False)
 class PReLUParams:
     """Parameters of a parametric rectifier."""

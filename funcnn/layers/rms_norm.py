@@ -21,9 +21,11 @@ from funcnn.errors import check_features, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import row_dots, rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.typing import Array, Empty, Shape
 
 
+@read_only_again
 @frozen(eq=False)
 class RMSNormParams:
     """Parameters of a root mean square normalisation."""

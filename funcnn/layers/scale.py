@@ -20,9 +20,11 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import rows, sum_rows
+from funcnn.record import read_only_again
 from funcnn.typing import Array, Empty, Shape
 
 
+@read_only_again
 @frozen(eq=False)
 class ScaleParams:
     """Parameters of a scale without a bias."""
@@ -30,6 +32,7 @@ class ScaleParams:
     gain: Array  # (C,)
 
 
+@read_only_again
 @frozen(eq=False)
 class AffineParams:
     """Parameters of a scale with a bias."""

@@ -29,10 +29,12 @@ from funcnn.layers import recurrent
 from funcnn.layers.lstm import ORTHOGONAL
 from funcnn.layers.recurrent import Ends, No, Steps, Yes
 from funcnn.masked import Masked
+from funcnn.record import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
 
+@read_only_again
 @frozen(eq=False)
 class RNNParams:
     """Parameters of a simple recurrent network."""

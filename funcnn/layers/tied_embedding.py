@@ -24,12 +24,14 @@ from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_
 from funcnn.layers.embedding import look_up, put_back
 from funcnn.layers.positions import SMALL_NORMAL
 from funcnn.numerics import dot, project, rows
+from funcnn.record import read_only_again
 from funcnn.typing import Array, IntArray, Shape
 
 P = TypeVar("P")
 S = TypeVar("S")
 
 
+@read_only_again
 @frozen(eq=False)
 class TiedEmbeddingParams(Generic[P]):
     """Parameters of a tied embedding."""
