@@ -52,7 +52,11 @@ class Penalty:
         """Return the penalty on a parameter tree, in the precision of its leaves."""
         chosen = [leaf for path, leaf in tree.walk(params) if self._takes(path, leaf)]
         sums: list[Scalar] = [absolute(leaf).sum() if self.power == 1 else (leaf * leaf).sum() / 2 for leaf in chosen]
-        return self.strength * sum(sums[1:], sums[0]) if sums else np.float64(0)
+        total = self.strength * sum(sums[1:], sums[0]) if sums else np.float64(0)
+        if self.power == 2 and not np.isfinite(total):  # squares are too large for a number, which times the strength need not be
+            sums = [(self.strength / 2 * leaf * leaf).sum() for leaf in chosen]
+            total = sum(sums[1:], sums[0])
+        return total
 
     def gradient(self, params: P) -> P:
         """Return the derivative of :meth:`value`: a tree like the parameters, 0 on the leaves that are not chosen."""

@@ -61,7 +61,7 @@ class Adafactor(Leafwise):
         rest = (count + 1) ** -self.decay_power
         keep = 1 - rest
         g = bounded(g, 1.0) if len(kept) == 1 else shrunk(g, bound_of(g.dtype, 1.0))
-        square = g * g + self.epsilon1
+        square = g * g + max(self.epsilon1, float(np.finfo(g.dtype).tiny))
         memory: tuple[Array, ...]
         if len(kept) == 1:
             v = keep * kept[0] + rest * square

@@ -153,7 +153,7 @@ class Elementwise:
                     raise foreign(state, self, f"it is for {slot.size} numbers of {slot.dtype} in place of {size} of {dtype}")
             if group.whole:
                 return self._update_whole(WholeUpdate(params, state, structure, layout, joined(old, dtype), (), ()), slopes)
-            c = [np.array(value, dtype) for value in self._coefficients(count, group.label)]
+            c = [coefficient(value, dtype) for value in self._coefficients(count, group.label)]
             out = [np.empty(size, dtype), *successors(state, kept)]
             self._run(group, c, old, slopes, kept, out)
             for array in out:
@@ -169,9 +169,9 @@ class Elementwise:
         values = self._coefficients(count, group.label)
         if len(values) == len(last.values):
             pairs = zip(values, last.values, last.c, strict=True)
-            c = [known if value == before else np.array(value, dtype) for value, before, known in pairs]
+            c = [known if value == before else coefficient(value, dtype) for value, before, known in pairs]
         else:
-            c = [np.array(value, dtype) for value in values]
+            c = [coefficient(value, dtype) for value in values]
         share, g = self._square_share, joined(slopes, dtype)
         if share is not None and not g.dot(g) <= group.room * share:
             g = bounded(g, share)
@@ -343,6 +343,16 @@ def _group(dtype: np.dtype[np.floating], label: Label, members: list[int], shape
         room_of(dtype),
         len(small) == len(shapes),
     )
+
+
+def coefficient(value: float, dtype: np.dtype[np.floating]) -> Array:
+    """Return a number of a rule as an array without axes: not 0 unless it is, so that an epsilon keeps 0 / 0 away."""
+    if 0 < value < _FAINT:
+        return np.maximum(np.array(value, dtype), np.finfo(dtype).smallest_subnormal)
+    return np.array(value, dtype)
+
+
+_FAINT = 1e-40  # smaller numbers may be 0 in float32
 
 
 def joined(leaves: Sequence[Array], dtype: np.dtype[np.floating]) -> Array:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 from attrs import field, frozen
 
+from funcnn.optim.flat import coefficient
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, settle
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.norms import bounded, in_units, in_units_of, moderate, norm_of
@@ -76,10 +77,11 @@ class LAMB(Leafwise):
 
     def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
         rate, t = rate_at(self.learning_rate, count), count + 1
+        epsilon = coefficient(self.epsilon, p.dtype)
         g = bounded(g, 1.0)
         m = self.beta1 * kept[0] + (1 - self.beta1) * g
         v = self.beta2 * kept[1] + (1 - self.beta2) * (g * g)
-        u: Array = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
+        u: Array = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + epsilon)
         if chosen:
             u += self.weight_decay * p
             size, ((own,), length, _) = norm_of((p,)), moderate((u,))

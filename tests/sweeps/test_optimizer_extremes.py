@@ -3,6 +3,7 @@
 The right values are those of the papers' equations in long double, whose range no square of a float64 leaves.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -358,3 +359,43 @@ def test_huge_and_ordinary_leaves_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_equal(forms[0], forms[1])
     np.testing.assert_array_equal(forms[0], forms[2])
     np.testing.assert_allclose(forms[0], -1.5, rtol=1e-5)
+
+
+EPSILONS = [
+    (name, key)
+    for name in OPTIMIZERS
+    for key in inspect.signature(getattr(fn, name)).parameters
+    if key.startswith("epsilon") and name != "adadelta"
+]
+
+
+@each_dtype
+@pytest.mark.parametrize(("name", "key"), EPSILONS)
+def test_an_epsilon_that_is_not_0_does_not_vanish(name: str, key: str, dtype: Any) -> None:
+    """In single precision 1e-60 is 0, and a gradient of 0 over a root of 0 would be NaN."""
+    factory = getattr(fn, name)
+    still = {"weight_decay": 0.0} if "weight_decay" in inspect.signature(factory).parameters else {}
+    opt = factory(**{key: 1e-60}, **still)
+    params: Any = leaves(0, dtype)
+    zeros, state = {one: np.zeros_like(leaf) for one, leaf in params.items()}, opt.init(params)
+    for _ in range(3):
+        updated = opt.update(params, zeros, state)
+        params, state = updated.params, updated.state
+    assert all(np.isfinite(leaf).all() for leaf in tree.leaves((params, state)))
+    assert tree.same(params, leaves(0, dtype))
+
+
+@each_dtype
+def test_penalties_of_large_parameters(dtype: Any) -> None:
+    root = math.sqrt(float(np.finfo(dtype).max))
+    for size in (0.0, 1e-3, 1.0, root * 1e-3, root, root * 1e3):
+        params = leaves(0, dtype)
+        params = {key: leaf * dtype(size) for key, leaf in params.items()}
+        wide = [leaf.astype(np.longdouble) for leaf in params.values()]
+        strength = 2.0**-30
+        with np.errstate(all="ignore"):
+            for made, exact in (
+                (fn.l1_penalty(strength), strength * sum(np.sum(np.abs(leaf)) for leaf in wide)),
+                (fn.l2_penalty(strength), strength * sum(np.sum(leaf * leaf) for leaf in wide) / 2),
+            ):
+                assert float(made.value(params)) == pytest.approx(float(exact), rel=50 * float(np.finfo(dtype).eps), abs=0.0)
