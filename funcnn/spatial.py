@@ -5,15 +5,18 @@ A setting of such a layer is one number for all spatial axes, or a tuple with an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from funcnn.errors import check_array, describe, shown
-from funcnn.numerics import sum_rows
+from funcnn.numerics import all_finite, sum_rows
 from funcnn.typing import Array, Shape
 from funcnn.windows import Pair, Sizes, check_at_least, entries_of, pair_of
+
+SHORT = 128  # points of an axis, up to which products with whole matrices are the faster ones
 
 Widths: TypeAlias = int | Sequence[int | Pair]
 """Points before and after each axis: a number for all, or for each axis a number or a pair."""
@@ -95,3 +98,18 @@ def channel_sums(dy: Array) -> Array:
     """Return the sum of an array (n, *space, c) over all axes but the last."""
     lines = sum_rows(dy.reshape(-1, dy.shape[-2] * dy.shape[-1]))
     return sum_rows(lines.reshape(dy.shape[-2:]))
+
+
+def takes_products(x: Array, counts: Shape) -> bool:
+    """Tell whether products with matrices of zeros and weights are the fast way from the spatial axes to so many points of each.
+
+    So they are for short axes, and of finite numbers: what is not, times 0, would be no number.
+    """
+    return max(*x.shape[1:-1], *counts) <= SHORT and all_finite(x)
+
+
+def along(matrix: Array, x: Array, axis: int) -> Array:
+    """Return x with each of its lines along an axis multiplied by a matrix: a tensor product that leaves the axis where it is."""
+    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    product: Array = np.matmul(matrix, x.reshape(before, x.shape[axis], after))
+    return product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])

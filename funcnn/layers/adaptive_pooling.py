@@ -20,7 +20,7 @@ $$ \bar x^{\mathrm{avg}}_{nqc} = \sum_{p \ni q} \bar y_{npc} / K_p, \qquad
 
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
@@ -29,7 +29,7 @@ from attrs import frozen
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.numerics import column_sums
-from funcnn.spatial import check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape
+from funcnn.spatial import along, check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape, takes_products
 from funcnn.typing import Array, Empty, IntArray, Shape
 from funcnn.windows import Sizes
 
@@ -54,8 +54,20 @@ def blocks(space: Shape, size: Shape) -> Iterator[tuple[slice, ...]]:
     return product(*[cells(length, count) for length, count in zip(space, size, strict=True)])
 
 
-def cell_sums(x: Array, count: int, axis: int) -> Array:
-    """Return the sums of x over the cells of an axis."""
+@lru_cache(maxsize=64)
+def members(length: int, count: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return the read-only matrix (P, L) with 1 where a cell of a short axis holds a point: the same one every time."""
+    matrix: Array = np.zeros((count, length), dtype)
+    for p, cell in enumerate(cells(length, count)):
+        matrix[p, cell] = 1
+    matrix.setflags(write=False)
+    return matrix
+
+
+def cell_sums(x: Array, count: int, axis: int, products: bool) -> Array:
+    """Return the sums of x over the cells of an axis, by a product with a matrix of zeros and ones or cell by cell."""
+    if products:
+        return along(members(x.shape[axis], count, x.real.dtype), x, axis)
     places = cells(x.shape[axis], count)
     before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     lines = x.reshape(before, x.shape[axis], after)
@@ -73,7 +85,8 @@ def cell_sums(x: Array, count: int, axis: int) -> Array:
 
 def cell_sizes(length: int, count: int, ndim: int, axis: int, dtype: np.dtype[np.floating]) -> Array:
     """Return how many points each cell of an axis has, in a shape to divide by."""
-    sizes: Array = np.array([cell.stop - cell.start for cell in cells(length, count)], dtype)
+    p = np.arange(count)
+    sizes: Array = (-(-(p + 1) * length // count) - p * length // count).astype(dtype)
     return sizes.reshape(-1, *(1,) * (ndim - axis - 1))
 
 
@@ -85,17 +98,17 @@ def init(size: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 def average_forward(size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
     space = check_spatial_batch(x, size)
     check_points(x)
-    y = x
+    y, products = x, takes_products(x, sizes_of(size, len(space)))
     for axis, (length, count) in enumerate(zip(space, sizes_of(size, len(space)), strict=True), 1):
-        y = cell_sums(y, count, axis)
+        y = cell_sums(y, count, axis, products)
         y /= cell_sizes(length, count, x.ndim, axis, x.real.dtype)
     return Forward(y, state, space)
 
 
 def average_backward(params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
-    dx = dy
+    dx, products = dy, takes_products(dy, space)
     for axis, (length, count) in enumerate(zip(space, dy.shape[1:-1], strict=True), 1):
-        dx = cell_sums(dx / cell_sizes(length, count, dy.ndim, axis, dy.real.dtype), length, axis)
+        dx = cell_sums(dx / cell_sizes(length, count, dy.ndim, axis, dy.real.dtype), length, axis, products)
     return Backward(params, dx)
 
 

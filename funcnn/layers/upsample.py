@@ -20,7 +20,7 @@ the $f$ copies of each point; for linear interpolation the sum over the points w
 over those with $b_p = q$.  As $a_p$ and $b_p$ rise with $p$ by at most 1, each such sum is over neighbours.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -29,7 +29,7 @@ from attrs import frozen
 from funcnn.errors import check_choice, check_flag
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.spatial import check_spatial_batch, checked_sizes, sizes_of, split_shape
+from funcnn.spatial import along, check_spatial_batch, checked_sizes, sizes_of, split_shape, takes_products
 from funcnn.typing import Array, Empty, IntArray, Shape
 from funcnn.windows import Sizes
 
@@ -63,8 +63,19 @@ def neighbours(length: int, factor: int, align_corners: bool, dtype: np.dtype[np
     return Neighbours(low, low + (rest > 0), low_weight, 1 - low_weight)  # of two numbers with sum 1 the larger one is exact
 
 
+@lru_cache(maxsize=64)
+def linear_matrix(length: int, factor: int, align_corners: bool, dtype: np.dtype[np.floating]) -> Array:
+    """Return the weights of a short axis as a read-only matrix m (f L, L): the same one every time."""
+    near, every = neighbours(length, factor, align_corners, dtype), np.arange(factor * length)
+    matrix: Array = np.zeros((factor * length, length), dtype)
+    matrix[every, near.low] = near.low_weight
+    matrix[every, near.high] += near.high_weight
+    matrix.setflags(write=False)
+    return matrix
+
+
 def between(x: Array, near: Neighbours, axis: int) -> Array:
-    """Return x interpolated along an axis."""
+    """Return x interpolated along an axis, point by point."""
     shape = (-1, *(1,) * (x.ndim - axis - 1))
     y: Array = x.take(near.low, axis)
     y *= near.low_weight.reshape(shape)
@@ -106,16 +117,18 @@ def linear_forward(
     factor: int | Shape, align_corners: bool, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, Shape]:
     space = check_spatial_batch(x, factor)
-    y = x
+    y, products = x, takes_products(x, tuple([f * n for f, n in zip(sizes_of(factor, len(space)), space, strict=True)]))
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
-        y = between(y, neighbours(length, f, align_corners, x.real.dtype), axis)
+        at = length, f, align_corners, x.real.dtype
+        y = along(linear_matrix(*at), y, axis) if products else between(y, neighbours(*at), axis)
     return Forward(y, state, space)
 
 
 def linear_backward(factor: int | Shape, align_corners: bool, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
-    dx = dy
+    dx, products = dy, takes_products(dy, space)
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
-        dx = between_back(dx, neighbours(length, f, align_corners, dy.real.dtype), axis)
+        at = length, f, align_corners, dy.real.dtype
+        dx = along(linear_matrix(*at).T, dx, axis) if products else between_back(dx, neighbours(*at), axis)
     return Backward(params, dx)
 
 
