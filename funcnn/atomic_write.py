@@ -160,8 +160,14 @@ def _open_temporary(target: Path, mode: int) -> tuple[Path, int]:
             descriptor = os.open(temporary, _NEW, mode)
         except FileExistsError:
             continue
-        if _locked(descriptor, temporary):
-            return temporary, descriptor
+        try:
+            if _locked(descriptor, temporary):
+                return temporary, descriptor
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            os.close(descriptor)
+            raise
         os.close(descriptor)
     raise FileExistsError(EEXIST, "too many processes write this file", str(target))
 

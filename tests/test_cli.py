@@ -331,7 +331,7 @@ def test_arrays_that_are_no_numbers(run: Path, capsys: pytest.CaptureFixture[str
     np.save("objects.npy", np.array([{"a": 1}]), allow_pickle=True)
     refused(["predict", str(run), "--input", "objects.npy"], "--input objects.npy", capsys)
     np.save("text.npy", np.array(["a"] * 64))
-    refused(["predict", str(run), "--input", "text.npy"], "expected numbers", capsys)
+    refused(["predict", str(run), "--input", "text.npy"], "expected an array of numbers", capsys)
     np.save("none.npy", np.zeros((0, 64)))
     refused(["predict", str(run), "--input", "none.npy"], "expected rows of 64 numbers", capsys)
     with Path("hostile.npy").open("wb") as file:

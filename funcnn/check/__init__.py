@@ -1,11 +1,15 @@
 """Verification of gradients by finite differences."""
 
-from funcnn.check.functions import check_grad, check_hvp, check_vjp
-from funcnn.check.networks import check_layer, check_loss, check_model
-from funcnn.check.numeric import NumericGradient, numeric_grad
-from funcnn.check.records import Diagnosis, Finding, LeafReport
-from funcnn.check.report import Report
-from funcnn.deferred import listing
+from typing import TYPE_CHECKING
+
+from funcnn.deferred import attach
+
+if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
+    from funcnn.check.functions import check_grad, check_hvp, check_vjp
+    from funcnn.check.networks import check_layer, check_loss, check_model
+    from funcnn.check.numeric import NumericGradient, numeric_grad
+    from funcnn.check.records import Diagnosis, Finding, LeafReport
+    from funcnn.check.report import Report
 
 __all__ = [
     "Diagnosis",
@@ -21,4 +25,6 @@ __all__ = [
     "check_vjp",
     "numeric_grad",
 ]
-__dir__ = listing(__name__, __all__)
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, __all__)

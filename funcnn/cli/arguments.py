@@ -8,12 +8,15 @@ from typing import Literal, TypeAlias, get_args
 from attrs import frozen
 
 from funcnn.cli.failure import RequestError
+from funcnn.errors import shorten
 from funcnn.models.char_rnn import Cell
 from funcnn.models.text_classifier import Encoder
 
 Value: TypeAlias = int | float | str | tuple[int, ...]
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid")
+MOST_SIZES = 200
+"""Of layers or stages that a list of sizes may ask for."""
 
 
 @frozen
@@ -29,7 +32,7 @@ class Argument:
 
     def check(self, name: str, value: object) -> Value:
         """Return a value that was read, or raise a RequestError when it is not one of this setting."""
-        if self.kind == "sizes" and isinstance(value, (list, tuple)) and len(value) >= self.least:
+        if self.kind == "sizes" and isinstance(value, (list, tuple)) and self.least <= len(value) <= MOST_SIZES:
             return tuple([check_whole(name, size, 1) for size in value])
         if self.kind == "count":
             return check_whole(name, value, self.least, self.most)
@@ -37,8 +40,8 @@ class Argument:
             return check_choice(name, value, self.known)
         if self.kind == "share" and is_number(value) and 0 <= float(str(value)) < 1:
             return float(str(value))
-        wanted = "a share of at least 0 and less than 1" if self.kind == "share" else "a list of sizes"
-        raise RequestError(f"{name} is {value!r}, expected {wanted}")
+        wanted = "a share of at least 0 and less than 1" if self.kind == "share" else f"a list of sizes, at most {MOST_SIZES}"
+        raise RequestError(f"{name} is {shorten(repr(value))}, expected {wanted}")
 
 
 ARGUMENTS = {
@@ -63,14 +66,14 @@ ARGUMENTS = {
 def check_choice(name: str, value: object, known: tuple[str, ...]) -> str:
     """Return a value that must be one of those known."""
     if not isinstance(value, str) or value not in known:
-        raise RequestError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+        raise RequestError(f"{name} is {shorten(repr(value))}, expected one of {', '.join(known)}")
     return value
 
 
 def check_whole(name: str, value: object, least: int, most: float = math.inf) -> int:
     """Return a value that must be a whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise RequestError(f"{name} is {value!r}, expected {whole(least, most)}")
+        raise RequestError(f"{name} is {shorten(repr(value))}, expected {whole(least, most)}")
     return value
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from attrs import frozen
 
 import funcnn as fn
-from funcnn.check.report import Report
 from funcnn.cli.learning import Lesson
 from funcnn.cli.terminal import more, section, style, table
 from funcnn.data import take
@@ -18,11 +18,28 @@ _CHECKED = 4  # examples in the batch on which the gradient is certified
 _FEWER = 2  # where an evaluation takes long
 _SHORT = 16  # characters of a text
 
+Standing = Literal["certified", "inconclusive", "not checked", "wrong"]
 
-def certify(lesson: Lesson) -> Report:
-    """Check the gradient: initial parameters, training mode, rows of the training set."""
+
+@frozen
+class Certificate:
+    """What is known of the gradient of a run."""
+
+    standing: Standing
+    page: str
+    """The whole report."""
+
+
+def certify(lesson: Lesson, thoroughness: str | None = None) -> Certificate:
+    """Check the gradient: initial parameters, training mode, rows of the training set.
+
+    What is wrong ends the run; what could not be judged is a warning, for it says as little against the gradient as for it.
+    """
     settings, train = lesson.settings, lesson.problem.train
-    thorough = settings.job.thorough
+    if thoroughness == "skip":
+        section("Gradient", style("not checked: --certify skip", "yellow"))
+        return Certificate("not checked", "The gradient was not checked: --certify skip.\n")
+    thorough = settings.job.thorough if thoroughness is None else thoroughness == "full"
     rows = np.arange(min(_CHECKED if thorough else _FEWER, len(train)))
     x, y = take((train.x, train.y), rows)
     if settings.job.reads_text:
@@ -53,12 +70,13 @@ def certify(lesson: Lesson) -> Report:
     )
     if any(leaf.verdict == "kink-ok" for leaf in report.leaves):
         more(style("kink-ok: at a kink, such as relu at 0, the gradient lies between the one-sided derivatives", "dim"))
+    said = f"all {len(report.leaves)} leaves, {report.evaluations} evaluations, {report.seconds:.1f} s"
     if report.ok:
-        more(
-            style(
-                f"certified: all {len(report.leaves)} leaves, {report.evaluations} evaluations, {report.seconds:.1f} s", "green"
-            )
-        )
-    else:
-        more(style(f"not certified: {report.verdict}", "red"), *str(report).splitlines())
-    return report
+        more(style(f"certified: {said}", "green"))
+        return Certificate("certified", f"{report}\n")
+    if report.verdict == "inconclusive":
+        vague = sum(leaf.verdict == "inconclusive" for leaf in report.leaves)
+        more(style(f"inconclusive: {vague} of {said}: nothing speaks against the gradient, so it is trained", "yellow"))
+        return Certificate("inconclusive", f"{report}\n")
+    more(style(f"not certified: {report.verdict}", "red"), *str(report).splitlines())
+    return Certificate("wrong", f"{report}\n")

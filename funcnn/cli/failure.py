@@ -4,6 +4,7 @@ OK = 0
 NOT_CERTIFIED = 1
 WRONG_REQUEST = 2  # as argparse has it
 DIVERGED = 3
+PIPE_CLOSED = 141  # as shells have it for a program that wrote to nobody
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 STATUSES = (

@@ -18,6 +18,8 @@ from funcnn.cli.arguments import check_whole
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts, Network
 from funcnn.cli.settings import Settings, from_json, to_json
+from funcnn.cli.terminal import command, plain
+from funcnn.errors import shorten
 from funcnn.key import Key
 from funcnn.train.files import load, save
 
@@ -95,7 +97,7 @@ def write_results(path: Path, results: Mapping[str, object]) -> None:
     write_text(path / RESULTS, json.dumps(results, indent=2) + "\n")
 
 
-def write_readme(path: Path, settings: Settings, script: str, pictures: list[str]) -> None:
+def write_readme(path: Path, settings: Settings, script: str, pictures: list[str], *, interrupted: bool) -> None:
     """Write how to use the folder: commands, and a script that runs as it stands."""
     notes = {
         CONFIG: "what was asked for",
@@ -106,11 +108,11 @@ def write_readme(path: Path, settings: Settings, script: str, pictures: list[str
     }
     if (path / SAMPLE).exists():
         notes[SAMPLE] = "what it wrote"
-    if (path / CHECKPOINT).exists():
+    if interrupted:
         notes[CHECKPOINT] = "where python -m funcnn --resume goes on"
     notes |= dict.fromkeys(pictures, "a picture")
     files = [f"{name.ljust(16)}{note}" for name, note in notes.items()]
-    text = ["A run of python -m funcnn", "", *files, "", "To use it:", "", f"    python -m funcnn predict {path.resolve()}", ""]
+    text = ["A run of python -m funcnn", "", *files, "", "To use it:", "", f"    {command('predict', path.resolve())}", ""]
     text += ["or, in Python:", "", *(f"    {line}" for line in script.splitlines()), ""]
     write_text(path / README, "\n".join(text))
 
@@ -144,24 +146,33 @@ def read_config(path: Path) -> tuple[Settings, Facts]:
     try:
         entries: object = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise RequestError(f"{config} cannot be read: {error}") from None
+        raise RequestError(f"{config} cannot be read: {shorten(str(error), 200)}") from None
     if not isinstance(entries, dict) or set(entries) != {"settings", *attrs.fields_dict(Facts)}:
         raise RequestError(f"{config} was not written by a run: expected settings, classes, features, picture and vocabulary")
     settings = from_json(json.dumps(entries["settings"]), str(config))
     classes, features, picture, letters = (entries[name] for name in attrs.fields_dict(Facts))
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise RequestError(f"{config}: classes is {classes!r:.80}, expected a list of names")
+        raise RequestError(f"{config}: classes is {_told(classes)}, expected a list of names")
+    if any(name != plain(name) for name in classes):
+        raise RequestError(f"{config}: classes has control characters: {_told(classes)}, expected a list of names")
     if not classes and settings.job.task != "write":
         raise RequestError(f"{config}: classes is empty, expected a list of names")
     if not isinstance(letters, str) or bool(letters) != settings.job.reads_text or letters != "".join(sorted(set(letters))):
-        raise RequestError(f"{config}: vocabulary is {letters!r:.80}, expected the characters of the text")
+        raise RequestError(f"{config}: vocabulary is {_told(letters)}, expected the characters of the text")
     check_whole(f"{config}: features", features, 1)
     if not isinstance(picture, list):
-        raise RequestError(f"{config}: picture is {picture!r:.80}, expected a list of sizes")
+        raise RequestError(f"{config}: picture is {_told(picture)}, expected a list of sizes")
     shape = tuple([check_whole(f"{config}: picture", side, 1) for side in picture])
     if shape and math.prod(shape) != features:
         raise RequestError(f"{config}: picture is {shape} and features is {features}, expected their product")
+    if settings.job.reads_text and features != settings.count("block"):
+        raise RequestError(f"{config}: features is {features} and block is {settings.count('block')}, expected the same")
     return settings, Facts(tuple(classes), features, shape, letters)
+
+
+def _told(value: object) -> str:
+    """Return what a config says, or its beginning, as part of a message."""
+    return shorten(repr(value[:80] if isinstance(value, (str, list)) else value))
 
 
 def open_run(path: Path) -> Run:

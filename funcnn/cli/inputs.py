@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
 from funcnn.cli.terminal import section
-from funcnn.errors import check_finite, describe
+from funcnn.errors import check_finite, describe, shorten
+from funcnn.train.npy_header import LONGEST, read_header
 from funcnn.typing import Array, IntArray
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": None}
+_OTHERS = (("semicolons", ";"), ("tabs", "\t"), ("commas", ","), ("bars", "|"), ("spaces", None))
 
 
 def introduce(path: Path, run: Run) -> None:
@@ -51,6 +56,8 @@ def read_rows(path: Path, run: Run) -> Array:
         raise RequestError(f"--input {path}: there is no such file")
     try:
         values = _read(path)
+    except MemoryError:
+        raise RequestError(f"--input {path}: its rows do not fit in memory") from None
     except (OSError, ValueError, EOFError) as error:
         raise RequestError(f"--input {path}: {error}") from None
     if values.dtype.kind not in "fiu":
@@ -70,12 +77,55 @@ def read_rows(path: Path, run: Run) -> Array:
 
 def _read(path: Path) -> Array | IntArray:
     if path.suffix == ".npy":
-        mapped: Array = np.lib.format.open_memmap(path, mode="r")  # takes no memory for what a header claims, and no objects
+        with path.open("rb") as file:
+            dtype, fortran, shape, start = read_header(file.read(LONGEST))
+        needed = start + dtype.itemsize * math.prod(shape)
+        if path.stat().st_size < needed:  # takes no memory for what a header claims
+            raise ValueError(f"its header claims {needed} bytes, the file has {path.stat().st_size}: it is cut short")
+        if math.prod(shape) == 0:  # nothing that could be mapped
+            return np.zeros(shape)
+        mapped: Array = np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
         return mapped
-    if path.suffix in (".csv", ".txt"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an empty file is a warning there, and an error with its name here
-            table: Array = np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None, ndmin=2)
-        return table
+    if path.suffix in _SEPARATORS:
+        return _read_table(path, _SEPARATORS[path.suffix])
     values = fn.data.load_idx(path)
     return values / 255 if values.dtype == np.uint8 else values
+
+
+def _read_table(path: Path, separator: str | None) -> Array:
+    """Return the numbers of a text file; a first line of names, as spreadsheets write it, is left out."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no text in UTF-8 (byte {error.start}): convert it first") from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if len(lines) > 1 and not any(map(_is_number, _fields(lines[0], separator))) and _fields(lines[0], separator)[1:]:
+        lines = lines[1:]
+    for line in lines[:1]:
+        others = [name for name, mark in _OTHERS if mark != separator and len(_fields(line, mark)) > 1]
+        if len(_fields(line, separator)) == 1 and others and not _is_number(line):
+            wanted = {",": "commas", "\t": "tabs", None: "spaces"}[separator]
+            raise ValueError(f"its fields have {others[0]} between them, expected {wanted}: {shorten(line)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty file is a warning there, and an error with its name here
+            table: Array = np.loadtxt(lines, delimiter=separator, ndmin=2, converters=_number)
+    except ValueError as error:
+        raise ValueError(shorten(str(error), 160)) from None
+    return table
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    return line.strip().split(separator)
+
+
+def _number(field: str) -> float:
+    return float(field.strip().strip('"'))
+
+
+def _is_number(field: str) -> bool:
+    try:
+        _number(field)
+    except ValueError:
+        return False
+    return True

@@ -20,6 +20,7 @@ from funcnn.cli.problem import Problem
 from funcnn.cli.settings import Settings
 from funcnn.cli.tasks.task import Task
 from funcnn.cli.terminal import complain, more
+from funcnn.errors import shorten
 from funcnn.losses.loss import Loss
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.files import FileError, load, load_note, save
@@ -75,6 +76,8 @@ class Keeper:
 def learn(lesson: Lesson, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], float]:
     """Train, from the start or from the checkpoint of a folder; a diverged run gives its last good parameters.
 
+    The checkpoint stays: it is for the caller to remove, when what was learned is safely written elsewhere.
+
     Raises
     ------
     RequestError
@@ -88,8 +91,6 @@ def learn(lesson: Lesson, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], f
         raise RequestError(str(error)) from None
     except ValueError as error:  # the loss does not take what the model gives of these data
         raise network.refused(lesson.settings, error) from None
-    if fitted.stopped != "interrupted":
-        path.unlink(missing_ok=True)
     return fitted, time.perf_counter() - began
 
 
@@ -202,11 +203,14 @@ def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: Lesson) -> tu
                 ]
             )
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is not a checkpoint of such a run ({error!r})") from None
+    except FileError:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:  # anybody's JSON
+        raise FileError(f"{path} is not a checkpoint of such a run ({shorten(repr(error))})") from None
     if identity != _identity(lesson):
         raise FileError(
-            f"{path} was made with {identity}, this run has {_identity(lesson)}: only the same run can be gone on with"
+            f"{path} was made with {shorten(str(identity), 200)}, this run has {_identity(lesson)}:"
+            " only the same run can be gone on with"
         )
     (point,) = load(path, like=(like,))
     return point, history

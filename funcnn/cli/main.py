@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import cast
 
-from funcnn.cli.failure import INTERRUPTED, WRONG_REQUEST, RequestError
-from funcnn.cli.terminal import complain
+from funcnn.cli.failure import INTERRUPTED, PIPE_CLOSED, WRONG_REQUEST, RequestError
+from funcnn.cli.terminal import complain, hang_up, show
 
 _COMMANDS = {
     "train": "funcnn.cli.train",
@@ -31,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given)
+        status = _run(given)
+        show()  # what is still to be written: later there would be nobody to tell of an error
+        return status
     except RequestError as error:
         complain(str(error))
         return WRONG_REQUEST
@@ -40,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:  # a command that does nothing but print, and its reader, such as head, has seen enough
+        hang_up()
+        return PIPE_CLOSED
     except OSError as error:  # a disk that is full, a file that vanished
         complain(f"{error.filename or 'file'}: {error.strerror or error}")
         return WRONG_REQUEST

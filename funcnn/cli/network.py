@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, TypeAlias, cast
@@ -167,7 +168,11 @@ def least_parameters(settings: Settings, facts: Facts) -> int:
     if task in ("write", "tell"):
         width, layers = settings.count("features"), settings.count("layers")
         first = settings.count("embedded") if "embedded" in settings.arguments else width
-        return letters * first + layers * width * width
+        places = settings.count("block") if settings.model == "gpt" else 0
+        return (letters + places) * first + layers * width * width
+    if settings.model == "lenet5":
+        larger = -(-_LEAST_SIDE // min(facts.picture[:2]))
+        return 16 * 120 * math.prod(max(1, (side * larger - 8) // 4) for side in facts.picture[:2])
     if "hidden" not in settings.arguments:
         return 0
     last = outputs if task == "classify" else settings.count("code")

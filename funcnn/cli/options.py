@@ -10,6 +10,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
+import funcnn as fn
 from funcnn.cli.arguments import ARGUMENTS, Argument, whole
 from funcnn.cli.failure import STATUSES
 from funcnn.cli.jobs import JOBS, models_with
@@ -53,6 +54,8 @@ class TrainRequest:
     output: Path | None
     overwrite: bool
     sampling: Sampling
+    certify: str | None = None
+    """How thoroughly the gradient is checked before; None for what suits the model."""
 
 
 @frozen
@@ -130,6 +133,12 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     out.add_argument(
         "--output", type=_path, metavar="FOLDER", help="run folder to write (default: runs/SET-1, or the next free number)"
     )
+    how.add_argument(
+        "--certify", choices=("full", "quick", "skip"),
+        help="check the gradient before, entry by entry, along random directions, or not at all (default: full for small"
+        " models of dense layers, quick for all others)",
+    )  # fmt: skip
+    parser.add_argument("--version", "-V", action="version", version=f"funcnn {fn.__version__}")
     out.add_argument("--overwrite", action="store_true", help="write into the folder of an earlier run")
     out.add_argument(
         "--resume", type=_path, metavar="RUN", help="go on with an interrupted run: the result is that of one that was not"
@@ -138,6 +147,7 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
         name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None and value is not False
     }
     sampling = Sampling(given.pop("sample", None), given.pop("prompt", None))
+    certify = given.pop("certify", None) if "resume" not in given else None
     if "resume" in given:
         run = given.pop("resume")
         if given:
@@ -150,7 +160,7 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     own = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in ARGUMENTS}
     settings = evolve(settings, text=tuple(given.get("text", ())), arguments=settings.arguments | own)
     settings = evolve(settings, **{name: given[name] for name in _COMMON if name in given})
-    return TrainRequest(settings, given.get("output"), "overwrite" in given, sampling)
+    return TrainRequest(settings, given.get("output"), "overwrite" in given, sampling, certify)
 
 
 def check_sampling(parser: Callable[[str], object], model: str, sampling: Sampling) -> None:
@@ -196,7 +206,8 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
     parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written")
     parser.add_argument(
         "--input", type=_path, metavar="FILE",
-        help="inputs, one per row, scaled as in training: .npy, .csv (numbers, comma between) or IDX (bytes are divided by 255);"
+        help="inputs, one per row, scaled as in training: .npy, .csv, .tsv, .txt or IDX (whose bytes"
+        " are divided by 255);"
         " for models of text a text; default: the run's test set",
     )  # fmt: skip
     parser.add_argument("--output", type=_path, metavar="FILE", help="write the predictions of all rows as CSV")

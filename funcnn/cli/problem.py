@@ -128,13 +128,16 @@ def _load_folder(settings: Settings, key: Key) -> tuple[data.Split[Labelled], La
             " the four IDX files of MNIST or of one of its successors"
         )
     try:
-        given = data.idx_folder(folder, dtype=dtype)
+        images = data.idx_folder(folder, flat=False, dtype=dtype)
+        shape = images.test.x.shape[1:]
+        flat = [evolve(rows, x=rows.x.reshape(len(rows), -1)) for rows in (images.train, images.test)]
+        given = data.Split(flat[0], flat[1])
         learning = data.stratified_split(key.child(2), given.train, 0.1)
-        shape = data.load_idx(next(folder.glob("t10k-images*"))).shape[1:]
     except (OSError, ValueError) as error:
         raise RequestError(f"--data {settings.data}: {error}") from None
     except MemoryError:
         raise RequestError(f"--data {settings.data}: the data do not fit in memory as {dtype}") from None
+    shape = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
     title = f"images of {' x '.join(map(str, shape))} pixels from {folder}"
     return learning, given.test, shape if len(shape) in (2, 3) else (), title
 

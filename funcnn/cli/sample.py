@@ -12,7 +12,7 @@ from funcnn.cli import folder
 from funcnn.cli.failure import OK, RequestError
 from funcnn.cli.options import SampleRequest, read_sample
 from funcnn.cli.tasks import task_of
-from funcnn.cli.terminal import printable
+from funcnn.cli.terminal import plain, show
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     text = task.sample(run, request.sampling)
     if request.output is not None:
         _write(request, run, text)
-    print(printable(text))
+    show(*plain(text).split("\n"))
     return OK
 
 

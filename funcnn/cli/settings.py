@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 from funcnn.cli.arguments import ARGUMENTS, Value, check_choice, check_whole, is_number
 from funcnn.cli.failure import RequestError
 from funcnn.cli.jobs import JOBS, Course, Job
+from funcnn.errors import shorten
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd")
 SCHEDULES = ("cosine", "warmup", "constant")
@@ -124,7 +125,7 @@ def from_json(text: str, where: str) -> Settings:
     try:
         entries: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"{where} is not JSON: {error}") from None
+        raise RequestError(f"{where} is not JSON: {shorten(str(error))}") from None
     model = entries.get("model") if isinstance(entries, dict) else None
     own = [name for name in attrs.fields_dict(Settings) if name != "arguments"]
     arguments = list(JOBS[model].arguments) if isinstance(model, str) and model in JOBS else []
@@ -134,7 +135,9 @@ def from_json(text: str, where: str) -> Settings:
         )
     data, files = entries["data"], entries["text"]
     if not isinstance(data, str) or not isinstance(files, list) or not all(isinstance(one, str) for one in files):
-        raise RequestError(f"{where}: data is {data!r} and text is {files!r}, expected a text and a list of texts")
+        raise RequestError(
+            f"{where}: data is {shorten(repr(data))} and text is {shorten(repr(files))}, expected a text and a list of texts"
+        )
     common: dict[str, Any] = {name: entries[name] for name in own} | {"text": tuple(files)}
     try:
         return Settings(**common, arguments={name: entries[name] for name in arguments})

@@ -3,42 +3,75 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from funcnn.typing import Array, IntArray, Shape
 
 _MARGIN = 12
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_OWN = re.compile("(\033\\[(?:[012]|3[123])m)")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
 def style(text: str, kind: str) -> str:
     """Return a text in a colour or weight, where standard output is a terminal and NO_COLOR is not set."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\033[{_STYLES[kind]}m{text}\033[0m"
 
 
 def section(label: str, *lines: str) -> None:
     """Print lines with a label in the margin of the first."""
-    print()
-    print(style(label.ljust(_MARGIN), "bold") + lines[0])
+    show("", style(label.ljust(_MARGIN), "bold") + lines[0])
     more(*lines[1:])
 
 
 def more(*lines: str) -> None:
     """Print further lines of a section."""
-    for line in lines:
-        print(" " * _MARGIN + line if line else "")
-    sys.stdout.flush()
+    show(*(" " * _MARGIN + line if line else "" for line in lines))
+
+
+def show(*lines: str) -> None:
+    """Print lines, now.  When nobody reads them any more, as after ``| head``, or the disk is full, the work goes on."""
+    if sys.stdout is None:  # closed by who called
+        return
+    try:
+        for line in lines:
+            print(printable(line))
+        sys.stdout.flush()
+    except OSError as error:
+        hang_up()
+        if not isinstance(error, BrokenPipeError):
+            complain(f"standard output: {error.strerror or error}: going on without it")
+
+
+def hang_up() -> None:
+    """Let whatever is printed from now on go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(message: str) -> None:
-    """Print an error message."""
-    sys.stdout.flush()
-    print(f"python -m funcnn: error: {message}", file=sys.stderr)
+    """Print an error message: one line, without anything that would steer a terminal."""
+    show()
+    if sys.stderr is not None:
+        with suppress(OSError):  # nobody to tell
+            line = printable(" ".join(message.splitlines()), sys.stderr)
+            print(f"python -m funcnn: error: {line}", file=sys.stderr, flush=True)
+
+
+def command(*words: str | Path) -> str:
+    """Return a command of this program as one would type it: words with spaces in quotes."""
+    return shlex.join(["python", "-m", "funcnn", *map(str, words)])
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
@@ -92,7 +125,22 @@ def _can_print(text: str) -> bool:
     return True
 
 
-def printable(text: str) -> str:
-    """Return a text with a question mark for each character that standard output does not know."""
-    encoding = sys.stdout.encoding or "ascii"
+def printable(text: str, stream: TextIO | None = None) -> str:
+    """Return a text that prints anywhere: escape sequences and control characters as Python writes them, but for our own styles.
+
+    A character that the encoding of the stream does not know becomes a question mark.
+    """
+    target = sys.stdout if stream is None else stream
+    parts = _OWN.split(text) if target is not None and target.isatty() else [text]
+    text = "".join(part if number % 2 else _CONTROL.sub(_escape, part) for number, part in enumerate(parts))
+    encoding = getattr(target, "encoding", None) or "ascii"
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def plain(text: str) -> str:
+    """Return a text of somebody else's with its control characters, but for ends of lines, as Python writes them."""
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return repr(found[0])[1:-1]

@@ -11,6 +11,7 @@ from funcnn import data
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.cli.settings import Settings
+from funcnn.cli.terminal import plain
 from funcnn.typing import IntArray
 
 _TRAINED = 0.9  # share of a text that is learned from
@@ -94,9 +95,9 @@ def some(windows: tuple[IntArray, IntArray], most: int) -> tuple[IntArray, IntAr
 
 def load_lines(settings: Settings) -> Lines:
     """Return the lines of the texts of a run that are not empty, each cut after a block."""
-    names = tuple([Path(name).stem for name in settings.text])
+    names = tuple([plain(Path(name).stem) for name in settings.text])
     if len(set(names)) < len(names):
-        names = settings.text
+        names = tuple(map(plain, settings.text))
     texts = [[line for line in map(str.strip, read_text(name).splitlines()) if line] for name in settings.text]
     for name, lines in zip(settings.text, texts, strict=True):
         if len(lines) < 8:
@@ -110,11 +111,13 @@ def load_lines(settings: Settings) -> Lines:
 
 
 def tokens_of(lines: list[str], facts: Facts) -> IntArray:
-    """Return lines as tokens (n, block): 0 where a line has ended, and for characters that are not of the vocabulary."""
+    """Return lines as tokens (n, at most block): 0 where a line has ended, and for characters that are not of the vocabulary."""
     codes = np.array([ord(letter) for letter in facts.vocabulary])
-    tokens: IntArray = np.zeros((len(lines), facts.features), np.int64)
+    longest = max(map(len, lines), default=0)
+    width = max(1, min(facts.features, longest))  # what is beyond the longest line would be padding alone
+    tokens: IntArray = np.zeros((len(lines), width), np.int64)
     for row, line in zip(tokens, lines, strict=True):
-        own = np.array([ord(letter) for letter in line[: facts.features]], np.int64)
+        own = np.array([ord(letter) for letter in line[:width]], np.int64)
         places = np.searchsorted(codes, own).clip(max=len(codes) - 1)
         row[: len(own)] = np.where(codes[places] == own, places + 1, 0)
     return tokens

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.atomic_write import write_text
+from funcnn.atomic_write import remove_leftovers, write_text
 from funcnn.cli import folder, network, pictures
-from funcnn.cli.certifying import certify
+from funcnn.cli.certifying import Standing, certify
 from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.learning import Lesson, Trees, learn
@@ -17,7 +17,7 @@ from funcnn.cli.options import ResumeRequest, Sampling, check_sampling, read_tra
 from funcnn.cli.problem import check_fit, load_problem
 from funcnn.cli.settings import Settings
 from funcnn.cli.tasks import task_of
-from funcnn.cli.terminal import complain, more, printable, section, table
+from funcnn.cli.terminal import command, complain, more, plain, section, table
 from funcnn.train.record import Fit
 
 
@@ -33,12 +33,12 @@ def main(arguments: Sequence[str]) -> int:
     folder.write_config(out, settings, lesson.problem.facts)
 
     _introduce(lesson)
-    report = certify(lesson)
-    write_text(out / folder.GRADIENT, str(report) + "\n")
-    if not report.ok:
+    certificate = certify(lesson, request.certify)
+    write_text(out / folder.GRADIENT, certificate.page)
+    if certificate.standing == "wrong":
         complain(f"the gradient is not certified, so nothing was trained; the whole report is in {out / folder.GRADIENT}")
         return NOT_CERTIFIED
-    return _train(lesson, out, request.sampling, resume=False)
+    return _train(lesson, out, request.sampling, certificate.standing, resume=False)
 
 
 def _prepare(asked: Settings) -> Lesson:
@@ -61,8 +61,19 @@ def _resume(request: ResumeRequest) -> int:
     if lesson.problem.facts != facts:
         raise RequestError(f"--resume {request.run}: the data are not those of the run any more")
     _introduce(lesson)
-    section("Gradient", f"certified when the run began: {request.run / folder.GRADIENT}")
-    return _train(lesson, request.run, request.sampling, resume=True)
+    standing = _standing(request.run)
+    section("Gradient", f"{standing} when the run began: {request.run / folder.GRADIENT}")
+    return _train(lesson, request.run, request.sampling, standing, resume=True)
+
+
+def _standing(run: Path) -> Standing:
+    """Return what was found of the gradient when a run began."""
+    try:
+        first = (run / folder.GRADIENT).read_text(encoding="utf-8").partition(":")[0]
+    except (OSError, ValueError):
+        return "not checked"
+    found: dict[str, Standing] = {"PASS": "certified", "KINK-OK": "certified", "INCONCLUSIVE": "inconclusive"}
+    return found.get(first, "not checked")
 
 
 def _refuse(message: str) -> None:
@@ -77,7 +88,7 @@ def _introduce(lesson: Lesson) -> None:
     section("Network", *table(rows, right=(2,)), f"{about.params:,} parameters in {settings.dtype}")
 
 
-def _train(lesson: Lesson, out: Path, sampling: Sampling, *, resume: bool) -> int:
+def _train(lesson: Lesson, out: Path, sampling: Sampling, standing: Standing, *, resume: bool) -> int:
     settings = lesson.settings
     length = f"{settings.steps} steps" if settings.steps else f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
     section(
@@ -86,13 +97,17 @@ def _train(lesson: Lesson, out: Path, sampling: Sampling, *, resume: bool) -> in
         f" {length}{', from the checkpoint on' * resume}",
     )
     fitted, seconds = learn(lesson, out, resume)
-    return _finish(lesson, fitted, seconds, out, sampling)
+    return _finish(lesson, fitted, seconds, out, sampling, standing)
 
 
-def _finish(lesson: Lesson, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling) -> int:
+def _finish(lesson: Lesson, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling, standing: Standing) -> int:
     """Test what was learned, write everything, and say how to use it."""
     settings, problem, task = lesson.settings, lesson.problem, lesson.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
+    if fitted.stopped != "interrupted":  # only now: until the parameters are written, the checkpoint is all there is
+        (out / folder.CHECKPOINT).unlink(missing_ok=True)
+    remove_leftovers(out)  # of earlier starts that were killed
+    goes_on = fitted.stopped == "interrupted" and (out / folder.CHECKPOINT).is_file()
     counted = "step" if settings.steps else "epoch"
     write_text(out / folder.HISTORY, fitted.history.to_csv().replace("epoch", counted, 1))
     done = fitted.history.last.epoch if len(fitted.history) else 0
@@ -106,22 +121,22 @@ def _finish(lesson: Lesson, fitted: Fit[Trees, Trees], seconds: float, out: Path
         f"{counted}s": done,
         "seconds": round(seconds, 3),
         "parameters": tree.size(fitted.params),
-        "gradient": "certified",
+        "gradient": standing,
     }
     folder.write_results(out, outcome.results | ending)
     if task.sample is not None:
         drawn_text = task.sample(run, sampling)
-        section("Sample", *printable(drawn_text).splitlines() or [""])
+        section("Sample", *plain(drawn_text).split("\n"))
         if settings.job.task == "write":
             write_text(out / folder.SAMPLE, drawn_text + "\n")
     drawn, missing = pictures.draw_all(out, fitted.history, outcome.drawings, counted)
     use = folder.script(out, settings, problem.facts, problem.source, task.use(problem.facts))
-    folder.write_readme(out, settings, use, drawn)
+    folder.write_readme(out, settings, use, drawn, interrupted=goes_on)
     section("Written", f"{out}/", *_columns(sorted(entry.name for entry in out.iterdir())), *missing)
-    if fitted.stopped == "interrupted" and (out / folder.CHECKPOINT).is_file():
-        section("Go on", f"python -m funcnn --resume {out}")
-    sampled = [f"python -m funcnn sample {out}"] if task.sample is not None else []
-    section("Use it", f"python -m funcnn predict {out}", *sampled, f"or the script in {out / folder.README}")
+    if goes_on:
+        section("Go on", command("--resume", out))
+    sampled = [command("sample", out)] if task.sample is not None else []
+    section("Use it", command("predict", out), *sampled, f"or the script in {out / folder.README}")
     return {"interrupted": INTERRUPTED, "diverged": DIVERGED}.get(fitted.stopped, OK)
 
 

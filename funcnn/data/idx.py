@@ -66,6 +66,8 @@ def load_idx(path: PathLike) -> Array | IntArray:
     array([5, 0, 4], dtype=uint8)
     """
     path = checked_path(path, "path")
+    if path.exists() and not path.is_file() and not path.is_dir():  # the other end of a pipe would be waited for
+        raise ValueError(f"{path} is a pipe or a device, expected a file")
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)

@@ -12,7 +12,7 @@ from funcnn.cli.options import PredictRequest
 from funcnn.cli.problem import Problem, load_problem
 from funcnn.cli.tasks import classify
 from funcnn.cli.tasks.task import Outcome, Task, as_given
-from funcnn.cli.terminal import more
+from funcnn.cli.terminal import more, plain
 from funcnn.cli.text import lines_of, read_text, tokens_of
 
 _MISTAKES = 5
@@ -29,7 +29,7 @@ def report(run: Run, problem: Problem) -> Outcome:
         lines = lines_of(problem.test.x[shown], facts)
         more("", f"{len(shown)} of {wrong.size} misread:", "")
         for row, line in zip(shown, lines, strict=True):
-            more(f"{facts.classes[labels[row]]} read as {facts.classes[predicted[row]]}: {line[:_WIDTH]}")
+            more(f"{facts.classes[labels[row]]} read as {facts.classes[predicted[row]]}: {plain(line[:_WIDTH])}")
     return outcome
 
 

@@ -15,7 +15,7 @@ from funcnn.cli.network import Facts
 from funcnn.cli.options import PredictRequest, Sampling
 from funcnn.cli.problem import Problem, load_problem
 from funcnn.cli.tasks.task import Outcome, Task, as_given
-from funcnn.cli.terminal import more, section, style
+from funcnn.cli.terminal import command, more, section, style
 from funcnn.cli.text import read_text
 from funcnn.losses.loss import Loss
 from funcnn.typing import Array, IntArray
@@ -72,7 +72,7 @@ def predict(run: Run, request: PredictRequest) -> None:
     inputs.introduce(request.run, run)
     section("Input", f"{windows[0].size:,} characters: {said}")
     _say(mean_loss(run, windows), windows[0].size)
-    section("Sample", f"python -m funcnn sample {request.run}")
+    section("Sample", command("sample", request.run))
 
 
 def encode(run: Run, text: str, option: str) -> IntArray:
