@@ -58,9 +58,9 @@ class Settings:
         check_whole("batch_size", self.batch_size, 1)
         check_whole("seed", self.seed, 0)
         if not is_number(self.learning_rate) or not 0 < self.learning_rate < math.inf:
-            raise RequestError(f"learning_rate is {self.learning_rate!r}, expected a positive number")
+            raise RequestError(f"learning_rate is {shorten(repr(self.learning_rate))}, expected a positive number")
         if not is_number(self.clip) or not 0 <= self.clip < math.inf:
-            raise RequestError(f"clip is {self.clip!r}, expected a number of at least 0")
+            raise RequestError(f"clip is {shorten(repr(self.clip))}, expected a number of at least 0")
 
     @property
     def job(self) -> Job:

@@ -165,8 +165,8 @@ def sweep(reader: Reader, place: Path, count: int) -> tuple[int, int]:
                 reader.read(path)
             except reader.error as error:
                 said, refused = str(error), refused + 1
-                assert said.isprintable(), repr(said)
-                assert len(said) < 700 + len(str(place)) * 3, said
+                assert said.isprintable(), repr(said[:300])
+                assert len(said) < 700 + len(str(place)) * 3, said[:300]
             except BaseException as error:
                 raise AssertionError(f"{reader.name}: {type(error).__name__}: {error!s:.200} for {content[:300]!r}") from error
         peak = tracemalloc.get_traced_memory()[1]
