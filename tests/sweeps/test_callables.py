@@ -76,7 +76,9 @@ ELSEWHERE = ("funcnn.losses.", "funcnn.optim.", "funcnn.penalties", "funcnn.trai
 """Modules whose arguments have sweeps of their own."""
 
 OF_TRAINING = {"fit", "EarlyStopping", "Checkpoint", "loss_and_grad", "compiled", "apply", "define_layer", "keep_memory"}
-"""Of what belongs to a training step; tests/test_fit_errors.py and tests/test_compiled.py go through their arguments."""
+"""Not walked here: those of ``fit`` have a sweep of their own; ``apply``, ``loss_and_grad``, ``define_layer`` have none
+yet, and still
+take or raise what no user can read (``apply(3, ...)``, parameters and state exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
     "data": {"Dataset", "MinMax", "OneHot", "Split", "Standardise", "Vocabulary", "Whiten", "take"},
