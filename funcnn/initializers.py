@@ -4,7 +4,10 @@ Those without a setting are initialisers themselves (``weight_init=fn.initialize
 called first (``weight_init=fn.initializers.normal(0.01)``).
 
 The fans of a weight of shape (..., I, O) are fan_in = r I and fan_out = r O, where r is the product of the leading axes (the
-receptive field of a convolution's kernel).
+receptive field of a convolution's kernel).  A layer whose weight is of another kind (of groups, depthwise, transposed) hands its
+initialiser a shape that knows its fans: a tuple like any other, and ``fans(shape)`` gives them to initialisers of one's own too.
+So outputs have the deviation that an initialiser promises, whatever the layer: that of inputs of deviation 1 for ``lecun_normal``
+(and for ``glorot_uniform`` where there are as many outputs), 1.41 times it for ``he_normal``.
 """
 
 import inspect
@@ -16,9 +19,10 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from funcnn.deferred import listing
-from funcnn.errors import check_choice, check_count, check_function, check_integer, check_range, shown
-from funcnn.key import Key, check_key
+from funcnn.errors import check_choice, check_count, check_function, check_range, shown
+from funcnn.key import Key
 from funcnn.tree import freeze
+from funcnn.weight_shape import check_drawn, fans, groups_of
 
 __all__ = [
     "Distribution",
@@ -50,32 +54,6 @@ Initializer: TypeAlias = Callable[[Key, Shape], Array]
 
 Fan: TypeAlias = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution: TypeAlias = Literal["uniform", "normal", "truncated_normal"]
-
-MOST_NUMBERS = 2**44
-"""Numbers of one array that no memory holds (128 TiB): beyond, NumPy's own refusal does not say which argument is too large."""
-
-
-def fans(shape: Shape) -> tuple[int, int]:
-    """Return (fan_in, fan_out) of a weight's shape.
-
-    Raises
-    ------
-    ValueError
-        When the shape has fewer than two axes.
-
-    Examples
-    --------
-    >>> import funcnn as fn
-    >>> fn.initializers.fans((3, 3, 16, 32))
-    (144, 288)
-    """
-    if type(shape) is not tuple:
-        raise TypeError(f"shape is {shown(shape)}, expected a tuple of integers such as (3, 4)")
-    if len(shape) < 2:
-        raise ValueError(f"a weight needs at least two axes to have fans, got shape {shape}")
-    receptive = math.prod(shape[:-2])
-    return receptive * shape[-2], receptive * shape[-1]
-
 
 # ------------------------------------------------------------------------------------------------------------ constants
 
@@ -239,7 +217,8 @@ _CUT_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(ma
 def _variance_scaling(scale: float, fan: Fan, distribution: Distribution, key: Key, shape: Shape) -> Array:
     check_drawn(key, shape)
     fan_in, fan_out = fans(shape)
-    std = math.sqrt(scale / {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[fan])
+    mean = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[fan]
+    std = math.sqrt(scale / max(1, mean))  # 0 of a weight without numbers
     if distribution == "uniform":
         return _uniform(-math.sqrt(3) * std, math.sqrt(3) * std, key, shape)  # a uniform number on [-a, a) has variance a^2 / 3
     if distribution == "normal":
@@ -325,9 +304,10 @@ def lecun_normal(key: Key, shape: Shape) -> Array:
 def orthogonal(gain: float = 1.0) -> Initializer:
     """Return the initialiser that draws an orthogonal matrix, uniformly among all (Saxe, McClelland and Ganguli 2014).
 
-    The leading axes are merged: a weight (..., I, O) is treated as the matrix (r I, O).  Its columns are orthonormal when it
-    is tall, its rows when it is wide, times the gain.  It is the Q of a QR decomposition of normal numbers, its columns
-    multiplied by the signs of R's diagonal: without these it would not be uniform (Mezzadri 2007, section 5).
+    The leading axes are merged: a weight (..., I, O) is treated as the matrix (r I, O), that of a convolution in groups as one
+    for each group.  Its columns are orthonormal when it is tall, its rows when it is wide, times the gain.  It is the Q of a QR
+    decomposition of normal numbers, its columns multiplied by the signs of R's diagonal: without these it would not be uniform
+    (Mezzadri 2007, section 5).
 
     Examples
     --------
@@ -343,10 +323,17 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 def _orthogonal(gain: float, key: Key, shape: Shape) -> Array:
     check_drawn(key, shape)
     fans(shape)
-    rows, columns = math.prod(shape[:-1]), shape[-1]
-    q, r = np.linalg.qr(key.generator().standard_normal((max(rows, columns), min(rows, columns))))
+    groups = groups_of(shape)
+    generator, size = key.generator(), (math.prod(shape[:-1]), shape[-1] // groups)
+    parts = [_rotation(generator, *size) for _ in range(groups)]
+    return freeze(np.ascontiguousarray(gain * (parts[0] if groups == 1 else np.concatenate(parts, axis=1))).reshape(shape))
+
+
+def _rotation(generator: np.random.Generator, rows: int, columns: int) -> Array:
+    """Return a matrix with orthonormal columns, or rows if there are fewer of them."""
+    q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
     q *= np.sign(r.diagonal())
-    return freeze(np.ascontiguousarray(gain * (q if rows >= columns else q.T)).reshape(shape))
+    return q if rows >= columns else q.T
 
 
 def identity(gain: float = 1.0) -> Initializer:
@@ -375,7 +362,7 @@ def _identity(gain: float, key: Key, shape: Shape) -> Array:
     return freeze(gain * np.eye(*shape))
 
 
-def dirac(groups: int = 1) -> Initializer:
+def dirac(groups: int | None = None) -> Initializer:
     """Return the initialiser with which a convolution gives its input back, as far as there are channels.
 
     The kernel (..., I / groups, O) is 1 at its centre (of an even length, the upper of the two) where the output channel of a
@@ -384,7 +371,7 @@ def dirac(groups: int = 1) -> Initializer:
     Parameters
     ----------
     groups : int, optional
-        Groups of the convolution.
+        Groups of the convolution; by default those that the layer has.
 
     Raises
     ------
@@ -397,13 +384,13 @@ def dirac(groups: int = 1) -> Initializer:
     >>> fn.initializers.dirac()(fn.Key(0), (3, 1, 1))[:, 0, 0]
     array([0., 1., 0.])
     """
-    groups = check_count(groups, "groups")
-    return partial(_dirac, groups)
+    return partial(_dirac, None if groups is None else check_count(groups, "groups"))
 
 
-def _dirac(groups: int, key: Key, shape: Shape) -> Array:
+def _dirac(groups: int | None, key: Key, shape: Shape) -> Array:
     check_drawn(key, shape)
     fans(shape)
+    groups = groups_of(shape) if groups is None else groups
     if shape[-1] % groups:
         raise ValueError(f"{shape[-1]} output channels (kernel of shape {shape}) are no multiple of {groups} groups")
     kernel = np.zeros(shape)
@@ -469,17 +456,3 @@ def check_initializer(value: Initializer, what: str) -> Initializer:
     except ValueError:  # a function written in C that does not tell its arguments
         pass
     return value
-
-
-def check_drawn(key: Key, shape: Shape) -> None:
-    """Raise unless an initializer is given a key and the shape of an array, a tuple of integers of at least 0."""
-    check_key(key)
-    wanted = "a tuple of integers such as (3, 4)"
-    if type(shape) is not tuple:
-        raise TypeError(f"shape is {shown(shape)}, expected {wanted}")
-    for length in shape:
-        check_count(check_integer(length, "a length in shape", f"an integer: shape is {wanted}"), "a length in shape", least=0)
-    if math.prod(shape) >= MOST_NUMBERS:
-        raise ValueError(
-            f"shape {shape} is {math.prod(shape):.2g} numbers, expected at most {MOST_NUMBERS:.2g}: more than memory"
-        )

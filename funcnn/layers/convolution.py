@@ -33,6 +33,7 @@ from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_
 from funcnn.record import read_only_again
 from funcnn.spatial import add_bias, channel_sums
 from funcnn.typing import Array, Empty, Shape
+from funcnn.weight_shape import grouped
 from funcnn.windows import Padding, Sizes, Windows, make_windows
 
 
@@ -58,7 +59,7 @@ def init(
     *space, inputs = check_spatial(in_shape, windows.ndim)
     if inputs % groups:
         raise ValueError(f"{inputs} input channels cannot be divided into {groups} groups")
-    weight = weight_init(key.child(0), (*windows.kernel, inputs // groups, channels))
+    weight = weight_init(key.child(0), grouped(windows.kernel, inputs, channels, groups))
     bias = bias_init(key.child(1), (channels,))
     return Init(ConvParams(weight, bias), (), (*windows.count(tuple(space)), channels))
 

@@ -31,6 +31,7 @@ from funcnn.layers.convolution import ConvParams, ConvResiduals, convolution
 from funcnn.layers.pooling import offsets
 from funcnn.numerics import rows, sum_rows
 from funcnn.typing import Array, Empty, Shape
+from funcnn.weight_shape import grouped
 from funcnn.windows import Padding, Sizes, Windows, crop, make_windows, pad
 
 
@@ -39,7 +40,7 @@ def init(
 ) -> Init[ConvParams, Empty]:
     *space, inputs = check_spatial(in_shape, windows.ndim)
     channels = inputs * multiplier
-    weight = weight_init(key.child(0), (*windows.kernel, 1, channels))
+    weight = weight_init(key.child(0), grouped(windows.kernel, inputs, channels, inputs))
     return Init(ConvParams(weight, bias_init(key.child(1), (channels,))), (), (*windows.count(tuple(space)), channels))
 
 

@@ -27,6 +27,7 @@ from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_
 from funcnn.layers.convolution import ConvParams, ConvResiduals
 from funcnn.spatial import channel_sums
 from funcnn.typing import Array, Empty, Shape
+from funcnn.weight_shape import transposed
 from funcnn.windows import Padding, Sizes, Windows, make_windows, spread
 
 
@@ -51,7 +52,7 @@ def init(
     channels: int, windows: Windows, extra: Shape, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape
 ) -> Init[ConvParams, Empty]:
     *space, inputs = check_spatial(in_shape, windows.ndim)
-    weight = weight_init(key.child(0), (*windows.kernel, channels, inputs))
+    weight = weight_init(key.child(0), transposed(windows.kernel, windows.stride, inputs, channels))
     bias = bias_init(key.child(1), (channels,))
     return Init(ConvParams(weight, bias), (), (*out_space(windows, extra, tuple(space)), channels))
 

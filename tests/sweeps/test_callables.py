@@ -45,6 +45,7 @@ PARTLY: dict[str, set[str]] = {
     "data.stratified_split.labels": {"None"},
     "data.stratified_k_fold.labels": {"None"},
     "data.batch_count.size": COUNT,
+    "initializers.dirac.groups": {"None", *COUNT},
     "predict.state": ANY,  # a dense layer reads none
     "evaluate.state": ANY,
     "apply.state": ANY,
