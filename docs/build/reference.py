@@ -120,7 +120,8 @@ def index_rows(names: Iterable[surface.Name], where: dict[str, str]) -> Iterable
     for name in sorted(names, key=lambda one: (one.written.lower(), one.written)):
         page = where.get(name.written)
         link = f"[`{name.written}`]({page}#{name.path})" if page else f"`{name.written}`"
-        yield f"| {link} | {summary(name)} | [`{file_name(name.module)}`](../{source_page(name.module)}) |"
+        file = file_name(name.module).removeprefix("funcnn/")
+        yield f"| {link} | {summary(name)} | [`{file}`](../{source_page(name.module)}) |"
 
 
 def summary(name: surface.Name) -> str:
