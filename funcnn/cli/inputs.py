@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def _read(path: Path) -> Array | IntArray:
             raise ValueError(f"its header claims {needed} bytes, the file has {path.stat().st_size}: it is cut short")
         if math.prod(shape) == 0:  # nothing that could be mapped
             return np.zeros(shape)
-        mapped: Array = np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+        mapped = cast(Array, np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C"))
         return mapped
     if path.suffix in _SEPARATORS:
         return _read_table(path, _SEPARATORS[path.suffix])

@@ -217,7 +217,7 @@ def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: Lesson) -> tu
 
 
 def _bar_is_possible() -> bool:
-    return sys.stderr.isatty() and find_spec("tqdm") is not None
+    return sys.stderr is not None and sys.stderr.isatty() and find_spec("tqdm") is not None
 
 
 def _tell_every(epochs: int) -> Callable[[Epoch[Trees, Trees]], None]:
