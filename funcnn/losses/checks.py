@@ -95,7 +95,8 @@ def check_labels(labels: IntArray, prediction: Array) -> IntArray:
     classes = prediction.shape[-1]
     if labels.size and not (labels.item(labels.argmin()) >= 0 and labels.item(labels.argmax()) < classes):
         row = first((labels < 0) | (labels >= classes))
-        raise ValueError(f"label {labels[row]} at row {show(row)}, expected 0 to {classes - 1} ({classes} classes)")
+        left_out = "; rows to leave out take the weight 0 in fn.Weighted(labels, weight)" if labels[row] < 0 else ""
+        raise ValueError(f"label {labels[row]} at row {show(row)}, expected 0 to {classes - 1} ({classes} classes){left_out}")
     return labels if labels.dtype.kind == "i" else labels.astype(np.intp)
 
 

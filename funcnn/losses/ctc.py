@@ -237,6 +237,10 @@ def ctc(blank: int = 0, *, reduction: Reduction = "mean") -> Loss[Array, CTCTarg
         When ``blank`` is not an integer of at least 0; in ``forward``, when the prediction is not floating and of three axes,
         shapes don't fit, a label is out of its range or the blank, a sequence is too long for its input, or the batch is empty.
 
+    Notes
+    -----
+    Logits of -inf may forbid every path of a target: its loss is infinite, and its gradient, which does not exist, NaN.
+
     Examples
     --------
     >>> import numpy as np, funcnn as fn

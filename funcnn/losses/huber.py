@@ -121,7 +121,7 @@ def smooth_l1(beta: float = 1.0, *, reduction: Reduction = "mean") -> Loss[Array
     Raises
     ------
     TypeError, ValueError
-        As :func:`huber`.
+        As :func:`huber`; also in ``forward``, when ``beta`` is beyond the largest number of the prediction's precision.
 
     Examples
     --------
