@@ -109,7 +109,7 @@ def index(where: dict[str, str]) -> str:
     """Return the index of all public names: one row a name, in order of the alphabet."""
     rows = "\n".join(index_rows(surface.public_names(), where))
     return (
-        "# All public names\n\n"
+        "---\nhide:\n  - toc\n---\n\n# All public names\n\n"
         "`fn` is `import funcnn as fn`. A name leads to its page, a file to its source.\n\n"
         "| name | what it is | source |\n|---|---|---|\n" + rows + "\n"
     )
