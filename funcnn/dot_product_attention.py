@@ -55,7 +55,7 @@ LEAST_ROWS = 128
 """Queries of a block, however many keys there are: matrix products of fewer rows waste time, and more of them waste what
 causality saves."""
 LEAST_SHARE = 1 << 18
-"""How many scores make a thread of their own worth while: a millisecond of work."""
+"""From how many scores on a thread of their own pays: a millisecond of work."""
 
 
 @lean
@@ -121,7 +121,7 @@ def blocks(q: Array, k: Array, rules: Rules, part: slice) -> Iterator[Block]:
 
 @lru_cache(maxsize=64)
 def shares(queries: Shape, keys: int) -> int:
-    """Return how many threads are worth while for queries (b, r, T) and so many keys."""
+    """Return how many threads pay for queries (b, r, T) and so many keys."""
     return min(queries[0], math.prod(queries) * keys // LEAST_SHARE)
 
 

@@ -1,8 +1,7 @@
 """Where an error happened, and the checks of arrays that layers and losses share.
 
-An error inside a composition keeps its type and gains one note with the path of the layer, ``in layer [1][0] dense(10),
-given float64[4, 7]``,
-written while the exception unwinds: nothing is paid while nothing is wrong.
+An error inside a composition keeps its type and gains one note with the path of the layer, ``in layer [1][0] dense(10), given
+float64[4, 7]``, written while the exception unwinds: nothing is paid while nothing is wrong.
 """
 
 from __future__ import annotations

@@ -77,10 +77,9 @@ class LossAndGradFunction(Protocol[P, S, X_in, Y, T_in]):
 def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunction[P, S, X, Y, T]:
     r"""Return the function that computes a network's loss and the gradient with respect to its parameters.
 
-    With the network $y = f(x; p)$ and the loss $L(y, t)$ the chain rule gives $\bar y = \partial L/\partial y$ and
-    $\bar p = (\partial f/\partial p)^\top \bar y$: the loss's backward, then the network's.  The gradient with respect to
-    the network's own
-    input is not computed; ``model.backward`` gives it.
+    With the network $y = f(x; p)$ and the loss $L(y, t)$ the chain rule gives $\bar y = \partial L/\partial y$ and $\bar p =
+    (\partial f/\partial p)^\top \bar y$: the loss's backward, then the network's.  The gradient with respect to the network's
+    own input is not computed; ``model.backward`` gives it.
 
     Parameters
     ----------

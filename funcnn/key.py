@@ -58,7 +58,7 @@ class Key:
         return Key(self.entropy, (*self.path, index))
 
     def split(self, count: int) -> tuple[Key, ...]:
-        """Return the first ``count`` children, at most a million: those of further numbers are had by :meth:`child`."""
+        """Return the first ``count`` children, at most a million: further ones are made by :meth:`child`."""
         count = check_count(count, "the number of keys (count)", least=0, most=10**6)
         return tuple([self.child(index) for index in range(count)])
 

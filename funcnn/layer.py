@@ -7,10 +7,9 @@
     backward(params, residuals, doutput) -> Backward(params, input)
 
 ``forward`` computes; ``backward`` is the transpose of its derivative at the same point: it takes the cotangent of the output
-and gives the
-cotangents of the parameters and of the input.  What forward keeps for backward are *residuals*: a small frozen class that
-each layer
-declares.  Their type is checked where a layer is made (:func:`layer`) and hidden afterwards (:class:`Residuals`).
+and gives the cotangents of the parameters and of the input.  What forward keeps for backward are *residuals*: a small frozen
+class that each layer declares.  Their type is checked where a layer is made (:func:`define_layer`) and hidden afterwards
+(:class:`Residuals`).
 """
 
 from __future__ import annotations
@@ -168,7 +167,7 @@ def _takes_input_grad(layer: AnyLayer) -> bool:
 
 @frozen
 class Layer(Generic[P, S, X, Y]):
-    """A layer: a name and pure functions.  Make one with :func:`layer`, compose them with ``>>``.
+    """A layer: a name and pure functions.  Make one with :func:`define_layer`, compose them with ``>>``.
 
     Two layers made alike are equal, and a layer pickles, since its functions stand at module level with their
     hyper-parameters bound by :class:`functools.partial`.  ``attrs.evolve(a_layer, backward=...)`` replaces the gradient.

@@ -16,7 +16,7 @@ class Masked:
     """A batch of sequences and which of their steps are real: a tree with two leaves.
 
     Layers that take masked sequences neither read nor write what lies in the padding: it leaks into no result, loss or gradient.
-    The cotangent of a Masked is a Masked whose mask is None, since truth has no gradient.
+    The cotangent of a Masked is a Masked whose mask is None, since booleans have no gradient.
 
     Parameters
     ----------

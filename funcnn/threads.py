@@ -119,7 +119,7 @@ def divide(count: int, threads: int, work: Callable[[slice], None]) -> None:
     count : int
         The range's length.
     threads : int
-        How many parts are worth while.
+        How many parts are worth their threads.
     work : callable
         Takes a part.
     """

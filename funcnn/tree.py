@@ -5,8 +5,7 @@ is closed: anything else (None, a float, a list) is a TypeError that names its p
 the expression that one would type after the tree: ``[2].weight``.
 
 Functions keep the static type of the tree that they are given.  Dicts are visited in the order of their sorted keys, so that
-two equal
-trees always give their leaves in the same order.
+two equal trees always give their leaves in the same order.
 """
 
 from __future__ import annotations

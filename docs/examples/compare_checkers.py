@@ -2,9 +2,8 @@
 
     python docs/examples/compare_checkers.py
 
-Restated are the rules alone: steps, directions, tolerances and norms, as each tool's source has them.  Every rule is given
-the same
-function, gradient and point in the precision of its arguments, on fresh copies; a gradient that raises or has the wrong
+Restated are the rules alone: steps, directions, tolerances and norms, as each tool's source has them.  Every rule is given the
+same function, gradient and point in the precision of its arguments, on fresh copies; a gradient that raises or has the wrong
 structure or shape counts as caught, for a framework's own engine would refuse it.
 """
 

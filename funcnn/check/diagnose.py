@@ -43,9 +43,8 @@ def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
     """Return the explanations of the wrong leaf of some evidence, best first.
 
     An explanation predicts the gradient under test from the numeric one.  They are ranked by the share of the squared error
-    that they leave, plus a
-    thousandth for each thing that they assume.  What follows the first are the best of the other classes, explained share
-    and all.
+    that they leave, plus a thousandth for each thing that they assume.  What follows the first are the best of the other
+    classes, explained share and all.
     """
     if evidence.kind == "precision":
         return (Diagnosis("precision_loss", "the formula is right, the code loses digits in the precision that was given", 1.0),)

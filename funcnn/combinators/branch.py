@@ -4,8 +4,7 @@ Forward
 $$ y = (f_1(x), \ldots, f_k(x)) $$
 
 Derivation.  $\mathrm{d}y_j = f_j'(x)\,\mathrm{d}x$ for every $j$; in $\sum_j \langle \bar y_j, \mathrm{d}y_j \rangle$ the
-input's cotangent collects one
-term from each layer:
+input's cotangent collects one term from each layer:
 $$ \bar x = \sum_j f_j'(x)^\top \bar y_j. $$
 """
 

@@ -1,8 +1,8 @@
 r"""Recomputation, or gradient checkpointing (Griewank 1992; Chen et al. 2016, arXiv:1604.06174, section 4).
 
-Forward: that of the inner layer, but what it would keep is dropped; only the input is kept.  Backward: the inner forward
-runs again,
-with the same mode and so the same random numbers, and then its backward.  One more forward pays for the memory of the residuals.
+Forward: that of the inner layer, but what it would keep is dropped; only the input is kept.  Backward: the inner forward runs
+again, with the same mode and so the same random numbers, and then its backward.  One more forward pays for the memory of the
+residuals.
 
 A chain of $L$ layers may be divided into $k$ stretches of $L/k$.  Then the inputs of all stretches are kept, and the residuals
 of one stretch at a time: $k + L/k$ in place of $L$, which is least for $k = \sqrt L$.

@@ -16,7 +16,7 @@ D = TypeVar("D")
 
 
 def split(key: Key, data: D, test: float = 0.25) -> Split[D]:
-    """Part the rows at random into a training and a test set.
+    """Split the rows at random into a training and a test set.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def split(key: Key, data: D, test: float = 0.25) -> Split[D]:
 
 
 def stratified_split(key: Key, data: D, test: float = 0.25, *, labels: IntArray | None = None) -> Split[D]:
-    """Part the rows at random into a training and a test set with the same proportions of the classes.
+    """Split the rows at random into a training and a test set with the same proportions of the classes.
 
     The test set gets of each class its exact share rounded down, and the rows still missing go to the classes with the largest
     remainders (the smaller label first where they are equal).

@@ -1,4 +1,4 @@
-"""Made data: small problems whose answer is known."""
+"""Synthetic data: small problems whose answer is known."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ Forward
 $$ y^{\mathrm{avg}}_{nc} = \frac1Q \sum_q x_{nqc}, \qquad y^{\max}_{nc} = \max_q x_{nqc} $$
 
 Derivation.  As in :mod:`funcnn.layers.average_pooling` and :mod:`funcnn.layers.max_pooling` with one window: $\bar x_{nqc} =
-\bar y_{nc}/Q$, and
-$\bar x_{nqc} = [q = q^*]\,\bar y_{nc}$ where $q^*$ is the first point that attains the maximum.
+\bar y_{nc}/Q$, and $\bar x_{nqc} = [q = q^*]\,\bar y_{nc}$ where $q^*$ is the first point that attains the maximum.
 """
 
 import numpy as np

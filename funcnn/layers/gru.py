@@ -20,9 +20,9 @@ so that
 $$ \bar h_{t-1} = \bar h_t \odot u + \bar z_r U_r^\top + \bar z_u U_u^\top + \bar p \odot r, \qquad
    \bar U_n = \sum_t p_t^\top \bar z_{n,t}, \qquad \bar d = \sum_t 1^\top \bar z_{n,t}. $$
 In both, $\bar W = \sum_t x_t^\top \bar z_t$, $\bar b = \sum_t 1^\top \bar z_t$, $\bar x_t = \bar z_t W^\top$, and the other
-blocks of $\bar U$ are
-$\sum_t h_{t-1}^\top \bar z_t$.  The final and the initial state, masked steps and the layout in
-code are as in :mod:`funcnn.layers.lstm`; so is that what stands beside $\bar h_t$ and $\bar p$ is computed beforehand.
+blocks of $\bar U$ are $\sum_t h_{t-1}^\top \bar z_t$.  The final and the initial state, masked steps and the layout in code
+are as in :mod:`funcnn.layers.lstm`, and so are the factors
+beside $\bar h_t$ and $\bar p$, which are computed beforehand.
 """
 
 from functools import partial

@@ -11,8 +11,8 @@ With peepholes (Gers & Schmidhuber 2000) the gates see the cell as well, each un
 $$ z_i \mathrel{+}= p_i \odot c_{t-1}, \qquad z_f \mathrel{+}= p_f \odot c_{t-1}, \qquad z_o \mathrel{+}= p_o \odot c_t . $$
 
 Derivation.  Go through the steps backwards.  Let $\bar h_t$ collect what arrives from the output and from step $t+1$, and
-$\bar c_t$ what
-arrives from step $t+1$.  From $\mathrm{d}h_t$ and $\mathrm{d}c_t$, with $\sigma' = \sigma(1-\sigma)$ and $\tanh' = 1 - \tanh^2$:
+$\bar c_t$ what arrives from step $t+1$.  From $\mathrm{d}h_t$ and $\mathrm{d}c_t$, with $\sigma' = \sigma(1-\sigma)$ and
+$\tanh' = 1 - \tanh^2$:
 $$ \bar z_{o} = \bar h_t \odot \tanh(c_t) \odot o_t (1 - o_t), \qquad
    \bar c_t \mathrel{+}= \bar h_t \odot o_t \odot (1 - \tanh^2 c_t) \;[\,+\; p_o \odot \bar z_o\,], $$
 $$ \bar z_{i} = \bar c_t \odot g_t \odot i_t (1 - i_t), \quad

@@ -3,7 +3,7 @@ r"""What recurrent layers share: what they take and give, and the products that 
 A recurrent layer maps a sequence (n, t, i) to the sequence of its hidden states (n, t, h).  Three things vary, and each
 factory has them: the steps may be *masked* (:class:`funcnn.Masked`); the *initial* state may be given, as a pair (sequence,
 state), instead of zeros (:func:`funcnn.trained_start` learns it); and the *final* state may be given back, as a pair (sequence,
-state).  The last step alone is had by ``>> fn.last_step()``.
+state).  ``>> fn.last_step()`` takes the last step alone.
 
 At a step that is masked the state stays as it is and the output is 0, so that padding changes nothing, wherever it lies and
 whatever stands in it.

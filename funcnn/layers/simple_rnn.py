@@ -5,9 +5,8 @@ Indices: $t$ step; the batch and feature indices are left out, $\odot$ is the pr
 Forward
 $$ h_t = \phi(x_t W + h_{t-1} U + b) $$
 
-Derivation.  Backwards through the steps, $\bar h_t$ collecting what arrives from the output and from step $t+1$.  With
-$\phi' = 1 - h^2$ for tanh
-and $[h > 0]$ for relu, both functions of the output:
+Derivation.  Backwards through the steps, $\bar h_t$ collecting what arrives from the output and from step $t+1$.  With $\phi'
+= 1 - h^2$ for tanh and $[h > 0]$ for relu, both functions of the output:
 $$ \bar z_t = \bar h_t \odot \phi'(h_t), \qquad \bar h_{t-1} = \bar z_t U^\top, \qquad \bar x_t = \bar z_t W^\top, $$
 $$ \bar W = \sum_t x_t^\top \bar z_t, \qquad \bar U = \sum_t h_{t-1}^\top \bar z_t, \qquad \bar b = \sum_t 1^\top \bar z_t. $$
 The final and the initial state, masked steps and the layout in code are as in :mod:`funcnn.layers.lstm`.

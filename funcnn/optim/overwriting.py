@@ -1,7 +1,7 @@
 """Giving up the old state of an optimizer, so that the next one is written in its place.
 
 An update reads what the optimizer remembers and writes its successor beside it: for Adam two arrays of the size of the
-parameters, and traffic through memory for both.  Who has no more use for the old state can say so.  That must not be visible to
+parameters, and traffic through memory for both.  A caller who no longer needs the old state can say so.  That must not be visible to
 anybody else, hence three rules:
 
 1. A state that was given up refuses to be read, with an error that says why.

@@ -4,13 +4,11 @@ Plain gradient descent (Cauchy 1847; stochastic: Robbins & Monro 1951), with the
 $$ p_{t+1} = p_t - \alpha\, g_t . $$
 
 Momentum (Polyak 1964, eq. 9; in the form of Sutskever et al. 2013 with the learning rate outside of the velocity, so that a
-schedule acts at
-once), with the coefficient $\mu$
+schedule acts at once), with the coefficient $\mu$
 $$ v_{t+1} = \mu\, v_t + g_t, \qquad p_{t+1} = p_t - \alpha\, v_{t+1} . $$
 
-Nesterov's (1983) accelerated gradient takes the gradient where the momentum is about to lead.  Written, as usual, for the point
-at
-which the gradient is taken (Bengio et al. 2013, arXiv:1212.0901, eq. 7)
+Nesterov's (1983) accelerated gradient takes the gradient where the momentum is about to lead.  Written, as usual, for the
+point at which the gradient is taken (Bengio et al. 2013, arXiv:1212.0901, eq. 7)
 $$ v_{t+1} = \mu\, v_t + g_t, \qquad p_{t+1} = p_t - \alpha\,(g_t + \mu\, v_{t+1}) . $$
 """
 

@@ -61,7 +61,7 @@ def accuracy(prediction: tuple[Array, Array], alike: Array) -> float:
 
 
 def report(run: Run, problem: Problem) -> Outcome:
-    """Show how many pairs are told right, how far apart their codes are, and pairs that are told wrong."""
+    """Show how many pairs are told right, how far apart their codes are, and pairs that are misjudged."""
     apart, alike = distances(run, problem.test.x), problem.test.y > 0.5
     right: BoolArray = (apart < _MARGIN / 2) == alike
     area = fn.metrics.roc_auc(-apart, alike) if 0 < alike.sum() < len(alike) else 1.0

@@ -52,7 +52,7 @@ def _say(value: float, count: int) -> None:
 
 
 def predict(run: Run, request: PredictRequest) -> None:
-    """Print how well a text is foretold: the held-out part of the run's own, or that of a file."""
+    """Print how well a text is predicted: the held-out part of the run's own, or that of a file."""
     block = run.facts.features
     if request.output is not None:
         raise RequestError(
