@@ -39,11 +39,10 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import frozen
 from numpy.lib.stride_tricks import as_strided
 
 from funcnn.key import Key
-from funcnn.layer import Mode, Train
 from funcnn.numerics import largest_exponent, mean_weights, ones
 from funcnn.record import lean
 from funcnn.threads import divide
@@ -251,27 +250,41 @@ def attend_backward(
     # Cotangents of a query's scores sum to 0, so that a shift of all keys changes nothing, and near 0 they lose fewer digits.
     near = k - k[:, :1]
     values = v - key_means(v) if rules.key is None else v
-    share_out(q, k, rules, partial(pull_part, q, k, near, values, rules, logsumexp, doutput, dq, dk, dv, ddiagonals))
+    given = BackwardInputs(q, k, near, values, logsumexp, doutput)
+    share_out(q, k, rules, partial(pull_part, given, rules, BackwardOutputs(dq, dk, dv, ddiagonals)))
     if ddiagonals is not None and rules.diagonals is not None:
         ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
     return dq, dk, dv, ddiagonals
 
 
-def pull_part(
-    q: Array,
-    k: Array,
-    near: Array,
-    values: Array,
-    rules: Rules,
-    logsumexp: Array,
-    doutput: Array,
-    dq: Array,
-    dk: Array,
-    dv: Array,
-    ddiagonals: Array | None,
-    part: slice,
-) -> None:
-    """Fill in a part of the cotangents, from keys and values that are centred."""
+@frozen(eq=False)
+class BackwardInputs:
+    """What the cotangents of a block are made of."""
+
+    q: Array
+    k: Array
+    near: Array
+    """The keys, less the first one."""
+    values: Array
+    """The values, less their mean where no weight is dropped."""
+    logsumexp: Array
+    doutput: Array
+
+
+@frozen(eq=False)
+class BackwardOutputs:
+    """The cotangents, which blocks fill in."""
+
+    dq: Array
+    dk: Array
+    dv: Array
+    ddiagonals: Array | None
+
+
+def pull_part(given: BackwardInputs, rules: Rules, made: BackwardOutputs, part: slice) -> None:
+    """Fill in the cotangents of some groups of examples."""
+    q, k, near, values, logsumexp = given.q, given.k, given.near, given.values, given.logsumexp
+    dq, dk, dv, ddiagonals = made.dq, made.dk, made.dv, made.ddiagonals
     queries = q.shape[2]
     generator = None if rules.key is None else rules.key.generator(rules.skip)
     for block in blocks(q, k, rules, part):
@@ -279,20 +292,20 @@ def pull_part(
         place = examples, slice(None), block.queries
         asked = scaled(q, block)
         weights = scores(asked, k, rules, block)
-        given = rows(doutput[place])
-        log = logsumexp[place].reshape(given.shape[:2])
+        dy = rows(given.doutput[place])
+        log = logsumexp[place].reshape(dy.shape[:2])
         if not np.abs(log.real).max(initial=0) <= far_exponent(log.dtype):  # also where one of another example is not a number
             weights -= log[:, np.newaxis]
             log = np.zeros_like(log)
         np.exp(weights, out=weights)
         share = np.exp(-log)  # the weights times this are p
-        given = given * share[..., np.newaxis]
-        dscores = np.matmul(values[examples, :keys], given.swapaxes(1, 2))  # also times this
+        dy = dy * share[..., np.newaxis]
+        dscores = np.matmul(values[examples, :keys], dy.swapaxes(1, 2))  # also times this
         if generator is None:
-            dv[examples, :keys] += np.matmul(weights, given)
+            dv[examples, :keys] += np.matmul(weights, dy)
         else:
             factors = drawn(generator, rules.dropout, weights)
-            dv[examples, :keys] += np.matmul(weights * factors, given)
+            dv[examples, :keys] += np.matmul(weights * factors, dy)
             dscores *= factors
         subtract_at_half(dscores, weights, share)
         dscores *= weights
@@ -301,7 +314,7 @@ def pull_part(
         dq[place] = (np.matmul(dscores.swapaxes(1, 2), near[examples, :keys]) * scale(q)).reshape(dq[place].shape)
         dk[examples, :keys] += np.matmul(dscores, asked)
         if ddiagonals is not None:
-            square = dscores.reshape(len(given), keys, q.shape[1], -1).transpose(0, 2, 3, 1)
+            square = dscores.reshape(len(dy), keys, q.shape[1], -1).transpose(0, 2, 3, 1)
             sums = diagonal_sums(square)
             begin = queries - block.queries.stop
             ddiagonals[examples, :, begin : begin + sums.shape[-1]] += sums
@@ -390,18 +403,6 @@ def diagonal_sums(square: Array) -> Array:
     sheared = wide.reshape(count, shared, -1)[..., : height * (height + width - 1)]
     sums: Array = sheared.reshape(count, shared, height, height + width - 1).sum(2)
     return sums
-
-
-def with_dropout(mode: Mode, q: Array, k: Array, rules: Rules) -> Rules:
-    """Return the rules with the key of dropout, if the mode has one, and where the random numbers of these examples begin."""
-    if not isinstance(mode, Train) or not rules.dropout:
-        return rules
-    before = mode.before(len(q))
-    each = 0  # factors of one b
-    if before:
-        for block in blocks(q, k, rules, slice(0, 1)):
-            each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
-    return evolve(rules, key=mode.key, skip=before * each)
 
 
 def drawn(generator: np.random.Generator, rate: float, like: Array) -> Array:

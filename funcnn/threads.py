@@ -12,11 +12,7 @@ from itertools import pairwise
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from funcnn import blas
-from funcnn.numerics import dot
-from funcnn.typing import Array
 
 T = TypeVar("T")
 
@@ -131,20 +127,3 @@ def divide(count: int, threads: int, work: Callable[[slice], None]) -> None:
     ends = [count * part // threads for part in range(threads + 1)]
     with blas.one_thread():
         together([partial(work, slice(*pair)) for pair in pairwise(ends)])
-
-
-def product(a: Array, b: Array, threads: int) -> Array:
-    """Return the product of two matrices, its rows divided among so many threads where that is more than one.
-
-    That is for products among other work that is divided: if NumPy computed them on threads of its own, these would go on
-    waiting for more for some milliseconds, on the processors that the other work is about to use.
-    """
-    if threads < 2:
-        return dot(a, b)
-    made: Array = np.empty((len(a), b.shape[1]), np.result_type(a, b))
-    divide(len(a), threads, partial(_product_part, a, b, made))
-    return made
-
-
-def _product_part(a: Array, b: Array, made: Array, part: slice) -> None:
-    np.matmul(a[part], b, out=made[part])

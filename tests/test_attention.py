@@ -10,6 +10,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import dot_product_attention as rule
+from funcnn import numerics
 from funcnn import threads as threads_module
 from funcnn.dot_product_attention import Rules, attend, attend_backward, plain_attend
 from funcnn.layers.attention import AttentionParams, RelativeBias
@@ -247,8 +248,8 @@ def test_long_sequences_are_divided_among_threads() -> None:
 def test_a_product_is_the_same_on_any_number_of_threads(threads: int, processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads_module, "processors", lambda: processors)
     a, b = numbers(7, 5), numbers(5, 4, seed=1)
-    np.testing.assert_allclose(threads_module.product(a, b, threads), a @ b, rtol=1e-13)
-    np.testing.assert_allclose(threads_module.product(b.T, a.T, threads), (a @ b).T, rtol=1e-13)
+    np.testing.assert_allclose(numerics.parallel_dot(a, b, threads), a @ b, rtol=1e-13)
+    np.testing.assert_allclose(numerics.parallel_dot(b.T, a.T, threads), (a @ b).T, rtol=1e-13)
 
 
 @pytest.mark.parametrize("masked", [False, True])

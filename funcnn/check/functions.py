@@ -11,7 +11,7 @@ import numpy as np
 
 from funcnn.check import requests
 from funcnn.check.cotangents import convert_leaves
-from funcnn.check.problem import pose
+from funcnn.check.problem import Question, pose
 from funcnn.check.report import Report
 from funcnn.check.verify import ONE, Method, verify
 
@@ -80,7 +80,7 @@ def check_vjp(
     requests.functions(f=f, vjp=vjp)
     names = argument_names(f, len(args))
     call = ", ".join([called(f, "f"), called(vjp, "vjp"), *names, *spelled(seed, method, reference, cotangent=cotangent)])
-    problem = pose(name_of(f), f, vjp, args, names, reproduce=f"fn.check.check_vjp({call})")
+    problem = pose(Question(name_of(f), f, vjp, reproduce=f"fn.check.check_vjp({call})"), args, names)
     return verify(problem, cotangent=cotangent, seed=seed, method=method, reference=reference, explain=explain)
 
 
@@ -139,7 +139,8 @@ def check_grad(
 
     names = ("params", *argument_names(loss, len(args) + 1)[1:])
     call = ", ".join([called(loss, "loss"), called(grad, "grad"), *names, *spelled(seed, method, reference)])
-    problem = pose(name_of(loss), loss, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_grad({call})")
+    question = Question(name_of(loss), loss, pullback, reproduce=f"fn.check.check_grad({call})")
+    problem = pose(question, (params, *args), names, names, (0,))
     return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 
@@ -193,7 +194,8 @@ def check_hvp(
 
     names = ("params", *argument_names(grad, len(args) + 1)[1:])
     call = ", ".join([called(grad, "grad"), called(hvp, "hvp"), *names, *spelled(seed, method, reference, vector=vector)])
-    problem = pose(name_of(grad), grad, pullback, (params, *args), names, names, (0,), reproduce=f"fn.check.check_hvp({call})")
+    question = Question(name_of(grad), grad, pullback, reproduce=f"fn.check.check_hvp({call})")
+    problem = pose(question, (params, *args), names, names, (0,))
     return verify(problem, cotangent=vector, given="vector", seed=seed, method=method, reference=reference, explain=explain)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from funcnn import tree
 from funcnn.check import requests
 from funcnn.check.functions import spelled, times
-from funcnn.check.problem import pose
+from funcnn.check.problem import Question, pose
 from funcnn.check.report import Report
 from funcnn.check.verify import ONE, Method, verify
 from funcnn.errors import describe
@@ -113,18 +113,8 @@ def check_layer(
     options = ", ".join(spelled(seed, method, reference, cotangent=cotangent))
     call = f"fn.check.check_layer(layer, {given}, mode={_spelled(how)}, {options})  # layer: {layer.name}"
     names = ("params", "state", "input")
-    problem = pose(
-        layer.name,
-        function,
-        pullback,
-        (params, state, data),
-        names,
-        names,
-        (0, 2),
-        again=again,
-        constants=constants(layer.forward),
-        reproduce=call,
-    )
+    question = Question(layer.name, function, pullback, again, constants(layer.forward), call)
+    problem = pose(question, (params, state, data), names, names, (0, 2))
     return verify(problem, cotangent=cotangent, seed=seed, method=method, reference=reference, explain=explain)
 
 
@@ -178,9 +168,8 @@ def check_loss(
     names = ("prediction", "target")
     call = f"fn.check.check_loss(loss, prediction, target, {', '.join(spelled(seed, method, reference))})"
     given = (prediction, target)
-    problem = pose(
-        loss.name, function, pullback, given, names, names, (0,), again=again, constants=constants(loss.forward), reproduce=call
-    )
+    question = Question(loss.name, function, pullback, again, constants(loss.forward), call)
+    problem = pose(question, given, names, names, (0,))
     return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 
@@ -250,7 +239,8 @@ def check_model(
     options = ", ".join(spelled(seed, method, reference))
     call = f"fn.check.check_model(model, loss, x, target, params=params, state=state, mode={_spelled(how)}, {options})"
     given = (params, state, x, target)
-    problem = pose(f"{model.name} with {loss.name}", function, pullback, given, names, names, (0,), reproduce=call)
+    question = Question(f"{model.name} with {loss.name}", function, pullback, reproduce=call)
+    problem = pose(question, given, names, names, (0,))
     return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 

@@ -50,17 +50,24 @@ class Problem:
         return tuple(leaf for leaf in self.leaves if leaf.active)
 
 
+@frozen(eq=False)
+class Question:
+    """What is to be checked: a function and its gradient, without the point."""
+
+    name: str
+    function: Callable[..., object]
+    pullback: Callable[..., object]
+    again: Callable[..., object] | None = None
+    constants: Mapping[str, float] = {}
+    reproduce: str = ""
+
+
 def pose(
-    name: str,
-    function: Callable[..., object],
-    pullback: Callable[..., object],
+    question: Question,
     args: tuple[object, ...],
     names: tuple[str, ...],
     prefixes: tuple[str, ...] | None = None,
     differentiated: tuple[int, ...] | None = None,
-    again: Callable[..., object] | None = None,
-    constants: Mapping[str, float] | None = None,
-    reproduce: str = "",
 ) -> Problem:
     """Return the problem, with its arguments validated and copied.
 
@@ -89,7 +96,18 @@ def pose(
     _check_apart(leaves, given)
     copies = iter([leaf.array for leaf in leaves])
     owned = tuple(tree.rebuild(arg, copies) for arg in args)
-    return Problem(name, function, pullback, owned, wanted, prefix, tuple(leaves), again, constants or {}, reproduce)
+    return Problem(
+        question.name,
+        question.function,
+        question.pullback,
+        owned,
+        wanted,
+        prefix,
+        tuple(leaves),
+        question.again,
+        question.constants,
+        question.reproduce,
+    )
 
 
 def _check_leaf(path: str, array: Array) -> None:

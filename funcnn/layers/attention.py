@@ -30,7 +30,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.dot_product_attention import Rules, attend, attend_backward, shares, with_dropout
+from funcnn.dot_product_attention import Rules, attend, attend_backward, shares
 from funcnn.errors import check_choice, check_count, check_flag, check_range
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
@@ -47,6 +47,7 @@ from funcnn.layers.heads import (
     projection,
     split,
     turned,
+    with_dropout,
 )
 from funcnn.masked import Masked, check_steps, cleared, sequence
 from funcnn.record import lean, read_only_again

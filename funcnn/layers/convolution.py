@@ -83,15 +83,7 @@ def backward(
 
 
 def convolution(
-    ndim: int,
-    channels: int,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Padding,
-    dilation: Sizes,
-    groups: int,
-    weight_init: Initializer,
-    bias_init: Initializer,
+    windows: Windows, channels: int, groups: int, weight_init: Initializer, bias_init: Initializer
 ) -> Layer[ConvParams, Empty, Array, Array]:
     """Make a convolution over any number of spatial axes: what the three factories share."""
     channels = check_count(channels, "channels")
@@ -99,10 +91,9 @@ def convolution(
     weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     if channels % groups:
         raise ValueError(f"{channels} output channels cannot be divided into {groups} groups")
-    windows = make_windows(ndim, kernel, stride, padding, dilation)
     size = "x".join(map(str, windows.kernel))
     return define_layer(
-        f"conv{ndim}d({channels}, {size})",
+        f"conv{windows.ndim}d({channels}, {size})",
         partial(init, channels, windows, groups, weight_init, bias_init),
         partial(forward, windows, groups),
         partial(backward, windows, groups),
@@ -129,7 +120,7 @@ def conv1d(
     >>> fn.conv1d(8, 3, padding="same").init(fn.Key(0), (20, 4)).out_shape
     (20, 8)
     """
-    return convolution(1, channels, kernel, stride, padding, dilation, groups, weight_init, bias_init)
+    return convolution(make_windows(1, kernel, stride, padding, dilation), channels, groups, weight_init, bias_init)
 
 
 def conv2d(
@@ -189,7 +180,7 @@ def conv2d(
     >>> fn.apply(layer, start.params, start.state, np.zeros((2, 28, 28, 1))).shape
     (2, 28, 28, 6)
     """
-    return convolution(2, channels, kernel, stride, padding, dilation, groups, weight_init, bias_init)
+    return convolution(make_windows(2, kernel, stride, padding, dilation), channels, groups, weight_init, bias_init)
 
 
 def conv3d(
@@ -211,4 +202,4 @@ def conv3d(
     >>> fn.conv3d(2, 3, stride=2).init(fn.Key(0), (9, 9, 7, 1)).out_shape
     (4, 4, 3, 2)
     """
-    return convolution(3, channels, kernel, stride, padding, dilation, groups, weight_init, bias_init)
+    return convolution(make_windows(3, kernel, stride, padding, dilation), channels, groups, weight_init, bias_init)

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast, overload
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.dot_product_attention import Rules, attend, attend_backward, shares, with_dropout
+from funcnn.dot_product_attention import Rules, attend, attend_backward, shares
 from funcnn.errors import check_count, check_flag, check_range, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
@@ -36,6 +36,7 @@ from funcnn.layers.heads import (
     mapped_grads,
     projection,
     split,
+    with_dropout,
 )
 from funcnn.masked import Masked, cleared, sequence
 from funcnn.record import lean, read_only_again

@@ -197,7 +197,7 @@ def separable_conv1d(
         weight_init=weight_init,
         bias_init=bias_init,
     )
-    return chain((depthwise, convolution(1, channels, 1, 1, "valid", 1, 1, weight_init, bias_init)))
+    return chain((depthwise, convolution(make_windows(1, 1), channels, 1, weight_init, bias_init)))
 
 
 def separable_conv2d(
@@ -259,4 +259,4 @@ def separable_conv2d(
         weight_init=weight_init,
         bias_init=bias_init,
     )
-    return chain((depthwise, convolution(2, channels, 1, 1, "valid", 1, 1, weight_init, bias_init)))
+    return chain((depthwise, convolution(make_windows(2, 1), channels, 1, weight_init, bias_init)))

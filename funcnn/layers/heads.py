@@ -15,15 +15,17 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from attrs import evolve
 
 from funcnn import initializers
+from funcnn.dot_product_attention import Rules, blocks
 from funcnn.errors import check_count, check_features
 from funcnn.initializers import Initializer
 from funcnn.key import Key
+from funcnn.layer import Mode, Train
 from funcnn.layers.dense import DenseParams
 from funcnn.layers.linear import LinearParams
-from funcnn.numerics import rows, sum_rows
-from funcnn.threads import product
+from funcnn.numerics import parallel_dot, rows, sum_rows
 from funcnn.typing import Array, Shape
 
 Projection: TypeAlias = DenseParams | LinearParams
@@ -59,7 +61,7 @@ def projection(biased: bool, weight_init: Initializer, key: Key, shape: Shape) -
 def mapped(params: Projection, x: Array, threads: int = 1) -> Array:
     """Return x (..., I) mapped to (..., O); where attention is divided among threads, so are the products before and after it."""
     check_features(x, params.weight)
-    y = product(rows(x), params.weight, threads).reshape(*x.shape[:-1], params.weight.shape[1])
+    y = parallel_dot(rows(x), params.weight, threads).reshape(*x.shape[:-1], params.weight.shape[1])
     if isinstance(params, DenseParams):
         y += params.bias
     return y
@@ -67,13 +69,13 @@ def mapped(params: Projection, x: Array, threads: int = 1) -> Array:
 
 def mapped_grads(params: Projection, x: Array, dy: Array, threads: int = 1) -> Projection:
     """Return the cotangent of a map's parameters."""
-    weight = product(rows(x).T, rows(dy), threads)
+    weight = parallel_dot(rows(x).T, rows(dy), threads)
     return DenseParams(weight, sum_rows(rows(dy))) if isinstance(params, DenseParams) else LinearParams(weight)
 
 
 def mapped_back(params: Projection, dy: Array, threads: int = 1) -> Array:
     """Return the cotangent of a map's input."""
-    return product(rows(dy), params.weight.T, threads).reshape(*dy.shape[:-1], params.weight.shape[0])
+    return parallel_dot(rows(dy), params.weight.T, threads).reshape(*dy.shape[:-1], params.weight.shape[0])
 
 
 def split(x: Array, first: int, heads: int, size: int) -> Array:
@@ -110,3 +112,15 @@ def turned(x: Array, direction: int = 1) -> Array:
     y[..., :half] = first * cosine - second * sine
     y[..., half:] = first * sine + second * cosine
     return y
+
+
+def with_dropout(mode: Mode, q: Array, k: Array, rules: Rules) -> Rules:
+    """Return the rules with the key of dropout, if the mode has one, and where the random numbers of these examples begin."""
+    if not isinstance(mode, Train) or not rules.dropout:
+        return rules
+    before = mode.before(len(q))
+    each = 0  # factors of one b
+    if before:
+        for block in blocks(q, k, rules, slice(0, 1)):
+            each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
+    return evolve(rules, key=mode.key, skip=before * each)

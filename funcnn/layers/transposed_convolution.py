@@ -77,26 +77,17 @@ def backward(
 
 
 def transposed_convolution(
-    ndim: int,
-    channels: int,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Padding,
-    dilation: Sizes,
-    output_padding: Sizes,
-    weight_init: Initializer,
-    bias_init: Initializer,
+    windows: Windows, channels: int, output_padding: Sizes, weight_init: Initializer, bias_init: Initializer
 ) -> Layer[ConvParams, Empty, Array, Array]:
     """Make a transposed convolution over any number of spatial axes: what the three factories share."""
     channels = check_count(channels, "channels")
     weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
-    windows = make_windows(ndim, kernel, stride, padding, dilation)
-    extra = spread(output_padding, ndim, "output_padding", 0)
+    extra = spread(output_padding, windows.ndim, "output_padding", 0)
     if any(more >= s for more, s in zip(extra, windows.stride, strict=True)) and any(extra):
         raise ValueError(f"output_padding is {output_padding!r}, expected less than the stride {windows.stride}")
     size = "x".join(map(str, windows.kernel))
     return define_layer(
-        f"conv_transpose{ndim}d({channels}, {size})",
+        f"conv_transpose{windows.ndim}d({channels}, {size})",
         partial(init, channels, windows, extra, weight_init, bias_init),
         partial(forward, windows, extra),
         partial(backward, windows),
@@ -123,7 +114,8 @@ def conv_transpose1d(
     >>> fn.conv_transpose1d(8, 4, stride=2, padding=1).init(fn.Key(0), (10, 4)).out_shape
     (20, 8)
     """
-    return transposed_convolution(1, channels, kernel, stride, padding, dilation, output_padding, weight_init, bias_init)
+    windows = make_windows(1, kernel, stride, padding, dilation)
+    return transposed_convolution(windows, channels, output_padding, weight_init, bias_init)
 
 
 def conv_transpose2d(
@@ -171,7 +163,8 @@ def conv_transpose2d(
     >>> fn.conv_transpose2d(3, 4, stride=2, padding=1).init(fn.Key(0), (8, 8, 16)).out_shape
     (16, 16, 3)
     """
-    return transposed_convolution(2, channels, kernel, stride, padding, dilation, output_padding, weight_init, bias_init)
+    windows = make_windows(2, kernel, stride, padding, dilation)
+    return transposed_convolution(windows, channels, output_padding, weight_init, bias_init)
 
 
 def conv_transpose3d(
@@ -193,4 +186,5 @@ def conv_transpose3d(
     >>> fn.conv_transpose3d(1, 2, stride=2).init(fn.Key(0), (3, 4, 5, 2)).out_shape
     (6, 8, 10, 1)
     """
-    return transposed_convolution(3, channels, kernel, stride, padding, dilation, output_padding, weight_init, bias_init)
+    windows = make_windows(3, kernel, stride, padding, dilation)
+    return transposed_convolution(windows, channels, output_padding, weight_init, bias_init)
