@@ -14,7 +14,7 @@ from funcnn.check.case import Case
 from funcnn.check.compare import differences
 from funcnn.check.cotangents import convert_leaves, flatten
 from funcnn.check.functions import argument_names, name_of
-from funcnn.check.problem import is_floating, output_leaves, pose
+from funcnn.check.problem import Question, is_floating, output_leaves, pose
 from funcnn.check.sampler import Sampler, sampler
 from funcnn.errors import describe
 from funcnn.typing import Array
@@ -68,7 +68,7 @@ def numeric_grad(
     """
     requests.options(seed, reference=reference)
     requests.functions(f=f)
-    problem = pose(name_of(f), f, lambda *given: (), args, argument_names(f, len(args)))
+    problem = pose(Question(name_of(f), f, lambda *given: ()), args, argument_names(f, len(args)))
     with noted("raised by the function, at the point where its gradient is asked for"):
         base = Sampler(problem, None, fresh=True)
     outputs = output_leaves(base.output)

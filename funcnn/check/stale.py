@@ -9,7 +9,7 @@ from funcnn.check.calls import other_point
 from funcnn.check.case import Case
 from funcnn.check.compare import compare_entries
 from funcnn.check.contract import Contract
-from funcnn.check.problem import pose
+from funcnn.check.problem import Question, pose
 from funcnn.check.sampler import sampler
 from funcnn.typing import BoolArray, IntArray
 
@@ -40,7 +40,8 @@ def _error_at(case: Case, args: tuple[object, ...], leaf: int, entries: IntArray
     problem = case.problem
     names = tuple(f"argument {index}" for index in range(len(args)))
     copies = tuple(tree.map(np.array, arg) for arg in args)
-    moved = pose(problem.name, problem.function, problem.pullback, copies, names, differentiated=problem.differentiated)
+    question = Question(problem.name, problem.function, problem.pullback)
+    moved = pose(question, copies, names, differentiated=problem.differentiated)
     try:
         reference = "auto" if case.sample.dtype != np.float64 else "float64"
         there = Case(moved, sampler(moved, reference), case.cotangent, case.seed)

@@ -1,8 +1,8 @@
 """Giving up the old state of an optimizer, so that the next one is written in its place.
 
 An update reads what the optimizer remembers and writes its successor beside it: for Adam two arrays of the size of the
-parameters, and traffic through memory for both.  A caller who no longer needs the old state can say so.  That must not be visible to
-anybody else, hence three rules:
+parameters, and traffic through memory for both.  A caller who no longer needs the old state can say so.  That must not be visible
+to anybody else, hence three rules:
 
 1. A state that was given up refuses to be read, with an error that says why.
 2. An array is written over only where nobody but that state refers to it.  Whoever took hold of one before (a view is enough)
