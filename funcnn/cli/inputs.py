@@ -67,7 +67,7 @@ def read_rows(path: Path, run: Run) -> Array:
         values = values[None]  # one example
     if values.ndim < 2 or values[0:1].size != features or len(values) == 0:
         raise RequestError(f"--input {path}: it holds {describe(values)}, expected rows of {features} numbers")
-    with np.errstate(over="ignore"):  # infinity is named below
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named below
         x: Array = values.reshape(len(values), features).astype(run.settings.dtype)
     try:
         check_finite(x, "the input")

@@ -18,7 +18,7 @@ from funcnn.cli.options import ResumeRequest, read_predict, read_sample, read_tr
 
 ROOT = Path(fn.__file__).parents[1]
 PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "certificate.md")]
-DEEP = [name for name, job in JOBS.items() if job.task in ("classify", "denoise") and not job.thorough]
+DEEP = ("convnet", "resnet", "unet")
 """Models of images with normalisations: what is before one has a gradient of zero."""
 
 
