@@ -131,7 +131,11 @@ def _replace(target: Path, old: os.stat_result | None, write: Callable[[IO[bytes
                 file.close()  # Windows renames no open file
             temporary.replace(target)
         except BaseException:  # an interrupt too must leave nothing behind
-            _discard(temporary, file)
+            try:
+                _discard(temporary, file)
+            except BaseException:  # nor one that comes while the first is being handled
+                _discard(temporary, file)
+                raise
             raise
     _sync_folder(target.parent)
 

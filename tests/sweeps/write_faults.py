@@ -6,7 +6,10 @@ beyond a limit of the file's size.  Each attempt is a process of its own, forked
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
+import json
 import os
 import resource
 import signal
@@ -44,6 +47,11 @@ def _checkpoint(path: Path, value: float) -> None:
     )  # fmt: skip
 
 
+def _check(path: Path, value: float) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        check_command.main(["funcnn:relu", "--shape", "2", "--seed", str(int(value)), "--json", str(path)])
+
+
 WRITERS: dict[str, Callable[[Path, float], object]] = {
     "save": lambda path, value: fn.save(path, (np.full(3000, value), {"b": np.ones(2)}), note="n"),
     "History.to_csv": lambda path, value: _history(value).to_csv(path),
@@ -53,10 +61,13 @@ WRITERS: dict[str, Callable[[Path, float], object]] = {
     "results of a run": lambda path, value: folder.write_results(path.parent, {"loss": value}),
     "config of a run": lambda path, value: folder.write_config(path.parent, Settings(seed=int(value)), _FACTS),
     "predictions": lambda path, value: write_csv(path, [["row", "class"], [0, value]]),
-    "reports of check": lambda path, value: check_command.main(
-        ["funcnn:relu", "--shape", "2", "--seed", str(int(value)), "--json", str(path)]
-    ),
+    "reports of check": _check,
 }
+_TIMED: dict[str, Callable[[Path], object]] = {
+    "Checkpoint": fn.load,
+    "reports of check": lambda path: json.loads(path.read_text(encoding="utf-8")),
+}
+"""What hold the times that something took, so that no two are equal: how to read them, which takes a whole one."""
 
 
 def contents(place: Path) -> dict[str, bytes]:
@@ -148,8 +159,8 @@ def walk(name: str, write: Callable[[Path, float], object]) -> tuple[int, list[s
             alive = attempt(write, place, fault)
             tried += 1
             found = contents(place)
-            if name == "Checkpoint" or not any(key in new for key in found):  # times of epochs differ
-                whole = found.keys() == new.keys() and all(fn.load(place / key) for key in found)
+            if name in _TIMED:
+                whole = found.keys() == new.keys() and all(_TIMED[name](place / key) for key in found)
             else:
                 whole = found in (old, new)
             if not whole:
