@@ -7,6 +7,7 @@ float64[4, 7]``, written while the exception unwinds: nothing is paid while noth
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -29,6 +30,11 @@ def add_step(error: Exception, step: int | str, name: str, given: object) -> Non
     """Put one step in front of the path that an exception's note carries; the innermost layer writes the note."""
     place = f"[{step}]" if isinstance(step, int) else step
     notes = getattr(error, "__notes__", [])
+    if isinstance(error, RecursionError) and not notes:
+        error.add_note(
+            f"layers are nested deeper than Python's limit of {sys.getrecursionlimit()} calls allows: put them one after another"
+            " in one serial(...), or raise the limit with sys.setrecursionlimit"
+        )
     if notes and notes[-1].startswith(_NOTE):
         notes[-1] = _NOTE + place + notes[-1].removeprefix(_NOTE)
     else:

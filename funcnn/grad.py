@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 from attrs import frozen
 
-from funcnn.layer import Eval, Layer, Mode, params_only
+from funcnn import tree
+from funcnn.errors import describe, shown
+from funcnn.layer import Eval, Layer, Mode, Train, check_layer, params_only, refuse_mode
 from funcnn.losses.loss import Loss
 from funcnn.record import lean
 from funcnn.typing import Scalar
@@ -40,6 +43,11 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     array
         The outputs, the batch axis first.
 
+    Raises
+    ------
+    TypeError
+        When the model is not a layer, or the parameters are not those of the model.
+
     Examples
     --------
     >>> import numpy as np, funcnn as fn
@@ -48,7 +56,12 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
     >>> fn.apply(model, start.params, start.state, np.zeros((1, 3)))
     array([[0., 0.]])
     """
-    return model.forward(params, state, x, _PREDICT).output
+    if not isinstance(model, Layer):
+        check_layer(model, "the model")
+    try:
+        return model.forward(params, state, x, _PREDICT).output
+    except AttributeError as error:
+        raise misfit(error, params, state) from error
 
 
 @lean
@@ -89,7 +102,13 @@ def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunc
     Returns
     -------
     callable
-        ``(params, state, x, target, mode) -> LossAndGrad(loss, grads, state, output)``; pure, and picklable.
+        ``(params, state, x, target, mode) -> LossAndGrad(loss, grads, state, output)``; pure, and picklable.  It raises
+        a ValueError when the loss's backward gives another shape than the network's output has.
+
+    Raises
+    ------
+    TypeError
+        When the model is not a layer, or the loss is not a loss.
 
     Examples
     --------
@@ -105,6 +124,10 @@ def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunc
     --------
     compiled : the same function in less time, for small networks that are called often.
     """
+    check_layer(model, "the model")
+    if not isinstance(loss, Loss):
+        hint = ": a factory is called first, mean_squared_error() and not mean_squared_error" if callable(loss) else ""
+        raise TypeError(f"the loss is {shown(loss)}, expected a loss such as fn.mean_squared_error(){hint}")
     return LossAndGradOf(model, loss)
 
 
@@ -117,15 +140,68 @@ class LossAndGradOf(Generic[P, S, X, Y, T]):
 
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> LossAndGrad[P, S, Y]:
         """Return the loss, its gradient, the next state and the output at one batch."""
-        return value_and_grads(self.model, self.loss, params, state, x, target, mode)
+        try:
+            return value_and_grads(self.model, self.loss, params, state, x, target, mode)
+        except AttributeError as error:
+            raise misfit(error, params, state) from error
 
 
 def value_and_grads(
     model: Layer[P, S, X, Y], loss: Loss[Y, T], params: P, state: S, x: X, target: T, mode: Mode
 ) -> LossAndGrad[P, S, Y]:
     """Return the loss, its gradient, the next state and the output at one batch."""
+    if not isinstance(mode, (Train, Eval)):
+        refuse_mode(mode)
     network = model.forward(params, state, x, mode)
     scored = loss.forward(network.output, target)
-    doutput = loss.backward(scored.residuals)
+    doutput: Any = loss.backward(scored.residuals)  # Any: most often an array, which is looked at
+    if type(doutput) is not np.ndarray or doutput.shape != getattr(network.output, "shape", None):
+        check_loss_gradient(doutput, network.output, loss.name)
     pulled = params_only(model, params, network.residuals, doutput)
     return LossAndGrad(scored.value, pulled.params, network.state, network.output)
+
+
+def check_loss_gradient(gradient: object, output: object, name: str) -> None:
+    """Raise unless the gradient that a loss gives is like the output: a narrower one would be repeated, and train in silence."""
+    try:
+        pairs = [(leaf, own) for _, leaf, own in tree.with_cotangents(output, gradient)]
+    except ValueError as error:
+        raise ValueError(f"the loss {name} gives a gradient unlike the model's output: {error}") from None
+    for leaf, own in pairs:
+        if own is not None and own.shape != leaf.shape:
+            raise ValueError(
+                f"the loss {name} gives the gradient {describe(own)} for the model's output {describe(leaf)}: its backward"
+                " returns an array of the prediction's shape"
+            )
+
+
+def misfit(error: AttributeError, params: object, state: object) -> Exception:
+    """Return the error to raise when a layer looks for a field that its part of the parameters, or of the state, does not have.
+
+    Any other error is returned as it is.
+    """
+    for what, one in (("params", params), ("state", state)):
+        path = _place(one, getattr(error, "obj", None), what)
+        if path is not None:
+            made = TypeError(
+                f"{path} is {shown(error.obj)}, in which a layer looks for {error.name!r}: these are not the {what} of this"
+                " model; are params and state in their order, and from its init?"
+            )
+            for note in getattr(error, "__notes__", ()):
+                made.add_note(note)
+            return made
+    return error
+
+
+def _place(node: object, wanted: object, path: str) -> str | None:
+    """Return the path of an object in a tree, or None."""
+    if node is wanted:
+        return path
+    if isinstance(node, (np.ndarray, str, int, float)) or node is None:
+        return None
+    try:
+        inside = tree.children(node)
+    except TypeError:  # no tree: what stands there is not looked into
+        return None
+    found = (_place(child, wanted, path + step) for step, child in inside)
+    return next((one for one in found if one is not None), None)

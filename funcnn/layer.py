@@ -17,13 +17,26 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, Never, NewType, TypeAlias, TypeVar, TypeVarTuple, cast
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    Never,
+    NewType,
+    NoReturn,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    TypeVarTuple,
+    cast,
+    overload,
+)
 
 import numpy as np
 from attrs import Factory, field, frozen
 
-from funcnn import tree
-from funcnn.errors import add_step, check_flag, describe, shown
+from funcnn import nesting, tree
+from funcnn.errors import add_step, check_count, check_flag, describe, shown
 from funcnn.key import Key, check_key
 from funcnn.record import lean
 from funcnn.typing import Shape, Shapes
@@ -165,7 +178,7 @@ def _takes_input_grad(layer: AnyLayer) -> bool:
     return "input_grad" in inspect.signature(layer.backward).parameters
 
 
-@frozen
+@frozen(eq=False)
 class Layer(Generic[P, S, X, Y]):
     """A layer: a name and pure functions.  Make one with :func:`define_layer`, compose them with ``>>``.
 
@@ -187,17 +200,28 @@ class Layer(Generic[P, S, X, Y]):
     """
 
     name: str
-    init: Callable[[Key, Shapes], Init[P, S]] = field(eq=comparable, repr=False)
-    forward: Callable[[P, S, X, Mode], Forward[Y, S, Residuals]] = field(eq=comparable, repr=False)
-    backward: Callable[[P, Residuals, Y], Backward[P, X]] = field(eq=comparable, repr=False)
+    init: Callable[[Key, Shapes], Init[P, S]] = field(repr=False)
+    forward: Callable[[P, S, X, Mode], Forward[Y, S, Residuals]] = field(repr=False)
+    backward: Callable[[P, Residuals, Y], Backward[P, X]] = field(repr=False)
     random: bool = field(default=True, repr=False)
-    parts: tuple[Layer[object, object, object, object], ...] = field(default=(), eq=False, repr=False)
+    parts: tuple[Layer[object, object, object, object], ...] = field(default=(), repr=False)
     combine: Callable[[tuple[Layer[object, object, object, object], ...]], Layer[P, S, X, Y]] | None = field(
-        default=None, eq=False, repr=False
+        default=None, repr=False
     )
 
-    selective: bool = field(init=False, eq=False, repr=False, default=Factory(_takes_input_grad, takes_self=True))
+    selective: bool = field(init=False, repr=False, default=Factory(_takes_input_grad, takes_self=True))
     """Whether backward takes ``input_grad=False``: worked out from its signature."""
+
+    def __eq__(self, other: object) -> bool:
+        return nesting.same(self, other, _compared) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name, self.random))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        if _made_of(self) is None:
+            return super().__reduce_ex__(protocol)
+        return nesting.from_table, (nesting.to_table(self, _made_of),)
 
     def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
         """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""
@@ -215,10 +239,23 @@ class Chain(Layer[P, S, X, Y]):
         return cast("Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]", chain((*self.parts, other), Chain))
 
 
+def _compared(value: Any) -> tuple[object, ...] | None:
+    """Return what is equal in equal layers; None of a value that is no layer."""
+    return (value.name, value.random, value.init, value.forward, value.backward) if isinstance(value, Layer) else None
+
+
+def _made_of(value: Any) -> tuple[object, ...] | None:
+    """Return the arguments that make a layer again; None of any other value, and of layers of types of one's own."""
+    if type(value) is not Layer and type(value) is not Chain:
+        return None
+    return (value.name, value.init, value.forward, value.backward, value.random, value.parts, value.combine)
+
+
 # Any: a chain holds layers of any types; the overloads of serial and of >> hold the neighbours to account.
 AnyLayer: TypeAlias = Layer[Any, Any, Any, Any]
 
 
+@overload
 def define_layer(
     name: str,
     init: Callable[[Key, Shape], Init[P, S]],
@@ -226,6 +263,26 @@ def define_layer(
     backward: Callable[[P, R, Y], Backward[P, X]],
     *,
     random: bool = True,
+    inputs: Literal[1] = 1,
+) -> Layer[P, S, X, Y]: ...
+@overload
+def define_layer(
+    name: str,
+    init: Callable[[Key, tuple[Shape, ...]], Init[P, S]],
+    forward: Callable[[P, S, X, Mode], Forward[Y, S, R]],
+    backward: Callable[[P, R, Y], Backward[P, X]],
+    *,
+    random: bool = True,
+    inputs: int,
+) -> Layer[P, S, X, Y]: ...
+def define_layer(
+    name: str,
+    init: Callable[[Key, Any], Init[P, S]],  # Any: the overloads say
+    forward: Callable[[P, S, X, Mode], Forward[Y, S, R]],
+    backward: Callable[[P, R, Y], Backward[P, X]],
+    *,
+    random: bool = True,
+    inputs: int = 1,
 ) -> Layer[P, S, X, Y]:
     """Make a layer of its functions; that forward and backward agree on the residuals is checked statically.
 
@@ -242,6 +299,9 @@ def define_layer(
         then, when that is False, it returns :func:`backward_without_input` of the parameters' gradient and saves the rest.
     random : bool, optional
         Whether forward draws random numbers in training.  When it does not, False saves making a key.
+    inputs : int, optional
+        Of how many inputs x is a tuple.  With more than one, ``init`` is given the tuple of their shapes, and the cotangent that
+        ``backward`` returns is a tuple as well.
 
     Returns
     -------
@@ -259,11 +319,24 @@ def define_layer(
     ... )
     >>> fn.apply(double, (), (), np.ones((1, 2)))
     array([[2., 2.]])
+
+    One of two inputs:
+
+    >>> gate = fn.define_layer(
+    ...     "gate",
+    ...     init=lambda key, in_shapes: fn.Init((), (), in_shapes[0]),
+    ...     forward=lambda params, state, x, mode: fn.Forward(x[0] * x[1], state, x),
+    ...     backward=lambda params, x, dy: fn.Backward(params, (dy * x[1], dy * x[0])),
+    ...     inputs=2,
+    ... )
+    >>> gate.init(fn.Key(0), ((3,), (3,))).out_shape
+    (3,)
     """
+    inputs = check_count(inputs, "inputs")
     hidden = cast("Callable[[P, S, X, Mode], Forward[Y, S, Residuals]]", forward)
     return Layer(
         name,
-        partial(_checked_init, init),
+        partial(_checked_init, init) if inputs == 1 else partial(_checked_init_of_several, init, inputs),
         hidden,
         cast("Callable[[P, Residuals, Y], Backward[P, X]]", backward),
         random,
@@ -277,6 +350,17 @@ def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: 
     return made
 
 
+def _checked_init_of_several(
+    init: Callable[[Key, tuple[Shape, ...]], Init[P, S]], inputs: int, key: Key, in_shape: Shapes
+) -> Init[P, S]:
+    check_init(key, in_shape)
+    if len(in_shape) != inputs or not all(isinstance(one, tuple) for one in in_shape):
+        raise ValueError(f"in_shape is {shown(in_shape)}, expected a tuple of the shapes of {inputs} inputs")
+    made = init(key, cast("tuple[Shape, ...]", in_shape))
+    tree.freeze((made.params, made.state))
+    return made
+
+
 def check_layer(value: object, what: str) -> None:
     """Raise a TypeError that names the argument unless it is a layer."""
     if not isinstance(value, Layer):
@@ -286,7 +370,7 @@ def check_layer(value: object, what: str) -> None:
 def _hint(value: object) -> str:
     """Return what to do about an argument that was to be a layer."""
     if isinstance(value, (list, tuple)):
-        return ": give the layers one by one, serial(*layers)"
+        return f": unpack the {type(value).__name__} with *, as in serial(*layers)"
     return ": a factory is called first, relu() and not relu" if callable(value) else ""
 
 
@@ -311,6 +395,11 @@ def checked_shape(shape: Shapes) -> Shape:
     """Return the shape of one example, a tuple of integers of at least 1; raise when it is anything else."""
     if not isinstance(shape, tuple):
         raise TypeError(f"in_shape is the shape of one example as a tuple such as (64,), got {shown(shape)}")
+    if shape and all(isinstance(one, tuple) for one in shape):
+        raise ValueError(
+            f"in_shape {shown(shape)} is that of several inputs, expected that of one: a layer of one's own is made for several"
+            f" inputs by define_layer(..., inputs={len(shape)})"
+        )
     for axis, length in enumerate(shape):
         if isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1:
             raise ValueError(f"in_shape {shown(shape)}: axis {axis} is {shown(length)}, expected an integer of at least 1")
@@ -329,8 +418,7 @@ def chain(layers: tuple[AnyLayer, ...], kind: type[AnyLayer] = Layer) -> AnyLaye
     if not layers:
         raise ValueError("serial needs at least one layer")
     for index, one in enumerate(layers):
-        if not isinstance(one, Layer):
-            raise TypeError(f"serial takes layers, got {one!r} at position {index} (a factory is called first: relu(), not relu)")
+        check_layer(one, f"the argument of serial at position {index}")
     return kind(
         "serial",
         partial(_chain_init, layers),
@@ -381,11 +469,13 @@ def _chain_forward(
     x: object,
     mode: Mode,
     offset: int = 0,  # the position of the first layer, where these are the stretch of a longer chain
-) -> Forward[object, tuple[object, ...], tuple[Residuals, ...]]:
+) -> Forward[object, tuple[object, ...], tuple[Any, ...]]:  # Any: residuals, and last the output's shape
     if type(params) is not tuple or len(params) != len(layers) or type(state) is not tuple or len(state) != len(layers):
         refuse_parts(len(layers), params, state)
-    keep = isinstance(mode, Train) or mode.residuals
-    states, residuals, index = [], [], 0
+    keep = isinstance(mode, Train) or keeps_residuals(mode)
+    states: list[object] = []
+    residuals: list[Any] = []
+    index = 0
     try:
         for index, layer in enumerate(layers):
             own = mode.child(offset + index) if layer.random and isinstance(mode, Train) else mode
@@ -397,7 +487,24 @@ def _chain_forward(
     except Exception as error:
         add_step(error, offset + index, layers[index].name, x)
         raise
+    if keep:  # what backward is to be given the cotangent of
+        residuals.append(x.shape if isinstance(x, np.ndarray) else None)
     return Forward(x, tuple(states), tuple(residuals))
+
+
+def keeps_residuals(mode: object) -> bool:
+    """Tell whether backward may be called after a forward in a mode of evaluation; raise when it is no mode."""
+    return mode.residuals if isinstance(mode, Eval) else refuse_mode(mode)
+
+
+def refuse_mode(mode: object) -> NoReturn:
+    """Raise because something else stands in the place of a mode."""
+    raise TypeError(f"the mode is {shown(mode)}, expected fn.Train(key) or fn.Eval()")
+
+
+def refuse_cotangent(doutput: object, shape: Shape) -> None:
+    """Raise because a cotangent is not like the output that it belongs to."""
+    raise ValueError(f"the cotangent of the output (doutput) is {describe(doutput)}, expected the output's shape {shape}")
 
 
 def refuse_parts(count: int, params: object, state: object) -> None:
@@ -409,13 +516,17 @@ def refuse_parts(count: int, params: object, state: object) -> None:
 def _chain_backward(
     layers: tuple[AnyLayer, ...],
     params: tuple[object, ...],
-    residuals: tuple[Residuals, ...],
+    residuals: tuple[Any, ...],
     doutput: object,
     input_grad: bool = True,
     offset: int = 0,
 ) -> Backward[tuple[object, ...], object]:
-    if len(residuals) != len(layers):
-        raise ValueError(f"a chain of {len(layers)} layers takes as many residuals, got {len(residuals)}: were they kept?")
+    if type(residuals) is not tuple or len(residuals) != len(layers) + 1:
+        raise ValueError(
+            f"a chain of {len(layers)} layers takes the residuals of its own forward, got {describe(residuals)}: were they kept?"
+        )
+    if residuals[-1] is not None and getattr(doutput, "shape", None) != residuals[-1]:
+        refuse_cotangent(doutput, residuals[-1])
     first = 0  # the first layer whose backward is needed
     if not input_grad:
         while first < len(layers) and type(params[first]) is tuple and not params[first]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from funcnn.grad import LossAndGrad, LossAndGradFunction, LossAndGradOf, apply, value_and_grads
+from funcnn.grad import LossAndGrad, LossAndGradFunction, LossAndGradOf, apply, misfit, value_and_grads
 from funcnn.layer import Eval, Layer, Mode
 from funcnn.losses.loss import Loss
 
@@ -111,7 +111,10 @@ class CompiledApply(Generic[P, S, X, Y]):
     def __call__(self, params: P, state: S, x: X, /) -> Y:
         """Return the output in evaluation mode."""
         if self._written is not None:
-            return self._written(params, state, x)
+            try:
+                return self._written(params, state, x)
+            except AttributeError as error:
+                raise misfit(error, params, state) from error
         output = apply(self.model, params, state, x)  # it shows that the arguments fit
         self._written = written(partial(write_prediction, self.model, params, x), partial(apply, self.model))
         return output
@@ -133,9 +136,12 @@ class CompiledStep(Generic[P, S, X, Y, T]):
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> LossAndGrad[P, S, Y]:
         """Return the loss, its gradient, the next state and the output."""
         if self._written is not None:
-            return self._written(params, state, x, target, mode)
+            try:
+                return self._written(params, state, x, target, mode)
+            except AttributeError as error:
+                raise misfit(error, params, state) from error
         model, loss = self.function.model, self.function.loss
-        result = value_and_grads(model, loss, params, state, x, target, mode)  # it shows that the arguments fit
+        result = self.function(params, state, x, target, mode)  # it shows that the arguments fit
         write = partial(write_step, model, loss, params, x, target)
         self._written = written(write, partial(value_and_grads, model, loss))
         return result

@@ -16,12 +16,13 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.compile.samples import is_small
+from funcnn.compile.samples import UNKNOWN, is_small
 from funcnn.compile.source import is_plain
 from funcnn.compile.syntax import CallInstead, Record, copy, expression, load
 from funcnn.compile.writer import Place, Writer
 from funcnn.errors import add_step
-from funcnn.layer import AnyLayer, Backward, Chain, Forward, Layer, Mode, Train, chain_parts, refuse_parts
+from funcnn.grad import check_loss_gradient
+from funcnn.layer import AnyLayer, Backward, Chain, Forward, Layer, Mode, Train, chain_parts, refuse_cotangent, refuse_parts
 from funcnn.losses.loss import Loss, LossForward
 
 Steps: TypeAlias = tuple[tuple[int, str], ...]
@@ -41,6 +42,8 @@ class Passed:
     output: ast.Name
     state: ast.expr
     residuals: ast.expr | tuple[Passed, ...]  # one for each layer of a chain
+    shape: ast.expr | None = None
+    """Of a chain's output, where backward is written too."""
 
 
 def predictor(model: AnyLayer, mode: Mode, params: object, x: object) -> Function:
@@ -138,6 +141,15 @@ def kind_tests(writer: Writer, here: str, one: object) -> Iterator[str]:
         yield from kind_tests(writer, node + step, child)
 
 
+def refuse_other_shape(writer: Writer, passed: Passed, doutput: ast.expr) -> None:
+    """Write the test of a chain's backward: that the cotangent has the shape of the output."""
+    dy, shape = ast.unparse(doutput), ast.unparse(cast(ast.expr, passed.shape))
+    if writer.samples.fact(expression(f"{dy}.shape == {shape}")) is not True:
+        known = "" if isinstance(passed.shape, ast.Constant) else f"{shape} is not None and "
+        test = f"{known}getattr({dy}, 'shape', None) != {shape}"
+        writer.emit(ast.If(expression(test), [ast.Expr(expression(f"{writer.held(refuse_cotangent).id}({dy}, {shape})"))], []))
+
+
 def refuse(writer: Writer, tests: list[str], statement: ast.stmt, *, placed: bool = True) -> None:
     """Write that a statement is carried out if any of these tests is true, but for those that are known not to be."""
     left = [test for test in tests if writer.samples.fact(expression(test)) is not False]
@@ -216,8 +228,16 @@ def chain_forward(
         passed.append(forward(writer, layer, load(own_params[index]), load(own_states[index]), given, own_mode, inner))
         writer.leave()
         x = passed[-1].output
-    states = ast.Tuple([one.state for one in passed], ast.Load())
-    return Passed(params, passed[-1].output, states, tuple(passed))
+    states, output = ast.Tuple([one.state for one in passed], ast.Load()), passed[-1].output
+    shape: ast.expr | None = None
+    if writer.types.get(ast.unparse(mode)) is Train:
+        shape = expression(f"{output.id}.shape")
+        if writer.samples.fact(shape) is UNKNOWN:
+            kept = expression(f"{output.id}.shape if isinstance({output.id}, {writer.held(np.ndarray).id}) else None")
+            shape = writer.assign(writer.fresh("shape"), kept)
+        else:
+            shape = ast.Constant(cast(Any, writer.samples.fact(shape)))
+    return Passed(params, output, states, tuple(passed), shape)
 
 
 # -------------------------------------------------------------------------------------------------------------------- loss
@@ -234,7 +254,13 @@ def scored(writer: Writer, loss: Loss[Any, Any], prediction: ast.expr, target: a
     else:
         value, residuals = called(writer, loss.forward, "loss_forward", args, ("value", "residuals"))
     pulled = writer.attempt(lambda: writer.inline(loss.backward, [residuals], {}))
-    return value, writer.local("dy", pulled or ast.Call(writer.constant(loss.backward, "loss_backward"), [residuals], []))
+    doutput = writer.local("dy", pulled or ast.Call(writer.constant(loss.backward, "loss_backward"), [residuals], []))
+    dy, y = doutput.id, ast.unparse(prediction)
+    if writer.samples.fact(expression(f"{dy}.shape == {y}.shape")) is not True:
+        test = f"type({dy}) is not {writer.held(np.ndarray).id} or {dy}.shape != getattr({y}, 'shape', None)"
+        check = f"{writer.held(check_loss_gradient).id}({dy}, {y}, {loss.name!r})"
+        writer.emit(ast.If(expression(test), [ast.Expr(expression(check))], []))
+    return value, doutput
 
 
 # ---------------------------------------------------------------------------------------------------------------- backward
@@ -246,6 +272,7 @@ def backward(
     """Write a layer's backward, and return the gradient of its parameters and the cotangent of its input."""
     residuals = passed.residuals
     if isinstance(residuals, tuple):
+        refuse_other_shape(writer, passed, doutput)
         grads: list[ast.expr] = []
         for index, (part, own) in reversed(list(enumerate(zip(parts_of(layer), residuals, strict=True)))):
             inner = ((index, part.name), *steps)
@@ -271,6 +298,7 @@ def params_only(
     residuals = passed.residuals
     if not isinstance(residuals, tuple) or not isinstance(params, tuple):
         return backward(writer, layer, passed, doutput, steps, input_grad=False)[0]
+    refuse_other_shape(writer, passed, doutput)
     first = 0  # the first layer whose backward is needed: those before it have no parameters
     while first < len(params) and type(params[first]) is tuple and not params[first]:
         first += 1

@@ -12,7 +12,7 @@ import funcnn as fn
 from funcnn.compile.source import read
 
 PACKAGE = pathlib.Path(fn.__file__).parent
-ELSEWHERE = {"__main__", "check", "certificate", "cli", "compile", "data", "models", "optim", "record", "train"}
+ELSEWHERE = {"__main__", "blas", "check", "certificate", "cli", "compile", "data", "models", "optim", "record", "train"}
 MODULES = sorted(
     found.name for found in pkgutil.walk_packages([str(PACKAGE)], "funcnn.") if found.name.split(".")[1] not in ELSEWHERE
 )
