@@ -294,3 +294,29 @@ def test_a_layer_of_a_type_of_ones_own_is_asked_at_each_call() -> None:
         predict = fn.compiled(model)
         BOX.reset()
         assert [float(predict(none, none, np.ones((1, 1)))[0, 0]) for _ in range(4)] == [1, 2, 3, 4]
+
+
+def counting(params: Any, state: Any, x: Any, mode: fn.Mode) -> Any:
+    BOX.looks += 1
+    return fn.Forward(x * BOX.looks, state, ())
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e200, np.inf, np.nan])
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("loss", [fn.mean_squared_error, fn.softmax_cross_entropy, fn.sigmoid_cross_entropy])
+def test_losses_that_are_not_finite(loss: Any, own: bool, scale: float) -> None:
+    """There the written function hands over to the plain code, but not where a layer of one's own would be called twice."""
+    model: AnyLayer = fn.serial(fn.dense(3), layer_of(counting)) if own else fn.serial(fn.dense(3))
+    start = model.init(fn.Key(0), (3,))
+    step = fn.loss_and_grad(model, loss())
+    fast = fn.compiled(step)
+    target = np.full((2, 3), 1 / 3)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            results, looks = [], []
+            for run in (step, fast):
+                BOX.reset()
+                results.append(outcome(lambda run=run: run(start.params, start.state, X * scale, target, TRAIN)))  # type: ignore[misc]  # bound now
+                looks.append(BOX.looks)
+            assert results[0] == results[1]
+            assert looks[0] == looks[1]

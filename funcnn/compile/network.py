@@ -110,7 +110,9 @@ def trainer_for(
     passed = forward(writer, model, load("params"), load("state"), load("x"), load("mode"), ())
     if "target.dtype" in writer.facts and not writer.samples.usable:  # layers that are not known may have had hold of it
         writer.emit(ast.If(expression(f"not ({tests[-1]})"), [copy(otherwise)], []), placed=False)
+    writer.rare.append(otherwise)  # such as a loss that is not finite
     value, doutput = scored(writer, loss, passed.output, load("target"))
+    writer.rare.clear()
     grads = params_only(writer, model, passed, doutput, params, otherwise, ())
     writer.emit(ast.Return(ast.Call(writer.constant(result), [value, grads, passed.state, passed.output], [])))
     return finish(writer, f"loss_and_grad {model.name} {loss.name}", arguments)

@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 from attrs import frozen
 
-from funcnn.layer import Chain, Layer
+from funcnn.layer import Chain, Eval, Layer, Train
 
 OWN = ("funcnn",)
 """Packages whose functions are written out.  Of these it is known that they read nothing that others change, and that they change
@@ -73,6 +73,12 @@ def is_plain(kind: type) -> bool:
     return own and attrs.has(kind) and _is_own_class(kind)  # what is remembered lives as long as its module
 
 
+def _is_of_numpy(value: object) -> bool:
+    """Tell whether a value is one of NumPy's own functions."""
+    name = getattr(value, "__name__", None)
+    return type(value).__module__ == "numpy" and isinstance(name, str) and getattr(np, name, None) is value
+
+
 def may_run_foreign_code(value: object) -> bool:
     """Tell whether a value is, or holds, anything but data, and functions and classes of the library and of settled modules."""
     match value:
@@ -85,7 +91,7 @@ def may_run_foreign_code(value: object) -> bool:
         case Layer():
             return type(value) not in (Layer, Chain) or may_run_foreign_code((value.forward, value.backward))
         case np.ufunc():
-            return getattr(np, value.__name__, None) is not value  # such as np.frompyfunc makes
+            return not _is_of_numpy(value)  # such as np.frompyfunc makes
         case GenericAlias():  # what casts name
             return False
         case np.ndarray() | np.generic() | np.dtype() | complex() | float() | int() | str() | None:
@@ -94,7 +100,7 @@ def may_run_foreign_code(value: object) -> bool:
             return not is_settled(value)
         case BuiltinFunctionType() | _lru_cache_wrapper():
             return str(value.__module__).partition(".")[0] not in {*SETTLED, *OWN, "builtins", "None"}
-    if type(value) is object or type(value).__module__ == "typing":
+    if type(value) in (object, Eval, Train) or type(value).__module__ == "typing" or _is_of_numpy(value):
         return False
     kind: Any = type(value)  # Any: attrs types its classes apart from others
     return not is_plain(kind) or any(may_run_foreign_code(getattr(value, one.name)) for one in attrs.fields(kind))

@@ -81,6 +81,11 @@ class Translate(ast.NodeTransformer):
                 if owner is not UNKNOWN:
                     return attribute_known(owner, name)
                 return self.writer.facts.get(f"{ast.unparse(self.expression(owner_node))}.{name}", UNKNOWN)
+            case ast.IfExp(test=test, body=then, orelse=otherwise):
+                chosen = self.truth(test)
+                return UNKNOWN if chosen is UNKNOWN else self.evaluate(then if chosen else otherwise)
+            case ast.Call(func=ast.Name(id="type"), args=[value_node], keywords=[]) if "type" not in self.names:
+                return self.kind(value_node)
             case ast.Call(func=ast.Name(id="isinstance"), args=[value_node, kind_node], keywords=[]):
                 kind, base = self.kind(value_node), self.evaluate(kind_node)
                 return issubclass(kind, base) if isinstance(kind, type) and isinstance(base, type) else UNKNOWN
@@ -104,13 +109,18 @@ class Translate(ast.NodeTransformer):
 
     def outcome(self, body: Sequence[ast.stmt]) -> object:
         """Return what statements will return, where it is known that they will do nothing else; or UNKNOWN."""
+        value = self.returned(body)
+        return UNKNOWN if value is None else self.evaluate(value)
+
+    def returned(self, body: Sequence[ast.stmt]) -> ast.expr | None:
+        """Return the expression that statements return, where it is known that they do nothing else; or None."""
         match body:
             case [ast.Return(value=ast.expr() as value), *_]:
-                return self.evaluate(value)
+                return value
             case [ast.If(test=test, body=then, orelse=otherwise), *rest]:
                 known = self.truth(test)
-                return UNKNOWN if known is UNKNOWN else self.outcome([*(then if known else otherwise), *rest])
-        return UNKNOWN
+                return None if known is UNKNOWN else self.returned([*(then if known else otherwise), *rest])
+        return None
 
     def truth(self, node: ast.expr) -> object:
         """Return whether an expression is true, where that is known and cannot change; or UNKNOWN."""
@@ -188,13 +198,15 @@ class Translate(ast.NodeTransformer):
         bindings = {**dict(zip(definition.parameters, node.args, strict=False)), **named}
         for name, value in definition.defaults.items():
             bindings.setdefault(name, self.writer.constant(value))
-        match definition.body:
-            case (ast.Return(value=ast.expr() as returned),) if set(bindings) == set(definition.parameters):
+        if set(bindings) == set(definition.parameters):
+            costly = [name for name, value in bindings.items() if not self.writer.is_simple(value)]
+            translate = Translate(self.writer, definition.names, bindings)
+            returned = translate.returned(definition.body if not costly else definition.body[:1])
+            if returned is not None:
                 uses = [part.id for part in ast.walk(returned) if isinstance(part, ast.Name)]
-                costly = [name for name, value in bindings.items() if not self.writer.is_simple(value)]
                 once = len(costly) == 1 and uses.count(costly[0]) == 1 and comes_first(costly[0], returned, bindings)
-                if not costly or once:
-                    translate = Translate(self.writer, definition.names, bindings)
+                straight = isinstance(definition.body[0], ast.Return)
+                if not costly or (once and straight):
                     return self.writer.attempt(lambda: translate.expression(returned)) or node
         return node
 

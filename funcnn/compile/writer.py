@@ -55,6 +55,8 @@ class Writer:
     """Local names that are assigned more than once."""
     samples: Samples = field(init=False, default=Factory(lambda self: Samples(self.values), takes_self=True))
     """What is known of local names beyond their type."""
+    rare: list[ast.stmt] = field(factory=list, init=False)
+    """What to do instead of going on where a function returns early in a case that is rare, if that is known."""
     _names: dict[int, str] = field(factory=dict, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _places: list[Place] = field(factory=list, init=False)
@@ -152,10 +154,19 @@ class Writer:
     def inlined(self, value: ast.expr) -> ast.expr:
         """Return an expression of the value; when it is a call of a function that can be written out, after doing that."""
         named = by_keyword(value.keywords) if isinstance(value, ast.Call) else None
+        if isinstance(value, ast.Call):
+            value.args = self._spread(value.args)
         if isinstance(value, ast.Call) and named is not None:
             function, args, keywords = self.known(value.func), value.args, named
             return self.attempt(lambda: self.inline(function, args, keywords)) or value
         return value
+
+    def _spread(self, args: list[ast.expr]) -> list[ast.expr]:
+        """Return arguments of which the last one, ``*`` of a call, is written out, where that gives a tuple."""
+        if args and isinstance(args[-1], ast.Starred) and isinstance(args[-1].value, ast.Call) and all(map(is_simple, args[:-1])):
+            last = self.made(args[-1].value)
+            return [*args[:-1], *(last.elts if isinstance(last, ast.Tuple) else [ast.Starred(last, ast.Load())])]
+        return args
 
     # Functions.
 
@@ -195,7 +206,8 @@ class Writer:
                     waiting = [*(statement.body if test else statement.orelse), *waiting]
                     continue
                 if has_return([statement]):
-                    raise CallInstead
+                    self._leave_to_plain(translate, statement)
+                    continue
             match statement:
                 case ast.Return(value=value):
                     return ast.Constant(None) if value is None else self.inlined(translate.expression(value))
@@ -210,6 +222,16 @@ class Writer:
                 case _:
                     self.emit(translate.statement(statement))
         return ast.Constant(None)
+
+    def _leave_to_plain(self, translate: Translate, statement: ast.If) -> None:
+        """Write, in the place of an early return, what hands over to the plain code; or raise CallInstead.
+
+        That begins anew, so nothing may have been called that is not the library's.
+        """
+        whole = len(statement.body) == 1 and isinstance(statement.body[0], ast.Return) and not statement.orelse
+        if not whole or not self.rare or not self.samples.usable:
+            raise CallInstead
+        self.emit(ast.If(translate.expression(statement.test), copy(self.rare), []))
 
     def _store(self, translate: Translate, bindings: dict[str, ast.expr], target: ast.expr, value: ast.expr) -> None:
         """Write an assignment; a record is kept in mind instead, if its name is not assigned again."""
@@ -227,17 +249,26 @@ class Writer:
                 bindings[target.id] = self._settled(made)
                 return
             value = made
+        if (
+            isinstance(target, ast.Name)
+            and isinstance(own, ast.Name)
+            and own.id not in self.changing
+            and type(value) is ast.Tuple
+        ):
+            made = self.made(value)
+            if isinstance(made, ast.Tuple) and self.is_simple(made):
+                bindings[target.id] = self._settled(made)
+                return
+            value = made
         self.emit(ast.Assign([own], value))
 
-    def _settled(self, record: Record) -> Record:
-        """Return a record none of whose fields is in a variable that is yet to be assigned again."""
-        parts = dict(record.parts)
-        for name, part in parts.items():
-            if isinstance(part, Record):
-                parts[name] = self._settled(part)
-            elif names_in(part) & self.changing:
-                parts[name] = self.assign(self.fresh(name), part)
-        return Record(record.kind, parts)
+    def _settled(self, value: ast.expr) -> ast.expr:
+        """Return a record or a tuple none of whose parts is in a variable that is yet to be assigned again."""
+        if isinstance(value, Record):
+            return Record(value.kind, {name: self._settled(part) for name, part in value.parts.items()})
+        if isinstance(value, ast.Tuple):
+            return ast.Tuple([self._settled(part) for part in value.elts], ast.Load())
+        return self.assign(self.fresh("part"), value) if names_in(value) & self.changing else value
 
 
 class _MakeRecords(ast.NodeTransformer):
