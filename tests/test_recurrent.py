@@ -340,3 +340,13 @@ def test_the_lstm_is_its_plain_formula(size: int) -> None:
     plain = np.stack([state[0] for state in states[1:]], axis=1), dweight, drecurrent, dbias, dx
     for ours, theirs in zip(tree.leaves(gradients(layer, params, x, dy)), plain, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [fn.lstm, fn.gru, fn.rnn])
+@pytest.mark.parametrize("cut", [lambda y: y[:1], lambda y: y[:, :1], lambda y: y[..., :1]])
+def test_a_cotangent_of_another_shape_is_refused(make: Any, cut: Any) -> None:
+    layer = make(4)
+    start = layer.init(fn.Key(0), (5, 2))
+    made = layer.forward(start.params, start.state, np.ones((3, 5, 2)), fn.Eval())
+    with pytest.raises(ValueError, match=r"cotangent of the output.*\(3, 5, 4\)"):
+        layer.backward(start.params, made.residuals, cut(made.output))

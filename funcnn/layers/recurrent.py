@@ -30,6 +30,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_features, check_flag, check_precision, describe
+from funcnn.layer import refuse_cotangent
 from funcnn.masked import Masked, cleared, sequence
 from funcnn.numerics import project, rows
 from funcnn.typing import Array, BoolArray, Shapes
@@ -211,7 +212,11 @@ def cotangent(ends: Ends, steps: Steps, parts: int, dy: Any) -> tuple[Array, tup
     if ends.final:
         dy, dstate = dy
         dstate = dstate if parts > 1 else (dstate,)
-    doutput: Array = dy if steps.mask is None else cleared(dy.values, steps.mask)
+    values = dy if steps.mask is None else dy.values
+    shape = (steps.seen.shape[1], len(steps.seen) - 1, steps.size)
+    if values.shape != shape:
+        refuse_cotangent(values, shape)
+    doutput: Array = values if steps.mask is None else cleared(values, steps.mask)
     return doutput.swapaxes(0, 1), tuple([end_of(part, steps) for part in dstate])
 
 
@@ -219,6 +224,8 @@ def end_of(dstate: Array | None, steps: Steps) -> Array:
     """Return the cotangent of a final state (n, h) as a new array: zeros where there is none."""
     if dstate is None:
         return np.zeros((steps.seen.shape[1], steps.size), steps.seen.dtype)
+    if dstate.shape != (steps.seen.shape[1], steps.size):
+        refuse_cotangent(dstate, (steps.seen.shape[1], steps.size))
     return np.array(dstate, steps.seen.dtype)
 
 
