@@ -175,6 +175,10 @@ def check_loss_gradient(gradient: object, output: object, name: str) -> None:
             )
 
 
+class Misfit(TypeError):  # noqa: N818 - what it says stands in its name
+    """Raised when a layer does not find what it looks for in its part of the parameters or of the state."""
+
+
 def misfit(error: AttributeError, params: object, state: object) -> Exception:
     """Return the error to raise when a layer looks for a field that its part of the parameters, or of the state, does not have.
 
@@ -183,7 +187,7 @@ def misfit(error: AttributeError, params: object, state: object) -> Exception:
     for what, one in (("params", params), ("state", state)):
         path = _place(one, getattr(error, "obj", None), what)
         if path is not None:
-            made = TypeError(
+            made = Misfit(
                 f"{path} is {shown(error.obj)}, in which a layer looks for {error.name!r}: these are not the {what} of this"
                 " model; are params and state in their order, and from its init?"
             )

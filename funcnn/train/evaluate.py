@@ -10,6 +10,7 @@ import numpy as np
 from funcnn import tree
 from funcnn.compile.compiled import compiled_if_often
 from funcnn.errors import check_count
+from funcnn.grad import Misfit
 from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
@@ -64,7 +65,7 @@ def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: 
     run = compiled_if_often(model, -(-rows // batch_size))
     try:
         return join([run(params, state, part(x, first, first + batch_size)) for first in range(0, rows, batch_size)])
-    except AttributeError:  # a record of parameters without a field, or no record: of another network, or the state
+    except (AttributeError, Misfit):  # a record of parameters without a field: of another network, or the state
         check_trees(model, params, state, x)
         raise
 
