@@ -11,7 +11,7 @@ from funcnn import tree
 from funcnn.errors import describe, shown
 from funcnn.layer import Eval, Layer, Mode, Train, check_layer, params_only, refuse_mode
 from funcnn.losses.loss import Loss
-from funcnn.record import lean
+from funcnn.runtime.records import fast_init
 from funcnn.typing import Scalar
 
 P = TypeVar("P")
@@ -64,7 +64,7 @@ def apply(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> Y:
         raise misfit(error, params, state) from error
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class LossAndGrad(Generic[P, S, Y]):
     """What a function made by :func:`loss_and_grad` gives."""

@@ -18,11 +18,11 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from funcnn.deferred import listing
 from funcnn.errors import check_choice, check_count, check_function, check_range, shown
+from funcnn.kernels.weight_shape import check_drawn, fans, groups_of
 from funcnn.key import Key
+from funcnn.runtime.lazy_imports import listing
 from funcnn.tree import freeze
-from funcnn.weight_shape import check_drawn, fans, groups_of
 
 __all__ = [
     "Distribution",

@@ -35,10 +35,11 @@ from typing import (
 import numpy as np
 from attrs import Factory, field, frozen
 
-from funcnn import nesting, tree
+from funcnn import tree
 from funcnn.errors import add_step, check_count, check_flag, describe, shown
 from funcnn.key import Key, check_key
-from funcnn.record import lean
+from funcnn.runtime import nesting
+from funcnn.runtime.records import fast_init
 from funcnn.typing import Shape, Shapes
 
 P = TypeVar("P")  # parameter tree
@@ -124,7 +125,7 @@ class Init(Generic[P, S]):
     out_shape: Shapes
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class Forward(Generic[Y, S, R]):
     """What ``forward`` gives: the output, the next state, and the residuals for ``backward``."""
@@ -137,7 +138,7 @@ class Forward(Generic[Y, S, R]):
 _NOT_ASKED = object()
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class Backward(Generic[P, X_co]):
     """What ``backward`` gives: the cotangents of the parameters and of the input."""

@@ -56,7 +56,7 @@ def cleared(values: Array, mask: BoolArray) -> Array:
     return np.where(mask.reshape(*mask.shape, *(1,) * (values.ndim - 2)), values, values.dtype.type(0))
 
 
-def sequence(x: object, masked: bool, what: str = "the input") -> tuple[Array, BoolArray | None]:
+def check_sequence(x: object, masked: bool, what: str = "the input") -> tuple[Array, BoolArray | None]:
     """Return sequences (n, t, features), with 0 in the padding, and their mask or None: what layers of sequences take.
 
     Raises

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast, overload
 import attrs
 import numpy as np
 
-from funcnn.deferred import listing
 from funcnn.errors import check_function, check_kind, is_plain, shown
 from funcnn.typing import Array, Shape
 
@@ -42,7 +41,11 @@ __all__ = [
     "walk",
     "with_cotangents",
 ]
-__dir__ = listing(__name__, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike  # costs a tenth of importing NumPy

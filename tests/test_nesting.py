@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn import nesting
 from funcnn.layer import AnyLayer, chain_parts
+from funcnn.runtime import nesting
 
 WRAPS: dict[str, Callable[[AnyLayer], AnyLayer]] = {
     "serial": lambda layer: fn.serial(layer, fn.tanh()),

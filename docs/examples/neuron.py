@@ -7,7 +7,7 @@ dL/dz = (1 - y^2) dL/dy,   dL/dw = x dL/dz,   dL/db = dL/dz
 import numpy as np
 
 import funcnn as fn
-from funcnn.layers.dense import DenseParams
+from funcnn.layers.linear.dense import DenseParams
 
 
 def main() -> tuple[float, float]:

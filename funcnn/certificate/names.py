@@ -12,7 +12,7 @@ from types import ModuleType
 import funcnn
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
-from funcnn.penalties import Penalty
+from funcnn.optim.penalties import Penalty
 
 # Functions that make layers of functions or of an activation's formula: tools for writing factories, not factories.
 BUILDERS = {
@@ -58,7 +58,7 @@ def factories(kind: type, *packages: str) -> list[str]:
 
 def layer_factories() -> list[str]:
     """Return the names of all layer factories."""
-    return factories(Layer, "layers", "combinators", "models")
+    return factories(Layer, "layers", "combinators", "models", "sharding")
 
 
 def loss_factories() -> list[str]:
@@ -68,4 +68,4 @@ def loss_factories() -> list[str]:
 
 def penalty_factories() -> list[str]:
     """Return the names of all penalty factories."""
-    return factories(Penalty, "penalties")
+    return factories(Penalty, "optim")

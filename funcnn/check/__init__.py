@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from funcnn.deferred import attach
+from funcnn.runtime.lazy_imports import attach
 
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn.check.functions import check_grad, check_hvp, check_vjp

@@ -7,18 +7,18 @@ from functools import partial
 
 import numpy as np
 
-from funcnn.check.case import Case
-from funcnn.check.contract import Contract
-from funcnn.check.cotangents import build
-from funcnn.check.evidence import Evidence, LeafEvidence
-from funcnn.check.leaf import Comparison
-from funcnn.check.linearity import Linearity
-from funcnn.check.picture import heat_map
-from funcnn.check.precision import absolve, check_precision, lost_digits
-from funcnn.check.problem import Problem
+from funcnn.check.case.case import Case
+from funcnn.check.case.cotangents import build
+from funcnn.check.case.problem import Problem
+from funcnn.check.differences.evidence import Evidence, LeafEvidence
+from funcnn.check.differences.leaf import Comparison
+from funcnn.check.differences.precision import absolve, check_precision, lost_digits
+from funcnn.check.differences.refine import CONFIDENCE
+from funcnn.check.page.picture import heat_map
+from funcnn.check.promises.contract import Contract
+from funcnn.check.promises.linearity import Linearity
+from funcnn.check.promises.stale import is_stale
 from funcnn.check.records import UNKNOWN, Diagnosis, Finding
-from funcnn.check.refine import CONFIDENCE
-from funcnn.check.stale import is_stale
 from funcnn.typing import Array
 
 _CAUSES = ("structure", "shape", "dtype", "determinism", "state", "mutation", "linearity", "precision")
@@ -128,7 +128,7 @@ def _evidence(case: Case, made: list[Comparison | None]) -> tuple[LeafEvidence, 
 
 def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: Callable[[], bool]) -> tuple[Diagnosis, ...]:
     """Return the explanations of a wrong leaf, best first."""
-    from funcnn.check.diagnose import diagnose
+    from funcnn.check.diagnosis.diagnose import diagnose
 
     sample = case.sample
     evidence = Evidence(

@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn.check import requests
-from funcnn.check.cotangents import convert_leaves
-from funcnn.check.problem import Question, pose
+from funcnn.check.case.cotangents import convert_leaves
+from funcnn.check.case.problem import Question, pose
 from funcnn.check.report import Report
 from funcnn.check.verify import ONE, Method, verify
 

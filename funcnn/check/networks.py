@@ -11,8 +11,8 @@ import numpy as np
 
 from funcnn import tree
 from funcnn.check import requests
+from funcnn.check.case.problem import Question, pose
 from funcnn.check.functions import spelled, times
-from funcnn.check.problem import Question, pose
 from funcnn.check.report import Report
 from funcnn.check.verify import ONE, Method, verify
 from funcnn.errors import describe

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from funcnn.check import requests
-from funcnn.check.calls import noted
-from funcnn.check.case import Case
-from funcnn.check.compare import differences
-from funcnn.check.cotangents import convert_leaves, flatten
+from funcnn.check.case.calls import noted
+from funcnn.check.case.case import Case
+from funcnn.check.case.cotangents import convert_leaves, flatten
+from funcnn.check.case.problem import Question, is_floating, output_leaves, pose
+from funcnn.check.case.sampler import Sampler, sampler
+from funcnn.check.differences.compare import differences
 from funcnn.check.functions import argument_names, name_of
-from funcnn.check.problem import Question, is_floating, output_leaves, pose
-from funcnn.check.sampler import Sampler, sampler
 from funcnn.errors import describe
 from funcnn.typing import Array
 

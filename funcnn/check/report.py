@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 from attrs import frozen
 
-from funcnn.check.html import page
+from funcnn.check.page.html import page
+from funcnn.check.page.render import render
 from funcnn.check.records import Finding, LeafReport, Verdict
-from funcnn.check.render import render
 
 
 @frozen

@@ -8,19 +8,19 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from funcnn.check.calls import Calls, noted
-from funcnn.check.case import Case
-from funcnn.check.compare import compare_entries
-from funcnn.check.contract import Contract, honour
-from funcnn.check.cotangents import arrays, build, draw, finding, flatten
+from funcnn.check.case.calls import Calls, noted
+from funcnn.check.case.case import Case
+from funcnn.check.case.cotangents import arrays, build, draw, finding, flatten
+from funcnn.check.case.problem import Problem, in_working_precision, is_floating, output_leaves
+from funcnn.check.case.sampler import LONG, WIDER, Sampler, sampler
+from funcnn.check.differences.compare import compare_entries
+from funcnn.check.differences.leaf import Comparison
+from funcnn.check.differences.screen import screen
 from funcnn.check.findings import gather
-from funcnn.check.leaf import Comparison
-from funcnn.check.linearity import Linearity, check_linearity
-from funcnn.check.problem import Problem, in_working_precision, is_floating, output_leaves
+from funcnn.check.promises.contract import Contract, honour
+from funcnn.check.promises.linearity import Linearity, check_linearity
 from funcnn.check.records import Finding, LeafReport, Verdict
 from funcnn.check.report import Report
-from funcnn.check.sampler import LONG, WIDER, Sampler, sampler
-from funcnn.check.screen import screen
 from funcnn.errors import describe
 from funcnn.typing import Array
 

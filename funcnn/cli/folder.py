@@ -12,7 +12,6 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.atomic_write import write_text
 from funcnn.cli import network
 from funcnn.cli.arguments import check_whole
 from funcnn.cli.failure import RequestError
@@ -20,8 +19,9 @@ from funcnn.cli.network import Facts, Network
 from funcnn.cli.settings import Settings, from_json, to_json
 from funcnn.cli.terminal import command, plain
 from funcnn.errors import shorten
+from funcnn.files.atomic_write import write_text
+from funcnn.files.save import load, save
 from funcnn.key import Key
-from funcnn.train.files import load, save
 
 CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE = (
     "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "checkpoint.npz", "sample.txt",

@@ -16,7 +16,7 @@ from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
 from funcnn.cli.terminal import section
 from funcnn.errors import check_finite, describe, shorten
-from funcnn.train.npy_header import LONGEST, read_header
+from funcnn.files.npy_header import LONGEST, read_header
 from funcnn.typing import Array, IntArray
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": None}

@@ -21,9 +21,9 @@ from funcnn.cli.settings import Settings
 from funcnn.cli.tasks.task import Task
 from funcnn.cli.terminal import complain, more
 from funcnn.errors import shorten
+from funcnn.files.save import FileError, load, load_note, save
 from funcnn.losses.loss import Loss
 from funcnn.train.checkpoint import Checkpoint
-from funcnn.train.files import FileError, load, load_note, save
 from funcnn.train.history import History, Row
 from funcnn.train.record import Epoch, Fit, Point
 

@@ -14,8 +14,8 @@ _COMMANDS = {
     "train": "funcnn.cli.train",
     "predict": "funcnn.cli.predict",
     "sample": "funcnn.cli.sample",
-    "check": "funcnn.check.command",
-    "certify": "funcnn.certificate.command",
+    "check": "funcnn.cli.check",
+    "certify": "funcnn.cli.certify",
 }
 """The module of each command: imported when it is called, since each needs only its own."""
 

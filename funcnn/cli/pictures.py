@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 import funcnn as fn
-from funcnn.atomic_write import write_bytes
 from funcnn.cli.folder import Run
 from funcnn.cli.problem import Problem
+from funcnn.files.atomic_write import write_bytes
 from funcnn.train.history import History
 from funcnn.typing import Array, IntArray
 

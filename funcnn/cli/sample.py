@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from funcnn.atomic_write import write_bytes
 from funcnn.cli import folder
 from funcnn.cli.failure import OK, RequestError
 from funcnn.cli.options import SampleRequest, read_sample
 from funcnn.cli.tasks import task_of
 from funcnn.cli.terminal import plain, show
+from funcnn.files.atomic_write import write_bytes
 
 
 def main(arguments: Sequence[str]) -> int:

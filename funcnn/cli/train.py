@@ -7,7 +7,6 @@ from pathlib import Path
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.atomic_write import remove_leftovers, write_text
 from funcnn.cli import folder, network, pictures
 from funcnn.cli.certifying import Standing, certify
 from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, RequestError
@@ -18,6 +17,7 @@ from funcnn.cli.problem import check_fit, load_problem
 from funcnn.cli.settings import Settings
 from funcnn.cli.tasks import task_of
 from funcnn.cli.terminal import command, complain, more, plain, section, table
+from funcnn.files.atomic_write import remove_leftovers, write_text
 from funcnn.train.record import Fit
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from funcnn.errors import describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_layer
-from funcnn.layers.max_unpooling import Pooled
+from funcnn.layers.pooling.max_unpooling import Pooled
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")

@@ -21,7 +21,7 @@ from funcnn.combinators.stop_gradient import zeros_like
 from funcnn.errors import check_array, check_count, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init
-from funcnn.layers.softmax import check_axis
+from funcnn.layers.activations.softmax import check_axis
 from funcnn.typing import Array, Empty, Shape, Shapes
 
 # Any: the inputs that are not picked may be of any type; the factories' types say what goes in and out.

@@ -32,6 +32,7 @@ from attrs import frozen
 
 from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
 from funcnn.errors import check_count
+from funcnn.kernels.arrays import dot, in_dtype_of, vector_length
 from funcnn.key import Key
 from funcnn.layer import (
     Backward,
@@ -46,8 +47,7 @@ from funcnn.layer import (
     check_layer,
     params_only,
 )
-from funcnn.numerics import dot, in_dtype_of, vector_length
-from funcnn.record import read_only_again
+from funcnn.runtime.records import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Scalar, Shapes
 

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, backward_without_input, check_layer
-from funcnn.layers.identity import identity
+from funcnn.layers.shape.identity import identity
 from funcnn.typing import Array, Empty
 
 P = TypeVar("P")

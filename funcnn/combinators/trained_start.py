@@ -21,7 +21,7 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer
 from funcnn.masked import Masked
-from funcnn.record import read_only_again
+from funcnn.runtime.records import read_only_again
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")

@@ -24,6 +24,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.combinators.reweighted import HasWeight, check_axis, check_weight, with_weight
+from funcnn.kernels.arrays import as_matrix, balancing, sum_axis0
 from funcnn.key import Key
 from funcnn.layer import (
     Backward,
@@ -37,8 +38,7 @@ from funcnn.layer import (
     check_layer,
     params_only,
 )
-from funcnn.numerics import balancing, rows, sum_rows
-from funcnn.record import read_only_again
+from funcnn.runtime.records import read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shapes
 
@@ -71,7 +71,7 @@ class WeightNormResiduals:
 def sum_to_outputs(x: Array, axis: int) -> Array:
     """Return the sum over all axes but the outputs' one, with 1 for every other axis."""
     if axis == -1:
-        return sum_rows(rows(x)).reshape((1,) * (x.ndim - 1) + x.shape[-1:])
+        return sum_axis0(as_matrix(x)).reshape((1,) * (x.ndim - 1) + x.shape[-1:])
     sums: Array = x.sum(tuple([other for other in range(x.ndim) if other != x.ndim + axis]), keepdims=True)
     return sums
 

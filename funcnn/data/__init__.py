@@ -24,7 +24,7 @@ from funcnn.data.splitting import (
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.whitening import Whiten, fit_whiten
-from funcnn.deferred import listing
+from funcnn.runtime.lazy_imports import listing
 
 __all__ = [
     "Dataset",

@@ -10,7 +10,7 @@ import numpy as np
 from funcnn.data.dataset import Dataset, arrays, count, take
 from funcnn.errors import check_count, check_flag, shown
 from funcnn.key import Key
-from funcnn.structure import take_apart
+from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array, IntArray
 
 D = TypeVar("D")
@@ -101,7 +101,7 @@ def _copies(data: D, order: IntArray, size: int) -> Iterator[D]:
             yield copied
             continue
         full = len(rows) // size
-        structure, leaves = take_apart(copied)
+        structure, leaves = flatten(copied)
         yield from map(structure.rebuild, zip(*[_cut(leaf, full, size) for leaf in leaves], strict=True))
         if full * size < len(rows):
             yield structure.rebuild([leaf[full * size :] for leaf in leaves])

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 
 from funcnn import tree
 from funcnn.errors import check_finite, check_kind, describe, is_plain, label_advice, refuse_dtype
-from funcnn.structure import take_apart
+from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array, IntArray
 
 D = TypeVar("D")  # data: a Dataset or a tree of arrays
@@ -183,7 +183,7 @@ def take(data: D, rows: IntArray) -> D:
     try:
         if isinstance(data, Dataset):
             return evolve(data, x=_take(data.x, rows), y=_take(data.y, rows))
-        structure, leaves = take_apart(data)  # and not tree.map: this is done for every batch
+        structure, leaves = flatten(data)  # and not tree.map: this is done for every batch
         taken = [_take(leaf, rows) for leaf in leaves]
     except IndexError:
         there = count(data)

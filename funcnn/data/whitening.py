@@ -14,7 +14,7 @@ from attrs import frozen
 
 from funcnn.data.scaling import blocks, check_rows, column_mean
 from funcnn.errors import check_array, check_choice, check_count, describe
-from funcnn.numerics import project
+from funcnn.kernels.arrays import matmul_last
 from funcnn.tree import freeze
 from funcnn.typing import Array
 
@@ -30,12 +30,12 @@ class Whiten:
     def transform(self, x: Array) -> Array:
         """Return ``(x - mean) @ matrix``, (n, K), in the precision of x."""
         _check_width(x, len(self.mean))
-        return project(x - self.mean.astype(x.dtype), self.matrix.astype(x.dtype))
+        return matmul_last(x - self.mean.astype(x.dtype), self.matrix.astype(x.dtype))
 
     def inverse(self, y: Array) -> Array:
         """Return ``y @ back + mean``, (n, D): what :meth:`transform` was given, up to the directions that were left out."""
         _check_width(y, len(self.back))
-        x = project(y, self.back.astype(y.dtype))
+        x = matmul_last(y, self.back.astype(y.dtype))
         x += self.mean.astype(y.dtype)
         return x
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from funcnn import tree
-from funcnn.numerics import row_sums
+from funcnn.kernels.arrays import sum_last
 from funcnn.typing import Array
 
 Y = TypeVar("Y")
@@ -49,6 +49,6 @@ def narrowed(gradient: Y, like: Y) -> Y:
 def row_totals(x: Array) -> Array:
     """Return ``x.sum(-1)``; long rows are summed by halves, which loses no digits, and not as a product."""
     if x.shape[-1] <= 512:
-        return row_sums(x)
+        return sum_last(x)
     sums: Array = np.ascontiguousarray(x).sum(-1)
     return sums

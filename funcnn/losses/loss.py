@@ -20,7 +20,7 @@ from attrs import field, frozen
 
 from funcnn.errors import check_choice
 from funcnn.layer import Residuals, comparable
-from funcnn.record import lean
+from funcnn.runtime.records import fast_init
 from funcnn.typing import Scalar
 
 Y = TypeVar("Y")  # prediction: an array, or a tree of arrays
@@ -31,7 +31,7 @@ Reduction: TypeAlias = Literal["mean", "sum"]
 """How the losses of the examples, and the values of batches, become one number."""
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class LossForward(Generic[R]):
     """What ``forward`` gives: the value, a NumPy number of the prediction's precision, and the residuals for ``backward``."""

@@ -26,6 +26,7 @@ from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.errors import describe
+from funcnn.kernels.arrays import ones
 from funcnn.layer import comparable
 from funcnn.losses.checks import check_finite, check_plain, first, is_array, show
 from funcnn.losses.limits import narrowed, widened
@@ -33,7 +34,6 @@ from funcnn.losses.loss import Loss, LossForward, define_loss
 from funcnn.losses.loss import Reduction as Reduction  # for the loss files: the word belongs to what a loss is
 from funcnn.losses.loss import check_reduction as check_reduction
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import ones
 from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 Y = TypeVar("Y")

@@ -25,13 +25,14 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_choice, check_range, describe
-from funcnn.losses import sigmoid_cross_entropy, squared_error
+from funcnn.kernels.arrays import flatten_examples
 from funcnn.losses.checks import check_no_target, check_tuple
+from funcnn.losses.classification import sigmoid_cross_entropy
 from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
+from funcnn.losses.regression import squared_error
 from funcnn.losses.weighted import Weighted
-from funcnn.numerics import examples
 from funcnn.typing import Array, Empty
 
 Likelihood: TypeAlias = Literal["bernoulli", "gaussian"]
@@ -53,7 +54,7 @@ def divergences(prediction: tuple[Array, Array]) -> tuple[Array, DivergenceResid
     mean, log_variance = check_tuple(prediction, ("mean", "log_variance"), 2)
     each = mean * mean
     each += exp_beyond_linear(log_variance)
-    return row_totals(examples(each)) / 2, DivergenceResiduals(mean, log_variance)
+    return row_totals(flatten_examples(each)) / 2, DivergenceResiduals(mean, log_variance)
 
 
 def divergence_pullback(residuals: DivergenceResiduals, dlosses: Array) -> tuple[Array, Array]:
@@ -100,7 +101,7 @@ def bound_losses(
     if likelihood == "bernoulli":
         form = sigmoid_cross_entropy.limits if limits else sigmoid_cross_entropy.losses
         entries, residuals = form(1.0, reconstruction, target)
-        each = row_totals(examples(entries))
+        each = row_totals(flatten_examples(entries))
     else:
         each, residuals = squared_error.half_losses(reconstruction, target)
     divergence, kept = divergences((latent[0], latent[1]))

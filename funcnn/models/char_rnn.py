@@ -7,12 +7,12 @@ from attrs import evolve
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_choice, check_count, check_range
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.dense import dense
-from funcnn.layers.dropout import dropout as dropping
-from funcnn.layers.embedding import embedding
-from funcnn.layers.gru import gru
-from funcnn.layers.lstm import lstm
-from funcnn.layers.simple_rnn import rnn
+from funcnn.layers.embedding.embedding import embedding
+from funcnn.layers.linear.dense import dense
+from funcnn.layers.noise.dropout import dropout as dropping
+from funcnn.layers.recurrent.gru import gru
+from funcnn.layers.recurrent.lstm import lstm
+from funcnn.layers.recurrent.simple_rnn import rnn
 from funcnn.models.choices import MOST_LAYERS
 from funcnn.typing import Array, IntArray
 

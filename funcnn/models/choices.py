@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from funcnn.errors import check_choice, shown
+from funcnn.kernels.windows import check_at_least, entries_of
 from funcnn.layer import Layer
-from funcnn.layers.gelu import gelu
-from funcnn.layers.rectifiers import elu, leaky_relu, relu
-from funcnn.layers.sigmoids import sigmoid, silu, softplus, tanh
+from funcnn.layers.activations.gelu import gelu
+from funcnn.layers.activations.rectifiers import elu, leaky_relu, relu
+from funcnn.layers.activations.sigmoids import sigmoid, silu, softplus, tanh
 from funcnn.typing import Array, Empty
-from funcnn.windows import check_at_least, entries_of
 
 _ACTIVATIONS: dict[str, Callable[[], Layer[Empty, Empty, Array, Array]]] = {
     "relu": relu,

@@ -5,13 +5,13 @@ from attrs import evolve
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_count, check_range
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.batch_norm import batch_norm
-from funcnn.layers.convolution import conv2d
-from funcnn.layers.dense import dense
-from funcnn.layers.dropout import dropout as dropping
-from funcnn.layers.global_pooling import global_avg_pool
-from funcnn.layers.max_pooling import max_pool2d
-from funcnn.layers.rectifiers import relu
+from funcnn.layers.activations.rectifiers import relu
+from funcnn.layers.convolution.convolution import conv2d
+from funcnn.layers.linear.dense import dense
+from funcnn.layers.noise.dropout import dropout as dropping
+from funcnn.layers.normalization.batch_norm import batch_norm
+from funcnn.layers.pooling.global_pooling import global_avg_pool
+from funcnn.layers.pooling.max_pooling import max_pool2d
 from funcnn.models.choices import MOST_LAYERS, check_widths
 from funcnn.typing import Array
 

@@ -9,13 +9,13 @@ from funcnn import initializers
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_count, check_flag, check_range
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.dropout import dropout as dropping
-from funcnn.layers.embedding import EmbeddingParams, embedding
-from funcnn.layers.identity import identity
-from funcnn.layers.layer_norm import LayerNormParams, layer_norm
-from funcnn.layers.linear import LinearParams, linear
-from funcnn.layers.positions import PositionParams, learned_positions
-from funcnn.layers.tied_embedding import TiedEmbeddingParams, tied_embedding
+from funcnn.layers.embedding.embedding import EmbeddingParams, embedding
+from funcnn.layers.embedding.positions import PositionParams, learned_positions
+from funcnn.layers.embedding.tied_embedding import TiedEmbeddingParams, tied_embedding
+from funcnn.layers.linear.linear import LinearParams, linear
+from funcnn.layers.noise.dropout import dropout as dropping
+from funcnn.layers.normalization.layer_norm import LayerNormParams, layer_norm
+from funcnn.layers.shape.identity import identity
 from funcnn.models.choices import MOST_LAYERS
 from funcnn.models.transformer import PreNorm, encoder_block
 from funcnn.typing import Array, Empty, IntArray

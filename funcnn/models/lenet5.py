@@ -7,11 +7,11 @@ from attrs import evolve
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_choice, check_count
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.average_pooling import avg_pool2d
-from funcnn.layers.convolution import conv2d
-from funcnn.layers.dense import dense
-from funcnn.layers.max_pooling import max_pool2d
-from funcnn.layers.reshape import flatten
+from funcnn.layers.convolution.convolution import conv2d
+from funcnn.layers.linear.dense import dense
+from funcnn.layers.pooling.average_pooling import avg_pool2d
+from funcnn.layers.pooling.max_pooling import max_pool2d
+from funcnn.layers.shape.reshape import flatten
 from funcnn.models.choices import activation_named
 from funcnn.typing import Array
 

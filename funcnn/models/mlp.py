@@ -5,8 +5,8 @@ from attrs import evolve
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_range
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.dense import dense
-from funcnn.layers.dropout import dropout as dropping
+from funcnn.layers.linear.dense import dense
+from funcnn.layers.noise.dropout import dropout as dropping
 from funcnn.models.choices import activation_named, check_widths
 from funcnn.typing import Array
 

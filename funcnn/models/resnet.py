@@ -8,11 +8,11 @@ from funcnn.combinators.residual import residual
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_count
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.batch_norm import batch_norm
-from funcnn.layers.convolution import conv2d
-from funcnn.layers.dense import dense
-from funcnn.layers.global_pooling import global_avg_pool
-from funcnn.layers.rectifiers import relu
+from funcnn.layers.activations.rectifiers import relu
+from funcnn.layers.convolution.convolution import conv2d
+from funcnn.layers.linear.dense import dense
+from funcnn.layers.normalization.batch_norm import batch_norm
+from funcnn.layers.pooling.global_pooling import global_avg_pool
 from funcnn.models.choices import MOST_LAYERS
 from funcnn.typing import Array
 

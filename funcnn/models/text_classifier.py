@@ -8,12 +8,12 @@ from funcnn.combinators.masked_steps import masked_steps
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_choice, check_count, check_range
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.dense import DenseParams, dense
-from funcnn.layers.embedding import EmbeddingParams, embedding
-from funcnn.layers.gru import GRUParams, gru
-from funcnn.layers.layer_norm import LayerNormParams, layer_norm
-from funcnn.layers.mean_steps import mean_steps
-from funcnn.layers.positions import sinusoidal_positions
+from funcnn.layers.embedding.embedding import EmbeddingParams, embedding
+from funcnn.layers.embedding.positions import sinusoidal_positions
+from funcnn.layers.linear.dense import DenseParams, dense
+from funcnn.layers.normalization.layer_norm import LayerNormParams, layer_norm
+from funcnn.layers.pooling.mean_steps import mean_steps
+from funcnn.layers.recurrent.gru import GRUParams, gru
 from funcnn.models.choices import MOST_LAYERS
 from funcnn.models.transformer import PreNorm, encoder_block
 from funcnn.typing import Array, Empty, IntArray

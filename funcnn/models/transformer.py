@@ -21,14 +21,14 @@ from funcnn.combinators.serial import serial
 from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.layer import AnyLayer, Layer, check_layer
-from funcnn.layers.attention import AttentionParams, Positions, attention
-from funcnn.layers.cross_attention import CrossAttentionParams, cross_attention
-from funcnn.layers.dense import DenseParams, dense
-from funcnn.layers.dropout import dropout as dropping
-from funcnn.layers.gelu import gelu
-from funcnn.layers.identity import identity
-from funcnn.layers.layer_norm import LayerNormParams, layer_norm
-from funcnn.layers.rms_norm import RMSNormParams, rms_norm
+from funcnn.layers.activations.gelu import gelu
+from funcnn.layers.attention.attention import AttentionParams, Positions, attention
+from funcnn.layers.attention.cross_attention import CrossAttentionParams, cross_attention
+from funcnn.layers.linear.dense import DenseParams, dense
+from funcnn.layers.noise.dropout import dropout as dropping
+from funcnn.layers.normalization.layer_norm import LayerNormParams, layer_norm
+from funcnn.layers.normalization.rms_norm import RMSNormParams, rms_norm
+from funcnn.layers.shape.identity import identity
 from funcnn.masked import Masked
 from funcnn.typing import Array, Empty
 

@@ -6,12 +6,12 @@ from funcnn.combinators.concatenate import concatenate
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_count
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.batch_norm import batch_norm
-from funcnn.layers.convolution import conv2d
-from funcnn.layers.identity import identity
-from funcnn.layers.max_pooling import max_pool2d
-from funcnn.layers.rectifiers import relu
-from funcnn.layers.transposed_convolution import conv_transpose2d
+from funcnn.layers.activations.rectifiers import relu
+from funcnn.layers.convolution.convolution import conv2d
+from funcnn.layers.convolution.transposed_convolution import conv_transpose2d
+from funcnn.layers.normalization.batch_norm import batch_norm
+from funcnn.layers.pooling.max_pooling import max_pool2d
+from funcnn.layers.shape.identity import identity
 from funcnn.models.choices import MOST_LAYERS, check_widths
 from funcnn.typing import Array
 

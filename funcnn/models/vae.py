@@ -10,8 +10,8 @@ from funcnn.combinators.branch import branch
 from funcnn.combinators.serial import serial
 from funcnn.errors import check_count
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.gaussian_sample import gaussian_sample
-from funcnn.layers.slice_axis import slice_axis
+from funcnn.layers.noise.gaussian_sample import gaussian_sample
+from funcnn.layers.shape.slice_axis import slice_axis
 from funcnn.models.choices import check_widths
 from funcnn.models.mlp import mlp
 from funcnn.typing import Array

@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from funcnn import blas
-from funcnn.threads import processors, together
+from funcnn.runtime import blas
+from funcnn.runtime.threads import processors, run_concurrently
 from funcnn.typing import Array
 
 BLOCK = 1 << 16  # numbers that one pass of a rule takes of a large leaf, at most
@@ -96,4 +96,4 @@ def run(
         for share in work:
             do(share)
     else:
-        together([partial(do, share) for share in work])
+        run_concurrently([partial(do, share) for share in work])

@@ -24,8 +24,8 @@ from funcnn.optim.norms import bound_of, bounded, room_of
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
 from funcnn.optim.overwriting import successors
 from funcnn.optim.where import Where, selects
-from funcnn.record import lean
-from funcnn.structure import Structure, take_apart
+from funcnn.runtime.records import fast_init
+from funcnn.runtime.treedef import TreeDef, flatten
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
@@ -114,7 +114,7 @@ class Elementwise:
         TypeError
             When a leaf does not hold floating-point numbers.
         """
-        structure, leaves = take_apart(params)
+        structure, leaves = flatten(params)
         slots: list[Array] = []
         for group in self._layout(structure, leaves).groups:
             slots.extend(tree.freeze(self._start(joined([leaves[index] for index in group.order], group.dtype))))
@@ -135,7 +135,7 @@ class Elementwise:
             if slopes is not None and last.layout.fits(slopes):
                 return self._update_whole(last, slopes)
         count, width = updates_done(state, self), len(self.slots)
-        structure, old = take_apart(params)
+        structure, old = flatten(params)
         layout = self._layout(structure, old)
         slopes = structure.leaves(grads)
         if slopes is None or not layout.fits(slopes):
@@ -226,13 +226,13 @@ class Elementwise:
         """
         if name not in self.slots:
             raise ValueError(f"{self!r} has no slot {name!r}, only {self.slots}")
-        structure, leaves = take_apart(params)
+        structure, leaves = flatten(params)
         new = list(leaves)
         for number, group in enumerate(self._layout(structure, leaves).groups):
             group.scatter(state.slots[number * len(self.slots) + self.slots.index(name)], new)
         return structure.rebuild(new)
 
-    def _layout(self, structure: Structure[P], leaves: tuple[Array, ...]) -> Layout:
+    def _layout(self, structure: TreeDef[P], leaves: tuple[Array, ...]) -> Layout:
         where = self._divided_by
         layout: Layout | None = structure.memo.get(where)
         if layout is None or not layout.fits(leaves):
@@ -249,14 +249,14 @@ def _bounded_kernel(
     kernel(c, p, bounded(g, share), slots, out)
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class WholeUpdate:
     """What an update of a small tree gave, and what it is made of."""
 
     params: Any  # Any: a tree of whatever type
     state: OptState[Any]
-    structure: Structure[Any]
+    structure: TreeDef[Any]
     layout: Layout
     vector: Array  # of which the parameters are views
     values: tuple[float, ...]

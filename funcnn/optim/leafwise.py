@@ -12,9 +12,9 @@ import numpy as np
 
 from funcnn import tree
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, updates_done
-from funcnn.optim.transform import as_arrays, matched
+from funcnn.optim.transformations.transform import as_arrays, matched
 from funcnn.optim.where import Where, selects
-from funcnn.structure import take_apart
+from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array, Shape
 
 P = TypeVar("P")
@@ -48,7 +48,7 @@ class Leafwise:
         TypeError
             When a leaf does not hold floating-point numbers.
         """
-        structure, leaves = take_apart(params)
+        structure, leaves = flatten(params)
         slots = [
             np.zeros(shape, p.dtype)
             for p, chosen in zip(leaves, _chosen(structure.paths, _kinds(leaves), self.where), strict=True)

@@ -18,13 +18,13 @@ import numpy as np
 from attrs import fields, frozen
 
 from funcnn.errors import describe
-from funcnn.record import lean
+from funcnn.runtime.records import fast_init
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class OptState(Generic[P]):
     """What an optimizer keeps from one update to the next: a tree of arrays, for parameters of type P.
@@ -74,7 +74,7 @@ def restore(state: OptState[P], *values: object) -> None:
         one.__set__(state, value)
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class Updated(Generic[P]):
     """What ``update`` gives: the next parameters and the next state."""

@@ -24,13 +24,13 @@ from attrs import evolve, frozen
 
 from funcnn.optim.composite import Measure, Wrapper, finished, told
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, is_spent, lock, restore, spend, updates_done
-from funcnn.record import lean
+from funcnn.runtime.records import fast_init
 from funcnn.typing import Array
 
 P = TypeVar("P")
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class Given(OptState[P]):
     """A state that was given up to the update that sees it."""

@@ -18,9 +18,9 @@ from typing import Literal, TypeAlias, TypeVar, get_args
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.deferred import listing
 from funcnn.errors import check_count, check_range, describe
 from funcnn.layer import comparable
+from funcnn.runtime.lazy_imports import listing
 
 __all__ = [
     "CyclicMode",

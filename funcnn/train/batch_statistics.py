@@ -19,11 +19,11 @@ from funcnn.errors import check_count
 from funcnn.instrument import map_layers
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Layer, Train
-from funcnn.layers import batch_norm
-from funcnn.layers.batch_norm import RunningStatistics
-from funcnn.train.check_data import check_rows
-from funcnn.train.check_kinds import check_kind
+from funcnn.layers.normalization import batch_norm
+from funcnn.layers.normalization.batch_norm import RunningStatistics
 from funcnn.train.evaluate import check_trees
+from funcnn.train.preparation.check_data import check_rows
+from funcnn.train.preparation.check_kinds import check_kind
 from funcnn.typing import Array
 
 P = TypeVar("P")

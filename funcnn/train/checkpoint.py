@@ -10,9 +10,9 @@ from typing import IO, TypeVar
 from attrs import field, frozen
 
 from funcnn import tree
-from funcnn.atomic_write import write_atomically
 from funcnn.errors import check_count, shorten
-from funcnn.train.files import FileError, load, load_note, save
+from funcnn.files.atomic_write import write_atomically
+from funcnn.files.save import FileError, load, load_note, save
 from funcnn.train.history import History, Row
 from funcnn.train.identity import Identity, difference
 from funcnn.train.record import Epoch, Point, Reached

@@ -14,8 +14,8 @@ from funcnn.grad import Misfit
 from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
-from funcnn.train.check_data import check_rows, in_shapes
-from funcnn.train.check_kinds import check_kind, check_metrics
+from funcnn.train.preparation.check_data import check_rows, in_shapes
+from funcnn.train.preparation.check_kinds import check_kind, check_metrics
 from funcnn.train.scores import loss_and_metrics
 from funcnn.typing import Array
 

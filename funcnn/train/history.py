@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.atomic_write import write_text
+from funcnn.files.atomic_write import write_text
 from funcnn.typing import Array, IntArray
 
 Direction = Literal["min", "max"]

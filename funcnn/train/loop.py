@@ -9,23 +9,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.allocator import keep_memory
 from funcnn.data.batching import batches
 from funcnn.grad import LossAndGradFunction
 from funcnn.key import Key
 from funcnn.layer import Layer, Train
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
+from funcnn.runtime.allocator import keep_memory
 from funcnn.train.divergence import DivergenceError, diverged
+from funcnn.train.epoch_row import Passing, epoch_row
 from funcnn.train.finite import is_finite
 from funcnn.train.history import History, Row
 from funcnn.train.keeping import carry, fitted, last_good
-from funcnn.train.listening import complete, told
-from funcnn.train.prepare import Plan, prepare
+from funcnn.train.plateau_report import complete, report_metric
+from funcnn.train.preparation.prepare import Plan, prepare
+from funcnn.train.preparation.request import FitRequest
 from funcnn.train.progress import reporter
 from funcnn.train.record import Callback, Epoch, Fit, Point, Reached, Stopped, wanted
-from funcnn.train.request import FitRequest
-from funcnn.train.rows import Passing, epoch_row
 from funcnn.train.scores import batch_mass
 from funcnn.train.stopping import EarlyStopping
 
@@ -236,7 +236,7 @@ def fit(
 def advanced(plan: Plan[P, S, X, Y, T, M], reached: Reached[P, S], now: Point[P, S], row: Row) -> Reached[P, S]:
     """Return where training stands after an epoch with such figures."""
     history = History((*reached.history.rows, row))
-    point = told(plan.request.optimizer, now, row)
+    point = report_metric(plan.request.optimizer, now, row)
     rule = plan.request.early_stopping
     if rule is None or not rule.improves(history, reached.peak):
         return Reached(point, history, reached.best, reached.peak)

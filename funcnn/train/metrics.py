@@ -16,8 +16,8 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from funcnn.deferred import listing
 from funcnn.errors import check_choice, check_count, check_range, describe
+from funcnn.kernels.arrays import flatten_examples
 from funcnn.losses.checks import (
     check_finite,
     check_labels,
@@ -28,8 +28,8 @@ from funcnn.losses.checks import (
     is_array,
     show,
 )
-from funcnn.losses.softmax_cross_entropy import certain, label_losses
-from funcnn.numerics import examples
+from funcnn.losses.classification.softmax_cross_entropy import certain, label_losses
+from funcnn.runtime.lazy_imports import listing
 from funcnn.typing import Array, BoolArray, IntArray
 
 __all__ = [
@@ -338,7 +338,7 @@ def _errors(prediction: Array, target: Array) -> tuple[Array, Array, Array]:
     _not_empty(wanted)
     check_finite(wanted)
     _not_nan(prediction)
-    p, t = (examples(x.astype(np.result_type(x.dtype, np.float64))) for x in (prediction, wanted))
+    p, t = (flatten_examples(x.astype(np.result_type(x.dtype, np.float64))) for x in (prediction, wanted))
     largest = np.maximum(np.abs(np.where(np.isinf(p), 0, p)).max(0), np.abs(t).max(0))
     unit: Array = np.ldexp(np.ones((), t.dtype), np.frexp(largest)[1] - 1)
     return p / unit - t / unit, t / unit, unit

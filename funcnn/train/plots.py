@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from funcnn.atomic_write import write_atomically
-from funcnn.deferred import listing
 from funcnn.errors import describe
+from funcnn.files.atomic_write import write_atomically
+from funcnn.runtime.lazy_imports import listing
 from funcnn.train.history import History
 from funcnn.typing import Array, IntArray
 

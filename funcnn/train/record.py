@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.optim.optimizer import OptState
-from funcnn.record import lean
+from funcnn.runtime.records import fast_init
 from funcnn.train.history import History
 from funcnn.train.identity import Identity
 
@@ -20,7 +20,7 @@ Stopped = Literal["finished", "early", "callback", "interrupted", "diverged", "e
 """Why training ended: all epochs done, early stopping, a callback's wish, Ctrl-C, a loss that is not finite, or another error."""
 
 
-@lean
+@fast_init
 @frozen(eq=False)
 class Point(Generic[P, S]):
     """Where training stands: everything that a step changes."""

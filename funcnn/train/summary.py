@@ -17,10 +17,10 @@ from funcnn.errors import check_count, shown
 from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Eval, Init, Layer, Train, check_layer
-from funcnn.layers.max_unpooling import Pooled
+from funcnn.layers.pooling.max_unpooling import Pooled
 from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer
-from funcnn.train.peak import peak_nbytes
+from funcnn.train.peak_memory import peak_nbytes
 from funcnn.tree import checked_dtype
 from funcnn.typing import Array, Shapes
 

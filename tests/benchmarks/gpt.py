@@ -75,7 +75,7 @@ class FuncnnInference(jobs.FuncnnInference):
         self.alone = jobs.fastest(self, [False, True], "alone")
 
     def step(self, x: Any) -> Any:
-        from funcnn.blas import one_thread
+        from funcnn.runtime.blas import one_thread
 
         with one_thread() if self.alone else nullcontext():
             return super().step(x)

@@ -62,7 +62,7 @@ class OneThread(jobs.FuncnnTraining):
         self.variant = self.sharded  # nothing else uses the second processor
 
     def step(self, x: Any, t: Any) -> float:  # type: ignore[override]  # of one kind of batch
-        from funcnn.blas import one_thread
+        from funcnn.runtime.blas import one_thread
 
         with one_thread():
             return super().step(x, t)

@@ -66,7 +66,7 @@ def rate(operations: float, call: Callable[[], object], seconds: float) -> float
 
 def machine() -> Machine:
     """Return the peak rates."""
-    from funcnn.blas import controls
+    from funcnn.runtime.blas import controls
 
     threads = range(1, THREADS + 1)
     registers = {count: max(register_rate(width, count) for width in (8, 16)) for count in threads}

@@ -13,12 +13,12 @@ import pytest
 import funcnn as fn
 from funcnn.certificate import Entry, cases, certify
 from funcnn.certificate.certifying import public, stale
-from funcnn.certificate.command import main as command
 from funcnn.certificate.edges import EDGES
 from funcnn.certificate.page import page
 from funcnn.certificate.spoil import spoiled_layer
 from funcnn.certificate.subjects import names
 from funcnn.certificate.undecided import Reason
+from funcnn.cli.certify import main as command
 from funcnn.cli.failure import RequestError
 from funcnn.cli.main import main
 

@@ -29,7 +29,7 @@ def cosine(x: Array, dy: Array) -> tuple[Array]:
         (([1.0, 2.0],), TypeError, "x is a list"),
         (({"a": [1.0]},), TypeError, "x['a'] is a list"),
         ((None,), TypeError, "x is None"),
-        ((np.ma.masked_array(X, [False, True, False]),), TypeError, "x is a MaskedArray"),
+        ((np.ma.masked_array(X, [False, True, False]),), TypeError, "x is a masked array"),
     ],
 )
 def test_arguments_that_cannot_be_differentiated(args: tuple[Any, ...], error: type[Exception], words: str) -> None:

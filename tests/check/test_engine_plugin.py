@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from funcnn.check.command import main
+from funcnn.cli.check import main
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,9 +8,9 @@ import pytest
 
 import funcnn as fn
 from funcnn.check import check_model, check_vjp
-from funcnn.check.screen import DIRECTIONS, EVALUATIONS
+from funcnn.check.differences.screen import DIRECTIONS, EVALUATIONS
 from funcnn.layer import Residuals
-from funcnn.layers.dense import DenseParams
+from funcnn.layers.linear.dense import DenseParams
 from funcnn.typing import Array
 
 GENERATOR = np.random.default_rng(3)

@@ -12,10 +12,10 @@ from typing import TypeAlias
 Reasons: TypeAlias = dict[str, dict[int, tuple[int, str]]]
 
 REASONS: Reasons = {
-    "banded.suits": {
+    "kernels.block_toeplitz.is_faster": {
         1: (16, "which of two ways is taken that give the same numbers"),
     },
-    "banded.together": {
+    "kernels.block_toeplitz.windows_per_group": {
         1: (1, "a tuple twice as long: there are more windows than enough, too"),
         2: (15, "how many windows are taken for one, which changes no sum"),
         4: (21, "how many windows are taken for one, which changes no sum"),
@@ -28,294 +28,294 @@ REASONS: Reasons = {
     "combinators.reverse_time.flipped": {
         4: (7, "only the forward flips a mask: a cotangent has none"),
     },
-    "combinators.shard.added_up": {
+    "sharding.shard.added_up": {
         3: (1, "frees memory, and changes no number"),
         4: (2, "all gradients are trees of the same structure"),
     },
-    "combinators.shard.moved": {
+    "sharding.shard.moved": {
         2: (1, "nothing reads what stands in the place of a leaf"),
     },
     "combinators.shared.backward": {
         5: (1, "a sum of two is the same in either order"),
     },
-    "correlation._flipped": {
+    "kernels.correlation._flipped": {
         1: (2, "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead"),
         2: (4, "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead"),
     },
-    "correlation._matrix": {
+    "kernels.correlation._im2col": {
         2: (14, "the same matrix in either layout of memory"),
         3: (2, "how many numbers are copied at once"),
     },
-    "correlation.blocks": {
+    "kernels.correlation.blocks": {
         2: (6, "how many windows are treated at a time, which changes no sum"),
         3: (5, "how many windows are treated at a time, which changes no sum"),
         4: (6, "how many windows are treated at a time, which changes no sum"),
         5: (4, "how many windows are treated at a time, which changes no sum"),
         6: (8, "how many windows are treated at a time, which changes no sum"),
     },
-    "correlation.correlate": {
+    "kernels.correlation.correlate": {
         1: (12, "whether the fast algorithm is taken, which gives the same numbers"),
         3: (4, "how many windows are taken for one, which changes no sum"),
         4: (4, "which of two ways is taken that give the same numbers"),
         6: (5, "the backward correlates with padding that does not depend on the shape"),
     },
-    "correlation.correlate_input": {
+    "kernels.correlation.correlate_input": {
         3: (3, "which of two ways is taken that give the same numbers"),
         5: (2, "which of two ways is taken that give the same numbers"),
         16: (1, "a product with more axes, in the same order of memory"),
         18: (2, "one example is scattered at a time: another one, which is empty, is not read"),
     },
-    "correlation.correlate_plain": {
+    "kernels.correlation.correlate_plain": {
         5: (2, "with one group the channels start at 0"),
         8: (4, "whether a product is written in place or copied there"),
         10: (7, "reached with groups only, which the backward does not correlate"),
     },
-    "correlation.correlate_weight": {
+    "kernels.correlation.correlate_weight": {
         1: (9, "whether the fast algorithm is taken, which gives the same numbers"),
         3: (4, "how many windows are taken for one, which changes no sum"),
     },
-    "dot_product_attention.attend_backward": {
+    "kernels.attention.attend_backward": {
         8: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
         9: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
         11: (3, "the one is None where the other is"),
     },
-    "dot_product_attention.diagonal_sums": {
+    "kernels.attention.diagonal_sums": {
         4: (1, "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same"),
         5: (2, "a negative length stands for what is left, which is rows + columns - 1"),
     },
-    "dot_product_attention.drawn": {
+    "kernels.attention.dropout_factors": {
         1: (1, "a random number is never exactly the rate"),
     },
-    "dot_product_attention.penalty": {
+    "kernels.attention.additive_mask": {
         3: (1, "twice minus infinity, or twice 0"),
     },
-    "dot_product_attention.key_means": {
+    "kernels.attention.key_means": {
         1: (3, "cotangents of scores sum to 0: a shift changes rounding only; and a vector is its own transpose"),
     },
-    "dot_product_attention.pull_part": {
+    "kernels.attention.attend_backward_block": {
         10: (3, "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only"),
     },
-    "dot_product_attention.scores": {
+    "kernels.attention.scores": {
         13: (1, "twice minus infinity, or twice 0"),
     },
-    "dot_product_attention.share_out": {
+    "kernels.attention.parallel_over_groups": {
         1: (6, "how many threads share the work, which changes no number"),
     },
-    "dot_product_attention.subtract_at_half": {
+    "kernels.attention.subtract_at_half": {
         1: (2, "any number may be subtracted from all of a query: which one decides the rounding only"),
         2: (3, "any number may be subtracted from all of a query: whether one is decides the rounding only"),
         4: (3, "any number may be subtracted from all of a query: which one decides the rounding only"),
         6: (1, "any number may be subtracted from all of a query: which one decides the rounding only"),
     },
-    "erf._half_erfc_from": {
+    "kernels.erf._half_erfc_from": {
         8: (1, "no number is exactly the reach, which is irrational"),
     },
-    "erf._sum_of_poles": {
+    "kernels.erf._sum_of_poles": {
         1: (1, "the squares are not needed afterwards"),
         5: (1, "a vector is its own transpose"),
     },
-    "erf.normal": {
+    "kernels.erf.normal": {
         11: (2, "the magnitude is taken next; at 0 both sides are one half"),
     },
     "layer._chain_backward": {
         5: (3, "what is computed without need: the gradients of layers that have no parameters"),
         10: (2, "what is computed without need: the cotangent of the input"),
     },
-    "layers.algebraic.root_and_excess": {
+    "layers.activations.algebraic.root_and_excess": {
         4: (1, "it is squared next"),
     },
-    "layers.algebraic.softsign_and_slope": {
+    "layers.activations.algebraic.softsign_and_slope": {
         5: (1, "it is squared next"),
     },
-    "layers.algebraic.squareplus_and_slope": {
+    "layers.activations.algebraic.squareplus_and_slope": {
         3: (1, "at 0 both sides are one half"),
     },
-    "layers.attention.backward": {
+    "layers.attention.attention.backward": {
         5: (4, "how many threads share the work, which changes no number"),
     },
-    "layers.attention.position_grad": {
+    "layers.attention.attention.position_grad": {
         1: (1, "there is a cotangent of the bias exactly where there is a table"),
     },
-    "layers.average_pooling.divisor": {
+    "layers.pooling.average_pooling.divisor": {
         7: (1, "no window lies in the padding alone"),
     },
-    "layers.batch_norm.backward": {
+    "layers.normalization.batch_norm.backward": {
         6: (1, "matters to an empty batch only, which has no entries"),
     },
-    "layers.bilinear.backward": {
+    "layers.linear.bilinear.backward": {
         7: (1, "there is one column: the first is the last"),
     },
-    "layers.clipped.hard_swish_and_slope": {
+    "layers.activations.clipped.hard_swish_and_slope": {
         1: (2, "what lies outside is replaced; the clipping keeps infinities out"),
     },
-    "layers.embedding.put_back": {
+    "layers.embedding.embedding.put_back": {
         3: (1, "places, or booleans that choose the same places"),
     },
-    "layers.cross_attention.backward": {
+    "layers.attention.cross_attention.backward": {
         4: (6, "how many threads share the work, which changes no number"),
     },
-    "layers.heads.mapped_back": {
+    "layers.attention.heads.project_transposed": {
         1: (1, "a product treats all axes but the last alike"),
     },
-    "layers.heads.split": {
+    "layers.attention.heads.split_heads": {
         2: (3, "the backward splits all heads: they start at 0 and end with the axis"),
         3: (1, "the caller gives it the same shape"),
     },
-    "layers.heads.turned": {
+    "layers.attention.heads.rotate": {
         4: (2, "rounded to the precision of the result when it is stored there"),
     },
-    "layers.max_pooling.max_backward": {
+    "layers.pooling.max_pooling.max_backward": {
         8: (2, "whether the faster way is taken, which gives the same numbers"),
         11: (5, "how many examples are treated at a time, which changes no sum"),
     },
-    "layers.mish.fraction": {
+    "layers.activations.mish.fraction": {
         2: (1, "at 0 both sides are the same"),
         3: (1, "at 0 both sides are the same"),
     },
-    "layers.mish.mish_and_slope": {
+    "layers.activations.mish.mish_and_slope": {
         4: (1, "at 0 both sides are the same"),
     },
-    "layers.power_pooling.magnitude": {
+    "layers.pooling.power_pooling.magnitude": {
         1: (2, "a factor of 1 or -1; 0 has no sign"),
     },
-    "layers.power_pooling.power_backward": {
+    "layers.pooling.power_pooling.power_backward": {
         3: (5, "the fitted windows hold their padding, whatever the shape"),
         6: (2, "only the magnitude of the ratio is used"),
     },
-    "layers.rectifiers.elu_and_slope": {
+    "layers.activations.rectifiers.elu_and_slope": {
         3: (1, "with alpha 1 the factor is 1, and alpha is never 0"),
     },
-    "layers.gru.backward": {
+    "layers.recurrent.gru.backward": {
         14: (1, "the product before the last is written over next"),
     },
-    "layers.lstm.backward": {
+    "layers.recurrent.lstm.backward": {
         28: (3, "a product is the same in either order"),
     },
-    "layers.recurrent.backwards": {
+    "layers.recurrent.recurrent.reversed_steps": {
         1: (1, "before the first step there is nothing left"),
     },
-    "layers.recurrent.blocks": {
+    "layers.recurrent.recurrent.blocks": {
         2: (15, "how many columns are multiplied at a time, which changes no sum"),
     },
-    "layers.recurrent.cut": {
+    "layers.recurrent.recurrent.blocked_view": {
         2: (1, "of four axes the last but one is the third"),
     },
-    "layers.scaled_dot_product.backward": {
+    "layers.attention.scaled_dot_product.backward": {
         2: (1, "there is one set of queries: the first is the last"),
     },
-    "layers.shrinkage.tanhshrink_and_slope": {
+    "layers.activations.shrinkage.tanhshrink_and_slope": {
         1: (1, "it is squared next"),
     },
-    "layers.sigmoids.numerator": {
+    "layers.activations.sigmoids.numerator": {
         1: (1, "at 0 the exponential is 1 as well"),
     },
-    "layers.sigmoids.tanh_and_slope": {
+    "layers.activations.sigmoids.tanh_and_slope": {
         1: (1, "it is squared in the end"),
     },
-    "layers.softmax.along": {
+    "layers.activations.softmax.along": {
         1: (6, "exchanging the last axis with itself; axis 0 is not allowed"),
     },
-    "layers.softmax.back": {
+    "layers.activations.softmax.back": {
         1: (6, "exchanging the last axis with itself; axis 0 is not allowed"),
     },
-    "losses.cosine_embedding.pullback": {
+    "losses.similarity.cosine_embedding.pullback": {
         4: (9, "the formula holds for any side, which decides the rounding only"),
     },
-    "losses.ctc.earlier": {
+    "losses.classification.ctc.earlier": {
         1: (1, "twice minus 10**30 is as far below"),
     },
-    "losses.ctc.log_sum": {
+    "losses.classification.ctc.log_sum": {
         2: (1, "the maximum with itself"),
     },
-    "losses.ctc.pullback": {
+    "losses.classification.ctc.pullback": {
         5: (4, "a common factor is divided out in the end, and rounding is that of the result"),
         11: (1, "these are logarithms: leaving out a common number changes rounding only"),
         12: (2, "a sum is the same in any order"),
         14: (3, "the sum is divided out next"),
         16: (1, "booleans count as 0 and 1"),
     },
-    "losses.hinge.squared_pullback": {
+    "losses.classification.hinge.squared_pullback": {
         1: (1, "the target is 1 or -1"),
     },
-    "losses.overlap.pullback": {
+    "losses.classification.overlap.pullback": {
         2: (1, "it is a factor twice"),
     },
-    "losses.poisson.log_pullback": {
+    "losses.regression.poisson.log_pullback": {
         2: (5, "two forms of the same number: which is the more precise is decided here, and tested elsewhere"),
     },
-    "losses.vectors.inverse": {
+    "losses.similarity.vectors.inverse": {
         1: (1, "matters to vectors of length 0 only, where the cosine has no derivative"),
     },
-    "numerics.row_means": {
+    "kernels.arrays.mean_last": {
         1: (2, "a vector is its own transpose, and the second axis of a matrix is its last"),
     },
-    "numerics._beside": {
+    "kernels.arrays._beside": {
         1: (5, "which of two ways is faster"),
         3: (6, "which of two ways is faster"),
     },
-    "numerics.examples": {
+    "kernels.arrays.flatten_examples": {
         1: (1, "which of two ways is taken that give the same numbers"),
         3: (2, "an empty array has no examples to divide by"),
     },
-    "numerics.parts": {
+    "kernels.arrays.parts": {
         1: (5, "how many rows are treated at a time, which changes no sum"),
         2: (1, "how many rows are treated at a time, which changes no sum"),
     },
-    "numerics.project": {
+    "kernels.arrays.matmul_last": {
         1: (4, "which of two ways is taken that give the same numbers"),
         3: (1, "a product with more axes is the same"),
     },
-    "numerics.project_back": {
+    "kernels.arrays.matmul_last_transposed": {
         2: (17, "which of two ways is faster"),
     },
-    "numerics.rows": {
+    "kernels.arrays.as_matrix": {
         1: (1, "which of two ways is taken that give the same numbers"),
         3: (1, "every array has a feature at least"),
     },
-    "numerics.sum_rows": {
+    "kernels.arrays.sum_axis0": {
         1: (1, "which of two ways is taken that give the same numbers"),
     },
-    "penalties.Penalty._takes": {
+    "optim.penalties.Penalty._takes": {
         1: (1, "all parameters are real numbers"),
     },
-    "scatter.scatter_rows": {
+    "kernels.scatter.scatter_rows": {
         4: (1, "no index is negative"),
         5: (1, "a rank is halved until it is 0, whatever its sign"),
         6: (1, "sums are made that are not used"),
         8: (1, "places, or booleans that choose the same places"),
     },
-    "windows.items": {
+    "kernels.windows.as_void_pixels": {
         1: (1, "in backward channels are always side by side"),
         3: (1, "the same items with one axis more"),
     },
-    "windows.numbers": {
+    "kernels.windows.from_void_pixels": {
         1: (1, "the items are copied later, then"),
         2: (1, "the same numbers: the axes are merged again"),
     },
-    "windows.pad": {
+    "kernels.windows.pad": {
         5: (1, "which of two ways is taken that give the same numbers"),
     },
-    "winograd.blocks": {
+    "kernels.winograd.blocks": {
         1: (3, "how many tiles are treated at a time, which changes no sum"),
         2: (8, "how many tiles are treated at a time, which changes no sum"),
     },
-    "winograd.correlate": {
+    "kernels.winograd.correlate": {
         4: (2, "more tiles than are needed, of zeros or cropped again"),
         5: (5, "with stride 1 the padding does not depend on the shape"),
         8: (5, "how many tiles are treated at a time, which changes no sum"),
     },
-    "winograd.correlate_weight": {
+    "kernels.winograd.correlate_weight": {
         4: (2, "more tiles than are needed, of zeros or cropped again"),
         8: (5, "how many tiles are treated at a time, which changes no sum"),
     },
-    "winograd.suits": {
+    "kernels.winograd.suits": {
         1: (6, "whether the fast algorithm is taken where it gives the same numbers; and no stride is 0"),
     },
-    "winograd.tiled": {
+    "kernels.winograd.tiled": {
         1: (3, "more zeros behind the array than the tiles reach"),
         2: (4, "more zeros behind the array than the tiles reach"),
     },
-    "winograd.tiles_at_once": {
+    "kernels.winograd.tiles_at_once": {
         1: (9, "how many tiles are treated at a time, which changes no sum"),
         2: (7, "how many tiles are treated at a time, which changes no sum"),
     },

@@ -24,24 +24,23 @@ Gradient = Callable[..., Any]
 _FOREIGN = (
     *(
         "tree",
-        "structure",
         "layer",
         "errors",
         "typing",
         "key",
-        "record",
         "masked",
         "initializers",
         "compile",
         "check",
         "train",
         "optim",
-        "blas",
-        "threads",
+        "runtime",
+        "files",
     ),
     *("losses.checks", "losses.loss", "losses.weighted", "certificate"),
 )
 """Modules that compute no gradients: structure, checks of arguments, random numbers, threads."""
+_OURS = ("optim.penalties",)
 
 
 def plain(value: Any) -> Any:
@@ -62,9 +61,14 @@ def is_ours(value: Any) -> bool:
     name = function.__module__ or ""
     return (
         name.startswith("funcnn.")
-        and not any(name == f"funcnn.{one}" or name.startswith(f"funcnn.{one}.") for one in _FOREIGN)
+        and (name.removeprefix("funcnn.") in _OURS or not any(is_in(name, one) for one in _FOREIGN))
         and is_written(function)
     )
+
+
+def is_in(name: str, room: str) -> bool:
+    """Tell whether a module is one of the package, or stands in that room."""
+    return name == f"funcnn.{room}" or name.startswith(f"funcnn.{room}.")
 
 
 def is_written(function: FunctionType) -> bool:

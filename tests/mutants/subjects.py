@@ -16,8 +16,8 @@ from funcnn.certificate.cases import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.edges import DRAWN, EDGES
 from funcnn.certificate.subjects import MODES, LayerSubject, LossSubject, PenaltySubject, Situation, start
 from funcnn.layer import Layer
-from funcnn.layers.elementwise import forward_keeping_slope
-from funcnn.penalties import Penalty
+from funcnn.layers.activations.elementwise import forward_keeping_slope
+from funcnn.optim.penalties import Penalty
 from funcnn.typing import Array
 from tests.mutants.graph import lock, parts
 

@@ -10,8 +10,8 @@ import pytest
 
 import funcnn as fn
 from funcnn.certificate.cases import LayerCase, LossCase
-from funcnn.layers import dense as dense_module
-from funcnn.numerics import sum_rows
+from funcnn.kernels.arrays import sum_axis0
+from funcnn.layers.linear import dense as dense_module
 from funcnn.typing import Array
 from tests.mutants import score
 from tests.mutants.graph import parts
@@ -120,10 +120,10 @@ def test_a_loop_without_end_is_ended() -> None:
 
 def test_a_mutant_changes_its_gradient_and_nothing_else() -> None:
     layer = fn.dense(2)
-    assert sum_rows in parts(layer.backward)
+    assert sum_axis0 in parts(layer.backward)
     assert dense_module.forward not in parts(layer.backward)
-    (twice,) = [one for one in mutations(sum_rows) if one.after == "return 2 * dot(ones(len(x), x.dtype), x)"]
-    other = attrs.evolve(layer, backward=exchange(sum_rows, twice)(layer.backward))
+    (twice,) = [one for one in mutations(sum_axis0) if one.after == "return 2 * dot(ones(len(x), x.dtype), x)"]
+    other = attrs.evolve(layer, backward=exchange(sum_axis0, twice)(layer.backward))
     start = layer.init(fn.Key(0), (3,))
     made = layer.forward(start.params, start.state, np.ones((4, 3)), fn.Eval())
     right, wrong = (one.backward(start.params, made.residuals, np.ones((4, 2))) for one in (layer, other))
@@ -151,7 +151,7 @@ def test_weak_cases_let_mutants_survive() -> None:
     assert not weak.ok
     survived = {mutant.after for one, mutant in weak.survivors if one.function == "layers.layer_norm.backward"}
     assert {"dx += product", "pass"} <= survived
-    assert "survived: funcnn/layers/layer_norm.py:" in str(weak)
+    assert "survived: funcnn/layers/normalization/layer_norm.py:" in str(weak)
 
 
 def test_a_reason_holds_for_as_many_mutants_as_it_says() -> None:

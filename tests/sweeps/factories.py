@@ -189,7 +189,7 @@ CALLS: dict[str, Call] = {
 
 def public_factories() -> dict[str, Callable[..., Any]]:
     """Every public function that makes a layer, by the module where layers, combinators and models are."""
-    homes = ("funcnn.layers.", "funcnn.combinators.", "funcnn.models.")
+    homes = ("funcnn.layers.", "funcnn.combinators.", "funcnn.sharding.", "funcnn.models.")
     found = {name: getattr(fn, name) for name in fn.__all__}
     return {
         name: one

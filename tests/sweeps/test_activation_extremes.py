@@ -9,10 +9,10 @@ import pytest
 
 import funcnn as fn
 from funcnn.certificate.cases.activations import ACTIVATIONS as CASES
-from funcnn.layers import elementwise
+from funcnn.layers.activations import elementwise
 from funcnn.typing import Array
 from tests.exact import DIGITS, assert_accurate
-from tests.test_stability_layers import ACTIVATIONS, Exact
+from tests.layers.test_stability import ACTIVATIONS, Exact
 
 DTYPES = [np.float32, np.float64]
 each_activation = pytest.mark.parametrize("case", ACTIVATIONS.values(), ids=ACTIVATIONS.keys())

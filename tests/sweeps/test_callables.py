@@ -73,7 +73,7 @@ PLAIN = {
 }  # fmt: skip
 """Records that the library makes, and types."""
 
-ELSEWHERE = ("funcnn.losses.", "funcnn.optim.", "funcnn.penalties", "funcnn.train.files")
+ELSEWHERE = ("funcnn.losses.", "funcnn.optim.", "funcnn.optim.penalties", "funcnn.files.save")
 """Modules whose arguments have sweeps of their own."""
 
 OF_TRAINING = {"fit", "EarlyStopping", "Checkpoint", "loss_and_grad", "compiled", "apply", "define_layer", "keep_memory"}

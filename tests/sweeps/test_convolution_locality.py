@@ -5,7 +5,7 @@ import pytest
 
 import funcnn as fn
 from funcnn.layer import AnyLayer
-from funcnn.layers.convolution import ConvParams
+from funcnn.layers.convolution.convolution import ConvParams
 from funcnn.typing import Array, BoolArray
 
 SIZE = 12

@@ -25,7 +25,7 @@ from funcnn.cli import folder, inputs, network
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.cli.settings import defaults_for
-from funcnn.train.npy_header import read_header
+from funcnn.files.npy_header import read_header
 
 _MEMORY = 48 * 2**20
 _WORDS = (

@@ -21,8 +21,8 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.optim.composite import Composite, goals, scaled, told, walk
 from funcnn.train.history import Row
-from funcnn.train.listening import check_listening, complete
-from funcnn.train.listening import told as told_by_fit
+from funcnn.train.plateau_report import check_listening, complete
+from funcnn.train.plateau_report import report_metric as told_by_fit
 from funcnn.train.record import Point
 
 Wrap = Callable[[Any], Any]

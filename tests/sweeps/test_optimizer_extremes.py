@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn import structure, tree
+from funcnn import tree
 from funcnn.optim import flat, fused
+from funcnn.runtime import treedef
 from funcnn.typing import Array
-from tests.optim_cases import OPTIMIZERS, OptimizerCase
+from tests.optim.cases import OPTIMIZERS, OptimizerCase
 
 DTYPES = [np.float32, np.float64]
 RULES = [
@@ -345,7 +346,7 @@ def test_huge_and_ordinary_leaves_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     forms = []
     try:
         for large, compiled, installed in ((100, 100, missing), (16, 100, missing), (16, 16, lambda name: interpreted)):
-            monkeypatch.setattr(structure, "_SEEN", {})
+            monkeypatch.setattr(treedef, "_SEEN", {})
             flat.lay_out.cache_clear()
             fused.compiled.cache_clear()
             monkeypatch.setattr(flat, "LARGE", large)

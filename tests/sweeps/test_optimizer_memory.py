@@ -10,9 +10,10 @@ import pytest
 from attrs import make_class
 
 import funcnn as fn
-from funcnn import structure
-from funcnn.optim import flat, leafwise, partition
-from tests.optim_cases import OPTIMIZERS, draw
+from funcnn.optim import flat, leafwise
+from funcnn.optim.transformations import partition
+from funcnn.runtime import treedef
+from tests.optim.cases import OPTIMIZERS, draw
 
 MAKERS: dict[str, Any] = {
     "adamw": lambda where: fn.adamw(0.1, weight_decay=0.1, where=where),
@@ -54,16 +55,16 @@ def test_caches_have_a_bound(cache: Any) -> None:
 
 
 def test_structures_of_classes_without_end() -> None:
-    for number in range(2 * structure._TYPES):
-        structure.take_apart(make_class(f"Made{number}", ["weight"], frozen=True)(np.ones(2)))
-        assert len(structure._SEEN) <= structure._TYPES
+    for number in range(2 * treedef._TYPES):
+        treedef.flatten(make_class(f"Made{number}", ["weight"], frozen=True)(np.ones(2)))
+        assert len(treedef._SEEN) <= treedef._TYPES
     params: Any = {"a": np.ones(2)}
-    for number in range(2 * structure._KEPT):
-        structure.take_apart({f"key {number}": np.ones(2)})
-    assert len(structure._SEEN[dict]) <= structure._KEPT
+    for number in range(2 * treedef._KEPT):
+        treedef.flatten({f"key {number}": np.ones(2)})
+    assert len(treedef._SEEN[dict]) <= treedef._KEPT
     for number in range(40):
         fn.adamw(0.1, weight_decay=0.1, where=f"^{number}|a").init(params)
-    assert len(structure.take_apart(params)[0].memo) <= flat.KEPT
+    assert len(treedef.flatten(params)[0].memo) <= flat.KEPT
 
 
 def test_a_selection_without_a_hash_is_refused_by_name() -> None:

@@ -15,7 +15,7 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.optim import schedules
-from funcnn.optim.plateau import ReduceOnPlateau
+from funcnn.optim.transformations.plateau import ReduceOnPlateau
 
 untyped: Any = schedules
 
@@ -51,7 +51,7 @@ def factories() -> Iterator[tuple[str, Any]]:
     """Every public function of the package that makes an optimizer, a transformation, a schedule or a penalty."""
     for name in fn.__all__:
         one = getattr(fn, name)
-        if inspect.isfunction(one) and one.__module__.startswith(("funcnn.optim.", "funcnn.penalties")):
+        if inspect.isfunction(one) and one.__module__.startswith(("funcnn.optim.", "funcnn.optim.penalties")):
             yield name, one
     for name, one in vars(schedules).items():
         if inspect.isfunction(one) and not name.startswith("_") and inspect.signature(one).return_annotation == "Schedule":

@@ -15,7 +15,7 @@ MODULES = ["funcnn", *[getattr(fn, name).__name__ for name in fn.__all__ if isin
 
 HELPERS = {
     "funcnn.tree": {"check_plain", "checked_dtype"},
-    "funcnn.initializers": {"check_initializer", "check_drawn"},
+    "funcnn.initializers": {"check_initializer"},
     "funcnn.optim.schedules": {"rate_at", "check_rate"},
     "funcnn.train.plots": {"check_ending"},
 }

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import funcnn as fn
-from funcnn.check import command as check_command
+from funcnn.cli import check as check_command
 from funcnn.cli import folder
 from funcnn.cli.network import Facts
 from funcnn.cli.settings import Settings

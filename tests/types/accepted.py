@@ -7,10 +7,10 @@ from attrs import evolve
 
 import funcnn as fn
 from funcnn.layer import Chain, Layer, Residuals
-from funcnn.layers.attention import AttentionParams
-from funcnn.layers.dense import DenseParams
-from funcnn.layers.embedding import EmbeddingParams
-from funcnn.layers.tied_embedding import TiedEmbeddingParams
+from funcnn.layers.attention.attention import AttentionParams
+from funcnn.layers.embedding.embedding import EmbeddingParams
+from funcnn.layers.embedding.tied_embedding import TiedEmbeddingParams
+from funcnn.layers.linear.dense import DenseParams
 from funcnn.models.gpt import Body
 from funcnn.typing import Array, Empty, Scalar
 

@@ -6,7 +6,7 @@ import numpy as np
 import funcnn as fn
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Mode
-from funcnn.layers.dense import DenseParams
+from funcnn.layers.linear.dense import DenseParams
 from funcnn.typing import Array, Empty, Shape
 
 key = fn.Key(0)

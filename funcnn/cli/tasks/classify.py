@@ -10,7 +10,6 @@ from typing import cast
 import numpy as np
 
 import funcnn as fn
-from funcnn.atomic_write import write_text
 from funcnn.cli import inputs, pictures
 from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
@@ -20,6 +19,7 @@ from funcnn.cli.problem import Problem, load_problem
 from funcnn.cli.tasks.task import Outcome, Task, as_given
 from funcnn.cli.terminal import confusion, more, section, style, table
 from funcnn.cli.terminal import pictures as draw
+from funcnn.files.atomic_write import write_text
 from funcnn.losses.loss import Loss
 from funcnn.typing import Array, IntArray
 

@@ -1,0 +1,1 @@
+"""Finite differences with error bars, entry by entry or along directions, also at kinks."""

@@ -1,0 +1,95 @@
+r"""How noisy each output is: rounding errors measured from the function itself.
+
+Outputs at equally spaced points very close together differ from a line by rounding alone: smooth parts vanish from fourth
+differences, and what is left has $\sqrt{70}$ times the standard deviation of one evaluation (Hamming 1962, ch. 6;
+Moré and Wild 2011, "Estimating computational noise").  This sees what ``eps |y|`` cannot: cancellation inside the function, and
+arithmetic in fewer digits than its result pretends to have.
+
+The points lie $2^{-40}$ apart, in units of the entries, where no curvature is left.  A function that computes in float32 inside
+stands still there and moves in stairs; its noise is then taken $2^{-20}$ apart.  So it is where a part of the function does that
+while the rest moves smoothly, which shows in fourth differences that do not shrink with the spacing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from funcnn.check.case.sampler import Sampler
+from funcnn.check.differences.entries import own_scales
+from funcnn.typing import Array, BoolArray
+
+POINTS = 9
+_FEW = 1e-5  # relative noise of single precision, and some
+_WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
+
+
+def measure_noise(sample: Sampler, generator: np.random.Generator) -> tuple[Array, BoolArray]:
+    """Return the standard deviation of the rounding error of each output, and which outputs move in stairs."""
+    fine, moved = _along_some(sample, generator, 2.0**-40)
+    again, moved_again = _along_some(sample, generator, 2.0**-39)  # equal steps can meet equal roundings, and show none
+    coarse, moved_later = _along_some(sample, generator, 2.0**-20)
+    moved |= moved_again
+    noise: Array = np.where(moved, np.fmax(fine, again), coarse)
+    noise = np.where(np.isfinite(noise), noise, 0)
+    partly = moved & (coarse > 1e3 * np.maximum(noise, sample.eps * np.abs(sample.y))) & (coarse < _FEW * np.abs(sample.y))
+    if partly.any():
+        near, far = (_roughness(sample, generator, spacing)[partly] for spacing in (2.0**-20, 2.0**-18))
+        sizes = np.abs(sample.y[partly])  # single outputs can meet equal roundings: all are judged together
+        partly &= bool((near / sizes).mean() > 0.4 * (far / sizes).mean())
+        noise = np.where(partly, np.fmax(noise, coarse), noise)
+    return np.maximum(noise, _usual(noise, np.abs(sample.y))), partly | (~moved & moved_later)
+
+
+def _roughness(sample: Sampler, generator: np.random.Generator, spacing: float) -> Array:
+    """Return the median fourth difference of each output: a kink or a jump shows in few of them, stairs in most.
+
+    Those of a smooth function shrink with the fourth power of the spacing.
+    """
+    directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
+    at = sample.along(directions)
+    rows = np.stack([sample.y, *(at(number * spacing) for number in range(1, POINTS))])
+    typical: Array = np.median(np.abs(np.diff(rows, 4, axis=0)), axis=0)
+    return typical
+
+
+def _along_some(sample: Sampler, generator: np.random.Generator, spacing: float) -> tuple[Array, BoolArray]:
+    """Return the fourth differences along a random direction of all leaves, and which outputs moved."""
+    directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
+    return _differences(sample.along(directions), sample.y, spacing)
+
+
+def _usual(noise: Array, sizes: Array) -> Array:
+    """Return the noise that outputs of these sizes usually have: single ones may show none by chance."""
+    seen = (sizes > 0) & np.isfinite(sizes)
+    relative = np.median(noise[seen] / sizes[seen]) if seen.any() else 0.0
+    return np.where(np.isfinite(sizes), sizes, 0) * relative
+
+
+def wobble(values: Array, generator: np.random.Generator) -> Array:
+    """Return a direction in which each entry moves by about its own size; zeros, where kinks and edges are, stay.
+
+    Seven bits, the last of them one: small multiples of it are exact, but meet every pattern of rounding.
+    """
+    bits = 2 * generator.integers(32, 96, values.shape) + 1
+    signs = generator.choice((-1.0, 1.0), values.shape)
+    sizes = np.where(values == 0, 0, own_scales(values))
+    direction: Array = (sizes * signs * bits / 128).astype(values.dtype)
+    return direction
+
+
+def _differences(at: Callable[[float], Array], y: Array, spacing: float) -> tuple[Array, BoolArray]:
+    """Return the fourth differences at one spacing, and which outputs moved."""
+    rows = np.empty((POINTS, len(y)), y.dtype)
+    rows[0] = y
+    for index in range(1, POINTS):
+        rows[index] = at(index * spacing)
+    return fourth_differences(rows), (rows != y).any(0)
+
+
+def fourth_differences(rows: Array) -> Array:
+    """Return the root mean square of the fourth differences down each column, scaled to the error of one number."""
+    fourth = np.diff(rows, 4, axis=0) * _WEIGHT
+    size: Array = np.sqrt((fourth * fourth).mean(0))
+    return size

@@ -1,0 +1,120 @@
+"""Lost digits: a right formula whose result in the precision that was given is worse than that precision allows.
+
+The formula is judged in the reference precision.  The working result is then held against the reference one, with a bound from
+the condition of the problem: by how much the gradient changes when the last digits of the arguments and of dy change.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcnn.check.case.calls import ROUNDINGS, eps_of
+from funcnn.check.case.case import Case
+from funcnn.check.case.condition import last_digits, working_digits
+from funcnn.check.case.cotangents import Cotangents
+from funcnn.check.case.problem import Leaf
+from funcnn.check.differences.leaf import Comparison
+from funcnn.check.differences.noise import POINTS, fourth_differences, wobble
+from funcnn.check.differences.refine import CONFIDENCE
+from funcnn.check.promises.linearity import Linearity
+from funcnn.check.records import Diagnosis, Finding
+from funcnn.typing import Array
+
+
+def lost_digits(case: Case, linear: list[Linearity]) -> list[Finding]:
+    """Return the leaves whose gradient is computed in clearly fewer digits than it is given."""
+    found = []
+    for leaf, one in zip(case.problem.active(), linear, strict=True):
+        eps = eps_of(leaf.array)
+        if one.rounding > ROUNDINGS * eps:
+            digits = -np.log10(one.rounding)
+            text = f"the gradient is computed with about {digits:.0f} digits, its argument has {-np.log10(eps):.0f}"
+            found.append(Finding("precision", leaf.path, text, diagnosis=Diagnosis("precision_loss", text, 1.0)))
+    return found
+
+
+def absolve(case: Case, position: int, done: Comparison) -> None:
+    """Accept entries that are off by no more than the gradient's own rounding in the reference precision.
+
+    The formula is then right; whether its result is precise enough in the working precision is another question.
+    """
+    wrong = done.wrong
+    off = done.off[wrong]
+    if not wrong.any() or case.wide is None or not np.isfinite(off).all() or np.max(off) > 1e-3 * done.scale:
+        return
+    noise = _own_rounding(case, position)
+    if noise is not None:
+        digits = last_digits(case, position, done.analytic.reshape(case.problem.active()[position].array.shape), case.sample.eps)
+        # The entries of a leaf come from one formula: the noisiest tells more than the luck of each.
+        usual = np.max(noise, initial=0, where=noise <= 1e-6 * done.scale)
+        noise = np.maximum(noise, usual) + np.where(digits <= 1e-3 * done.scale, digits, 0).reshape(-1)
+        done.rounded = wrong & (done.off <= CONFIDENCE * (done.spread + noise) + done.slack * done.scale)
+        done.forgiven |= done.rounded
+
+
+def _own_rounding(case: Case, position: int) -> Array | None:
+    """Return the rounding error of the gradient in the reference precision, from fourth differences of neighbours."""
+    generator = case.generator(12)
+    sample = case.sample
+    ways = [(leaf, wobble(start, generator)) for leaf, start in enumerate(sample.origin)]
+    rows = []
+    for number in range(POINTS):
+        with sample.moved(ways, number * 2.0**-40):
+            try:
+                got = case.pull(sample.args, case.dy).leaves[position]
+            except Exception:  # a neighbour may lie outside the domain
+                return None
+        if got is None:
+            return None
+        rows.append(got.reshape(-1))
+    return fourth_differences(np.stack(rows))
+
+
+def check_precision(case: Case, working: Cotangents, made: list[Comparison | None], reported: set[str]) -> list[Finding]:
+    """Return the leaves whose working result is worse than the condition of the problem explains."""
+    if case.wide is None or case.sample.dtype is None:
+        return []
+    found = []
+    for position, leaf in enumerate(case.problem.active()):
+        got, exact = working.leaves[position], case.wide.leaves[position]
+        usable = got is not None and exact is not None and got.size and np.isfinite(got).all() and np.isfinite(exact).all()
+        done = made[position]
+        if leaf.path in reported or not usable or exact is None or got is None or done is None:
+            continue
+        eps = eps_of(leaf.array)
+        # Where the reference gradient itself is only rounding away from the differences, these are the better judge.
+        judge = np.where(done.rounded, done.low, exact.reshape(-1)).reshape(exact.shape)
+        blur = CONFIDENCE * np.where(done.rounded, done.spread, 0).reshape(exact.shape)
+        off = np.abs(got.astype(exact.dtype) - judge)
+        size = max(np.max(np.abs(exact)), done.scale)
+        least = np.finfo(leaf.array.dtype).tiny
+        if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
+            continue
+        size = max(size, case.natural(position))
+        allowed = ROUNDINGS * (eps * size + last_digits(case, position, exact, 0.0)) + blur + least
+        bad = off > allowed
+        if bad.any() and case.mere_rounding(position, exact.reshape(-1)):  # zero by cancellation: by what do the terms round?
+            allowed = np.maximum(allowed, ROUNDINGS * working_digits(case, position, got))
+            bad = off > allowed
+        if bad.any():
+            found.append(_finding(leaf, got, judge, off, allowed))
+    return found
+
+
+def _finding(leaf: Leaf, got: Array, exact: Array, off: Array, allowed: Array) -> Finding:
+    worst = tuple(int(axis) for axis in np.unravel_index(int(np.argmax(off / allowed)), off.shape))
+    bad = off > allowed
+    text = f"the formula is right, but in {leaf.array.dtype} the result is off by {float(off[worst]):.1g},"
+    text += f" {float(off[worst] / allowed[worst]) * ROUNDINGS:.0f} times what the last digits of the arguments explain"
+    return Finding(
+        "precision",
+        leaf.path,
+        text,
+        worst,
+        float(got[worst]),
+        float(exact[worst]),
+        float(allowed[worst]),
+        int(bad.sum()),
+        bad.size,
+        Diagnosis("precision_loss", text, 1.0),
+    )

@@ -1,0 +1,1 @@
+"""Reports as text, as HTML and as pictures."""

@@ -1,0 +1,1 @@
+"""Trees in files: written atomically, read without trust."""

@@ -1,0 +1,1 @@
+"""Arithmetic that several layers share: pure functions of arrays, without state."""

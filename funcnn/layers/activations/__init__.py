@@ -1,0 +1,1 @@
+"""Activations: elementwise functions, gated units, softmax and its relatives."""

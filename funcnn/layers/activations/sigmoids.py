@@ -1,0 +1,233 @@
+r"""Activations made of the logistic function $\sigma(x) = 1/(1 + e^{-x})$.
+
+$$ \begin{aligned}
+\text{sigmoid} &: & y &= \sigma(x), & f'(x) &= \sigma(x)\,\sigma(-x) \\
+\tanh &: & y &= 2\sigma(2x) - 1, & f'(x) &= 4\,\sigma(2x)\,\sigma(-2x) \\
+\text{softplus} &: & y &= \ln(1 + e^x), & f'(x) &= \sigma(x) \\
+\text{log-sigmoid} &: & y &= -\ln(1 + e^{-x}), & f'(x) &= \sigma(-x) \\
+\text{silu} &: & y &= x\,\sigma(x), & f'(x) &= \sigma(x) + x\,\sigma(x)\,\sigma(-x)
+\end{aligned} $$
+
+Derivation.  $\sigma' = e^{-x}/(1 + e^{-x})^2 = \sigma(x)\,(1 - \sigma(x))$ and $1 - \sigma(x) = \sigma(-x)$.  The rest is the
+chain and product rule.
+
+Digits.  With $e = e^{-|x|}$
+$$ \sigma(x) = \frac{[x \ge 0] + e\,[x < 0]}{1 + e}, \qquad \sigma(x)\,\sigma(-x) = \frac{e}{(1 + e)^2}, \qquad
+   \ln(1 + e^x) = \max(x, 0) + \ln(1 + e), $$
+so nothing overflows, and $1 - \sigma(x)$ is never formed by a subtraction: both tails of the function and of its derivative
+are as precise as its middle.  In silu a factor of 0 stands with an infinite x; the largest finite number in its place gives the
+limit.
+"""
+
+import numpy as np
+
+from funcnn.kernels.arrays import above_minus_infinity, constant, finite, negative_part, positive_part
+from funcnn.layer import Layer
+from funcnn.layers.activations.elementwise import from_slope
+from funcnn.typing import Array, Empty
+
+
+def decaying(x: Array) -> Array:
+    """Return exp(-|x|), of a complex x its analytic continuation: at most 1."""
+    e: Array = np.negative(x)
+    np.minimum(e, x, out=e)
+    return np.exp(e, out=e)
+
+
+def numerator(x: Array, e: Array) -> Array:
+    """Return 1 where x >= 0 and exp(-|x|) elsewhere: as a maximum, many times faster than np.where."""
+    top: Array = np.maximum(x >= constant(0, x.dtype), e) if x.dtype.kind == "f" else np.where(x >= 0, 1, e)
+    return top
+
+
+def sigmoid_value(x: Array) -> Array:
+    """Return the logistic function of x."""
+    e = decaying(x)
+    y = numerator(x, e)
+    e += constant(1, x.dtype)
+    y /= e
+    return y
+
+
+def sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
+    """Return the logistic function of x and its derivative."""
+    e = decaying(x)
+    y = numerator(x, e)
+    total = e + constant(1, x.dtype)
+    y /= total
+    e /= total
+    e /= total
+    return y, e
+
+
+def sigmoid() -> Layer[Empty, Empty, Array, Array]:
+    """Logistic sigmoid, 1 / (1 + exp(-x)).
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    See Also
+    --------
+    sigmoid_cross_entropy : the loss that takes what would go into the sigmoid.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.sigmoid(), (), (), np.array([[-1e4, 0.0, 1.0]]))
+    array([[0.        , 0.5       , 0.73105858]])
+    """
+    return from_slope("sigmoid", sigmoid_value, sigmoid_and_slope)
+
+
+def tanh_and_slope(x: Array) -> tuple[Array, Array]:
+    """Return tanh x and its derivative, the square of 2 e / (1 + e**2) with e = exp(-|x|)."""
+    slope = decaying(x)
+    total = slope * slope
+    total += constant(1, x.dtype)
+    slope += slope
+    slope /= total
+    slope *= slope
+    return np.tanh(x), slope
+
+
+def tanh() -> Layer[Empty, Empty, Array, Array]:
+    """Hyperbolic tangent.
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.tanh(), (), (), np.array([[-1e4, 0.0, 1.0]]))
+    array([[-1.        ,  0.        ,  0.76159416]])
+    """
+    return from_slope("tanh", np.tanh, tanh_and_slope)
+
+
+def softplus_value(x: Array) -> Array:
+    y = decaying(x)
+    np.log1p(y, out=y)
+    y += positive_part(x)
+    return y
+
+
+def softplus_and_slope(x: Array) -> tuple[Array, Array]:
+    e = decaying(x)
+    slope = numerator(x, e)
+    slope /= e + constant(1, x.dtype)
+    np.log1p(e, out=e)
+    e += positive_part(x)
+    return e, slope
+
+
+def softplus() -> Layer[Empty, Empty, Array, Array]:
+    """Softplus, log(1 + exp(x)): a smooth relu (Dugas et al. 2001).
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.softplus(), (), (), np.array([[-1e4, 0.0, 1e4]]))
+    array([[0.00000000e+00, 6.93147181e-01, 1.00000000e+04]])
+    """
+    return from_slope("softplus", softplus_value, softplus_and_slope)
+
+
+def log_sigmoid_value(x: Array) -> Array:
+    y = decaying(x)
+    np.log1p(y, out=y)
+    return np.subtract(negative_part(x), y, out=y)
+
+
+def log_sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
+    e = decaying(x)
+    slope = numerator(-x, e)
+    slope /= e + constant(1, x.dtype)
+    np.log1p(e, out=e)
+    return np.subtract(negative_part(x), e, out=e), slope
+
+
+def log_sigmoid() -> Layer[Empty, Empty, Array, Array]:
+    """Logarithm of the logistic sigmoid, log(1 / (1 + exp(-x))).
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    See Also
+    --------
+    sigmoid_cross_entropy : the loss that takes what would go into it.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.log_sigmoid(), (), (), np.array([[-1e4, 0.0, 40.0]]))
+    array([[-1.00000000e+04, -6.93147181e-01, -4.24835426e-18]])
+    """
+    return from_slope("log_sigmoid", log_sigmoid_value, log_sigmoid_and_slope)
+
+
+def silu_value(x: Array) -> Array:
+    y = sigmoid_value(x)
+    y *= above_minus_infinity(x)
+    return y
+
+
+def silu_and_slope(x: Array) -> tuple[Array, Array]:
+    s, slope = sigmoid_and_slope(x)
+    slope *= finite(x)
+    slope += s
+    s *= above_minus_infinity(x)
+    return s, slope
+
+
+def silu() -> Layer[Empty, Empty, Array, Array]:
+    """Sigmoid linear unit or swish, x sigmoid(x) (Elfwing, Uchibe and Doya 2018, eq. 3).
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape.
+
+    Raises
+    ------
+    TypeError
+        In ``forward``, when x is not a floating array.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.silu(), (), (), np.array([[-1e4, 0.0, 1.0]]))
+    array([[-0.        ,  0.        ,  0.73105858]])
+    """
+    return from_slope("silu", silu_value, silu_and_slope)

@@ -1,0 +1,1 @@
+"""Self-attention and attention to a memory."""

@@ -1,0 +1,126 @@
+r"""What attention layers share: projections, heads, and rotary positions (Su et al. 2021, arXiv:2104.09864, eq. 34).
+
+Heads.  $H$ query heads and $G$ key-value heads (grouped queries, Ainslie et al. 2023, arXiv:2305.13245): query head $h$ looks at
+the keys of head $\lfloor h G / H \rfloor$.  $G = H$ is multi-head attention, $G = 1$ multi-query attention.
+
+Rotary positions.  The features of a head are taken in pairs $(x_i, x_{i + d/2})$, and at step $t$ each pair is turned by the
+angle $t\,\theta_i$ with $\theta_i = 10000^{-2i/d}$:
+$$ y_i = x_i \cos t\theta_i - x_{i+d/2} \sin t\theta_i, \qquad y_{i+d/2} = x_i \sin t\theta_i + x_{i+d/2} \cos t\theta_i . $$
+The product of a query and a key turned by $t$ and $u$ steps depends on $t - u$ alone.  (The paper pairs neighbours: the same
+with the features in another order, which the learned projections absorb.)  A rotation is orthogonal: its transpose, which the
+cotangent goes through, is the rotation by $-t\,\theta_i$.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from attrs import evolve
+
+from funcnn import initializers
+from funcnn.errors import check_count, check_features
+from funcnn.initializers import Initializer
+from funcnn.kernels.arrays import as_matrix, parallel_dot, sum_axis0
+from funcnn.kernels.attention import AttentionSpec, blocks
+from funcnn.key import Key
+from funcnn.layer import Mode, Train
+from funcnn.layers.linear.dense import DenseParams
+from funcnn.layers.linear.linear import LinearParams
+from funcnn.typing import Array, Shape
+
+Projection: TypeAlias = DenseParams | LinearParams
+"""The parameters of an affine or a linear map of the last axis."""
+
+
+def check_heads(heads: int, key_value_heads: int | None) -> tuple[int, int]:
+    """Return the numbers of query heads and of key-value heads, or raise."""
+    heads = check_count(heads, "heads")
+    if key_value_heads is None:
+        return heads, heads
+    key_value_heads = check_count(key_value_heads, "key_value_heads")
+    if heads % key_value_heads:
+        raise ValueError(f"key_value_heads is {key_value_heads}, expected a divisor of the {heads} heads")
+    return heads, key_value_heads
+
+
+def head_size(in_shape: Shape, heads: int) -> int:
+    """Return the features d of a head for examples (t, features), or raise."""
+    if len(in_shape) != 2 or not all(isinstance(length, int) for length in in_shape):
+        raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
+    if in_shape[1] % heads:
+        raise ValueError(f"{in_shape[1]} features do not make {heads} heads of equal size")
+    return in_shape[1] // heads
+
+
+def init_projection(biased: bool, weight_init: Initializer, key: Key, shape: Shape) -> Projection:
+    """Return the parameters of a map from shape[0] to shape[1] features."""
+    weight = weight_init(key, shape)
+    return DenseParams(weight, initializers.zeros(key, shape[1:])) if biased else LinearParams(weight)
+
+
+def project(params: Projection, x: Array, threads: int = 1) -> Array:
+    """Return x (..., I) mapped to (..., O); where attention is divided among threads, so are the products before and after it."""
+    check_features(x, params.weight)
+    y = parallel_dot(as_matrix(x), params.weight, threads).reshape(*x.shape[:-1], params.weight.shape[1])
+    if isinstance(params, DenseParams):
+        y += params.bias
+    return y
+
+
+def projection_grads(params: Projection, x: Array, dy: Array, threads: int = 1) -> Projection:
+    """Return the cotangent of a map's parameters."""
+    weight = parallel_dot(as_matrix(x).T, as_matrix(dy), threads)
+    return DenseParams(weight, sum_axis0(as_matrix(dy))) if isinstance(params, DenseParams) else LinearParams(weight)
+
+
+def project_transposed(params: Projection, dy: Array, threads: int = 1) -> Array:
+    """Return the cotangent of a map's input."""
+    return parallel_dot(as_matrix(dy), params.weight.T, threads).reshape(*dy.shape[:-1], params.weight.shape[0])
+
+
+def split_heads(x: Array, first: int, heads: int, size: int) -> Array:
+    """Return the features of some heads of (n, t, all features) as a matrix for each example and head: (n heads, t, size).
+
+    Of one example that is a view.
+    """
+    batch, time = x.shape[:2]
+    chosen = x[..., first * size : (first + heads) * size].reshape(batch, time, heads, size)
+    return chosen.swapaxes(1, 2).reshape(batch * heads, time, size)
+
+
+def merge_heads(x: Array, heads: int) -> Array:
+    """Return (n, t, heads size) for (n heads, t, size): the transpose of :func:`split_heads`."""
+    batch, (time, size) = len(x) // heads, x.shape[1:]
+    return x.reshape(batch, heads, time, size).swapaxes(1, 2).reshape(batch, time, heads * size)
+
+
+def concat_heads(parts: Sequence[tuple[Array, int]]) -> Array:
+    """Return arrays (n heads, t, size), given with their numbers of heads, joined and beside one another."""
+    turned = [x.reshape(len(x) // heads, heads, *x.shape[1:]).swapaxes(1, 2) for x, heads in parts]
+    joined: Array = np.concatenate(turned, axis=2)
+    return joined.reshape(*joined.shape[:2], joined.shape[2] * joined.shape[3])
+
+
+def rotate(x: Array, direction: int = 1) -> Array:
+    """Return (m, t, d) turned by its steps, or back."""
+    time, size = x.shape[1:]
+    half = size // 2
+    angle = np.arange(time)[:, np.newaxis] * 10000.0 ** (-2 * np.arange(half) / size)
+    cosine, sine = np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype)
+    first, second = x[..., :half], x[..., half:]
+    y: Array = np.empty_like(x)
+    y[..., :half] = first * cosine - second * sine
+    y[..., half:] = first * sine + second * cosine
+    return y
+
+
+def with_dropout(mode: Mode, q: Array, k: Array, rules: AttentionSpec) -> AttentionSpec:
+    """Return the rules with the key of dropout, if the mode has one, and where the random numbers of these examples begin."""
+    if not isinstance(mode, Train) or not rules.dropout:
+        return rules
+    before = mode.before(len(q))
+    each = 0  # factors of one b
+    if before:
+        for block in blocks(q, k, rules, slice(0, 1)):
+            each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
+    return evolve(rules, key=mode.key, skip=before * each)

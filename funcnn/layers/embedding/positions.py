@@ -1,0 +1,169 @@
+r"""Positions added to a sequence: learned vectors, or sines and cosines (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
+
+Indices: $n$ example, $t$ step of $T$, $k$ feature of $D$.
+
+Forward
+$$ y_{ntk} = x_{ntk} + P_{tk}, \qquad
+   P_{t,2i} = \sin\frac{t}{10000^{2i/D}}, \quad P_{t,2i+1} = \cos\frac{t}{10000^{2i/D}} \quad\text{(sinusoidal)}. $$
+Learned positions are a parameter $P$ of $M \ge T$ rows, of which the first $T$ are used.
+
+Derivation.  $\mathrm{d}y_{ntk} = \mathrm{d}x_{ntk} + \mathrm{d}P_{tk}$, so that
+$$ \bar x_{ntk} = \bar y_{ntk}, \qquad \bar P_{tk} = \sum_n \bar y_{ntk} \text{ for } t < T, \text{ and } 0 \text{ beyond.} $$
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn import initializers
+from funcnn.errors import check_array, check_count, check_features, describe
+from funcnn.initializers import Initializer, check_initializer
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
+from funcnn.runtime.records import read_only_again
+from funcnn.typing import Array, Empty, Shape
+
+SMALL_NORMAL = initializers.normal(0.02)
+
+
+@read_only_again
+@frozen(eq=False)
+class PositionParams:
+    """Parameters of learned positions."""
+
+    table: Array  # (M, D), P
+
+
+def check_time(maximum: int, in_shape: Shape) -> None:
+    """Raise unless an example is (t, features) with no more steps than there are positions."""
+    if len(in_shape) != 2:
+        raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
+    if in_shape[0] > maximum:
+        raise ValueError(f"the sequence has {in_shape[0]} steps and there are {maximum} positions: crop it, or allow for more")
+
+
+def learned_init(maximum: int, weight_init: Initializer, key: Key, in_shape: Shape) -> Init[PositionParams, Empty]:
+    check_time(maximum, in_shape)
+    return Init(PositionParams(weight_init(key.child(0), (maximum, in_shape[1]))), (), in_shape)
+
+
+def learned_forward(params: PositionParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+    check_features(x, params.table.T)
+    check_time(len(params.table), x.shape[1:])
+    return Forward(x + params.table[: x.shape[1]], state, ())
+
+
+def learned_backward(
+    params: PositionParams, residuals: Empty, dy: Array, input_grad: bool = True
+) -> Backward[PositionParams, Array]:
+    time = dy.shape[1]
+    table: Array = np.zeros(params.table.shape, dy.dtype)
+    table[:time] = dy.sum(0)
+    grads = PositionParams(table)
+    return Backward(grads, dy.copy()) if input_grad else backward_without_input(grads)
+
+
+def sinusoids(steps: int, features: int) -> Array:
+    """Return the positions (T, D) of the paper, in float64."""
+    rate = 10000.0 ** (-np.arange(0, features, 2) / features)
+    angle = np.arange(steps)[:, np.newaxis] * rate
+    table: Array = np.empty((steps, features))
+    table[:, 0::2] = np.sin(angle)
+    table[:, 1::2] = np.cos(angle[:, : features // 2])
+    return table
+
+
+def sinusoidal_init(maximum: int, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    check_time(maximum, in_shape)
+    return Init((), (), in_shape)
+
+
+def sinusoidal_forward(maximum: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+    check_array(x, min_ndim=3)
+    if x.ndim != 3:
+        raise ValueError(f"the input is {describe(x)}, expected (batch, time, features)")
+    check_time(maximum, x.shape[1:])
+    return Forward(x + sinusoids(*x.shape[1:]).astype(x.real.dtype), state, ())
+
+
+def sinusoidal_backward(params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+    return Backward(params, dy.copy())
+
+
+def learned_positions(maximum: int, *, weight_init: Initializer = SMALL_NORMAL) -> Layer[PositionParams, Empty, Array, Array]:
+    """Add a learned vector for each position of a sequence (n, t, D).
+
+    Parameters
+    ----------
+    maximum : int
+        The largest number of steps M.
+    weight_init : callable, optional
+        Initialiser ``(key, shape) -> array`` of the vectors (M, D); normal with standard deviation 0.02, as in GPT-2.
+
+    Returns
+    -------
+    Layer
+        Parameters :class:`PositionParams`.  For masked sequences: ``masked_steps(learned_positions(maximum))``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``maximum`` is not a positive integer; in ``init`` and ``forward``, when a sequence is longer.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.learned_positions(8)
+    >>> start = layer.init(fn.Key(0), (5, 3))
+    >>> start.params.table.shape
+    (8, 3)
+    """
+    maximum = check_count(maximum, "maximum")
+    weight_init = check_initializer(weight_init, "weight_init")
+    return define_layer(
+        f"learned_positions({maximum})",
+        partial(learned_init, maximum, weight_init),
+        learned_forward,
+        learned_backward,
+        random=False,
+    )
+
+
+def sinusoidal_positions(maximum: int = 10000) -> Layer[Empty, Empty, Array, Array]:
+    """Add sines and cosines of the position to a sequence (n, t, D), as the first Transformer does.
+
+    Parameters
+    ----------
+    maximum : int, optional
+        The largest number of steps that is accepted: beyond the longest period of the table positions are told apart badly.
+
+    Returns
+    -------
+    Layer
+        Without parameters.  For masked sequences: ``masked_steps(sinusoidal_positions())``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``maximum`` is not a positive integer; in ``init`` and ``forward``, when a sequence is longer.
+
+    References
+    ----------
+    Vaswani et al. (2017), Attention is all you need, arXiv:1706.03762, section 3.5.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.sinusoidal_positions(), (), (), np.zeros((1, 2, 2))).round(3)
+    array([[[0.   , 1.   ],
+            [0.841, 0.54 ]]])
+    """
+    maximum = check_count(maximum, "maximum")
+    return define_layer(
+        f"sinusoidal_positions({maximum})",
+        partial(sinusoidal_init, maximum),
+        partial(sinusoidal_forward, maximum),
+        sinusoidal_backward,
+        random=False,
+    )

@@ -1,0 +1,1 @@
+"""Linear maps: dense, linear, bilinear, maxout, scale."""

@@ -1,0 +1,132 @@
+r"""Scale: a learned gain for every feature, and a bias if wanted.
+
+Indices: $n$ example (any number of leading axes), $c$ feature, the last axis.
+
+Forward
+$$ y_{nc} = g_c\,x_{nc} + b_c $$
+
+Derivation.  $\mathrm{d}y_{nc} = g_c\,\mathrm{d}x_{nc} + x_{nc}\,\mathrm{d}g_c + \mathrm{d}b_c$, and so
+$$ \bar x_{nc} = g_c\,\bar y_{nc}, \qquad \bar g_c = \sum_n x_{nc}\,\bar y_{nc}, \qquad \bar b_c = \sum_n \bar y_{nc}. $$
+"""
+
+from functools import partial
+from typing import Literal, overload
+
+from attrs import frozen
+
+from funcnn import initializers
+from funcnn.errors import check_features, check_flag
+from funcnn.initializers import Initializer, check_initializer
+from funcnn.kernels.arrays import as_matrix, sum_axis0
+from funcnn.key import Key
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.runtime.records import read_only_again
+from funcnn.typing import Array, Empty, Shape
+
+
+@read_only_again
+@frozen(eq=False)
+class ScaleParams:
+    """Parameters of a scale without a bias."""
+
+    gain: Array  # (C,)
+
+
+@read_only_again
+@frozen(eq=False)
+class AffineParams:
+    """Parameters of a scale with a bias."""
+
+    gain: Array  # (C,)
+    bias: Array  # (C,)
+
+
+@frozen(eq=False)
+class ScaleResiduals:
+    """The input, for the gain's gradient."""
+
+    x: Array  # (..., C)
+
+
+def init(gain_init: Initializer, key: Key, in_shape: Shape) -> Init[ScaleParams, Empty]:
+    if not in_shape:
+        raise ValueError("scale takes examples with a features axis, got in_shape ()")
+    return Init(ScaleParams(gain_init(key.child(0), in_shape[-1:])), (), in_shape)
+
+
+def forward(params: ScaleParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, ScaleResiduals]:
+    check_features(x, params.gain)
+    return Forward(x * params.gain, state, ScaleResiduals(x))
+
+
+def backward(params: ScaleParams, residuals: ScaleResiduals, dy: Array) -> Backward[ScaleParams, Array]:
+    return Backward(ScaleParams(gain=sum_axis0(as_matrix(residuals.x * dy))), dy * params.gain)
+
+
+def affine_init(gain_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape) -> Init[AffineParams, Empty]:
+    gain = init(gain_init, key, in_shape).params.gain
+    return Init(AffineParams(gain, bias_init(key.child(1), in_shape[-1:])), (), in_shape)
+
+
+def affine_forward(params: AffineParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, ScaleResiduals]:
+    check_features(x, params.gain)
+    y = x * params.gain
+    y += params.bias
+    return Forward(y, state, ScaleResiduals(x))
+
+
+def affine_backward(params: AffineParams, residuals: ScaleResiduals, dy: Array) -> Backward[AffineParams, Array]:
+    grads = AffineParams(gain=sum_axis0(as_matrix(residuals.x * dy)), bias=sum_axis0(as_matrix(dy)))
+    return Backward(grads, dy * params.gain)
+
+
+@overload
+def scale(
+    *, bias: Literal[False] = False, gain_init: Initializer = ..., bias_init: Initializer = ...
+) -> Layer[ScaleParams, Empty, Array, Array]: ...
+@overload
+def scale(
+    *, bias: Literal[True], gain_init: Initializer = ..., bias_init: Initializer = ...
+) -> Layer[AffineParams, Empty, Array, Array]: ...
+def scale(
+    *,
+    bias: bool = False,
+    gain_init: Initializer = initializers.ones,
+    bias_init: Initializer = initializers.zeros,
+) -> AnyLayer:
+    """Multiply every feature by a learned gain, and add a learned bias if wanted.
+
+    Parameters
+    ----------
+    bias : bool, optional
+        Whether there is a bias.
+    gain_init, bias_init : callable, optional
+        Initialisers ``(key, shape) -> array`` of the gain (C,) and the bias (C,).
+
+    Returns
+    -------
+    Layer
+        From (..., C) to the same, parameters :class:`ScaleParams` or, with a bias, :class:`AffineParams`.
+
+    Raises
+    ------
+    ValueError
+        In ``forward``, when the last axis of x is not C long, or x has no batch axis.
+    TypeError
+        When ``bias`` is not a bool; in ``forward``, when x is not a floating array, or of higher precision than the gain.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.scale(gain_init=fn.initializers.constant(3.0))
+    >>> start = layer.init(fn.Key(0), (2,))
+    >>> fn.apply(layer, start.params, start.state, np.array([[1.0, 2.0]]))
+    array([[3., 6.]])
+    """
+    bias = check_flag(bias, "bias")
+    gain_init, bias_init = check_initializer(gain_init, "gain_init"), check_initializer(bias_init, "bias_init")
+    if bias:
+        return define_layer(
+            "scale(bias)", partial(affine_init, gain_init, bias_init), affine_forward, affine_backward, random=False
+        )
+    return define_layer("scale", partial(init, gain_init), forward, backward, random=False)

@@ -1,0 +1,1 @@
+"""Normalization over features, groups of channels, and batches."""

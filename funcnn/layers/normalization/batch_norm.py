@@ -1,0 +1,222 @@
+r"""Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1).
+
+Indices: $n$ row of $N$ (the batch axis and all others but the last, merged), $i$ feature of $D$.  Means run over $n$.
+
+Forward, in training with the statistics of the batch
+$$ \mu_i = \tfrac1N \sum_n x_{ni}, \quad v_i = \tfrac1N \sum_n (x_{ni} - \mu_i)^2, \quad
+   r_i = \frac1{\sqrt{v_i + \epsilon}}, \quad \hat x_{ni} = (x_{ni} - \mu_i)\, r_i, \quad y_{ni} = s_i \hat x_{ni} + b_i $$
+and in evaluation with the running statistics in place of $\mu$ and $v$: the average of those of the batches seen, with weights
+that fall by the factor $1 - \beta$ from each batch to the one before it ($\beta$ is the momentum) and sum to 1.  After batch $k$
+$$ \mu' = (1 - \beta_k)\,\mu_\text{running} + \beta_k\,\mu, \qquad
+   v' = (1 - \beta_k)\,v_\text{running} + \beta_k\,\tfrac{N}{N-1}\,v, \qquad \beta_k = \frac{\beta}{1 - (1 - \beta)^k}, $$
+since the weights of $k$ batches, before they are made to sum to 1, sum to $1 - (1 - \beta)^k$.  The first batch replaces what was
+there ($\beta_1 = 1$), and $\beta_k \to \beta$.  A constant $\beta$ in its place, as in PyTorch and Keras, leaves
+$(1 - \beta)^k$ of the zeros and ones of the start in them: for the first dozens of batches a network that has learned fails in
+evaluation.
+The batch is normalised with its own, biased variance; the running one estimates the population's, so it is made of unbiased
+ones (as in the paper and in PyTorch; Keras and JAX use the biased one).
+
+Derivation, training.  As for layer normalisation, with rows and columns exchanged:
+$\mathrm{d}v_i = \tfrac2N \sum_m (x_{mi} - \mu_i)\,\mathrm{d}x_{mi}$, $\mathrm{d}r_i = -\tfrac12 r_i^3\,\mathrm{d}v_i$, hence
+$$ \mathrm{d}\hat x_{ni} = r_i \Big(\mathrm{d}x_{ni} - \tfrac1N\sum_m \mathrm{d}x_{mi}
+   - \hat x_{ni}\,\tfrac1N\sum_m \hat x_{mi}\,\mathrm{d}x_{mi}\Big), $$
+a symmetric map.  Applied to $s_i \bar y_{ni}$, where $\bar s_i = \sum_n \bar y_{ni} \hat x_{ni}$ and
+$\bar b_i = \sum_n \bar y_{ni}$ appear by themselves,
+$$ \bar x_{ni} = s_i r_i \big(\bar y_{ni} - \tfrac1N \bar b_i - \tfrac1N \hat x_{ni}\,\bar s_i\big). $$
+
+Where the squares would overflow, $\hat x$ comes from :mod:`funcnn.kernels.moments`.
+
+Derivation, evaluation.  $\mu$ and $r$ do not depend on x: $\bar x_{ni} = s_i r_i\,\bar y_{ni}$, with the same $\bar s$ and
+$\bar b$.
+
+The running statistics are state, not parameters: nothing is differentiated with respect to them.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_features, check_range
+from funcnn.kernels.arrays import as_matrix, in_dtype_of, sum_axis0
+from funcnn.kernels.moments import Standardised, are_ordinary, standardised
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
+from funcnn.runtime.records import read_only_again
+from funcnn.typing import Array, IntArray, Shape
+
+
+@read_only_again
+@frozen(eq=False)
+class BatchNormParams:
+    """Parameters of a batch normalisation."""
+
+    scale: Array  # (D,)
+    shift: Array  # (D,)
+
+
+@read_only_again
+@frozen(eq=False)
+class RunningStatistics:
+    """State of a batch normalisation: what evaluation normalises with."""
+
+    mean: Array  # (D,)
+    var: Array  # (D,), unbiased
+    count: IntArray  # (), batches seen
+
+
+@frozen(eq=False)
+class BatchNormResiduals:
+    """The input minus the mean, as a matrix, what makes it normalised, and whose the statistics were: in training the batch's.
+
+    Where squares would have overflowed, ``centred`` is normalised already, and ``rate`` ones.
+    """
+
+    centred: Array  # (N, D)
+    rate: Array  # (D,), what centred is multiplied by to be normalised
+    rstd: Array  # (D,)
+    mode: Mode
+    count: int  # N, of the whole batch
+
+
+def init(key: Key, in_shape: Shape) -> Init[BatchNormParams, RunningStatistics]:
+    if not in_shape:
+        raise ValueError("batch_norm takes examples with a features axis, got in_shape ()")
+    features = in_shape[-1]
+    state = RunningStatistics(np.zeros(features), np.ones(features), np.zeros((), np.int64))
+    return Init(BatchNormParams(np.ones(features), np.zeros(features)), state, in_shape)
+
+
+def forward(
+    momentum: float | None, eps: float, params: BatchNormParams, state: RunningStatistics, x: Array, mode: Mode
+) -> Forward[Array, RunningStatistics, BatchNormResiduals]:
+    check_features(x, params.scale)
+    state = in_precision(state, params.scale)
+    flat = as_matrix(x)
+    if not isinstance(mode, Train):
+        centred: Array = flat - state.mean
+        rstd: Array = 1 / np.sqrt(state.var + eps)
+        y: Array = centred * (params.scale * rstd)
+        y += params.shift
+        return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat)))
+    count = mode.total(len(flat))
+    mean: Array = mode.total(sum_axis0(flat)) / max(1, count)
+    centred = flat - mean
+    rest = mode.total(sum_axis0(centred)) / max(1, count)  # what rounding left of the mean
+    centred -= rest
+    square = centred * centred
+    var: Array = mode.total(sum_axis0(square)) / max(1, count)
+    std: Array = np.sqrt(var + eps)
+    rstd = 1 / std
+    rate = rstd
+    if are_ordinary(mean, std, rstd, eps):
+        mean = mean + rest
+    else:
+        made = with_care(flat, mean, std, eps, mode, count)
+        centred, rate, rstd, mean, var = made.normalised, np.ones_like(rstd), made.rstd, made.mean, made.var
+    y = np.multiply(centred, params.scale * rate, out=square)  # fresh memory costs more than the product
+    y += params.shift
+    state = update(momentum, state, mean, var, count)
+    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rate, rstd, mode, count))
+
+
+def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count: int) -> Standardised:
+    """Return x normalised where a mean or a deviation is extreme; all parts of a batch find so, since they share the moments."""
+
+    def means(rows: Array) -> Array:
+        return mode.total(sum_axis0(rows)) / count
+
+    first = mode.total(x[0] if mode.before(len(x)) == 0 else np.zeros_like(mean))
+    return standardised(x, means, first, mean, std, eps)
+
+
+def in_precision(state: RunningStatistics, scale: Array) -> RunningStatistics:
+    """Return the running statistics in the precision of the parameters."""
+    if state.mean.dtype is scale.dtype and state.var.dtype is scale.dtype:
+        return state
+    return RunningStatistics(in_dtype_of(state.mean, scale), in_dtype_of(state.var, scale), state.count)
+
+
+def update(momentum: float | None, state: RunningStatistics, mean: Array, var: Array, rows: int) -> RunningStatistics:
+    """Return the running statistics after one more batch; a single row has no variance and leaves them as they are."""
+    if rows < 2:
+        return state
+    rate = newest_weight(momentum, int(state.count) + 1)
+    return RunningStatistics(
+        mean=(1 - rate) * state.mean + rate * mean.real,
+        var=(1 - rate) * state.var + rate * (var.real / (rows - 1) * rows),
+        count=np.asarray(state.count + 1),
+    )
+
+
+def newest_weight(momentum: float | None, batches: int) -> float:
+    """Return the weight of the newest of so many batches in their average."""
+    if momentum is None:
+        return 1 / batches
+    return 1.0 if momentum == 1 else momentum / -math.expm1(batches * math.log1p(-momentum))
+
+
+def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) -> Backward[BatchNormParams, Array]:
+    centred, rstd, dy_rows = residuals.centred, residuals.rstd, as_matrix(dy)
+    product = dy_rows * centred
+    grads = BatchNormParams(scale=sum_axis0(product) * residuals.rate, shift=sum_axis0(dy_rows))
+    mode = residuals.mode
+    if isinstance(mode, Train):
+        count = max(1, residuals.count)
+        np.multiply(centred, residuals.rate * mode.total(grads.scale) / count, out=product)
+        dx = np.subtract(dy_rows, product, out=product)
+        dx -= mode.total(grads.shift) / count
+        dx *= params.scale * rstd
+    else:
+        dx = dy_rows * (params.scale * rstd)
+    return Backward(grads, dx.reshape(dy.shape))
+
+
+def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[BatchNormParams, RunningStatistics, Array, Array]:
+    """Normalise each feature over the batch to mean 0 and variance 1, then scale and shift it.
+
+    The statistics run over all axes but the last: over the examples of (batch, D), over examples and time steps of (batch,
+    time, D), over examples and pixels of (batch, height, width, D).
+
+    Parameters
+    ----------
+    momentum : float or None, optional
+        Weight of the newest batch in the running statistics, in (0, 1] (as in PyTorch; Keras calls one minus this the momentum).
+        The first batches weigh more, so that nothing is left of the start.  With None all batches count the same.
+    eps : float, optional
+        Added to the variance, more than 0.
+
+    Returns
+    -------
+    Layer
+        From (..., D) to the same; parameters :class:`BatchNormParams`: scale (D,), ones at first, and shift (D,), zeros;
+        state :class:`RunningStatistics`: mean (D,), zeros at first, var (D,), ones, and count ().  In training it uses the
+        statistics of the batch and updates the running ones (not from a single row, which has no variance); in evaluation it
+        uses the running ones.  The state follows the parameters' precision.
+
+    Raises
+    ------
+    ValueError
+        When ``momentum`` or ``eps`` is out of range; in ``forward``, when the last axis of x is not D long, or x has no batch
+        axis.
+    TypeError
+        When ``momentum`` or ``eps`` is not a number; in ``forward``, when x is not a floating array, or of higher precision than
+        the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.batch_norm()
+    >>> start = layer.init(fn.Key(0), (1,))
+    >>> step = layer.forward(start.params, start.state, np.array([[1.0], [3.0]]), fn.Train(fn.Key(1)))
+    >>> step.output
+    array([[-0.999995],
+           [ 0.999995]])
+    >>> step.state.mean, step.state.var, step.state.count
+    (array([2.]), array([2.]), array(1))
+    """
+    if momentum is not None:
+        momentum = check_range(momentum, "momentum", 0, 1, open_low=True)
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    return define_layer("batch_norm", init, partial(forward, momentum, eps), backward, random=False)

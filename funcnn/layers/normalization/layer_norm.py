@@ -1,0 +1,134 @@
+r"""Layer normalisation (Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 4).
+
+Indices: $n$ example (any number of leading axes), $i$ feature of $D$.  Means run over $i$.
+
+Forward
+$$ \mu_n = \tfrac1D \sum_i x_{ni}, \quad v_n = \tfrac1D \sum_i (x_{ni} - \mu_n)^2, \quad
+   r_n = \frac1{\sqrt{v_n + \epsilon}}, \quad \hat x_{ni} = (x_{ni} - \mu_n)\, r_n, \quad y_{ni} = s_i \hat x_{ni} + b_i $$
+
+Derivation.  With the centring $c = x - \mu$ we have $\mathrm{d}c_{ni} = \mathrm{d}x_{ni} - \tfrac1D\sum_j \mathrm{d}x_{nj}$, and
+$\mathrm{d}v_n = \tfrac2D \sum_j c_{nj}\,\mathrm{d}x_{nj}$ (the mean's own change drops out, since $\sum_j c_{nj} = 0$).  Then
+$\mathrm{d}r_n = -\tfrac12 r_n^3\,\mathrm{d}v_n$ and
+$$ \mathrm{d}\hat x_{ni} = r_n \Big(\mathrm{d}x_{ni} - \tfrac1D\sum_j \mathrm{d}x_{nj}
+   - \hat x_{ni}\,\tfrac1D\sum_j \hat x_{nj}\,\mathrm{d}x_{nj}\Big). $$
+This linear map from $\mathrm{d}x$ to $\mathrm{d}\hat x$ is symmetric, so it is its own transpose: with
+$g_{ni} = s_i \bar y_{ni}$, the cotangent of $\hat x$,
+$$ \bar x_{ni} = r_n \Big(g_{ni} - \tfrac1D\sum_j g_{nj} - \hat x_{ni}\,\tfrac1D\sum_j \hat x_{nj}\, g_{nj}\Big), \qquad
+   \bar s_i = \sum_n \bar y_{ni} \hat x_{ni}, \qquad \bar b_i = \sum_n \bar y_{ni}. $$
+
+Digits.  The mean of numbers with a large offset is rounded at the size of the offset.  So the centred numbers are centred
+again: their mean is small, and what is left of it after that is small against their deviation.  The variance is the mean
+square of these, not a difference of squares.  Where squares would overflow, or the offset is so large that even the second mean
+leaves too much, :mod:`funcnn.kernels.moments` takes over.
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_features, check_range
+from funcnn.kernels.arrays import as_matrix, dot_last, mean_last, sum_axis0
+from funcnn.kernels.moments import are_ordinary, standardised
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.runtime.records import fast_init, read_only_again
+from funcnn.typing import Array, Empty, Shape
+
+
+@fast_init
+@read_only_again
+@frozen(eq=False)
+class LayerNormParams:
+    """Parameters of a layer normalisation."""
+
+    scale: Array  # (D,)
+    shift: Array  # (D,)
+
+
+@fast_init
+@frozen(eq=False)
+class LayerNormResiduals:
+    """The normalised input, as a matrix, and the reciprocal standard deviation of each of its rows."""
+
+    normalised: Array  # (n, D)
+    rstd: Array  # (n,)
+
+
+def init(key: Key, in_shape: Shape) -> Init[LayerNormParams, Empty]:
+    if not in_shape:
+        raise ValueError("layer_norm takes examples with a features axis, got in_shape ()")
+    features = in_shape[-1]
+    return Init(LayerNormParams(np.ones(features), np.zeros(features)), (), in_shape)
+
+
+def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, LayerNormResiduals]:
+    check_features(x, params.scale)
+    flat = as_matrix(x)
+    features = len(params.scale)
+    mean = mean_last(flat)
+    normalised: Array = flat - mean[:, np.newaxis]
+    normalised -= mean_last(normalised)[:, np.newaxis]
+    std: Array = np.sqrt(dot_last(normalised, normalised) / features + eps)
+    rstd: Array = 1 / std
+    if are_ordinary(mean, std, rstd, eps):
+        normalised *= rstd[:, np.newaxis]
+    else:
+        normalised, rstd = with_care(flat, mean, std, eps)
+    y = normalised * params.scale
+    y += params.shift
+    return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalised, rstd))
+
+
+def with_care(x: Array, mean: Array, std: Array, eps: float) -> tuple[Array, Array]:
+    """Return the normalised rows and their reciprocal standard deviations where a mean or a deviation is extreme."""
+
+    def means(rows: Array) -> Array:
+        return mean_last(rows)[:, np.newaxis]
+
+    made = standardised(x, means, x[:, :1], mean[:, np.newaxis], std[:, np.newaxis], eps)
+    return made.normalised, made.rstd[:, 0]
+
+
+def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) -> Backward[LayerNormParams, Array]:
+    normalised, dy_rows = residuals.normalised, as_matrix(dy)
+    product = dy_rows * normalised
+    grads = LayerNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))
+    dx = dy_rows * params.scale  # g
+    np.multiply(normalised, dot_last(dx, normalised)[:, np.newaxis] / len(params.scale), out=product)
+    dx -= mean_last(dx)[:, np.newaxis]
+    dx -= product
+    dx *= residuals.rstd[:, np.newaxis]
+    return Backward(grads, dx.reshape(dy.shape))
+
+
+def layer_norm(*, eps: float = 1e-5) -> Layer[LayerNormParams, Empty, Array, Array]:
+    """Normalise each example over its last axis to mean 0 and variance 1, then scale and shift each feature.
+
+    Parameters
+    ----------
+    eps : float, optional
+        Added to the variance, more than 0.
+
+    Returns
+    -------
+    Layer
+        From (..., D) to the same, parameters :class:`LayerNormParams`: scale (D,), ones at first, and shift (D,), zeros.
+
+    Raises
+    ------
+    ValueError
+        When ``eps`` is not positive and finite; in ``forward``, when the last axis of x is not D long, or x has no batch axis.
+    TypeError
+        When ``eps`` is not a number; in ``forward``, when x is not a floating array, or of higher precision than the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.layer_norm()
+    >>> start = layer.init(fn.Key(0), (4,))
+    >>> fn.apply(layer, start.params, start.state, np.array([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]]))
+    array([[-1.34163542, -0.44721181,  0.44721181,  1.34163542]])
+    """
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    return define_layer("layer_norm", init, partial(forward, eps), backward, random=False)

@@ -1,0 +1,120 @@
+r"""Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4).
+
+Indices: $n$ example (any number of leading axes), $i, j$ feature of $D$.
+
+Forward
+$$ r_n = \frac1{\sqrt{\tfrac1D \sum_i x_{ni}^2 + \epsilon}}, \qquad \hat x_{ni} = x_{ni}\, r_n, \qquad y_{ni} = s_i \hat x_{ni} $$
+
+Derivation.  $\mathrm{d}r_n = -r_n^3\,\tfrac1D \sum_j x_{nj}\,\mathrm{d}x_{nj}$, so that
+$$ \mathrm{d}\hat x_{ni} = r_n \Big(\mathrm{d}x_{ni} - \hat x_{ni}\,\tfrac1D \sum_j \hat x_{nj}\,\mathrm{d}x_{nj}\Big) , $$
+a symmetric map and thus its own transpose: with $g_{ni} = s_i \bar y_{ni}$
+$$ \bar x_{ni} = r_n \Big(g_{ni} - \hat x_{ni}\,\tfrac1D \sum_j \hat x_{nj}\, g_{nj}\Big), \qquad
+   \bar s_i = \sum_n \bar y_{ni}\, \hat x_{ni} . $$
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_features, check_range
+from funcnn.kernels.arrays import as_matrix, dot_last, sum_axis0
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.runtime.records import read_only_again
+from funcnn.typing import Array, Empty, Shape
+
+
+@read_only_again
+@frozen(eq=False)
+class RMSNormParams:
+    """Parameters of a root mean square normalisation."""
+
+    scale: Array  # (D,)
+
+
+@frozen(eq=False)
+class RMSNormResiduals:
+    """The normalised input, as a matrix, and what each of its rows was multiplied by."""
+
+    normalised: Array  # (n, D)
+    rate: Array  # (n, 1)
+
+
+def init(key: Key, in_shape: Shape) -> Init[RMSNormParams, Empty]:
+    if not in_shape:
+        raise ValueError("rms_norm takes examples with a features axis, got in_shape ()")
+    return Init(RMSNormParams(np.ones(in_shape[-1])), (), in_shape)
+
+
+def forward(eps: float, params: RMSNormParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, RMSNormResiduals]:
+    check_features(x, params.scale)
+    flat = as_matrix(x)
+    root = np.sqrt(dot_last(flat, flat) / len(params.scale) + eps)
+    rate = 1 / root
+    if not (root.dot(rate) < np.inf):  # not so where one is 0, infinite or not a number
+        return with_care(eps, params, state, x)
+    rate = rate[:, np.newaxis]
+    normalised = flat * rate
+    y = normalised * params.scale
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate))
+
+
+def with_care(eps: float, params: RMSNormParams, state: Empty, x: Array) -> Forward[Array, Empty, RMSNormResiduals]:
+    """Return the same where squares overflow: from rows multiplied by a power of two, which rounds nothing."""
+    flat = as_matrix(x)
+    kind = flat.real.dtype
+    info = np.finfo(kind)
+    squares = dot_last(flat, flat)[:, np.newaxis]
+    scale: Array = np.where(np.isfinite(squares.real), kind.type(1), kind.type(2) ** -(info.maxexp * 5 // 8))
+    scaled = flat * scale
+    mean_square = dot_last(scaled, scaled)[:, np.newaxis] / len(params.scale)
+    rate = 1 / np.maximum(np.sqrt(mean_square + kind.type(eps) * scale * scale), kind.type(info.tiny))
+    normalised = scaled * rate
+    y = normalised * params.scale
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate * scale))
+
+
+def backward(params: RMSNormParams, residuals: RMSNormResiduals, dy: Array) -> Backward[RMSNormParams, Array]:
+    normalised, dy_rows = residuals.normalised, as_matrix(dy)
+    product = dy_rows * normalised
+    grads = RMSNormParams(sum_axis0(product))
+    dx = dy_rows * params.scale  # g
+    np.multiply(normalised, dot_last(dx, normalised)[:, np.newaxis] / len(params.scale), out=product)
+    dx -= product
+    dx *= residuals.rate
+    return Backward(grads, dx.reshape(dy.shape))
+
+
+def rms_norm(*, eps: float = 1e-6) -> Layer[RMSNormParams, Empty, Array, Array]:
+    """Divide each example by the root mean square of its last axis, then scale each feature.
+
+    Layer normalisation without the subtraction of the mean and without a shift: less work, and in Transformers as good.
+
+    Parameters
+    ----------
+    eps : float, optional
+        Added to the mean square, more than 0.
+
+    Returns
+    -------
+    Layer
+        From (..., D) to the same, parameters :class:`RMSNormParams`: scale (D,), ones at first.
+
+    Raises
+    ------
+    ValueError
+        When ``eps`` is not positive and finite; in ``forward``, when the last axis of x is not D long, or x has no batch axis.
+    TypeError
+        When ``eps`` is not a number; in ``forward``, when x is not a floating array, or of higher precision than the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.rms_norm()
+    >>> start = layer.init(fn.Key(0), (2,))
+    >>> fn.apply(layer, start.params, start.state, np.array([[3.0, 4.0]])).round(3)
+    array([[0.849, 1.131]])
+    """
+    eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    return define_layer("rms_norm", init, partial(forward, eps), backward, random=False)

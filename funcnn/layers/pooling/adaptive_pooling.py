@@ -1,0 +1,197 @@
+r"""Adaptive pooling: average and maximum over so many cells of the spatial axes as the output is to have.
+
+Indices: $n$ example, $p$ cell of $P$ along an axis of $L$ points (several axes alike), $q$ point of the input, $c$ channel.
+Cell $p$ holds the $K_p$ points $\lfloor pL/P \rfloor \le q < \lceil (p+1)L/P \rceil$; where $P$ does not divide $L$ cells
+overlap by a point.
+
+Forward
+$$ y^{\mathrm{avg}}_{npc} = \frac1{K_p} \sum_{q \in p} x_{nqc}, \qquad y^{\max}_{npc} = \max_{q \in p} x_{nqc} $$
+The average over a block is the average over one axis after the other.  Sums are divided last, so that the average of ones is 1.
+
+Derivation.  The average is linear: point $q$ collects a share from each cell that holds it.  These are
+$\lfloor qP/L \rfloor \le p < \lceil (q+1)P/L \rceil$, since $\lfloor pL/P \rfloor \le q$ says $p < (q+1)P/L$, and
+$q < \lceil (p+1)L/P \rceil$ says $p > qP/L - 1$: the cells of an axis of $P$ points divided into $L$.  The transpose is again a
+sum over cells.  The maximum of a cell changes with
+the entry $q^*_{npc}$ that attains it, the first of equal ones; an entry collects the cotangents of all cells of which it is the
+maximum:
+$$ \bar x^{\mathrm{avg}}_{nqc} = \sum_{p \ni q} \bar y_{npc} / K_p, \qquad
+   \bar x^{\max}_{nqc} = \sum_{p \ni q} [q = q^*_{npc}]\, \bar y_{npc}. $$
+"""
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from itertools import product
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.kernels.arrays import column_sums
+from funcnn.kernels.spatial import along, check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape, takes_products
+from funcnn.kernels.windows import Sizes
+from funcnn.key import Key
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.typing import Array, Empty, IntArray, Shape
+
+LARGE = 16  # points of a cell, from which on cells are added up one by one, in pairs
+
+
+@frozen(eq=False)
+class AdaptiveMaxResiduals:
+    """Where the maximum of each cell is among its points, row by row."""
+
+    shape: Shape  # of the input
+    index: IntArray  # (n, cells, c)
+
+
+def cells(length: int, count: int) -> list[slice]:
+    """Return the cells of an axis."""
+    return [slice(p * length // count, -(-(p + 1) * length // count)) for p in range(count)]
+
+
+def blocks(space: Shape, size: Shape) -> Iterator[tuple[slice, ...]]:
+    """Return the cells of all axes together, row by row."""
+    return product(*[cells(length, count) for length, count in zip(space, size, strict=True)])
+
+
+@lru_cache(maxsize=64)
+def members(length: int, count: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return the read-only matrix (P, L) with 1 where a cell of a short axis holds a point: the same one every time."""
+    matrix: Array = np.zeros((count, length), dtype)
+    for p, cell in enumerate(cells(length, count)):
+        matrix[p, cell] = 1
+    matrix.setflags(write=False)
+    return matrix
+
+
+def cell_sums(x: Array, count: int, axis: int, products: bool) -> Array:
+    """Return the sums of x over the cells of an axis, by a product with a matrix of zeros and ones or cell by cell."""
+    if products:
+        return along(members(x.shape[axis], count, x.real.dtype), x, axis)
+    places = cells(x.shape[axis], count)
+    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    lines = x.reshape(before, x.shape[axis], after)
+    if len(places) * LARGE < lines.shape[1]:
+        sums: Array = np.stack([column_sums(lines[:, cell]) for cell in places], axis=1)
+    elif len(places) > lines.shape[1]:  # cells of one point or two
+        sums = lines[:, [cell.start for cell in places]]
+        two = [p for p, cell in enumerate(places) if cell.stop - cell.start == 2]
+        sums[:, two] += lines[:, [places[p].stop - 1 for p in two]]
+    else:  # from the start of a cell to its end, and from there to the next start, which is left out
+        bounds = np.array([(cell.start, cell.stop) for cell in places]).ravel()[:-1]
+        sums = np.add.reduceat(lines, bounds, axis=1)[:, ::2]
+    return sums.reshape(*x.shape[:axis], count, *x.shape[axis + 1 :])
+
+
+def cell_sizes(length: int, count: int, ndim: int, axis: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return how many points each cell of an axis has, in a shape to divide by."""
+    p = np.arange(count)
+    sizes: Array = (-(-(p + 1) * length // count) - p * length // count).astype(dtype)
+    return sizes.reshape(-1, *(1,) * (ndim - axis - 1))
+
+
+def init(size: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    space, channels = split_shape(in_shape, size)
+    return Init((), (), (*sizes_of(size, len(space)), channels))
+
+
+def average_forward(size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
+    space = check_spatial_batch(x, size)
+    check_points(x)
+    y, products = x, takes_products(x, sizes_of(size, len(space)))
+    for axis, (length, count) in enumerate(zip(space, sizes_of(size, len(space)), strict=True), 1):
+        y = cell_sums(y, count, axis, products)
+        y /= cell_sizes(length, count, x.ndim, axis, x.real.dtype)
+    return Forward(y, state, space)
+
+
+def average_backward(params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+    dx, products = dy, takes_products(dy, space)
+    for axis, (length, count) in enumerate(zip(space, dy.shape[1:-1], strict=True), 1):
+        dx = cell_sums(dx / cell_sizes(length, count, dy.ndim, axis, dy.real.dtype), length, axis, products)
+    return Backward(params, dx)
+
+
+def max_forward(
+    size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, AdaptiveMaxResiduals]:
+    space = check_spatial_batch(x, size)
+    check_points(x)
+    counts = sizes_of(size, len(space))
+    y: Array = np.empty((len(x), math.prod(counts), x.shape[-1]), x.dtype)
+    index: IntArray = np.empty(y.shape, np.intp)
+    for p, points in enumerate(blocks(space, counts)):
+        block = x[:, *points]
+        block = block.reshape(len(x), math.prod(block.shape[1:-1]), x.shape[-1])
+        index[:, p] = block.argmax(1)
+        y[:, p : p + 1] = np.take_along_axis(block, index[:, p : p + 1], 1)
+    return Forward(y.reshape(len(x), *counts, x.shape[-1]), state, AdaptiveMaxResiduals(x.shape, index))
+
+
+def max_backward(params: Empty, residuals: AdaptiveMaxResiduals, dy: Array) -> Backward[Empty, Array]:
+    dx: Array = np.zeros(residuals.shape, dy.dtype)
+    dy_cells = dy.reshape(residuals.index.shape)
+    for p, points in enumerate(blocks(dx.shape[1:-1], dy.shape[1:-1])):
+        part = dx[:, *points]
+        block: Array = np.zeros((len(dy), math.prod(part.shape[1:-1]), dy.shape[-1]), dy.dtype)
+        np.put_along_axis(block, residuals.index[:, p : p + 1], dy_cells[:, p : p + 1], 1)
+        part += block.reshape(part.shape)
+    return Backward(params, dx)
+
+
+def adaptive_avg_pool(size: Sizes) -> Layer[Empty, Empty, Array, Array]:
+    """Take the average over as many cells as the output is to have points: (n, *space, c) to (n, *size, c).
+
+    Parameters
+    ----------
+    size : int or sequence of int
+        Points of the output along each spatial axis; a number stands for all, however many there are.
+
+    Returns
+    -------
+    Layer
+        For examples of any spatial shape, also smaller than ``size``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``size`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.adaptive_avg_pool(2), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
+    array([1., 3.])
+    """
+    sizes = checked_sizes(size, "size")
+    return define_layer(
+        "adaptive_avg_pool", partial(init, sizes), partial(average_forward, sizes), average_backward, random=False
+    )
+
+
+def adaptive_max_pool(size: Sizes) -> Layer[Empty, Empty, Array, Array]:
+    """Take the maximum over as many cells as the output is to have points: (n, *space, c) to (n, *size, c).
+
+    Parameters
+    ----------
+    size : int or sequence of int
+        Points of the output along each spatial axis; a number stands for all, however many there are.
+
+    Returns
+    -------
+    Layer
+        For examples of any spatial shape, also smaller than ``size``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``size`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.adaptive_max_pool(2), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
+    array([2., 4.])
+    """
+    sizes = checked_sizes(size, "size")
+    return define_layer("adaptive_max_pool", partial(init, sizes), partial(max_forward, sizes), max_backward, random=False)

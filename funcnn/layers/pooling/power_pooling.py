@@ -1,0 +1,154 @@
+r"""Power pooling (L_q pooling) over windows of one to three spatial axes.
+
+Indices: $n$ example, $p$ window, $k$ point of a window, $c$ channel; $x_{npkc}$ is the input at point $k$ of window $p$.
+
+Forward
+$$ y_{npc} = \Bigl(\sum_k |x_{npkc}|^q\Bigr)^{1/q} $$
+
+Derivation.  From $y^q = \sum_k |x_k|^q$ follows
+$q\,y^{q-1}\,\mathrm{d}y = \sum_k q\,|x_k|^{q-1}\operatorname{sign}(x_k)\,\mathrm{d}x_k$, so
+$$ \bar x_{npkc} = \bar y_{npc}\, \Bigl(\frac{|x_{npkc}|}{y_{npc}}\Bigr)^{q-1} \operatorname{sign}(x_{npkc}), $$
+and 0 where the whole window is 0.
+"""
+
+from functools import partial
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.errors import check_flag, check_range
+from funcnn.kernels.windows import Padding, Sizes, Windows, crop, pad
+from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
+from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
+from funcnn.typing import Array, Empty
+
+
+@frozen(eq=False)
+class PoolResiduals:
+    """The input and the output."""
+
+    x: Array  # (n, *space, c)
+    y: Array  # (n, *count, c)
+
+
+def power_forward(
+    windows: Windows, ceil: bool, power: float, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, PoolResiduals]:
+    check_input(x, windows.ndim)
+    space = x.shape[1:-1]
+    own = fitted(windows, ceil, space)
+    padded = pad(x, own.pads(space))
+    places = list(offsets(own, own.count(space)))
+    scale = np.zeros((len(x), *own.count(space), x.shape[-1]), x.real.dtype)
+    for place in places:  # the largest entry is divided out: no power of it overflows
+        np.maximum(scale, np.abs(padded[:, *place].real), out=scale)
+    scale += scale == 0
+    np.minimum(scale, np.finfo(scale.dtype).max, out=scale)  # infinity divided by itself would be no number
+    total: Array = np.zeros(scale.shape, x.dtype)
+    for place in places:
+        total += magnitude(padded[:, *place] / scale) ** power
+    zero = total == 0
+    y: Array = scale * (total + zero) ** (1 / power)
+    y *= ~zero
+    return Forward(y, state, PoolResiduals(x, y))
+
+
+def power_backward(
+    windows: Windows, ceil: bool, power: float, params: Empty, residuals: PoolResiduals, dy: Array
+) -> Backward[Empty, Array]:
+    x, y = residuals.x, residuals.y
+    own = fitted(windows, ceil, x.shape[1:-1])
+    pads = own.pads(x.shape[1:-1])
+    padded = pad(x, pads)
+    dpadded: Array = np.zeros(padded.shape, dy.dtype)
+    nonzero = y + (y == 0)
+    for place in offsets(own, y.shape[1:-1]):
+        part = padded[:, *place]
+        dpadded[:, *place] += dy * np.sign(part.real) * magnitude(part / nonzero) ** (power - 1)
+    return Backward(params, crop(dpadded, pads))
+
+
+def magnitude(x: Array) -> Array:
+    """Return |x| as an analytic function: x times the sign of its real part."""
+    return x * np.where(x.real < 0, x.real.dtype.type(-1), x.real.dtype.type(1))
+
+
+def lp_pool(
+    ndim: int, power: float, kernel: Sizes, stride: Sizes | None, padding: Padding, ceil_mode: bool
+) -> Layer[Empty, Empty, Array, Array]:
+    """Make power-average pooling over any number of spatial axes."""
+    power = check_range(power, "power", 1.0, float("inf"), open_high=True)
+    windows = geometry(ndim, kernel, stride, padding, 1)
+    ceil_mode = check_flag(ceil_mode, "ceil_mode")
+    return define_layer(
+        name("lp_pool", windows),
+        partial(init, windows, ceil_mode),
+        partial(power_forward, windows, ceil_mode, power),
+        partial(power_backward, windows, ceil_mode, power),
+        random=False,
+    )
+
+
+def lp_pool1d(
+    power: float, kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Layer[Empty, Empty, Array, Array]:
+    """Power pooling of sequences (n, length, channels); see :func:`lp_pool2d`.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.lp_pool1d(2.0, 2).init(fn.Key(0), (6, 2)).out_shape
+    (3, 2)
+    """
+    return lp_pool(1, power, kernel, stride, padding, ceil_mode)
+
+
+def lp_pool2d(
+    power: float, kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Layer[Empty, Empty, Array, Array]:
+    """Take the power sum (sum |x|^power)^(1/power) over windows of images (n, height, width, channels).
+
+    Parameters
+    ----------
+    power : float
+        At least 1; 1 is the sum of magnitudes, and the larger it is the closer to the maximum.
+    kernel : int or sequence of int
+        Points of a window along each spatial axis.
+    stride : int or sequence of int, optional
+        Steps between windows; the kernel unless given.
+    padding : "valid", "same", int, or sequence, optional
+        As for :func:`funcnn.conv2d`, less than a window.
+    ceil_mode : bool, optional
+        Keep a last window that the input does not fill.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of range; in ``init``, when the example is smaller than a window.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> x = np.array([3.0, 0.0, 0.0, -4.0]).reshape(1, 2, 2, 1)
+    >>> fn.apply(fn.lp_pool2d(2.0, 2), (), (), x)[0, 0, 0]
+    array([5.])
+    """
+    return lp_pool(2, power, kernel, stride, padding, ceil_mode)
+
+
+def lp_pool3d(
+    power: float, kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Layer[Empty, Empty, Array, Array]:
+    """Power pooling of volumes (n, depth, height, width, channels); see :func:`lp_pool2d`.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.lp_pool3d(2.0, 2).init(fn.Key(0), (4, 4, 2, 1)).out_shape
+    (2, 2, 1, 1)
+    """
+    return lp_pool(3, power, kernel, stride, padding, ceil_mode)

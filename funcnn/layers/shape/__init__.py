@@ -1,0 +1,1 @@
+"""Layers that rearrange, pad, crop or resample, and compute nothing else."""

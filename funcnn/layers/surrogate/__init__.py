@@ -1,0 +1,1 @@
+"""Layers whose backward is, on purpose, not the derivative of their forward."""

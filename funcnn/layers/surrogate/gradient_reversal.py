@@ -1,0 +1,54 @@
+r"""Gradient reversal (Ganin & Lempitsky 2015, arXiv:1409.7495, section 3.2).
+
+Forward: $y = x$.
+
+Backward: $\bar x = -\lambda\,\bar y$.
+
+This is on purpose not the transpose of forward's derivative, which would be $\bar x = \bar y$, but that of the *surrogate*
+$-\lambda x$: what comes before the layer climbs the loss that what comes after descends.  The paper's example is a classifier of
+domains, from whose success the features before the layer unlearn what tells the domains apart.
+"""
+
+from functools import partial
+
+from funcnn.errors import check_range
+from funcnn.layer import Backward, Layer, define_layer
+from funcnn.layers.shape.identity import forward, init
+from funcnn.typing import Array, Empty
+
+
+def backward(strength: float, params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+    return Backward(params, dy * -strength)
+
+
+def gradient_reversal(strength: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
+    """Give the input back, but turn the gradient round (Ganin & Lempitsky 2015, arXiv:1409.7495).
+
+    Parameters
+    ----------
+    strength : float, optional
+        The factor lambda, at least 0: backward multiplies by its negative.
+
+    Returns
+    -------
+    Layer
+        From any shape to the same.  A gradient check of a network that holds it fails, rightly: backward is on purpose not the
+        derivative of forward.
+
+    Raises
+    ------
+    ValueError
+        When ``strength`` is negative or not finite.
+    TypeError
+        When ``strength`` is not a number; in ``forward``, when x is not a floating array.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.gradient_reversal(0.5)
+    >>> made = layer.forward((), (), np.array([[1.0, 2.0]]), fn.Eval())
+    >>> made.output, layer.backward((), made.residuals, np.array([[1.0, 4.0]])).input
+    (array([[1., 2.]]), array([[-0.5, -2. ]]))
+    """
+    strength = check_range(strength, "strength", 0, float("inf"), open_high=True)
+    return define_layer(f"gradient_reversal({strength:g})", init, forward, partial(backward, strength), random=False)

@@ -1,0 +1,1 @@
+"""Losses of classes: cross-entropies, margins, overlaps, alignments."""

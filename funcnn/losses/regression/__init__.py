@@ -1,0 +1,1 @@
+"""Losses between numbers: errors, robust errors, likelihoods of counts and of Gaussians."""

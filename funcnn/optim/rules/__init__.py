@@ -1,0 +1,1 @@
+"""Update rules: how parameters follow a gradient."""

@@ -1,0 +1,1 @@
+"""Everything that fit checks and decides before its first step."""

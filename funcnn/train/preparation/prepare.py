@@ -1,0 +1,161 @@
+"""Everything that ``fit`` checks and decides before its first step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from attrs import evolve, fields, frozen
+
+from funcnn.compile.compiled import compiled_if_often
+from funcnn.data.batching import batch_count
+from funcnn.data.splitting import split
+from funcnn.errors import check_range
+from funcnn.grad import LossAndGradFunction, loss_and_grad
+from funcnn.layer import Eval, Mode
+from funcnn.train.checkpoint import resumed
+from funcnn.train.history import History
+from funcnn.train.identity import MAY_DIFFER, Identity
+from funcnn.train.plateau_report import check_listening
+from funcnn.train.preparation.check_data import check_alike, check_data, kind_of, row_count
+from funcnn.train.preparation.check_request import check_history, check_monitor, checked
+from funcnn.train.preparation.rehearsal import rehearse, rehearse_checkpoints, rehearse_functions
+from funcnn.train.preparation.request import FitRequest
+from funcnn.train.preparation.starting import starting_point
+from funcnn.train.record import Reached
+
+P = TypeVar("P")
+S = TypeVar("S")
+X = TypeVar("X")
+Y = TypeVar("Y")
+T = TypeVar("T")
+M = TypeVar("M")
+F = TypeVar("F")
+
+
+@frozen(eq=False)
+class Plan(Generic[P, S, X, Y, T, M]):
+    """What there is to do, all arguments being right."""
+
+    request: FitRequest[P, S, X, Y, T, M]
+    """The arguments, of which x and y are now what is trained on."""
+    validation: tuple[X, T] | None
+    step: LossAndGradFunction[P, S, X, Y, T]
+    steps: int
+    """Batches of an epoch."""
+    begin: Callable[[], Reached[P, S]]
+    """Makes the beginning: made again when needed, so that nobody keeps parameters of the past."""
+    identity: Identity
+
+    @property
+    def draws(self) -> bool:
+        """Whether somebody may want the key of a step."""
+        return self.request.model.random or self.request.wrap is not None
+
+    @property
+    def loss_columns(self) -> tuple[str, ...]:
+        """The columns of the history that must be finite."""
+        return ("loss",) if self.validation is None else ("loss", "val_loss")
+
+    @property
+    def validation_batch(self) -> tuple[X, T, Mode] | None:
+        """The validation set as one batch."""
+        return None if self.validation is None else (*self.validation, Eval(residuals=False))
+
+    def is_over(self, reached: Reached[P, S]) -> bool:
+        """Tell whether early stopping ends training."""
+        rule = self.request.early_stopping
+        return rule is not None and rule.is_over(reached.history, reached.peak)
+
+
+def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, M], Reached[P, S]]:
+    """Check the arguments of ``fit`` and return what there is to do, and where to begin."""
+    request = checked(request)
+    x, y = check_data(request.x, request.y, "")
+    given = evolve(request, x=x, y=y)
+    x, y, held_out = parted(given)
+    rows = row_count(x)
+    if request.batch_size > rows:
+        raise ValueError(
+            f"batch_size is {request.batch_size} and there are {rows} rows to train on: a batch is at most all of them"
+        )
+    names = ("loss", *request.metrics)
+    columns = names if held_out is None else (*names, *[f"val_{name}" for name in names])
+    check_monitor(request.early_stopping, columns)
+    check_history(request.history, request.params, columns)
+    check_listening(request.optimizer, columns)
+    identity = Identity(
+        {one.name: getattr(given, one.name) for one in fields(FitRequest) if one.name not in MAY_DIFFER}
+        | {"validation": held_out if isinstance(request.validation, tuple) else request.validation},
+        columns,
+    )
+    if request.callbacks or request.resume is not None:
+        identity.settings  # noqa: B018  # worked out now, as the functions are before their first call
+    request = evolve(request, x=x, y=y)
+    past = History() if request.history is None else request.history
+
+    def begin() -> Reached[P, S]:
+        start = starting_point(request)
+        if request.resume is not None:
+            return resumed(request.resume, start, identity, request.early_stopping, len(past))
+        keeps = past.rows and request.early_stopping is not None and request.early_stopping.restore_best
+        return Reached(start, past, start if keeps else None, len(past))
+
+    beginning = begin()
+    check_epochs(request, beginning)
+    rehearse(request, beginning.point, held_out)
+    rehearse_checkpoints(request, beginning, identity)
+    steps = batch_count(rows, request.batch_size, drop_last=request.drop_last)
+    calls = steps * (request.epochs - len(beginning.history))
+    made = compiled_if_often(loss_and_grad(request.model, request.loss), calls)
+    step = made if request.wrap is None else wrapped(request.wrap, made)
+    rehearse_functions(request, beginning.point, step)
+    return Plan(request, held_out, step, steps, begin, identity), beginning
+
+
+def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | None]:
+    """Return the inputs and targets to train on, and the validation set."""
+    validation, x, y = request.validation, request.x, request.y
+    if validation is None:
+        return x, y, None
+    if isinstance(validation, tuple):
+        if len(validation) != 2:
+            raise ValueError(f"validation is a tuple of {len(validation)}, expected (x, y) or a share such as 0.2")
+        held_out = check_data(*validation, "validation ")
+        check_alike(x, held_out[0], "x")
+        check_alike(y, held_out[1], "y")
+        return x, y, held_out
+    if not hasattr(validation, "__float__") or isinstance(validation, bool):
+        raise TypeError(f"validation is {kind_of(validation)}, expected a tuple (x, y) or a share such as 0.2")
+    share = check_range(validation, "validation", 0.0, 1.0, open_low=True, open_high=True)
+    try:
+        parts = split(request.key.child(1), (x, y), share)
+    except ValueError as error:
+        raise ValueError(f"validation is {share:g}: {error}") from None
+    if request.params is not None and request.history is None and request.resume is None:
+        warnings.warn(
+            f"validation={share:g} holds out rows that this key draws, and the params that are given may have been trained on"
+            " them: then the figures of validation are too good.  To go on with a run give its key and history=...; or part the"
+            " data once, by fn.data.split, and give validation=(x, y)",
+            UserWarning,
+            stacklevel=4,
+        )
+    return *parts.train, parts.test
+
+
+def wrapped(wrap: Callable[[F], F], function: F) -> F:
+    """Return what a function of the user's makes of that of ``loss_and_grad``; its errors say that they are its."""
+    try:
+        return wrap(function)
+    except Exception as error:
+        error.add_note("in wrap, given the function of loss_and_grad")
+        raise
+
+
+def check_epochs(request: FitRequest[P, S, X, Y, T, M], beginning: Reached[P, S]) -> None:
+    """Raise when there are more epochs already than there are to be."""
+    done = len(beginning.history)
+    if done > request.epochs:
+        where = "history has" if request.resume is None else f"{request.resume} has"
+        raise ValueError(f"epochs is {request.epochs}, and {where} {done} already: epochs are counted from the very first")

@@ -1,0 +1,91 @@
+"""The house: every file in its room, imports in one direction."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import funcnn
+
+ROOT = Path(funcnn.__file__).parent
+
+FLOORS = (
+    ("typing",),
+    ("errors",),
+    ("key",),
+    ("tree", "masked"),
+    ("runtime",),
+    ("files",),
+    ("kernels",),
+    ("layer", "initializers"),
+    ("instrument", "losses"),
+    ("grad",),
+    ("layers",),
+    ("combinators",),
+    ("sharding",),
+    ("compile",),
+    ("optim", "models", "data"),
+    ("train",),
+    ("check",),
+    ("certificate",),
+    ("cli",),
+    ("__main__",),
+)
+"""The rooms of the package from the ground up: a file imports from its own room and from lower floors."""
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def name_of(path: Path) -> str:
+    parts = ("funcnn", *path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {name_of(path): path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"}
+
+
+@cache
+def syntax(name: str) -> ast.Module:
+    return ast.parse(FILES[name].read_text())
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """Return the files of the package that a file imports from, anywhere in it."""
+    found = set()
+    for node in ast.walk(syntax(name)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "funcnn":
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in FILES else node.module)
+    return frozenset(found - {name})
+
+
+def room(name: str) -> str:
+    return name.split(".")[1] if "." in name else "funcnn"
+
+
+def test_every_room_has_its_floor() -> None:
+    assert {room(name) for name in FILES} == set(FLOOR)
+
+
+def test_nothing_is_imported_from_above() -> None:
+    upwards = [
+        f"{name} imports {other}"
+        for name in FILES
+        for other in imports(name)
+        if other != "funcnn" and room(other) != room(name) and FLOOR[room(other)] >= FLOOR[room(name)]
+    ]
+    assert upwards == []
+
+
+def folders() -> list[Path]:
+    return [ROOT, *sorted({path.parent for path in FILES.values()} - {ROOT})]
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+def test_folders_can_be_overseen(folder: Path) -> None:
+    files = list(folder.glob("*.py"))
+    rooms = [path for path in folder.iterdir() if (path / "__init__.py").exists()]
+    assert len(files) <= 25
+    assert folder != ROOT or len(files) + len(rooms) <= 26
