@@ -1,8 +1,8 @@
 """Mutants that change no gradient, and why.
 
-An entry says of the n-th statement of a function (counted from 1, without the docstring, as survivors are printed) how many of
-its mutants survive, and why these must.  When the source changes, or the cases no longer kill the others, the number is wrong:
-that is a failure like a survivor.
+An entry says of the n-th statement of a function (counted from 1, without docstrings and checks, as survivors are printed) how
+many of its mutants survive, and why these must.  When the source changes, or the cases no longer kill the others, the number is
+wrong: that is a failure like a survivor.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ REASONS: Reasons = {
         11: (2, "the magnitude is taken next; at 0 both sides are one half"),
     },
     "layer._chain_backward": {
-        5: (3, "what is computed without need: the gradients of layers that have no parameters"),
-        10: (2, "what is computed without need: the cotangent of the input"),
+        1: (3, "what is computed without need: the gradients of layers that have no parameters"),
+        6: (2, "what is computed without need: the cotangent of the input"),
     },
     "layers.activations.algebraic.root_and_excess": {
         4: (1, "it is squared next"),
@@ -165,8 +165,8 @@ REASONS: Reasons = {
         4: (2, "rounded to the precision of the result when it is stored there"),
     },
     "layers.pooling.max_pooling.max_backward": {
-        8: (2, "whether the faster way is taken, which gives the same numbers"),
-        11: (5, "how many examples are treated at a time, which changes no sum"),
+        6: (2, "whether the faster way is taken, which gives the same numbers"),
+        9: (5, "how many examples are treated at a time, which changes no sum"),
     },
     "layers.activations.mish.fraction": {
         2: (1, "at 0 both sides are the same"),
@@ -243,9 +243,6 @@ REASONS: Reasons = {
     "losses.regression.poisson.log_pullback": {
         2: (5, "two forms of the same number: which is the more precise is decided here, and tested elsewhere"),
     },
-    "losses.similarity.vectors.inverse": {
-        1: (1, "matters to vectors of length 0 only, where the cosine has no derivative"),
-    },
     "kernels.arrays.mean_last": {
         1: (2, "a vector is its own transpose, and the second axis of a matrix is its last"),
     },
@@ -256,10 +253,6 @@ REASONS: Reasons = {
     "kernels.arrays.flatten_examples": {
         1: (1, "which of two ways is taken that give the same numbers"),
         3: (2, "an empty array has no examples to divide by"),
-    },
-    "kernels.arrays.parts": {
-        1: (5, "how many rows are treated at a time, which changes no sum"),
-        2: (1, "how many rows are treated at a time, which changes no sum"),
     },
     "kernels.arrays.matmul_last": {
         1: (4, "which of two ways is taken that give the same numbers"),

@@ -75,9 +75,14 @@ def parse(function: Callable[..., Any]) -> Source:
 
 
 def statements(tree: ast.FunctionDef) -> list[ast.stmt]:
-    """Return a function and its statements in the order of their lines: the place in this list is a statement's number."""
-    inside = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and node is not tree]
-    return [tree, *sorted(inside, key=lambda one: (one.lineno, one.col_offset))]
+    """Return a function and its statements that compute something, by line: the place in this list is a statement's number."""
+    found: list[ast.stmt] = []
+    todo: list[ast.AST] = [tree]
+    while todo:
+        below = [node for node in ast.iter_child_nodes(todo.pop()) if not _idle(node)]
+        found += [node for node in below if isinstance(node, ast.stmt)]
+        todo += below
+    return [tree, *sorted(found, key=lambda one: (one.lineno, one.col_offset))]
 
 
 def _strip(tree: ast.FunctionDef) -> None:
@@ -136,7 +141,7 @@ def _below(parent: ast.AST, statement: ast.stmt) -> Iterator[Place]:
 def _idle(node: ast.AST) -> bool:
     """Tell whether a node computes nothing."""
     if isinstance(node, ast.If):
-        return not node.orelse and all(isinstance(one, ast.Raise) for one in node.body)
+        return not node.orelse and all(_idle(one) for one in node.body)
     if isinstance(node, ast.Expr):
         call = node.value
         name = called(call) if isinstance(call, ast.Call) else ""
