@@ -89,3 +89,20 @@ def test_folders_can_be_overseen(folder: Path) -> None:
     rooms = [path for path in folder.iterdir() if (path / "__init__.py").exists()]
     assert len(files) <= 25
     assert folder != ROOT or len(files) + len(rooms) <= 26
+
+
+def test_the_index_of_layers_names_every_public_layer_and_its_file() -> None:
+    index = {}
+    file = ""
+    for line in str(funcnn.layers.__doc__).splitlines():
+        if line.startswith("    "):
+            first, *names = line.split()
+            file, names = (first, names) if first.endswith(".py") else (file, [first, *names])
+            index.update({name.rstrip(","): f"funcnn/layers/{file}" for name in names})
+    public = {name: getattr(funcnn, name) for name in funcnn.__all__}
+    layers = {
+        name: str(one.__module__).replace(".", "/") + ".py"
+        for name, one in public.items()
+        if str(getattr(one, "__module__", "")).startswith("funcnn.layers.")
+    }
+    assert index == layers

@@ -1,4 +1,75 @@
-"""One file per formula.  Every file has the same parts: Params, Residuals, init, forward, backward, and the public factory last.
+"""Layers, one formula a file: derivation, Params, Residuals, init, forward, backward, and the public factory last.
 
 Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcnn.layers.linear.dense`` its module.
+
+::
+
+    activations/algebraic.py               softsign, squareplus
+    activations/clipped.py                 hard_sigmoid, hard_swish, hard_tanh, relu6
+    activations/exponential.py             exponential
+    activations/exponential_units.py       celu, selu
+    activations/gated.py                   geglu, glu, swiglu
+    activations/gelu.py                    gelu
+    activations/log_cosh.py                log_cosh
+    activations/mish.py                    mish
+    activations/prelu.py                   prelu
+    activations/rectifiers.py              elu, leaky_relu, relu
+    activations/rrelu.py                   rrelu
+    activations/shrinkage.py               hardshrink, softshrink, tanhshrink, threshold
+    activations/sigmoids.py                log_sigmoid, sigmoid, silu, softplus, tanh
+    activations/softmax.py                 log_softmax, softmax
+    activations/softmin.py                 softmin
+    activations/sparsemax.py               sparsemax
+    attention/attention.py                 attention
+    attention/cross_attention.py           cross_attention
+    attention/scaled_dot_product.py        scaled_dot_product
+    convolution/convolution.py             conv1d, conv2d, conv3d
+    convolution/depthwise.py               depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
+    convolution/transposed_convolution.py  conv_transpose1d, conv_transpose2d, conv_transpose3d
+    embedding/embedding.py                 embedding
+    embedding/embedding_bag.py             embedding_bag
+    embedding/positions.py                 learned_positions, sinusoidal_positions
+    embedding/tied_embedding.py            tied_embedding
+    linear/bilinear.py                     bilinear
+    linear/dense.py                        dense
+    linear/linear.py                       linear
+    linear/maxout.py                       maxout
+    linear/scale.py                        scale
+    noise/alpha_dropout.py                 alpha_dropout
+    noise/dropout.py                       dropout
+    noise/gaussian_noise.py                gaussian_noise
+    noise/gaussian_sample.py               gaussian_sample
+    noise/spatial_dropout.py               spatial_dropout
+    normalization/batch_norm.py            batch_norm
+    normalization/group_norm.py            group_norm
+    normalization/instance_norm.py         instance_norm
+    normalization/layer_norm.py            layer_norm
+    normalization/local_response_norm.py   local_response_norm
+    normalization/rms_norm.py              rms_norm
+    pooling/adaptive_pooling.py            adaptive_avg_pool, adaptive_max_pool
+    pooling/average_pooling.py             avg_pool1d, avg_pool2d, avg_pool3d
+    pooling/global_pooling.py              global_avg_pool, global_max_pool
+    pooling/last_step.py                   last_step
+    pooling/max_pooling.py                 max_pool1d, max_pool2d, max_pool3d
+    pooling/max_unpooling.py               Pooled, max_pool_with_indices, max_unpool
+    pooling/mean_steps.py                  mean_steps
+    pooling/power_pooling.py               lp_pool1d, lp_pool2d, lp_pool3d
+    recurrent/gru.py                       gru
+    recurrent/lstm.py                      lstm
+    recurrent/simple_rnn.py                rnn
+    shape/crop.py                          crop
+    shape/identity.py                      identity
+    shape/pad.py                           pad
+    shape/pixel_shuffle.py                 pixel_shuffle, pixel_unshuffle
+    shape/reshape.py                       flatten, reshape
+    shape/slice_axis.py                    slice_axis
+    shape/squeeze.py                       expand_dims, squeeze
+    shape/transpose.py                     transpose
+    shape/unfold.py                        fold, unfold
+    shape/upsample.py                      upsample
+    surrogate/gradient_reversal.py         gradient_reversal
+    surrogate/straight_through.py          straight_through
+
+What a folder holds besides is shared by its layers: ``elementwise``, ``pooling``, ``recurrent``, ``heads``.  The arithmetic that
+layers of several families share stands in :mod:`funcnn.kernels`.
 """
