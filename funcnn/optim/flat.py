@@ -20,9 +20,10 @@ from attrs import field, frozen
 from funcnn import tree
 from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
-from funcnn.optim.norms import bound_of, bounded, room_of
+from funcnn.optim.norms import bound_of, bounded, clamped
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
 from funcnn.optim.overwriting import successors
+from funcnn.optim.watch import Watch, watched
 from funcnn.optim.where import Where, selects
 from funcnn.runtime.records import fast_init
 from funcnn.runtime.treedef import TreeDef, flatten
@@ -102,6 +103,11 @@ class Elementwise:
         return None
 
     @property
+    def _squares(self) -> tuple[int, float] | None:
+        """The place of a result of the rule that is at least a multiple of the gradients' squares, and that multiple."""
+        return None
+
+    @property
     def _numbers(self) -> fused.Numbers | None:
         """The rule for single numbers, which gives the same to the last bit, if it has been written out for :mod:`fused`."""
         return None
@@ -152,7 +158,9 @@ class Elementwise:
                 if slot.size != size or slot.dtype != dtype:
                     raise foreign(state, self, f"it is for {slot.size} numbers of {slot.dtype} in place of {size} of {dtype}")
             if group.whole:
-                return self._update_whole(WholeUpdate(params, state, structure, layout, joined(old, dtype), (), ()), slopes)
+                watch = watched(dtype, size, self._square_share, self._squares)
+                whole = WholeUpdate(params, state, structure, layout, joined(old, dtype), (), (), watch)
+                return self._update_whole(whole, slopes)
             c = [coefficient(value, dtype) for value in self._coefficients(count, group.label)]
             out = [np.empty(size, dtype), *successors(state, kept)]
             self._run(group, c, old, slopes, kept, out)
@@ -164,25 +172,39 @@ class Elementwise:
 
     def _update_whole(self, last: WholeUpdate, slopes: tuple[Array, ...]) -> Updated[Any]:
         """Return what follows on an update of a tree of small leaves, which are updated as one vector."""
-        group, dtype, state = last.layout.groups[0], last.vector.dtype, last.state
-        count = int(state.count)
+        group, state, watch = last.layout.groups[0], last.state, last.watch
+        dtype, count = group.dtype, int(state.count)
         values = self._coefficients(count, group.label)
-        if len(values) == len(last.values):
-            pairs = zip(values, last.values, last.c, strict=True)
-            c = [known if value == before else coefficient(value, dtype) for value, before, known in pairs]
+        if values == last.values:
+            c = last.c
+        elif len(values) == len(last.values):
+            pairs = zip(values, last.values, last.c)  # noqa: B905  # of one length; to say strict takes as long as to zip
+            c = [
+                known if value == before else np.array(value, dtype) if value > _FAINT else coefficient(value, dtype)
+                for value, before, known in pairs
+            ]
         else:
             c = [coefficient(value, dtype) for value in values]
-        share, g = self._square_share, joined(slopes, dtype)
-        if share is not None and not g.dot(g) <= group.room * share:
-            g = bounded(g, share)
-        out = self._rule(c, last.vector, g, *state.slots)
+        g = joined(slopes, dtype)
+        if watch is None:
+            out = self._rule(c, last.vector, g, *state.slots)
+        elif not watch.place:
+            out = self._rule(c, last.vector, bounded(g, watch.share), *state.slots)
+        else:
+            try:
+                out = self._rule(c, last.vector, g, *state.slots)
+                fine = (squares := out[watch.place]).item(squares.argmax()) <= watch.limit
+            except (FloatingPointError, RuntimeWarning):  # of somebody who has NumPy or Python raise them
+                fine = False
+            if not fine:
+                out = self._rule(c, last.vector, clamped(g, bound_of(dtype, watch.share)), *state.slots)
         for array in out:
             lock(array, False)
-        new = list(slopes)
-        group.scatter(out[0], new)
+        vector = out[0]
+        new = [vector[place] if shape is None else vector[place].reshape(shape) for _, place, shape in group.places]
         updated = Updated(last.structure.rebuild(new), OptState(counter(count + 1), out[1:]))
         if last.layout.kept:
-            self.last.update = WholeUpdate(updated.params, updated.state, last.structure, last.layout, out[0], values, c)
+            self.last.update = WholeUpdate(updated.params, updated.state, last.structure, last.layout, vector, values, c, watch)
         return updated
 
     def _run(
@@ -261,6 +283,7 @@ class WholeUpdate:
     vector: Array  # of which the parameters are views
     values: tuple[float, ...]
     c: Coefficients  # the values as arrays
+    watch: Watch | None
 
 
 @frozen(eq=False)
@@ -271,18 +294,17 @@ class Group:
     label: Label
     size: int
     order: tuple[int, ...]  # its leaves, large ones first
-    places: tuple[tuple[int, slice, Shape], ...]  # (leaf, place in the vector, shape unless it has one axis)
+    places: tuple[tuple[int, slice, Shape | None], ...]  # (leaf, place in the vector, shape, or None for one axis)
     shares: tuple[Share, ...]  # the large leaves, cut up in blocks
     stretches: tuple[Share, ...]  # the large leaves, cut up among threads only
     small: tuple[int, ...]  # the leaves that are gathered: they fill the end of the vector
     large_size: int
-    room: float  # for sums of squares of gradients; see norms.bounded
     whole: bool  # whether it is all leaves of the tree in their order, and none of them large
 
     def scatter(self, vector: Array, leaves: list[Array]) -> None:
         """Put views of the vector, in the shapes of the leaves, into a list of all leaves."""
         for index, place, shape in self.places:
-            leaves[index] = vector[place] if len(shape) == 1 else vector[place].reshape(shape)
+            leaves[index] = vector[place] if shape is None else vector[place].reshape(shape)
 
 
 @frozen(eq=False)
@@ -325,9 +347,10 @@ def _group(dtype: np.dtype[np.floating], label: Label, members: list[int], shape
     sizes = {index: math.prod(shapes[index]) for index in members}
     small = tuple([index for index in members if sizes[index] < LARGE])
     large = tuple([index for index in members if sizes[index] >= LARGE])
-    places, begin = [], 0
+    places: list[tuple[int, slice, Shape | None]] = []
+    begin = 0
     for index in large + small:
-        places.append((index, slice(begin, begin + sizes[index]), shapes[index]))
+        places.append((index, slice(begin, begin + sizes[index]), shapes[index] if len(shapes[index]) != 1 else None))
         begin += sizes[index]
     stretched = [(index, sizes[index]) for index in large]
     return Group(
@@ -340,14 +363,13 @@ def _group(dtype: np.dtype[np.floating], label: Label, members: list[int], shape
         blocks.shares(stretched, begin, COMPILED_THREADED),
         small,
         sum([sizes[index] for index in large]),
-        room_of(dtype),
         len(small) == len(shapes),
     )
 
 
 def coefficient(value: float, dtype: np.dtype[np.floating]) -> Array:
     """Return a number of a rule as an array without axes: not 0 unless it is, so that an epsilon keeps 0 / 0 away."""
-    if 0 < value < _FAINT:
+    if value < _FAINT and value > 0:
         return np.maximum(np.array(value, dtype), np.finfo(dtype).smallest_subnormal)
     return np.array(value, dtype)
 

@@ -31,6 +31,10 @@ class Moments(Elementwise):
     def _square_share(self) -> float | None:
         return 1 - self.beta2
 
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return 2, 1 - self.beta2
+
     def _moments(self, g: Array, mean: Array, square: Array) -> tuple[Array, Array]:
         """Return the next m and v."""
         b1, b2 = self.beta1, self.beta2

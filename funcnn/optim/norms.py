@@ -113,8 +113,11 @@ def bounded(g: Array, share: float) -> Array:
         The sum of squares is at most the largest square over this: $1 - \beta$ for $\sum_i \beta^i g_{t-i}^2$.
     """
     flat = g.reshape(-1)
-    if flat.dot(flat) <= room_of(g.dtype) * share:
-        return g
+    try:
+        if flat.dot(flat) <= room_of(g.dtype) * share:
+            return g
+    except (FloatingPointError, RuntimeWarning):  # of somebody who has NumPy or Python raise them
+        return clamped(g, bound_of(g.dtype, share))
     return clamped(g, bound_of(g.dtype, share))
 
 

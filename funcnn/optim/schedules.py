@@ -75,7 +75,7 @@ def rate_at(rate: Rate, count: int, what: str = "learning_rate") -> float:
     TypeError, ValueError
         When a schedule gives something else than a finite number of at least 0.
     """
-    value = rate(count) if callable(rate) else rate
+    value = rate if type(rate) is float else rate(count) if callable(rate) else rate
     if type(value) is float and 0.0 <= value < math.inf:
         return value
     return check_range(value, f"{what} of the update after {count} updates", 0.0, math.inf, open_high=True)

@@ -14,7 +14,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.optim import flat, fused
+from funcnn.optim import flat, fused, watch
 from funcnn.runtime import treedef
 from funcnn.typing import Array
 from tests.optim.cases import OPTIMIZERS, OptimizerCase
@@ -400,3 +400,51 @@ def test_penalties_of_large_parameters(dtype: Any) -> None:
                 (fn.l2_penalty(strength), strength * sum(np.sum(leaf * leaf) for leaf in wide) / 2),
             ):
                 assert float(made.value(params)) == pytest.approx(float(exact), rel=50 * float(np.finfo(dtype).eps), abs=0.0)
+
+
+def squares_of(opt: Any) -> tuple[int, float] | None:
+    """The result that stands for the squares of gradients, where there is one and squares can be too large."""
+    return opt._squares if isinstance(opt, flat.Elementwise) and opt._square_share is not None else None
+
+
+WATCHED = [pytest.param(case, id=name) for case, name in RULES if squares_of(case.make()) is not None]
+
+
+@each_dtype
+@pytest.mark.parametrize("case", WATCHED)
+def test_a_watched_result_is_at_least_the_squares_that_it_stands_for(case: OptimizerCase, dtype: Any) -> None:
+    """What spares the ordinary update a look at its gradients: no square beyond the limit may escape it."""
+    opt = case.make()
+    squares = squares_of(opt)
+    assert isinstance(opt, flat.Elementwise)
+    assert squares is not None
+    place, multiple = squares
+    rng = np.random.default_rng(0)
+    p, g = (rng.normal(size=50).astype(dtype) for _ in range(2))
+    slots = opt._start(p)
+    for count in range(8):
+        c = [flat.coefficient(value, p.dtype) for value in opt._coefficients(count, None)]
+        out = opt._rule(c, p, g, *slots)
+        assert (out[place] >= 0.5 * multiple * g * g).all()
+        p, g, slots = out[0], (g * dtype(0.1) if count % 2 else rng.normal(size=50).astype(dtype)), out[1:]
+
+
+@each_dtype
+@pytest.mark.parametrize("numbers", [7, watch.SHORT + 1])
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "rmsprop", "adagrad", "yogi"])
+def test_huge_gradients_where_numpy_raises_are_those_where_it_is_silent(name: str, numbers: int, dtype: Any) -> None:
+    updates = []
+    for mode in ("ignore", "raise"):
+        opt = getattr(fn, name)(0.5)
+        params: Any = (np.zeros(numbers, dtype),)
+        state = opt.init(params)
+        with np.errstate(over=mode):
+            for size in (1.0, float(np.finfo(dtype).max) / 2, 1.0):
+                updated = opt.update(params, (np.full(numbers, dtype(size)),), state)
+                params, state = updated.params, updated.state
+        updates.append(updated)
+    quiet, loud = updates
+    np.testing.assert_array_equal(quiet.params[0], loud.params[0])
+    assert np.isfinite(quiet.params[0]).all()
+    for one, other in zip(quiet.state.slots, loud.state.slots, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -52,13 +52,17 @@ class Adam(Moments):
     def _divided_by(self) -> Where | None:
         return self.where if self.weight_decay > 0 and self.where is not everywhere else None  # decayed or not
 
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return 2, 1.0  # it is V
+
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
-        rate, t = rate_at(self.learning_rate, count), count + 1
-        s = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
-        a = rate * s * (1 - self.beta1) / (1 - self.beta1**t)
+        rate, t, beta1, beta2 = rate_at(self.learning_rate, count), count + 1, self.beta1, self.beta2
+        s = math.sqrt((1 - beta2**t) / (1 - beta2))
+        a = rate * s * (1 - beta1) / (1 - beta1**t)
         if self.weight_decay and label is not False:
-            return self.beta1, self.beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
-        return self.beta1, self.beta2, a, self.epsilon * s
+            return beta1, beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
+        return beta1, beta2, a, self.epsilon * s
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
         return self._step(c, p, g, slots, (None, None, None))

@@ -143,6 +143,10 @@ class RAdam(Moments):
 class AdaBelief(Moments):
     """Made by :func:`funcnn.adabelief`."""
 
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return None  # of what surprises, not of gradients
+
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         return rate / (1 - self.beta1**t), math.sqrt(1 - self.beta2**t), self.epsilon
@@ -167,6 +171,10 @@ class Yogi(Moments):
 
     def _start(self, p: Array) -> tuple[Array, ...]:
         return np.zeros_like(p), np.full_like(p, self.initial)
+
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return None  # they may be taken away
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.epsilon

@@ -52,6 +52,10 @@ class Adagrad(Elementwise):
     def _square_share(self) -> float | None:
         return 2.0**-20  # a million of the largest
 
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return 1, 1.0
+
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.epsilon
 
@@ -82,6 +86,10 @@ class RMSprop(Elementwise):
     @property
     def _square_share(self) -> float | None:
         return 1.0
+
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return 1, 1 - self.decay
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon, self.momentum
@@ -120,6 +128,10 @@ class Adadelta(Elementwise):
     @property
     def _square_share(self) -> float | None:
         return 1.0
+
+    @property
+    def _squares(self) -> tuple[int, float] | None:
+        return 1, 1 - self.decay
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon
