@@ -172,6 +172,8 @@ def attend_block(q: Array, k: Array, v: Array, rules: AttentionSpec, output: Arr
         if generator is not None:
             weights *= dropout_factors(generator, rules.dropout, weights)
         made = np.matmul(weights.swapaxes(1, 2), v[block.examples, : block.keys])
+        if (rules.causal or rules.mask is not None) and not math.isfinite(made.real.ravel().dot(made.real.ravel())):
+            made = weighted_sums(weights, v[block.examples, : block.keys])
         np.divide(made.reshape(shape), total.reshape(*shape[:-1], 1), out=output[place])
 
 
@@ -190,16 +192,64 @@ def exponentials(asked: Array, k: Array, rules: AttentionSpec, block: Block) -> 
             return weights, total, np.log(total)
         weights = scores(asked, k, rules, block)
     top = weights.real.max(1)
-    if rules.mask is not None:
-        top[np.isneginf(top)] = 0
-    weights -= top[:, np.newaxis]
+    if not np.isfinite(top).all() and may_overflow(asked, k):
+        weights, top = differences(asked, k, rules, block)
+    else:
+        if rules.mask is not None:
+            top[np.isneginf(top)] = 0
+        weights -= top[:, np.newaxis]
     np.exp(weights, out=weights)
     total = key_sums(weights)
-    if rules.mask is not None:
+    if rules.mask is not None:  # a query that sees a key has a sum of at least 1
         empty = total == 0
         total[empty] = 1
         top[empty] = np.inf
     return weights, total, top + np.log(total)
+
+
+def may_overflow(asked: Array, k: Array) -> bool:
+    """Tell whether scores of queries and keys may be beyond the range of numbers, or some of these are no numbers."""
+    largest = float(np.abs(asked.real).max(initial=0)) * float(np.abs(k.real).max(initial=0)) * k.shape[-1]
+    return not largest < float(np.finfo(k.real.dtype).max)
+
+
+def differences(asked: Array, k: Array, rules: AttentionSpec, block: Block) -> tuple[Array, Array]:
+    """Return the scores of a block less the largest of each query, and this one, where scores are beyond the range of numbers.
+
+    Queries and keys are divided by powers of 2 that are about as large as they are, and differences are multiplied by them.  What
+    a query may not look at is left out, and not added to: it may be no number.
+    """
+    near = k[block.examples, : block.keys]
+    kind = np.result_type(asked, k)
+    size = power_below(asked, -1).swapaxes(1, 2)
+    key_size = power_below(near, (1, 2))
+    added = scores(np.zeros_like(asked), np.zeros_like(k), rules, block)  # the bias, and minus infinity where nothing is seen
+    made: Array = np.matmul(near / key_size, asked.swapaxes(1, 2) / size)
+    made = np.where(np.isneginf(added.real), kind.type(-np.inf), made + added / size / key_size)
+    top = made.real.max(1)
+    made -= np.where(np.isneginf(top), 0, top)[:, np.newaxis]
+    made *= size
+    made *= key_size
+    return made, top * size[:, 0] * key_size[:, 0]
+
+
+def power_below(x: Array, axis: int | tuple[int, ...]) -> Array:
+    """Return the power of 2 below the largest finite number along some axes, which are kept; at least 1."""
+    size = np.abs(x.real)
+    largest = np.where(np.isfinite(size), size, 0).max(axis, initial=1, keepdims=True)
+    power: Array = np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1)
+    return power
+
+
+def weighted_sums(weights: Array, v: Array) -> Array:
+    """Return the sums (b, n, e) of values (b, S', e) by weights (b, S', n); a value of weight 0 may be no number."""
+    finite = np.isfinite(v)
+    sums: Array = np.matmul(weights.swapaxes(1, 2), np.where(finite, v, v.dtype.type(0)))
+    for place in np.flatnonzero(~finite.all((0, 2))):
+        weight = weights[:, place, :, np.newaxis]
+        value = np.where(finite[:, place], v.dtype.type(0), v[:, place])[:, np.newaxis]
+        sums += np.where(weight == 0, v.dtype.type(0), weight * value)
+    return sums
 
 
 def key_means(v: Array) -> Array:
@@ -294,11 +344,16 @@ def attend_backward_block(given: BackwardInputs, rules: AttentionSpec, made: Bac
         weights = scores(asked, k, rules, block)
         dy = as_matrix(given.doutput[place])
         log = logsumexp[place].reshape(dy.shape[:2])
-        if not np.abs(log.real).max(initial=0) <= far_exponent(log.dtype):  # also where one of another example is not a number
-            weights -= log[:, np.newaxis]
-            log = np.zeros_like(log)
-        np.exp(weights, out=weights)
-        share = np.exp(-log)  # the weights times this are p
+        largest = np.abs(log.real).max(initial=0)
+        if not largest < np.inf and may_overflow(asked, k):
+            weights, total, _ = exponentials(asked, k, rules, block)
+            share = 1 / total
+        else:
+            if not largest <= far_exponent(log.dtype):  # also where one of another example is not a number
+                weights -= log[:, np.newaxis]
+                log = np.zeros_like(log)
+            np.exp(weights, out=weights)
+            share = np.exp(-log)  # the weights times this are p
         dy = dy * share[..., np.newaxis]
         dscores = np.matmul(values[examples, :keys], dy.swapaxes(1, 2))  # also times this
         if generator is None:

@@ -473,3 +473,35 @@ SEQUENCE, MASK = np.zeros((2, 3, 4)), np.ones((2, 3), bool)
 def test_wrong_settings_and_inputs_are_refused(call: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
+@pytest.mark.parametrize("layer", [fn.attention(2, causal=True), fn.attention(2, causal=True, positions="relative")])
+def test_a_later_step_that_is_no_number_does_not_reach_earlier_ones(layer: Any, bad: float) -> None:
+    start = layer.init(fn.Key(0), (5, 6))
+    x = np.random.default_rng(0).normal(size=(2, 5, 6))
+    spoiled = x.copy()
+    spoiled[0, 3] = bad
+    whole, part = (fn.apply(layer, start.params, start.state, one) for one in (x, spoiled))
+    np.testing.assert_allclose(part[0, :3], whole[0, :3], rtol=1e-12)
+    np.testing.assert_allclose(part[1], whole[1], rtol=1e-12)
+    if np.isnan(bad):
+        assert np.isnan(part[0, 3:]).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("size", [1e19, 1e20, 1e25, 1e37])
+def test_scores_beyond_the_range_of_numbers(causal: bool, size: float) -> None:
+    generator = np.random.default_rng(1)
+    q, k, v = ((generator.normal(size=(2, 5, 3)) * one).astype(np.float32) for one in (size, size, 1))
+    layer = fn.scaled_dot_product(causal=causal)
+    dy = generator.normal(size=(2, 5, 3)).astype(np.float32)
+    made = layer.forward((), (), (q, k, v), fn.Eval())
+    wide = layer.forward((), (), (q.astype(float), k.astype(float), v.astype(float)), fn.Eval())
+    np.testing.assert_allclose(made.output, wide.output, rtol=1e-5)
+    for got, wanted in zip(
+        layer.backward((), made.residuals, dy).input, layer.backward((), wide.residuals, dy.astype(float)).input, strict=True
+    ):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
