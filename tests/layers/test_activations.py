@@ -323,3 +323,18 @@ def test_wrong_features_and_precision_are_refused(make: Callable[[], AnyLayer]) 
         fn.apply(layer, start.params, start.state, numbers(4))
     with pytest.raises(TypeError, match="float64"):
         fn.apply(layer, fn.tree.astype(start.params, np.float32), start.state, numbers(2, 4))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_slope_of_0_times_minus_infinity_is_0(shared: bool) -> None:
+    x = np.array([[-np.inf, -1.0, np.inf]])
+    drawn, leaky = fn.rrelu(0.0, 0.0), fn.leaky_relu(0.0)
+    learned = fn.prelu(0.0, shared=shared)
+    start = learned.init(fn.Key(0), (3,))
+    for mode in (fn.Eval(), fn.Train(fn.Key(1))):
+        for output in (
+            drawn.forward((), (), x, mode).output,
+            leaky.forward((), (), x, mode).output,
+            learned.forward(start.params, (), x, mode).output,
+        ):
+            np.testing.assert_array_equal(output, [[0.0, 0.0, np.inf]])

@@ -51,7 +51,12 @@ def forward(shared: bool, params: PReLUParams, state: Empty, x: Array, mode: Mod
         check_precision(x, params.slope)
     else:
         check_features(x, params.slope)
-    y = negative_part(x) * params.slope
+    part = negative_part(x)
+    if np.count_nonzero(params.slope) == len(params.slope):
+        y = part * params.slope
+    else:  # 0 times minus infinity would be no number
+        y = np.zeros(x.shape, np.result_type(x, params.slope))
+        np.multiply(part, params.slope, out=y, where=params.slope != 0)
     y += positive_part(x)
     return Forward(y, state, PReLUResiduals(x))
 

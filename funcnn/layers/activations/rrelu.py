@@ -32,7 +32,9 @@ def forward(low: float, high: float, params: Empty, state: Empty, x: Array, mode
     else:
         drawn = constant((low + high) / 2, kind)
     slope = np.where(x > 0, constant(1, kind), drawn)
-    return Forward(x * slope, state, Slope(slope))
+    # 0 times minus infinity would be no number
+    y = x * slope if low > 0 else np.multiply(x, slope, out=np.zeros_like(x), where=slope != 0)
+    return Forward(y, state, Slope(slope))
 
 
 def rrelu(low: float = 1 / 8, high: float = 1 / 3) -> Layer[Empty, Empty, Array, Array]:
