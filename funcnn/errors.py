@@ -23,6 +23,7 @@ T = TypeVar("T", bound=str)
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a function of any arguments goes through unchanged
 
 _NOTE = "in layer "
+_LONG = 256  # bits, some 77 digits: longer integers are not written out
 _PRECISE = "fdgFDG"  # single, double and extended precision, and the complex numbers of each
 
 
@@ -161,12 +162,13 @@ def check_count(value: int, what: str, least: int = 1, most: int | None = None) 
     """Return an integer hyper-parameter of at least ``least`` (and at most ``most``) as a Python int, or raise.
 
     NumPy's integers, and arrays of one integer without axes, are numbers like Python's own; what is kept is always an int, so
-    that neither overflow of a short integer nor its dtype reaches a result.
+    that neither overflow of a short integer nor its dtype reaches a result.  Without ``most`` the limit is that of NumPy's sizes.
     """
     number = check_integer(value, what)
-    if number < least or (most is not None and number > most):
-        wanted = f"at least {least}" if most is None else f"at least {least} and at most {most}"
-        raise ValueError(f"{what} is {_short(str(number))}, expected {wanted}")
+    limit = sys.maxsize if most is None else most
+    if not least <= number <= limit:
+        wanted = f"at least {least}" if most is None and number < least else f"at least {least} and at most {limit}"
+        raise ValueError(f"{what} is {shown(number)}, expected {wanted}")
     return number
 
 
@@ -196,11 +198,11 @@ def check_range(value: float, what: str, low: float, high: float, *, open_low: b
         raise TypeError(f"{what} is {shown(value)}, expected a number")
     if not low <= number <= high or (open_low and number == low) or (open_high and number == high):
         ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise ValueError(f"{what} is {_short(repr(number))}, expected a number in {ends}")
+        raise ValueError(f"{what} is {shown(number)}, expected a number in {ends}")
     try:
         return float(number)
     except OverflowError:  # an int beyond the range of floats
-        raise ValueError(f"{what} is {_short(repr(number))}, expected a number below 1.8e308") from None
+        raise ValueError(f"{what} is {shown(number)}, expected a number below 1.8e308") from None
 
 
 def check_choice(value: T, choices: tuple[T, ...], what: str) -> T:
@@ -248,7 +250,12 @@ def shown(value: object) -> str:
         return f"the function {value.__qualname__}"
     if hasattr(value, "to_numpy"):
         return f"a {type(value).__name__}"
-    return _short(" ".join(repr(value).split()))
+    if isinstance(value, int) and value.bit_length() > _LONG:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return _short(" ".join(repr(value).split()))
+    except ValueError:  # such as a list with an integer of more digits than Python writes
+        return f"a {type(value).__name__}"
 
 
 def _short(text: str) -> str:

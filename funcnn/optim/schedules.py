@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias, TypeVar, get_args
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.errors import check_count, check_range, describe
+from funcnn.errors import check_choice, check_count, check_range, describe
 from funcnn.layer import comparable
 from funcnn.runtime.lazy_imports import listing
 
@@ -621,8 +621,7 @@ def one_cycle(
     warmup_fraction = check_range(warmup_fraction, "warmup_fraction", 0.0, 1.0, open_low=True, open_high=True)
     start_divisor = check_range(start_divisor, "start_divisor", 1.0, math.inf, open_high=True)
     final_divisor = check_range(final_divisor, "final_divisor", 1.0, math.inf, open_high=True)
-    if shape not in ("cosine", "linear"):
-        raise ValueError(f"shape is {shape!r}, expected 'cosine' or 'linear'")
+    shape = check_choice(shape, ("cosine", "linear"), "shape")
     start = peak / start_divisor
     name = (
         f"one_cycle({peak}, steps={steps}, warmup_fraction={warmup_fraction}, start_divisor={start_divisor},"
@@ -676,8 +675,7 @@ def cyclic(low: float, high: float, half_period: int, *, mode: CyclicMode = "tri
     low = _check_value(low, "low")
     high = check_range(high, "high (low is its least)", low, math.inf, open_high=True)
     half_period = check_count(half_period, "half_period")
-    if mode not in get_args(CyclicMode):
-        raise ValueError(f"mode is {mode!r}, expected one of {get_args(CyclicMode)}")
+    mode = check_choice(mode, get_args(CyclicMode), "mode")
     factor = check_range(factor, "factor", 0.0, 1.0, open_low=True)
     name = f"cyclic({low}, {high}, half_period={half_period}, mode={mode!r}" + (
         f", factor={factor})" if mode == "exponential" else ")"

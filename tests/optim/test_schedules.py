@@ -170,3 +170,11 @@ def test_an_optimizer_follows_its_schedule() -> None:
         params, state = updated.params, updated.state
         seen.append(float(params[0]))
     assert seen == [9.0, 8.0, 7.5, 7.0]
+
+
+@pytest.mark.parametrize("wrong", [np.array(["cosine", "linear"]), np.array([1, 2]), ["cosine"], None])
+def test_a_word_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="shape is "):
+        fn.schedules.one_cycle(0.1, 10, shape=wrong)
+    with pytest.raises(TypeError, match="mode is "):
+        fn.schedules.cyclic(0.1, 0.2, 3, mode=wrong)

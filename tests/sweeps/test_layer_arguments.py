@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import funcnn as fn
@@ -10,9 +11,9 @@ from tests.sweeps.wrong import WRONG, fault_of, kind_of
 
 RIGHT: dict[tuple[str, str], list[Any]] = {
     ("pad", "value"): [float("inf"), float("-inf")],  # padding for a maximum
-    ("slice_axis", "start"): [-(10**30)],  # as in Python: from the first
-    ("slice_axis", "stop"): [-(10**30)],
-    ("slice_axis", "step"): [-(10**30)],
+    ("slice_axis", "start"): [-(10**30), 10**400],  # as in Python: from the first
+    ("slice_axis", "stop"): [-(10**30), 10**400],
+    ("slice_axis", "step"): [-(10**30), 10**400],
     **{
         one: [(2,) * 7, ((2, 2), 2)]  # for however many axes there are
         for one in (
@@ -63,3 +64,25 @@ def test_wrong_positional_arguments_are_refused(name: str) -> None:
             with pytest.raises((TypeError, ValueError)) as caught:
                 factory(*given)
             assert not fault_of(caught.value, "layer", "widths"), value
+
+
+@pytest.mark.parametrize("number", [10**400, 10**5000, -(10**5000)], ids=["400", "5000", "minus 5000"])
+def test_integers_too_long_to_write_out_are_refused_in_short_words(number: int) -> None:
+    for make in (
+        lambda: fn.dense(number),
+        lambda: fn.dense([number]),  # type: ignore[arg-type]  # what is tried
+        lambda: fn.dropout(number),
+        lambda: fn.softmax(axis=number),
+        lambda: fn.reshape((number, 2)),
+        lambda: fn.conv1d(2, 1, groups=number),
+        lambda: fn.adaptive_avg_pool(number),
+        lambda: fn.sgd(number),
+        lambda: fn.polyak(fn.sgd(0.1), start=number),
+        lambda: fn.schedules.one_cycle(0.1, number),
+        lambda: fn.data.one_hot(np.array([0, 1]), number),
+        lambda: fn.dense(3).init(fn.Key(0), (number,)),
+    ):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            make()
+        assert "expected" in str(caught.value)
+        assert len(str(caught.value)) < 200

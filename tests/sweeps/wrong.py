@@ -41,7 +41,7 @@ NUMBERS: list[Any] = [
 ]
 
 WRONG: dict[str, list[Any]] = {
-    "int": [2.5, 2.0, np.float64(2), math.inf, -(10**30), *NUMBERS],
+    "int": [2.5, 2.0, np.float64(2), math.inf, -(10**30), 10**400, *NUMBERS],
     "float": [math.inf, -math.inf, np.float32("nan"), np.array(math.nan), -(10**400), *NUMBERS],
     "bool": ["False", "", 1, 0, None, 1.0, [True], np.array([True, False]), np.int64(1), object(), TABLE],
     "sizes": [2.5, "2", "same", None, math.nan, (1.5, 1.5), (2,) * 7, (), [], {2: 2}, True, (True, True), ((2, 2), 2), -1],

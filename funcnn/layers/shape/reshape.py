@@ -5,6 +5,7 @@ $\bar x$ is $\bar y$ in the shape of $x$.  Flatten is the reshape to one axis.
 """
 
 import math
+import sys
 from functools import partial
 from typing import cast
 
@@ -53,7 +54,7 @@ def checked_new_shape(shape: object) -> Shape:
     if entries is None:
         raise TypeError(f"shape is {shown(shape)}, expected {wanted}")
     lengths = tuple([check_integer(cast(int, one), "shape", wanted) for one in entries])
-    if any(length < 1 and length != -1 for length in lengths) or lengths.count(-1) > 1:
+    if any(not 1 <= length <= sys.maxsize and length != -1 for length in lengths) or lengths.count(-1) > 1:
         raise ValueError(f"shape is {shown(shape)}, expected lengths of at least 1, and at most one -1")
     return lengths
 
