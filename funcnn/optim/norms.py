@@ -10,6 +10,7 @@ import numpy as np
 from funcnn.typing import Array
 
 _SAFE = 1e-30  # below this, squares of float32 numbers have lost digits
+_SUMMED = 1 << 16  # squares summed at a time in the numbers' own precision: of millions the last digits would be lost
 _SMALL, _LARGE = 1e-15, 1e15  # norms between, and quotients with them, are far from the ends of float32
 
 
@@ -19,7 +20,9 @@ def norm_of(leaves: Sequence[Array]) -> float:
     with np.errstate(over="ignore", under="ignore"):
         for leaf in leaves:
             flat = leaf.reshape(-1)
-            total += float(flat.dot(flat))
+            for first in range(0, flat.size, _SUMMED):
+                part = flat[first : first + _SUMMED]
+                total += float(part.dot(part))
     if _SAFE < total < math.inf or not leaves:
         return math.sqrt(total)
     return _scaled_norm(leaves)

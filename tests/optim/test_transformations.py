@@ -97,6 +97,11 @@ def test_clipping_keeps_float32_and_what_is_not_finite() -> None:
     assert apply(fn.clip_by_norm(1.0), grads, grads)[0].dtype == np.float32
 
 
+def test_global_norm_of_many_numbers_keeps_its_digits() -> None:
+    values = (np.full(1 << 24, 1e-3, np.float32),)
+    assert fn.global_norm(values) == pytest.approx(float(np.float32(1e-3)) * (1 << 12), rel=1e-5)
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20, 1e37])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_global_norm_neither_overflows_nor_vanishes(scale: float, dtype: Any) -> None:
