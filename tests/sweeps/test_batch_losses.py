@@ -88,3 +88,16 @@ def test_batches_of_labels_combine_whatever_counts(
     loss = factory(class_weight=class_weight, ignore_index=ignore_index, reduction=reduction)
     expected = float(loss.forward(prediction, target).value)
     assert combined(loss, prediction, target) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("class_weight", [None, (1.0, 0.0, 50.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_batches_of_smoothed_labels_add_to_the_sum_of_the_set(weighted: bool, class_weight: Any) -> None:
+    """A row whose own label weighs nothing adds what smoothing gives to the other classes."""
+    generator = np.random.default_rng(8)
+    prediction, labels = generator.normal(size=(ROWS, 3)), generator.integers(0, 3, ROWS)
+    labels[6:] = 1  # a whole part of labels that weigh nothing
+    target: Any = fn.Weighted(labels, generator.uniform(0.5, 2.0, ROWS)) if weighted else labels
+    loss: Any = fn.softmax_cross_entropy(label_smoothing=0.1, class_weight=class_weight, reduction="sum")
+    expected = float(loss.forward(prediction, target).value)
+    assert combined(loss, prediction, target) == pytest.approx(expected, rel=1e-12)

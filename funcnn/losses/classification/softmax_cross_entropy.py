@@ -335,11 +335,12 @@ def softmax_cross_entropy(
     """
     label_smoothing = check_range(label_smoothing, "label_smoothing", 0, 1, open_high=True)
     weights, ignored = check_class_weight(class_weight), check_ignore_index(ignore_index)
+    smoothed_sum = label_smoothing > 0 and reduction == "sum"  # to which rows add whose own label weighs nothing
     rule = Rule(
         partial(losses, label_smoothing, weights),
         pullback,
         features=1,
-        mass=None if weights is None else partial(class_mass, weights),
+        mass=None if weights is None or smoothed_sum else partial(class_mass, weights),
         mask=None if ignored is None else partial(class_mask, ignored),
         counted=None if ignored is None else partial(kept_labels, ignored),
         limits=partial(limits, label_smoothing, weights),
