@@ -248,8 +248,8 @@ def shown(value: object) -> str:
         return f"the class {value.__name__}"
     if callable(value) and hasattr(value, "__qualname__"):
         return f"the function {value.__qualname__}"
-    if hasattr(value, "to_numpy"):
-        return f"a {type(value).__name__}"
+    if hasattr(value, "to_numpy") or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
+        return f"a {type(value).__name__}"  # a table or an array of another package: its own text would print its rows
     if isinstance(value, int) and value.bit_length() > _LONG:
         return f"an integer of {value.bit_length()} bits"
     try:
@@ -271,6 +271,15 @@ def shorten(text: str, most: int = 80) -> str:
     some = " ".join(text[: 2 * most].split())
     shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in some)
     return shown if len(shown) <= most and len(text) <= 2 * most else f"{shown[: most - 3]}..."
+
+
+def check_path(value: object) -> Path:
+    """Return a path as a Path; raise unless it is a text or a path that a file system can hold."""
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
+        raise TypeError(f"path is {shown(value)}, expected the path of a file: a str or a pathlib.Path")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"path is {shorten(repr(os.fspath(value)))}, which holds a null character: no file has such a name")
+    return Path(value)
 
 
 def label_advice(labels: object) -> str:

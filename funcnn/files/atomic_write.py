@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import IO, TypeAlias
 from zlib import crc32
 
+from funcnn.errors import check_path
+
 try:
     import fcntl
 except ImportError:  # Windows, where a file that is open cannot be removed: that tells the same
@@ -47,7 +49,7 @@ def write_atomically(path: PathLike, write: Callable[[IO[bytes]], object]) -> No
     OSError
         When the disk is full, or fails; with the name of the target.
     """
-    asked = Path(path)
+    asked = check_path(path)
     target = Path(os.path.realpath(asked))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {asked}: the folder {target.parent} does not exist")

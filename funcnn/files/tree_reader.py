@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.errors import shorten
+from funcnn.errors import check_path, shorten
 from funcnn.files.nodes import paths_of, phrase, read_node, take_apart, unfolded
 from funcnn.files.npy_header import read_dtype, read_header, read_shape
 from funcnn.typing import Array
@@ -66,7 +65,7 @@ class Reader:
     """An open file whose description has been read and checked."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = check_path(path)
         self.archive: ZipFile
 
     def __enter__(self) -> Reader:

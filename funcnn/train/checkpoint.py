@@ -10,7 +10,7 @@ from typing import IO, TypeVar
 from attrs import field, frozen
 
 from funcnn import tree
-from funcnn.errors import check_count, shorten
+from funcnn.errors import check_count, check_path, shorten
 from funcnn.files.atomic_write import write_atomically
 from funcnn.files.save import FileError, load, load_note, save
 from funcnn.train.history import History, Row
@@ -59,7 +59,7 @@ class Checkpoint:
     True
     """
 
-    path: Path = field(converter=Path)
+    path: Path = field(converter=check_path)
     every: int = 1
 
     def __attrs_post_init__(self) -> None:

@@ -296,6 +296,7 @@ def r2(prediction: Array, target: Array) -> float:
 def _labels(prediction: Array, target: IntArray) -> IntArray:
     """Return the labels as signed integers; raise unless there is one, in range, for each row, and no score is NaN."""
     labels = check_labels(target, prediction)
+    _real(prediction)
     _not_empty(labels)
     _not_nan(prediction)
     return labels
@@ -308,6 +309,7 @@ def _truth(prediction: Array, target: Array | IntArray | BoolArray) -> BoolArray
             f"the prediction is {describe(prediction)} and the target {describe(target)}: are they exchanged?  Scores come first"
         )
     check_prediction(prediction)
+    _real(prediction)
     check_plain(target, "target")
     if not is_array(target, "fiub"):
         raise TypeError(f"target is {describe(target)}, expected an array of zeros and ones")
@@ -335,6 +337,7 @@ def _errors(prediction: Array, target: Array) -> tuple[Array, Array, Array]:
     All are in double precision or better; the units are powers of 2, so that nothing is rounded.
     """
     wanted = check_pair(prediction, target)
+    _real(prediction)
     _not_empty(wanted)
     check_finite(wanted)
     _not_nan(prediction)
@@ -342,6 +345,12 @@ def _errors(prediction: Array, target: Array) -> tuple[Array, Array, Array]:
     largest = np.maximum(np.abs(np.where(np.isinf(p), 0, p)).max(0), np.abs(t).max(0))
     unit: Array = np.ldexp(np.ones((), t.dtype), np.frexp(largest)[1] - 1)
     return p / unit - t / unit, t / unit, unit
+
+
+def _real(prediction: Array) -> None:
+    """Raise when a prediction is complex: losses continue analytically, and a score is a real number."""
+    if prediction.dtype.kind == "c":
+        raise TypeError(f"the prediction is {describe(prediction)}, and a metric is of real numbers: use .real")
 
 
 def _not_nan(prediction: Array) -> None:

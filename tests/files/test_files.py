@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -447,3 +448,27 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(fn.FileError):
             fn.load(path)
+
+
+@pytest.mark.parametrize("path", [None, 1, b"a.npz", ["a.npz"], np.zeros(2), 1.5])
+def test_what_is_no_path_is_told_by_name(path: Any) -> None:
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: fn.save(path, np.zeros(1)),
+        lambda: fn.load(path),
+        lambda: fn.load_note(path),
+        lambda: fn.Checkpoint(path),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=r"path is .*, expected the path of a file"):
+            call()
+
+
+def test_a_path_with_a_null_character_is_told() -> None:
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: fn.save("a\0b", np.zeros(1)),
+        lambda: fn.load("a\0b"),
+        lambda: fn.Checkpoint("a\0b"),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=r"path is 'a\\x00b', which holds a null character"):
+            call()

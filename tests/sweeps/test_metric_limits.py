@@ -55,16 +55,30 @@ def test_infinite_scores_are_scores(name: str) -> None:
         assert got == getattr(metrics, name)(np.clip(prediction, -1e9, 1e9), target)
 
 
+class Table:
+    """What holds an array without being one, such as an array of another package."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.zeros(3, dtype)
+
+    def __repr__(self) -> str:
+        return "rows and rows " * 99
+
+
 @each
 def test_other_kinds_of_arrays_are_refused(name: str) -> None:
     prediction, target = given(name)
     metric = getattr(metrics, name)
-    for wrong in (prediction.astype(np.float16), prediction.tolist(), np.ma.array(prediction), None):
+    others = prediction.astype(np.float16), prediction.astype(complex), prediction.tolist(), np.ma.array(prediction), None
+    for wrong in others:
         with pytest.raises(TypeError, match="prediction"):
             metric(wrong, target)
     for wrong in (np.ma.array(target), target.tolist(), None):
         with pytest.raises(TypeError, match=r"target|labels"):
             metric(prediction, wrong)
+    with pytest.raises(TypeError, match=r"(target|labels).* a Table\b") as raised:
+        metric(prediction, Table())
+    assert "rows and rows" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", [*CLASSES, *RANKINGS])
