@@ -6,16 +6,15 @@ import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from funcnn.compile.samples import UNKNOWN, attribute_known, is_remembered
+from funcnn.compile.samples import UNKNOWN, Samples, attribute_known, is_remembered
 from funcnn.compile.source import read
 from funcnn.compile.syntax import CallInstead, Record, by_keyword, comes_first, copy, unpacked
 
-if TYPE_CHECKING:
-    from funcnn.compile.writer import Writer
+T = TypeVar("T")
 
 Bindings: TypeAlias = Mapping[str, ast.expr]
 """What the local names of a function stand for."""
@@ -31,10 +30,54 @@ _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 _FRAME_READERS = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "super"})
 
 
+class Target(Protocol):
+    """The function that is being written, as far as translating needs it: what its names stand for, and what is known of them."""
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What the names stand for that are not local."""
+        ...
+
+    @property
+    def types(self) -> Mapping[str, type]:
+        """Local names of which the exact type is known."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Expressions of which the value is known."""
+        ...
+
+    @property
+    def samples(self) -> Samples:
+        """What is known of local names beyond their type."""
+        ...
+
+    def constant(self, value: object, hint: str = ...) -> ast.expr:
+        """Return an expression for a value that is known now."""
+        ...
+
+    def held(self, value: object, hint: str = ...) -> ast.Name:
+        """Return the name of a value, this very object."""
+        ...
+
+    def known(self, expression: ast.expr) -> object:
+        """Return the value of an expression that :meth:`constant` made, or None."""
+        ...
+
+    def is_simple(self, value: ast.expr) -> bool:
+        """Tell whether an expression may be written several times, and later."""
+        ...
+
+    def attempt(self, write: Callable[[], T]) -> T | None:
+        """Call a function that writes; take everything back and return None when it finds that something must be called."""
+        ...
+
+
 class Translate(ast.NodeTransformer):
     """Puts the syntax of one function in terms of a writer's names."""
 
-    def __init__(self, writer: Writer, names: dict[str, Any], bindings: Bindings) -> None:
+    def __init__(self, writer: Target, names: dict[str, Any], bindings: Bindings) -> None:
         self.writer, self.names, self.bindings = writer, names, bindings
 
     def expression(self, node: ast.expr) -> ast.expr:
