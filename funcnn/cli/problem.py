@@ -49,6 +49,22 @@ class Problem:
     """What the features are called, where they have names."""
 
 
+@frozen(eq=False)
+class LabelledData:
+    """Rows with classes, parted, before they become the examples of a task."""
+
+    title: str
+    learning: data.Split[Labelled]
+    """What is learned from, and what is watched meanwhile."""
+    test: Labelled
+    source: str
+    """The expression that gives the data set in a script."""
+    picture: tuple[int, ...] = ()
+    """The lengths of the images that the rows are, if they are."""
+    parts: str = ""
+    """How the rows were parted, in words, where all of them serve for everything: then nothing is validated apart."""
+
+
 Pose: TypeAlias = Callable[[Settings, Facts, Labelled, Key], Examples]
 """Makes the examples of a task of labelled rows."""
 
@@ -61,7 +77,7 @@ def load_problem(settings: Settings, pose: Pose) -> Problem:
     RequestError
         When there is no such data set, folder or file, something is missing or damaged, or the model cannot learn from it.
     """
-    key, dtype = Key(settings.seed).child(0), np.dtype(settings.dtype)
+    key = Key(settings.seed).child(0)
     if settings.job.task == "write":
         tokens = text.load_text(settings)
         return Problem(
@@ -74,53 +90,45 @@ def load_problem(settings: Settings, pose: Pose) -> Problem:
         learning = data.stratified_split(key.child(2), held_out.train, 0.1, labels=held_out.train[1])
         parts = (Examples(*learning.train), Examples(*learning.test), Examples(*held_out.test))
         return Problem(lines.title, _parted(*map(len, parts)), lines.facts, *parts, lines.source)
-    picture: tuple[int, ...] = ()
+    return _posed(settings, pose, key, _load_labelled(settings, key))
+
+
+def _load_labelled(settings: Settings, key: Key) -> LabelledData:
+    dtype = np.dtype(settings.dtype)
     if settings.data == "xor":
         rows = data.xor(dtype=dtype)
-        title, test, learning_rows = "exclusive or, the four rows of its table", rows, data.Split(rows, rows)
-        parts_said, source = "4 to train and to test", f"fn.data.xor(dtype=np.{dtype})"
-    elif settings.data in MADE:
-        if settings.data == "digits":
-            rows, title, picture = data.digits(dtype=dtype), "handwritten digits, images of 8 x 8 pixels", (8, 8)
-            source = f"fn.data.digits(dtype=np.{dtype})"
-        else:
-            made = key.child(0)
-            rows, title = data.spirals(made, 200, dtype=dtype), "points on three interleaved spirals"
-            source = f"fn.data.spirals(fn.{made}, 200, dtype=np.{dtype})"
-        split = data.stratified_split(key.child(1), rows)
-        learning_rows, test = data.stratified_split(key.child(2), split.train, 0.1), split.test
-        parts_said = ""
+        title, source = "exclusive or, the four rows of its table", f"fn.data.xor(dtype=np.{dtype})"
+        return LabelledData(title, data.Split(rows, rows), rows, source, parts="4 to train and to test")
+    if settings.data not in MADE:
+        return _load_folder(settings, key)
+    picture: tuple[int, ...] = ()
+    if settings.data == "digits":
+        rows, title, picture = data.digits(dtype=dtype), "handwritten digits, images of 8 x 8 pixels", (8, 8)
+        source = f"fn.data.digits(dtype=np.{dtype})"
     else:
-        learning_rows, test, picture, title = _load_folder(settings, key)
-        source, parts_said = f"fn.data.idx_folder({str(Path(settings.data).resolve())!r}, dtype=np.{dtype}).test", ""
-    return _posed(settings, pose, key, learning_rows, test, picture, title, parts_said, source)
+        made = key.child(0)
+        rows, title = data.spirals(made, 200, dtype=dtype), "points on three interleaved spirals"
+        source = f"fn.data.spirals(fn.{made}, 200, dtype=np.{dtype})"
+    split = data.stratified_split(key.child(1), rows)
+    return LabelledData(title, data.stratified_split(key.child(2), split.train, 0.1), split.test, source, picture)
 
 
-def _posed(
-    settings: Settings,
-    pose: Pose,
-    key: Key,
-    learning: data.Split[Labelled],
-    test: Labelled,
-    picture: tuple[int, ...],
-    title: str,
-    said: str,
-    source: str,
-) -> Problem:
-    facts = Facts(learning.train.classes, learning.train.x.shape[1], picture)
-    if settings.model in ("lenet5", "convnet", "resnet", "unet") and not picture:
+def _posed(settings: Settings, pose: Pose, key: Key, rows: LabelledData) -> Problem:
+    first = rows.learning.train
+    facts = Facts(first.classes, first.x.shape[1], rows.picture)
+    if settings.model in ("lenet5", "convnet", "resnet", "unet") and not rows.picture:
         raise RequestError(
             f"--data {settings.data}: {settings.model} takes images: use digits or a folder of IDX files, or --model mlp"
         )
-    parts = [learning.train, learning.test, test]
-    whole = said or f"{sum(map(len, parts)):,} {title}"
-    train, validation, last = (pose(settings, facts, rows, key.child(3).child(index)) for index, rows in enumerate(parts))
-    if said:
-        return Problem(title, said, facts, train, None, last, source, test.features)
-    return Problem(whole, _parted(*map(len, parts)), facts, train, validation, last, source, test.features)
+    parts = [first, rows.learning.test, rows.test]
+    train, validation, last = (pose(settings, facts, one, key.child(3).child(index)) for index, one in enumerate(parts))
+    if rows.parts:
+        return Problem(rows.title, rows.parts, facts, train, None, last, rows.source, rows.test.features)
+    whole = f"{sum(map(len, parts)):,} {rows.title}"
+    return Problem(whole, _parted(*map(len, parts)), facts, train, validation, last, rows.source, rows.test.features)
 
 
-def _load_folder(settings: Settings, key: Key) -> tuple[data.Split[Labelled], Labelled, tuple[int, ...], str]:
+def _load_folder(settings: Settings, key: Key) -> LabelledData:
     folder, dtype = Path(settings.data), np.dtype(settings.dtype)
     if not folder.is_dir():
         raise RequestError(
@@ -139,7 +147,8 @@ def _load_folder(settings: Settings, key: Key) -> tuple[data.Split[Labelled], La
         raise RequestError(f"--data {settings.data}: the data do not fit in memory as {dtype}") from None
     shape = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
     title = f"images of {' x '.join(map(str, shape))} pixels from {folder}"
-    return learning, given.test, shape if len(shape) in (2, 3) else (), title
+    source = f"fn.data.idx_folder({str(folder.resolve())!r}, dtype=np.{dtype}).test"
+    return LabelledData(title, learning, given.test, source, shape if len(shape) in (2, 3) else ())
 
 
 def _parted(train: int, validation: int, test: int) -> str:

@@ -89,29 +89,29 @@ class LSTMResiduals:
     tanh_cells: Array  # (t, n, H), of the cells before masking
 
 
-def init(
-    features: int,
-    ends: SequenceOptions,
-    peepholes: bool,
-    peephole_init: Initializer,
-    input_init: Initializer,
-    recurrent_init: Initializer,
-    forget_bias: float,
-    input_bias: float,
-    key: Key,
-    in_shape: Shapes,
-) -> Init[LSTMParams, Empty]:
+@frozen
+class LSTMStart:
+    """What the parameters start from."""
+
+    input_weight: Initializer
+    recurrent_weight: Initializer
+    peepholes: Initializer | None  # None: the gates do not see the cell
+    forget_bias: float
+    input_bias: float
+
+
+def init(features: int, ends: SequenceOptions, start: LSTMStart, key: Key, in_shape: Shapes) -> Init[LSTMParams, Empty]:
     check_init(key, in_shape)
     state = ((features,), (features,))
     time, inputs = recurrent.shape_of(ends, in_shape, state)
     bias = np.zeros(4 * features)
-    bias[:features] = input_bias
-    bias[features : 2 * features] = forget_bias
-    weight = input_init(key.child(0), (inputs, 4 * features))
-    blocks = np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(4)], axis=1)
+    bias[:features] = start.input_bias
+    bias[features : 2 * features] = start.forget_bias
+    weight = start.input_weight(key.child(0), (inputs, 4 * features))
+    blocks = np.concatenate([start.recurrent_weight(gate, (features, features)) for gate in key.child(1).split(4)], axis=1)
     params = LSTMParams(weight, blocks, bias)
-    if peepholes:
-        params = PeepholeLSTMParams(weight, blocks, bias, peephole_init(key.child(2), (3, features)))
+    if start.peepholes is not None:
+        params = PeepholeLSTMParams(weight, blocks, bias, start.peepholes(key.child(2), (3, features)))
     return Init(freeze(params), (), recurrent.out_shape(ends, time, features, state))
 
 
@@ -385,11 +385,12 @@ def lstm(
     forget_bias = check_range(forget_bias, "forget_bias", float("-inf"), float("inf"), open_low=True, open_high=True)
     input_bias = check_range(input_bias, "input_bias", float("-inf"), float("inf"), open_low=True, open_high=True)
     ends = SequenceOptions(masked, initial, final)
+    start = LSTMStart(input_init, recurrent_init, peephole_init if peepholes else None, forget_bias, input_bias)
     forwards: Any = partial(forward, ends)  # Any: the overloads say what goes in and out
     backwards: Any = partial(backward, ends)
     return Layer(
         f"lstm({features})",
-        partial(init, features, ends, peepholes, peephole_init, input_init, recurrent_init, forget_bias, input_bias),
+        partial(init, features, ends, start),
         forwards,
         backwards,
         False,
