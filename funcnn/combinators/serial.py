@@ -1,7 +1,7 @@
 """Composition of layers, first to last; ``a >> b >> c`` is the same.
 
-The rule itself, the chain rule, stands in :mod:`funcnn.layer`; this file gives it its static types: the parameter tree of
-``serial(a, b, c)`` is the tuple of theirs.
+The rule itself, the chain rule, stands in :mod:`funcnn.layer.chain_rule`; this file gives it its static types: the parameter
+tree of ``serial(a, b, c)`` is the tuple of theirs.
 """
 
 from typing import TypeVar, overload

@@ -4,6 +4,7 @@ A factory without an entry is a failing test (:mod:`tests.sweeps.test_layer_numb
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -203,7 +204,7 @@ def parameters(name: str) -> Iterator[tuple[str, str]]:
     for one in inspect.signature(getattr(fn, name)).parameters.values():
         if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             text = one.annotation if isinstance(one.annotation, str) else inspect.formatannotation(one.annotation)
-            yield one.name, text.replace("typing.", "").replace("collections.abc.", "").replace("funcnn.layer.", "")
+            yield one.name, re.sub(r"(typing|collections\.abc|funcnn\.layer\.\w+)\.", "", text)
 
 
 def value_of(name: str, parameter: str) -> Any:
