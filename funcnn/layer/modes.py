@@ -33,11 +33,11 @@ class Train:
         """Return the mode for a layer's part, with a key of its own."""
         return Train(self.key.child(index))
 
-    def total(self, value: V) -> V:
+    def all_reduce_sum(self, value: V) -> V:
         """Return the sum of a number or an array over all parts of the batch: here there is one."""
         return value
 
-    def before(self, rows: int) -> int:
+    def row_offset(self, rows: int) -> int:
         """Return which row of the whole batch is the first of these ``rows``."""
         return 0
 

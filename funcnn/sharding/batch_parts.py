@@ -65,7 +65,7 @@ class BatchBarrier:
             for part in parts:
                 mail[part].put(_ENDED)
 
-    def side_by_side(self, function: Callable[[int], T]) -> list[T]:
+    def run_parts(self, function: Callable[[int], T]) -> list[T]:
         """Return the function's value for each part of the batch, computed at the same time: one forward or backward."""
         alone: dict[int, BrokenBatchError] = {}
         parts = range(self.count)
@@ -86,12 +86,12 @@ class BatchBarrier:
             raise alone[min(alone)]
         return made  # type: ignore[return-value]  # there is no None but where an error was raised
 
-    def total(self, index: int, value: V, where: str) -> V:
+    def all_reduce_sum(self, index: int, value: V, where: str) -> V:
         """Return the sum of the values of all parts, in the order of their indices.
 
         Raises
         ------
-        LeftAloneError
+        BrokenBatchError
             When another part has ended, because of an error or because it does not run the same layers.
         RuntimeError
             When the parts do not sum at the same place in the network.
@@ -106,13 +106,13 @@ class BatchBarrier:
         if any(one is _ENDED for one in brought):
             raise BrokenBatchError(
                 f"{where} waits in part {index} of a batch (fn.shard) to sum over all parts, but another part has ended without"
-                " it: whether a layer sums (mode.total) must not depend on its examples"
+                " it: whether a layer sums (mode.all_reduce_sum) must not depend on its examples"
             )
         if len({place for place, _ in brought}) > 1:
             told = ", ".join(f"part {part} in {place}" for part, (place, _) in enumerate(brought))
             raise RuntimeError(
-                f"the parts of a batch (fn.shard) sum over it at different places: {told}; whether a layer sums (mode.total) must"
-                " not depend on its examples"
+                f"the parts of a batch (fn.shard) sum over it at different places: {told}; whether a layer sums"
+                " (mode.all_reduce_sum) must not depend on its examples"
             )
         total = reduce(add, [one for _, one in brought])
         if isinstance(total, np.ndarray):
@@ -126,7 +126,7 @@ _ENDED = object()
 def place_of(frame: FrameType | None) -> str:
     """Return where in a network a sum is asked for: the layer's path and name, and the line that asks."""
     asked, path, name = "", "", ""
-    while frame is not None and frame.f_code is not BatchBarrier.side_by_side.__code__:
+    while frame is not None and frame.f_code is not BatchBarrier.run_parts.__code__:
         if not asked:
             asked = f"{frame.f_code.co_name}, line {frame.f_lineno}"
         if frame.f_code in CHAINS:
@@ -149,23 +149,23 @@ class Part(Train):
         Which part this is.
     examples : slice
         Its place in the batch.
-    meeting : Meeting
+    barrier : BatchBarrier
         Where the parts meet.
     """
 
     index: int
     examples: slice
-    meeting: BatchBarrier
+    barrier: BatchBarrier
 
     def child(self, index: int) -> Part:
         """Return the mode for a layer's part, with a key of its own."""
-        return Part(self.key.child(index), self.index, self.examples, self.meeting)
+        return Part(self.key.child(index), self.index, self.examples, self.barrier)
 
-    def total(self, value: V) -> V:
+    def all_reduce_sum(self, value: V) -> V:
         """Return the sum of a number or an array over all parts of the batch; all of them have to ask for it."""
-        return self.meeting.total(self.index, value, place_of(sys._getframe(1)))
+        return self.barrier.all_reduce_sum(self.index, value, place_of(sys._getframe(1)))
 
-    def before(self, rows: int) -> int:
+    def row_offset(self, rows: int) -> int:
         """Return which row of the whole batch is the first of these ``rows``, of which every example has the same number."""
         start, stop = cast("tuple[int, int]", (self.examples.start, self.examples.stop))
         return rows * start // (stop - start)
@@ -173,10 +173,10 @@ class Part(Train):
     def uniform(self, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """Draw numbers from [0, 1): those that the whole batch would get at the place of these examples."""
         each = math.prod(shape[1:])
-        return self.key.generator(self.before(shape[0]) * each).random(shape, dtype=np.float32)
+        return self.key.generator(self.row_offset(shape[0]) * each).random(shape, dtype=np.float32)
 
     def normal(self, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """Draw standard normal numbers: those that the whole batch would get at the place of these examples."""
-        first = self.before(shape[0])
+        first = self.row_offset(shape[0])
         whole = self.key.generator().standard_normal((first + shape[0], *shape[1:]), dtype=np.float32)
         return whole[first:]

@@ -51,7 +51,7 @@ class ShardResiduals:
 
     parts: tuple[Residuals, ...]
     places: tuple[slice, ...]
-    meeting: BatchBarrier
+    barrier: BatchBarrier
 
 
 def places(x: object, workers: int) -> tuple[slice, ...]:
@@ -98,17 +98,17 @@ def moved(to: list[Array], leaf: Array) -> Array:
 
 def forward(inner: Layer[P, S, X, Y], workers: int, params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, ShardResiduals]:
     where = () if isinstance(mode, Part) else places(x, workers)  # a part is not divided again
-    meeting = BatchBarrier(len(where))
+    barrier = BatchBarrier(len(where))
     if not where:
         made = inner.forward(params, state, x, mode)
-        return Forward(made.output, made.state, ShardResiduals((made.residuals,), where, meeting))
+        return Forward(made.output, made.state, ShardResiduals((made.residuals,), where, barrier))
 
     def run(part: int) -> Forward[Y, S, Residuals]:
-        own = Part(mode.key, part, where[part], meeting) if isinstance(mode, Train) else mode
+        own = Part(mode.key, part, where[part], barrier) if isinstance(mode, Train) else mode
         return inner.forward(params, state, cut(x, where[part]), own)
 
-    parts = meeting.side_by_side(run)
-    residuals = ShardResiduals(tuple([one.residuals for one in parts]), where, meeting)
+    parts = barrier.run_parts(run)
+    residuals = ShardResiduals(tuple([one.residuals for one in parts]), where, barrier)
     return Forward(joined([one.output for one in parts]), parts[0].state, residuals)
 
 
@@ -123,7 +123,7 @@ def backward(inner: Layer[P, S, X, Y], params: P, residuals: ShardResiduals, dy:
         made: Backward[P, X] = pull(params, residuals.parts[part], cut(dy, residuals.places[part]))
         return made
 
-    parts = residuals.meeting.side_by_side(run)
+    parts = residuals.barrier.run_parts(run)
     dxs, trees = [one.input for one in parts] if input_grad else [], [one.params for one in parts]
     del parts
     grads = added_up(trees)
@@ -161,7 +161,8 @@ def shard(inner: Layer[P, S, X, Y], workers: int = 2) -> Layer[P, S, X, Y]:
     Notes
     -----
     A layer of one's own that sums over the batch in training asks the mode for the sum over all parts,
-    ``mode.total(x.sum(0))``, in forward and in backward, and draws random numbers with ``mode.uniform`` or ``mode.normal``.
+    ``mode.all_reduce_sum(x.sum(0))``, in forward and in backward, and draws random numbers with ``mode.uniform`` or
+    ``mode.normal``.
 
     Examples
     --------

@@ -140,7 +140,7 @@ def summing(calls: Callable[[fn.Mode], bool]) -> Any:
 
     def forward(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
         if calls(mode) and isinstance(mode, fn.Train):
-            mode.total(x.sum(0))
+            mode.all_reduce_sum(x.sum(0))
         return fn.Forward(x.copy(), state, ())
 
     def backward(params: Any, residuals: Any, dy: Any) -> fn.Backward[Any, Any]:
@@ -193,11 +193,11 @@ def test_one_forward_serves_several_backwards_at_the_same_time() -> None:
 
 
 def test_a_sum_over_the_parts_cannot_be_written_to() -> None:
-    meeting = BatchBarrier(2)
-    totals = meeting.side_by_side(lambda part: meeting.total(part, np.array([1.0 + part]), "here"))
+    barrier = BatchBarrier(2)
+    totals = barrier.run_parts(lambda part: barrier.all_reduce_sum(part, np.array([1.0 + part]), "here"))
     assert [total.tolist() for total in totals] == [[3.0], [3.0]]
     assert not totals[0].flags.writeable
-    assert pickle.loads(pickle.dumps(meeting)).count == 2
+    assert pickle.loads(pickle.dumps(barrier)).count == 2
 
 
 def test_a_sharded_layer_is_looked_into() -> None:
@@ -292,7 +292,7 @@ def test_the_first_error_in_order_is_raised_after_all_have_ended() -> None:
 
 
 def sums_where_positive(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
-    return fn.Forward(x + mode.total(x.sum(0)) if isinstance(mode, fn.Train) and x[0, 0] > 0 else x, state, ())
+    return fn.Forward(x + mode.all_reduce_sum(x.sum(0)) if isinstance(mode, fn.Train) and x[0, 0] > 0 else x, state, ())
 
 
 @pytest.mark.parametrize("after", [fn.batch_norm, fn.identity], ids=["another sum", "the end"])

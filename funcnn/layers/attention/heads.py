@@ -118,9 +118,9 @@ def with_dropout(mode: Mode, q: Array, k: Array, rules: AttentionSpec) -> Attent
     """Return the rules with the key of dropout, if the mode has one, and where the random numbers of these examples begin."""
     if not isinstance(mode, Train) or not rules.dropout:
         return rules
-    before = mode.before(len(q))
+    offset = mode.row_offset(len(q))
     each = 0  # factors of one b
-    if before:
+    if offset:
         for block in blocks(q, k, rules, slice(0, 1)):
             each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
-    return evolve(rules, key=mode.key, skip=before * each)
+    return evolve(rules, key=mode.key, skip=offset * each)

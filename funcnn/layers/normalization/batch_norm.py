@@ -100,13 +100,13 @@ def forward(
         y: Array = centred * (params.scale * rstd)
         y += params.shift
         return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat)))
-    count = mode.total(len(flat))
-    mean: Array = mode.total(sum_axis0(flat)) / max(1, count)
+    count = mode.all_reduce_sum(len(flat))
+    mean: Array = mode.all_reduce_sum(sum_axis0(flat)) / max(1, count)
     centred = flat - mean
-    rest = mode.total(sum_axis0(centred)) / max(1, count)  # what rounding left of the mean
+    rest = mode.all_reduce_sum(sum_axis0(centred)) / max(1, count)  # what rounding left of the mean
     centred -= rest
     square = centred * centred
-    var: Array = mode.total(sum_axis0(square)) / max(1, count)
+    var: Array = mode.all_reduce_sum(sum_axis0(square)) / max(1, count)
     std: Array = np.sqrt(var + eps)
     rstd = 1 / std
     rate = rstd
@@ -125,9 +125,9 @@ def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count:
     """Return x normalised where a mean or a deviation is extreme; all parts of a batch find so, since they share the moments."""
 
     def means(rows: Array) -> Array:
-        return mode.total(sum_axis0(rows)) / count
+        return mode.all_reduce_sum(sum_axis0(rows)) / count
 
-    first = mode.total(x[0] if mode.before(len(x)) == 0 else np.zeros_like(mean))
+    first = mode.all_reduce_sum(x[0] if mode.row_offset(len(x)) == 0 else np.zeros_like(mean))
     return standardised(x, means, first, mean, std, eps)
 
 
@@ -164,9 +164,9 @@ def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) 
     mode = residuals.mode
     if isinstance(mode, Train):
         count = max(1, residuals.count)
-        np.multiply(centred, residuals.rate * mode.total(grads.scale) / count, out=product)
+        np.multiply(centred, residuals.rate * mode.all_reduce_sum(grads.scale) / count, out=product)
         dx = np.subtract(dy_rows, product, out=product)
-        dx -= mode.total(grads.shift) / count
+        dx -= mode.all_reduce_sum(grads.shift) / count
         dx *= params.scale * rstd
     else:
         dx = dy_rows * (params.scale * rstd)
