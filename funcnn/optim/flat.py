@@ -22,7 +22,7 @@ from funcnn.optim import blocks, fused
 from funcnn.optim.blocks import Coefficients, Kernel, Share
 from funcnn.optim.norms import bound_of, bounded, clamped
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
-from funcnn.optim.overwriting import successors
+from funcnn.optim.overwriting import output_buffers
 from funcnn.optim.watch import Watch, watched
 from funcnn.optim.where import Where, selects
 from funcnn.runtime.records import fast_init
@@ -162,7 +162,7 @@ class Elementwise:
                 whole = WholeUpdate(params, state, structure, layout, joined(old, dtype), (), (), watch)
                 return self._update_whole(whole, slopes)
             c = [coefficient(value, dtype) for value in self._coefficients(count, group.label)]
-            out = [np.empty(size, dtype), *successors(state, kept)]
+            out = [np.empty(size, dtype), *output_buffers(state, kept)]
             self._run(group, c, old, slopes, kept, out)
             for array in out:
                 lock(array, False)

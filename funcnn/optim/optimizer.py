@@ -42,7 +42,7 @@ class OptState(Generic[P]):
     if not TYPE_CHECKING:  # a type checker shall not take every name for one of a state's
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Say why a field is missing: it was taken away by :func:`spend`."""
+            """Say why a field is missing: it was taken away by :func:`invalidate`."""
             if name in _FIELDS:
                 raise RuntimeError(
                     "this state of an optimizer was used up by an update that wrote its successor over it: go on with the new one"
@@ -53,13 +53,13 @@ class OptState(Generic[P]):
 _FIELDS = {one.name: getattr(OptState, one.name) for one in fields(OptState)}
 
 
-def spend(state: OptState[P]) -> None:
+def invalidate(state: OptState[P]) -> None:
     """Take away the fields of a state: it refuses to be read from now on."""
     for one in _FIELDS.values():
         one.__delete__(state)
 
 
-def is_spent(state: OptState[P]) -> bool:
+def is_invalid(state: OptState[P]) -> bool:
     """Tell whether a state was used up."""
     try:
         _FIELDS["count"].__get__(state)
@@ -68,7 +68,7 @@ def is_spent(state: OptState[P]) -> bool:
     return False
 
 
-def restore(state: OptState[P], *values: object) -> None:
+def set_fields(state: OptState[P], *values: object) -> None:
     """Give a state its fields back."""
     for one, value in zip(_FIELDS.values(), values, strict=True):
         one.__set__(state, value)

@@ -9,8 +9,8 @@ to anybody else, hence three rules:
    keeps what it was, and new arrays are made.
 3. What comes out is equal to the last bit.
 
-Between the optimizer that was told so and the elementwise rules that can make use of it, the state travels as :class:`Given`,
-through whatever stands between them.
+Between the optimizer that was told so and the elementwise rules that can make use of it, the state travels as
+:class:`DonatedState`, through whatever stands between them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from funcnn.optim.composite import Measure, Wrapper, finished, told
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, is_spent, lock, restore, spend, updates_done
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, invalidate, is_invalid, lock, set_fields, updates_done
 from funcnn.runtime.records import fast_init
 from funcnn.typing import Array
 
@@ -32,58 +32,58 @@ P = TypeVar("P")
 
 @fast_init
 @frozen(eq=False)
-class Given(OptState[P]):
-    """A state that was given up to the update that sees it."""
+class DonatedState(OptState[P]):
+    """A state that was donated to the update that sees it."""
 
     origin: OptState[P] | None = None
-    """The state that was given up."""
+    """The state that was donated."""
     alone: bool = False
     """Whether nobody else refers to the slots."""
 
 
-def holders(state: OptState[P]) -> list[int]:
+def refcounts(state: OptState[P]) -> list[int]:
     """Return how many references there are to the slots together and to each of them, where the interpreter counts them."""
     if not hasattr(sys, "getrefcount"):
         return []
     return [sys.getrefcount(state.slots), *[sys.getrefcount(slot) for slot in state.slots]]
 
 
-_ALONE = holders(OptState(counter(0), (np.zeros(1),)))
+_ALONE = refcounts(OptState(counter(0), (np.zeros(1),)))
 """What is counted where there is no other reference: this depends on the interpreter."""
 
 
-def give_up(state: OptState[P]) -> Given[P]:
+def donate(state: OptState[P]) -> DonatedState[P]:
     """Return a state with the same arrays, and have the one that is given refuse from now on."""
-    alone = bool(_ALONE) and holders(state) == [_ALONE[0], *[_ALONE[1]] * len(state.slots)]
+    alone = bool(_ALONE) and refcounts(state) == [_ALONE[0], *[_ALONE[1]] * len(state.slots)]
     count, slots, inner = state.count, state.slots, state.inner
-    spend(state)
-    return Given(count, slots, tuple([give_up(one) for one in inner]), state, alone)
+    invalidate(state)
+    return DonatedState(count, slots, tuple([donate(one) for one in inner]), state, alone)
 
 
-def take_back(state: OptState[P]) -> None:
-    """Undo :func:`give_up` for what was not written over."""
-    if type(state) is Given and state.origin is not None and not is_spent(state):
+def restore(state: OptState[P]) -> None:
+    """Undo :func:`donate` for what was not written over."""
+    if type(state) is DonatedState and state.origin is not None and not is_invalid(state):
         parts = state.inner
         for one in parts:
-            take_back(one)
-        origins = [one.origin for one in parts if type(one) is Given]
-        restore(state.origin, state.count, state.slots, tuple([one for one in origins if one is not None]))
+            restore(one)
+        origins = [one.origin for one in parts if type(one) is DonatedState]
+        set_fields(state.origin, state.count, state.slots, tuple([one for one in origins if one is not None]))
 
 
-def settled(state: OptState[P]) -> OptState[P]:
-    """Return a state in which nothing is given up any more."""
-    inner = tuple([settled(one) for one in state.inner])
-    if type(state) is Given:
+def strip(state: OptState[P]) -> OptState[P]:
+    """Return a state in which nothing is donated any more."""
+    inner = tuple([strip(one) for one in state.inner])
+    if type(state) is DonatedState:
         return OptState(state.count, state.slots, inner)
     return state if inner == state.inner else evolve(state, inner=inner)
 
 
-def successors(state: OptState[P], slots: Sequence[Array]) -> list[Array]:
+def output_buffers(state: OptState[P], slots: Sequence[Array]) -> list[Array]:
     """Return the arrays in which to write the successors of some of the slots of a state: these themselves, where they may be."""
-    if type(state) is not Given or not state.alone:
+    if type(state) is not DonatedState or not state.alone:
         return [np.empty_like(slot) for slot in slots]
-    if not is_spent(state):
-        spend(state)
+    if not is_invalid(state):
+        invalidate(state)
     made = []
     for slot in slots:
         if slot.base is None:
@@ -117,13 +117,13 @@ class Overwriting(Wrapper):
         return told(self.optimizer, state, measure)
 
     def _consumed(self, state: OptState[P], step: Callable[[OptState[P]], Updated[P]]) -> Updated[P]:
-        given = give_up(state)
+        given = donate(state)
         try:
             updated = step(given)
         except BaseException:
-            take_back(given)
+            restore(given)
             raise
-        return Updated(updated.params, settled(updated.state))
+        return Updated(updated.params, strip(updated.state))
 
 
 def overwriting(optimizer: Optimizer) -> Overwriting:

@@ -10,7 +10,7 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.optim import flat
-from funcnn.optim.overwriting import Given, holders
+from funcnn.optim.overwriting import DonatedState, refcounts
 from funcnn.optim.rules.adam import Adam
 from funcnn.runtime import treedef
 from tests.optim.cases import OPTIMIZERS, draw
@@ -69,7 +69,7 @@ def test_results_are_those_of_the_optimizer_itself(make: Callable[[], fn.Optimiz
         assert tree.same(got.params, expected.params)
         assert tree.same(got.state, expected.state)
         assert not any(leaf.flags.writeable for leaf in tree.leaves((got.params, got.state)))
-        assert not any(isinstance(one, Given) for one in states(got.state))
+        assert not any(isinstance(one, DonatedState) for one in states(got.state))
     for params, copy in seen:  # what was given out stays what it was
         assert tree.same(params, copy)
 
@@ -188,7 +188,7 @@ def test_interpreters_that_count_no_references_write_over_nothing(monkeypatch: p
     opt = fn.overwriting(fn.adam())
     params, state = after(opt, 2)
     monkeypatch.delattr("sys.getrefcount")
-    assert holders(state) == []
+    assert refcounts(state) == []
     address = state.slots[0].ctypes.data
     assert opt.update(params, drawn(1), state).state.slots[0].ctypes.data != address
 
