@@ -1,4 +1,4 @@
-"""The house: every file in its room, imports in one direction."""
+"""The house: every file in its room, imports in one direction, no circles."""
 
 import ast
 from functools import cache
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import funcnn
+import funcnn.layers
 
 ROOT = Path(funcnn.__file__).parent
 
@@ -77,6 +78,28 @@ def test_nothing_is_imported_from_above() -> None:
         if other != "funcnn" and room(other) != room(name) and FLOOR[room(other)] >= FLOOR[room(name)]
     ]
     assert upwards == []
+
+
+def circle(start: str) -> list[str]:
+    """Return files that import one another in a circle through one of them, or nothing."""
+    before: dict[str, str] = {}
+    todo = [start]
+    while todo:
+        name = todo.pop()
+        for other in imports(name):
+            if other == start:
+                path = [name]
+                while path[-1] != start:
+                    path.append(before[path[-1]])
+                return path[::-1]
+            if other in FILES and other not in before:
+                before[other] = name
+                todo.append(other)
+    return []
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    assert [found for name in FILES if (found := circle(name))] == []
 
 
 def folders() -> list[Path]:
