@@ -24,7 +24,7 @@ from attrs import evolve
 
 from funcnn.errors import as_python_number, describe
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, updates_done
-from funcnn.optim.schedules import Rate, rate_at
+from funcnn.optim.schedules.rate import Rate, rate_at
 
 P = TypeVar("P")
 

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import AMOUNT, FRACTION, settle
-from funcnn.optim.schedules import Rate, check_rate
+from funcnn.optim.schedules.rate import Rate, check_rate
 from funcnn.typing import Array
 
 

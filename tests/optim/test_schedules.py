@@ -11,7 +11,7 @@ import pytest
 
 import funcnn as fn
 from funcnn.optim.rules.adafactor import RELATIVE_STEP
-from funcnn.optim.schedules import Schedule, rate_at
+from funcnn.optim.schedules.rate import Schedule, rate_at
 
 schedules = fn.schedules
 untyped: Any = schedules

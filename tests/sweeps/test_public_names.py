@@ -16,7 +16,6 @@ MODULES = ["funcnn", *[getattr(fn, name).__name__ for name in fn.__all__ if isin
 HELPERS = {
     "funcnn.tree": {"check_plain", "checked_dtype"},
     "funcnn.initializers": {"check_initializer"},
-    "funcnn.optim.schedules": {"rate_at", "check_rate"},
     "funcnn.train.plots": {"check_ending"},
 }
 """Functions of a public module that are for the library alone."""

@@ -23,7 +23,7 @@ from attrs import field, frozen
 from funcnn.optim.hyper import AMOUNT, FLAG, LIMIT, POSITIVE, between, settle
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.norms import bound_of, bounded, root_mean_square, shrunk
-from funcnn.optim.schedules import Rate, Schedule, check_rate, rate_at
+from funcnn.optim.schedules.rate import Rate, Schedule, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array, Shape
 

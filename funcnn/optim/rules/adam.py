@@ -30,7 +30,7 @@ from funcnn.optim.fused import Numbers
 from funcnn.optim.hyper import AMOUNT, settle
 from funcnn.optim.moments import Moments
 from funcnn.optim.optimizer import OptState
-from funcnn.optim.schedules import Rate, rate_at
+from funcnn.optim.schedules.rate import Rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array
 

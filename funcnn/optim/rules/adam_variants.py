@@ -41,7 +41,7 @@ from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Label
 from funcnn.optim.hyper import AMOUNT, FLAG, between, settle
 from funcnn.optim.moments import Moments
-from funcnn.optim.schedules import Rate, rate_at
+from funcnn.optim.schedules.rate import Rate, rate_at
 from funcnn.typing import Array
 
 

@@ -25,7 +25,7 @@ from attrs import frozen
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, POSITIVE, settle
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.typing import Array
 
 

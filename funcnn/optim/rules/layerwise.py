@@ -21,7 +21,7 @@ from funcnn.optim.flat import coefficient
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, settle
 from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.norms import bounded, in_units, in_units_of, moderate, norm_of
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, is_matrix, show_where
 from funcnn.typing import Array, Shape
 

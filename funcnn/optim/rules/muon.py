@@ -28,7 +28,7 @@ from funcnn.optim.leafwise import Leafwise
 from funcnn.optim.norms import in_units, moderate, shrunk
 from funcnn.optim.optimizer import Optimizer
 from funcnn.optim.rules.adam import adamw
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.optim.transformations.partition import Partition, partition
 from funcnn.optim.where import Where, check_where, everywhere, is_matrix, show_where
 from funcnn.typing import Array, Shape

@@ -22,7 +22,7 @@ from numpy import add, multiply, subtract
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import FLAG, FRACTION, settle
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.typing import Array
 
 

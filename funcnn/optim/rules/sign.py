@@ -27,7 +27,7 @@ from attrs import field, frozen
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.flat import Elementwise, Label
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, between, settle
-from funcnn.optim.schedules import Rate, check_rate, rate_at
+from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array
 
