@@ -18,13 +18,14 @@ import numpy as np
 from attrs import fields, frozen
 
 from funcnn.errors import describe
-from funcnn.runtime.records import fast_init
+from funcnn.runtime.records import fast_init, read_only_again
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
 
 
 @fast_init
+@read_only_again
 @frozen(eq=False)
 class OptState(Generic[P]):
     """What an optimizer keeps from one update to the next: a tree of arrays, for parameters of type P.

@@ -57,5 +57,8 @@ def read_only_again(record: C) -> C:
 
 
 def _arrays(value: object) -> list[np.ndarray[Any, Any]]:
-    """Return the array that a field is, or those of the tuple that it is; records of parameters see to their own."""
-    return [one for one in (value if type(value) is tuple else (value,)) if isinstance(one, np.ndarray)]
+    """Return the array that a field is, or those of the tuples and dicts that it is; records in it see to their own."""
+    if type(value) in (tuple, dict):
+        inner: Any = value.values() if isinstance(value, dict) else value
+        return [array for one in inner for array in _arrays(one)]
+    return [value] if isinstance(value, np.ndarray) else []
