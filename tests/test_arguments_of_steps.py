@@ -155,3 +155,23 @@ def test_layers_in_a_list() -> None:
     layers: Any = [fn.dense(3), fn.relu()]
     with pytest.raises(TypeError, match=r"unpack the list with \*, as in serial\(\*layers\)"):
         fn.serial(layers)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "relu", [fn.relu()], fn.relu(), fn.mean_squared_error(), dict])
+def test_what_is_no_function_is_refused_where_it_is_given(wrong: Any) -> None:
+    def forward(*arguments: Any) -> Any:
+        return fn.LossForward(np.float64(0), ())
+
+    makers: dict[str, Callable[[], Any]] = {
+        "function ": lambda: fn.penalized(wrong, fn.l2_penalty(0.1)),
+        "function": lambda: fn.sharpness_aware(wrong, 0.1),
+        "forward": lambda: fn.define_loss("own", wrong, forward),
+        "backward": lambda: fn.define_loss("own", forward, wrong),
+        "mass": lambda: fn.define_loss("own", forward, forward, mass=wrong),
+        "name": lambda: fn.define_loss(wrong, forward, forward),
+    }
+    for name, make in makers.items():
+        if (wrong is None and name == "mass") or (isinstance(wrong, str) and name == "name"):
+            continue
+        with pytest.raises(TypeError, match=f"{name.strip()} is "):
+            make()

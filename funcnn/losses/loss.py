@@ -18,7 +18,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
 
-from funcnn.errors import check_choice
+from funcnn.errors import check_choice, check_function, shown
 from funcnn.layer import Residuals, comparable
 from funcnn.runtime.records import fast_init
 from funcnn.typing import Scalar
@@ -99,6 +99,8 @@ def define_loss(
 
     Raises
     ------
+    TypeError
+        When ``name`` is no text, or ``forward``, ``backward`` or ``mass`` no function.
     ValueError
         When the reduction is neither of the two.
 
@@ -126,6 +128,12 @@ def define_loss(
     >>> fn.check.check_loss(itakura_saito, prediction, target).ok
     True
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name is {shown(name)}, expected a text")
+    check_function(forward, "forward", "a function (prediction, target) -> LossForward")
+    check_function(backward, "backward", "a function of the residuals")
+    if mass is not None:
+        check_function(mass, "mass", "a function of the target, or None")
     check_reduction(reduction)
     hidden = cast("Callable[[Y, T], LossForward[Residuals]]", forward)
     return Loss(name, hidden, cast("Callable[[Residuals], Y]", backward), reduction, mass)

@@ -16,6 +16,7 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn import tree
+from funcnn.errors import check_function
 from funcnn.grad import LossAndGrad, LossAndGradFunction
 from funcnn.kernels.arrays import absolute
 from funcnn.layer import Mode
@@ -161,7 +162,7 @@ def penalized(function: LossAndGradFunction[P, S, X, Y, T], *penalties: Penalty)
     Raises
     ------
     TypeError
-        When something is not a penalty.
+        When ``function`` is no function, or something is not a penalty.
 
     Examples
     --------
@@ -177,6 +178,7 @@ def penalized(function: LossAndGradFunction[P, S, X, Y, T], *penalties: Penalty)
     for one in penalties:
         if not isinstance(one, Penalty):
             raise TypeError(f"penalized takes penalties such as l2_penalty(1e-3), got {one!r}")
+    check_function(function, "function", "what loss_and_grad returns")
     return partial(_penalized, function, penalties)
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.errors import check_flag, check_range
+from funcnn.errors import check_flag, check_function, check_range
 from funcnn.grad import LossAndGrad, LossAndGradFunction
 from funcnn.layer import Mode
 from funcnn.optim.norms import moderate
@@ -73,6 +73,7 @@ def sharpness_aware(
     """
     radius = check_range(radius, "radius", 0.0, math.inf, open_low=True, open_high=True)
     adaptive = check_flag(adaptive, "adaptive")
+    check_function(function, "function", "what loss_and_grad returns")
     return partial(_sharpness_aware, function, radius, adaptive)
 
 
