@@ -112,7 +112,7 @@ def _read_table(path: Path, separator: str | None) -> Array:
             warnings.simplefilter("ignore")  # an empty file is a warning there, and an error with its name here
             table: Array = np.loadtxt(lines, delimiter=separator, ndmin=2, converters=_number)
     except ValueError as error:
-        raise ValueError(shorten(str(error), 160)) from None
+        raise ValueError(shorten(str(error).split("; use `usecols`")[0], 160)) from None  # advice for who calls NumPy
     return table
 
 

@@ -125,6 +125,7 @@ def test_tables_of_spreadsheets(xor_run: str, name: str, text: str, capsys: pyte
     ("name", "text", "message"),
     [
         ("semicolons.csv", "0;0\n0;1\n", "its fields have semicolons between them, expected commas: 0;0"),
+        ("ragged.csv", "0,0\n1\n", "the number of columns changed from 2 to 1 at row 2\n"),
         ("names.csv", "a;b\n0;1\n", "its fields have semicolons between them, expected commas: a;b"),
         ("tabs.csv", "0\t0\n", "its fields have tabs between them, expected commas"),
         ("commas.txt", "0,0\n", "its fields have commas between them, expected spaces"),
