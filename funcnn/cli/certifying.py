@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 import funcnn as fn
-from funcnn.cli.learning import Lesson
+from funcnn.cli.learning import TrainingTask
 from funcnn.cli.terminal import more, section, style, table
 from funcnn.data import take
 from funcnn.layer import Train
@@ -30,7 +30,7 @@ class Certificate:
     """The whole report."""
 
 
-def certify(lesson: Lesson, thoroughness: str | None = None) -> Certificate:
+def certify(lesson: TrainingTask, thoroughness: str | None = None) -> Certificate:
     """Check the gradient: initial parameters, training mode, rows of the training set.
 
     What is wrong ends the run; what could not be judged is a warning, for it says as little against the gradient as for it.

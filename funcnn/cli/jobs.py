@@ -12,7 +12,7 @@ Kind = Literal["classify", "redraw", "imagine", "denoise", "compare", "write", "
 
 
 @frozen
-class Course:
+class DefaultSchedule:
     """How a model is trained by default."""
 
     learning_rate: float
@@ -30,9 +30,9 @@ class Job:
     task: Kind
     about: str
     arguments: dict[str, Value]
-    digits: Course
+    digits: DefaultSchedule
     """On the embedded digits, or on texts."""
-    folder: Course
+    folder: DefaultSchedule
     """On a folder of IDX files, or on texts."""
     thorough: bool = False
     """Whether the gradient is quick to check entry by entry; otherwise larger leaves are looked at along random directions."""
@@ -48,47 +48,49 @@ class Job:
         return self.task == "write"
 
 
-_TEXT = Course(0.002, 12, steps=2000)
+_TEXT = DefaultSchedule(0.002, 12, steps=2000)
 
 JOBS = {
     "mlp": Job(
         "classify", "a perceptron reads images, or points",
         {"hidden": (128, 64), "activation": "relu", "dropout": 0.2},
-        Course(0.005, 32, 60), Course(0.001, 128, 10), thorough=True,
+        DefaultSchedule(0.005, 32, 60), DefaultSchedule(0.001, 128, 10), thorough=True,
     ),
     "lenet5": Job(
         "classify", "LeNet-5 reads images",
-        {"activation": "relu", "pooling": "max"}, Course(0.003, 32, 12), Course(0.003, 128, 6),
+        {"activation": "relu", "pooling": "max"}, DefaultSchedule(0.003, 32, 12), DefaultSchedule(0.003, 128, 6),
     ),
     "convnet": Job(
         "classify", "a small convolutional network reads images",
-        {"channels": (16, 32, 64), "depth": 1, "dropout": 0.0}, Course(0.01, 64, 10), Course(0.01, 128, 5),
+        {"channels": (16, 32, 64), "depth": 1, "dropout": 0.0}, DefaultSchedule(0.01, 64, 10), DefaultSchedule(0.01, 128, 5),
     ),
     "resnet": Job(
         "classify", "a residual network reads images",
-        {"depth": 8, "channels": (8,)}, Course(0.01, 64, 10), Course(0.01, 128, 3),
+        {"depth": 8, "channels": (8,)}, DefaultSchedule(0.01, 64, 10), DefaultSchedule(0.01, 128, 3),
     ),
     "siamese": Job(
         "compare", "two images, one encoder: the same class or not",
         {"hidden": (128, 64), "code": 8, "activation": "relu", "dropout": 0.0},
-        Course(0.002, 32, 40), Course(0.001, 128, 10), thorough=True,
+        DefaultSchedule(0.002, 32, 40), DefaultSchedule(0.001, 128, 10), thorough=True,
     ),
     "autoencoder": Job(
         "redraw", "images are redrawn through a narrow code",
-        {"hidden": (128,), "code": 16, "activation": "silu"}, Course(0.003, 32, 80), Course(0.001, 128, 10), thorough=True,
+        {"hidden": (128,), "code": 16, "activation": "silu"},
+        DefaultSchedule(0.003, 32, 80), DefaultSchedule(0.001, 128, 10), thorough=True,
     ),
     "vae": Job(
         "imagine", "a variational autoencoder redraws images, and draws new ones",
-        {"hidden": (128,), "code": 8, "activation": "silu"}, Course(0.003, 32, 40), Course(0.001, 128, 15), thorough=True,
+        {"hidden": (128,), "code": 8, "activation": "silu"},
+        DefaultSchedule(0.003, 32, 40), DefaultSchedule(0.001, 128, 15), thorough=True,
     ),
     "unet": Job(
         "denoise", "a U-Net takes noise out of images",
-        {"channels": (8, 16), "depth": 1, "noise": 0.3}, Course(0.01, 64, 10), Course(0.005, 128, 2),
+        {"channels": (8, 16), "depth": 1, "noise": 0.3}, DefaultSchedule(0.01, 64, 10), DefaultSchedule(0.005, 128, 2),
     ),
     "char_rnn": Job(
         "write", "a recurrent network continues a text, character by character",
         {"cell": "lstm", "features": 128, "layers": 1, "embedded": 32, "dropout": 0.0, "block": 64},
-        Course(0.005, 16, steps=1500), Course(0.005, 16, steps=1500),
+        DefaultSchedule(0.005, 16, steps=1500), DefaultSchedule(0.005, 16, steps=1500),
     ),
     "gpt": Job(
         "write", "a Transformer continues a text, character by character",
@@ -97,7 +99,7 @@ JOBS = {
     "text_classifier": Job(
         "tell", "the lines of two or more texts are told apart",
         {"encoder": "transformer", "features": 64, "layers": 1, "heads": 4, "dropout": 0.1, "block": 96},
-        Course(0.002, 32, 10), Course(0.002, 32, 10),
+        DefaultSchedule(0.002, 32, 10), DefaultSchedule(0.002, 32, 10),
     ),
 }  # fmt: skip
 """The ready models by the name of their factory."""

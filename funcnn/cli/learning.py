@@ -35,7 +35,7 @@ Trees = tuple[object, ...]
 
 
 @frozen(eq=False)
-class Lesson:
+class TrainingTask:
     """Everything that training needs."""
 
     settings: Settings
@@ -51,7 +51,7 @@ class Lesson:
         return fn.Key(self.settings.seed).child(3)
 
 
-class Keeper:
+class CheckpointWriter:
     """Keeps what is needed to go on: writes it now and then, and the last of it when training is interrupted."""
 
     def __init__(self, write: Callable[[Any], object]) -> None:
@@ -73,7 +73,7 @@ class Keeper:
         self.written = time.perf_counter()
 
 
-def learn(lesson: Lesson, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], float]:
+def learn(lesson: TrainingTask, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], float]:
     """Train, from the start or from the checkpoint of a folder; a diverged run gives its last good parameters.
 
     The checkpoint stays: it is for the caller to remove, when what was learned is safely written elsewhere.
@@ -94,10 +94,10 @@ def learn(lesson: Lesson, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], f
     return fitted, time.perf_counter() - began
 
 
-def _in_epochs(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
+def _in_epochs(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
     settings, problem = lesson.settings, lesson.problem
     bar = _bar_is_possible()
-    keeper = Keeper(Checkpoint(path))
+    keeper = CheckpointWriter(Checkpoint(path))
     start = {"params": lesson.start.params, "state": lesson.start.state}
     given: dict[str, Any] = start | ({"resume": path} if resume else {})
     try:
@@ -124,7 +124,7 @@ def _in_epochs(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
     return fitted
 
 
-def _in_steps(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
+def _in_steps(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
     """Train on batches drawn at random: stretches of some steps, each a pass through windows of its own."""
     settings, problem = lesson.settings, lesson.problem
     optimizer = network.make_optimizer(settings, len(problem.train))
@@ -137,7 +137,7 @@ def _in_steps(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
         note = {"settings": _identity(lesson), "history": [[row.epoch, row.seconds, row.values] for row in reached[1].rows]}
         save(path, (reached[0],), note=json.dumps(note))
 
-    keeper = Keeper(write)
+    keeper = CheckpointWriter(write)
     watched = problem.validation
     assert watched is not None
     stretch = min(_STRETCH, -(-settings.steps // _TOLD))
@@ -181,7 +181,7 @@ def _in_steps(lesson: Lesson, path: Path, resume: bool) -> Fit[Trees, Trees]:
     return evolve(fitted, history=history)
 
 
-def _identity(lesson: Lesson) -> dict[str, object]:
+def _identity(lesson: TrainingTask) -> dict[str, object]:
     """Return what must be the same for a run to be gone on with."""
     return {
         "windows": len(lesson.problem.train.x),
@@ -191,7 +191,7 @@ def _identity(lesson: Lesson) -> dict[str, object]:
     }
 
 
-def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: Lesson) -> tuple[Point[Trees, Trees], History]:
+def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: TrainingTask) -> tuple[Point[Trees, Trees], History]:
     try:
         note = json.loads(load_note(path))
         identity, rows = note["settings"], note["history"]

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from funcnn.cli.arguments import ARGUMENTS, Value, check_choice, check_whole, is_number
 from funcnn.cli.failure import RequestError
-from funcnn.cli.jobs import JOBS, Course, Job
+from funcnn.cli.jobs import JOBS, DefaultSchedule, Job
 from funcnn.errors import shorten
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd")
@@ -84,9 +84,9 @@ class Settings:
         return cast("tuple[int, ...]", self.arguments[name])
 
 
-_SMALL: dict[str, tuple[dict[str, Value], Course, str]] = {
-    "xor": ({"hidden": (8,), "activation": "tanh", "dropout": 0.0}, Course(0.05, 4, 200), "float64"),
-    "spirals": ({"hidden": (64, 64), "dropout": 0.0}, Course(0.01, 32, 200), "float32"),
+_SMALL: dict[str, tuple[dict[str, Value], DefaultSchedule, str]] = {
+    "xor": ({"hidden": (8,), "activation": "tanh", "dropout": 0.0}, DefaultSchedule(0.05, 4, 200), "float64"),
+    "spirals": ({"hidden": (64, 64), "dropout": 0.0}, DefaultSchedule(0.01, 32, 200), "float32"),
 }
 """The points in a plane: what perceptron they need, how long it is trained, and in which precision."""
 

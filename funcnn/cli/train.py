@@ -11,7 +11,7 @@ from funcnn.cli import folder, network, pictures
 from funcnn.cli.certifying import Standing, certify
 from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, RequestError
 from funcnn.cli.folder import Run
-from funcnn.cli.learning import Lesson, Trees, learn
+from funcnn.cli.learning import TrainingTask, Trees, learn
 from funcnn.cli.options import ResumeRequest, Sampling, check_sampling, read_train
 from funcnn.cli.problem import check_fit, load_problem
 from funcnn.cli.settings import Settings
@@ -41,13 +41,13 @@ def main(arguments: Sequence[str]) -> int:
     return _train(lesson, out, request.sampling, certificate.standing, resume=False)
 
 
-def _prepare(asked: Settings) -> Lesson:
+def _prepare(asked: Settings) -> TrainingTask:
     task = task_of(asked.job.task)
     problem = load_problem(asked, task.pose)
     settings = check_fit(asked, problem)
     model = network.make_network(settings, problem.facts)
     start = network.start(settings, model, fn.Key(settings.seed).child(1), problem.facts)
-    return Lesson(settings, problem, task, model, task.loss(), start)
+    return TrainingTask(settings, problem, task, model, task.loss(), start)
 
 
 def _resume(request: ResumeRequest) -> int:
@@ -80,7 +80,7 @@ def _refuse(message: str) -> None:
     raise RequestError(message)
 
 
-def _introduce(lesson: Lesson) -> None:
+def _introduce(lesson: TrainingTask) -> None:
     settings, problem = lesson.settings, lesson.problem
     section("Data", problem.title, problem.parts)
     about = fn.summary(lesson.model, network.in_shape(settings, problem.facts), dtype=settings.dtype)
@@ -88,7 +88,7 @@ def _introduce(lesson: Lesson) -> None:
     section("Network", *table(rows, right=(2,)), f"{about.params:,} parameters in {settings.dtype}")
 
 
-def _train(lesson: Lesson, out: Path, sampling: Sampling, standing: Standing, *, resume: bool) -> int:
+def _train(lesson: TrainingTask, out: Path, sampling: Sampling, standing: Standing, *, resume: bool) -> int:
     settings = lesson.settings
     length = f"{settings.steps} steps" if settings.steps else f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
     section(
@@ -100,7 +100,9 @@ def _train(lesson: Lesson, out: Path, sampling: Sampling, standing: Standing, *,
     return _finish(lesson, fitted, seconds, out, sampling, standing)
 
 
-def _finish(lesson: Lesson, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling, standing: Standing) -> int:
+def _finish(
+    lesson: TrainingTask, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling, standing: Standing
+) -> int:
     """Test what was learned, write everything, and say how to use it."""
     settings, problem, task = lesson.settings, lesson.problem, lesson.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
