@@ -129,3 +129,7 @@ def test_the_index_of_layers_names_every_public_layer_and_its_file() -> None:
         if str(getattr(one, "__module__", "")).startswith("funcnn.layers.")
     }
     assert index == layers
+
+
+def test_files_are_short() -> None:
+    assert [name for name, path in FILES.items() if len(path.read_text().splitlines()) > 500] == []
