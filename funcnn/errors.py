@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import numpy as np
 
@@ -155,6 +155,44 @@ def check_precision(x: Array, weight: Array, what: str = "the input") -> None:
         raise TypeError(
             f"{what} is {x.dtype} and the parameters are {weight.dtype}: results would silently have the higher precision;"
             f" use x.astype(np.{weight.dtype}) or fn.tree.astype(params, np.{x.dtype})"
+        )
+
+
+def check_cotangent_like(dy: Array, output: Array) -> None:
+    """Raise unless the cotangent of an output is like it: see :func:`check_cotangent`."""
+    if type(dy) is not np.ndarray or dy.shape != output.shape or dy.dtype is not output.dtype:
+        check_cotangent(dy, output.shape, output.dtype)
+
+
+def check_cotangent(dy: object, shape: tuple[int, ...], dtype: np.dtype[np.generic] | None = None) -> None:
+    """Raise unless the cotangent of an output is a floating array of the output's shape, and no more precise than it.
+
+    A cotangent of less precision is taken as it is.  Layers that only move numbers keep no dtype, and pass the cotangent's on.
+
+    Raises
+    ------
+    TypeError
+        When the cotangent is no array, holds integers or booleans, or has more precision than the output's dtype.
+    ValueError
+        When it has another shape.
+    """
+    if type(dy) is np.ndarray and dy.shape == shape and (dy.dtype is dtype or (dtype is None and dy.dtype.char in _PRECISE)):
+        return
+    what = "the cotangent of the output (doutput)"
+    check_array(cast(Array, dy), what, min_ndim=0)
+    if not isinstance(dy, np.ndarray) or dy.shape != shape:
+        raise ValueError(f"{what} is {describe(dy)}, expected the output's shape {shape}")
+    if dtype is not None:
+        check_cotangent_precision(dy, dtype, what)
+
+
+def check_cotangent_precision(dy: Array, dtype: np.dtype[np.generic], what: str) -> None:
+    """Raise a TypeError when a cotangent has more precision than the output, which would silently raise that of gradients."""
+    real = np.empty(0, dtype).real.dtype
+    if np.result_type(dy.real.dtype, real) != real:
+        raise TypeError(
+            f"{what} is {dy.dtype} and the output {dtype}: gradients would silently have the higher precision; use"
+            f" .astype(np.{dtype})"
         )
 
 

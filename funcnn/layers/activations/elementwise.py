@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from funcnn.errors import check_array
+from funcnn.errors import check_array, check_cotangent_like
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.typing import Array, Empty, Shape
@@ -55,7 +55,9 @@ def forward_keeping_output(
 
 
 def backward_from_output(pullback: Pullback, params: Empty, residuals: Output, dy: Array) -> Backward[Empty, Array]:
-    return Backward(params, pullback(residuals.value, dy))
+    y = residuals.value
+    check_cotangent_like(dy, y)
+    return Backward(params, pullback(y, dy))
 
 
 def forward_keeping_slope(
@@ -71,7 +73,9 @@ def forward_keeping_slope(
 def backward_from_slope(params: Empty, residuals: Slope | Empty, dy: Array) -> Backward[Empty, Array]:
     if not isinstance(residuals, Slope):
         raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
-    return Backward(params, residuals.value * dy)
+    slope = residuals.value
+    check_cotangent_like(dy, slope)
+    return Backward(params, slope * dy)
 
 
 def from_output(name: str, function: Function, pullback: Pullback) -> Layer[Empty, Empty, Array, Array]:

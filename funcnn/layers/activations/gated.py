@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, describe
+from funcnn.errors import check_array, check_cotangent, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.layers.activations.elementwise import Function, WithSlope
@@ -56,7 +56,9 @@ def forward(
 def backward(params: Empty, residuals: GatedResiduals | Empty, dy: Array) -> Backward[Empty, Array]:
     if not isinstance(residuals, GatedResiduals):
         raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
-    return Backward(params, np.concatenate((dy, dy), axis=-1) * residuals.factors)
+    factors = residuals.factors
+    check_cotangent(dy, (*factors.shape[:-1], factors.shape[-1] // 2), factors.dtype)
+    return Backward(params, np.concatenate((dy, dy), axis=-1) * factors)
 
 
 def gated(name: str, function: Function, with_slope: WithSlope) -> Layer[Empty, Empty, Array, Array]:

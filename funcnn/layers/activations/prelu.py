@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_features, check_flag, check_precision, check_range
+from funcnn.errors import check_array, check_cotangent, check_features, check_flag, check_precision, check_range
 from funcnn.kernels.arrays import as_matrix, constant, negative_part, positive_part, sum_axis0
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -63,6 +63,7 @@ def forward(shared: bool, params: PReLUParams, state: Empty, x: Array, mode: Mod
 
 def backward(shared: bool, params: PReLUParams, residuals: PReLUResiduals, dy: Array) -> Backward[PReLUParams, Array]:
     x = residuals.x
+    check_cotangent(dy, x.shape, params.slope.dtype)
     moved = sum_axis0(as_matrix(negative_part(x) * dy))
     slopes = np.where(x > 0, constant(1, params.slope.dtype), params.slope)
     return Backward(PReLUParams(slope=moved.sum(keepdims=True) if shared else moved), dy * slopes)

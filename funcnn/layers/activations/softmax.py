@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_count, describe
+from funcnn.errors import check_array, check_cotangent_like, check_count, describe
 from funcnn.kernels.arrays import as_matrix, dot_last, sum_last
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -57,6 +57,7 @@ def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> For
 
 
 def backward(axis: int, params: Empty, residuals: SoftmaxResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent_like(dy, residuals.y)
     y = along(axis, residuals.y)
     g = along(axis, dy)
     each, largest = peaks(y)
@@ -79,6 +80,7 @@ def forward_log(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) ->
 
 
 def backward_log(axis: int, params: Empty, residuals: SoftmaxResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent_like(dy, residuals.y)
     y = along(axis, residuals.y)
     g = along(axis, dy)
     each, largest = peaks(y)

@@ -21,6 +21,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_cotangent_like
 from funcnn.kernels.arrays import dot_last, sum_last
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.activations.softmax import along, back, check_axis, check_lines, init
@@ -49,6 +50,7 @@ def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> For
 
 
 def backward(axis: int, params: Empty, residuals: SparsemaxResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent_like(dy, residuals.y)
     g = along(axis, dy)
     support: Array = (along(axis, residuals.y) > 0).astype(g.dtype)
     mean = dot_last(support, g) / sum_last(support)

@@ -21,7 +21,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_array, check_count, check_precision, describe
+from funcnn.errors import check_array, check_cotangent, check_count, check_precision, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, dot, sum_axis0
 from funcnn.key import Key
@@ -87,6 +87,7 @@ def forward(params: BilinearParams, state: Empty, inputs: Pair, mode: Mode) -> F
 def backward(
     params: BilinearParams, residuals: BilinearResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[BilinearParams, Pair]:
+    check_cotangent(dy, residuals.x.shape[:-1] + params.bias.shape, params.weight.dtype)
     x, z, dy_rows = as_matrix(residuals.x), as_matrix(residuals.z), as_matrix(dy)
     v = (z[:, :, np.newaxis] * dy_rows[:, np.newaxis]).reshape(len(z), params.weight.shape[1] * params.weight.shape[2])
     grads = BilinearParams(weight=dot(x.T, v).reshape(params.weight.shape), bias=sum_axis0(dy_rows))

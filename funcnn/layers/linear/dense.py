@@ -15,10 +15,11 @@ that is $\bar x = \bar y W^\top$, $\bar W = x^\top \bar y$, and $\bar b = 1^\top
 
 from functools import partial
 
+import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_features
+from funcnn.errors import check_cotangent, check_count, check_features
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, broadcastable_bias, matmul_last, matmul_last_transposed, sum_axis0
 from funcnn.key import Key
@@ -61,11 +62,14 @@ def forward(params: DenseParams, state: Empty, x: Array, mode: Mode) -> Forward[
 
 
 def backward(params: DenseParams, residuals: DenseResiduals, dy: Array, input_grad: bool = True) -> Backward[DenseParams, Array]:
-    x, dy_rows = as_matrix(residuals.x), as_matrix(dy)
-    grads = DenseParams(weight=x.T.dot(dy_rows), bias=sum_axis0(dy_rows))
+    x, weight = residuals.x, params.weight
+    if type(dy) is not np.ndarray or dy.shape != x.shape[:-1] + params.bias.shape or dy.dtype is not weight.dtype:
+        check_cotangent(dy, x.shape[:-1] + params.bias.shape, weight.dtype)
+    dy_rows = as_matrix(dy)
+    grads = DenseParams(weight=as_matrix(x).T.dot(dy_rows), bias=sum_axis0(dy_rows))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, matmul_last_transposed(dy, params.weight))
+    return Backward(grads, matmul_last_transposed(dy, weight))
 
 
 def dense(

@@ -15,7 +15,7 @@ from functools import partial
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_features
+from funcnn.errors import check_cotangent, check_count, check_features
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, dot, matmul_last, matmul_last_transposed
 from funcnn.key import Key
@@ -54,6 +54,7 @@ def forward(params: LinearParams, state: Empty, x: Array, mode: Mode) -> Forward
 def backward(
     params: LinearParams, residuals: LinearResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[LinearParams, Array]:
+    check_cotangent(dy, residuals.x.shape[:-1] + params.weight.shape[1:], params.weight.dtype)
     grads = LinearParams(weight=dot(as_matrix(residuals.x).T, as_matrix(dy)))
     if not input_grad:
         return backward_without_input(grads)

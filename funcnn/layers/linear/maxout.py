@@ -18,7 +18,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_array, check_count, check_precision, describe
+from funcnn.errors import check_array, check_cotangent, check_count, check_precision, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix
 from funcnn.key import Key
@@ -69,6 +69,7 @@ def forward(params: MaxoutParams, state: Empty, x: Array, mode: Mode) -> Forward
 def backward(
     params: MaxoutParams, residuals: MaxoutResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[MaxoutParams, Array]:
+    check_cotangent(dy, residuals.x.shape[:-1] + params.bias.shape[1:], params.weight.dtype)
     x, dy_rows = as_matrix(residuals.x), as_matrix(dy)
     dz: Array = np.zeros((len(params.weight), *dy_rows.shape), dy.dtype)
     np.put_along_axis(dz, residuals.largest, dy_rows[np.newaxis], axis=0)

@@ -15,7 +15,7 @@ from typing import Literal, overload
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_features, check_flag
+from funcnn.errors import check_cotangent, check_features, check_flag
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, sum_axis0
 from funcnn.key import Key
@@ -60,6 +60,7 @@ def forward(params: ScaleParams, state: Empty, x: Array, mode: Mode) -> Forward[
 
 
 def backward(params: ScaleParams, residuals: ScaleResiduals, dy: Array) -> Backward[ScaleParams, Array]:
+    check_cotangent(dy, residuals.x.shape, params.gain.dtype)
     return Backward(ScaleParams(gain=sum_axis0(as_matrix(residuals.x * dy))), dy * params.gain)
 
 
@@ -76,6 +77,7 @@ def affine_forward(params: AffineParams, state: Empty, x: Array, mode: Mode) -> 
 
 
 def affine_backward(params: AffineParams, residuals: ScaleResiduals, dy: Array) -> Backward[AffineParams, Array]:
+    check_cotangent(dy, residuals.x.shape, params.gain.dtype)
     grads = AffineParams(gain=sum_axis0(as_matrix(residuals.x * dy)), bias=sum_axis0(as_matrix(dy)))
     return Backward(grads, dy * params.gain)
 
