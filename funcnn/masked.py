@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_kind, describe
+from funcnn.errors import check_array, check_cotangent, check_kind, describe
 from funcnn.typing import Array, BoolArray
 
 
@@ -54,6 +54,25 @@ class Masked:
 def cleared(values: Array, mask: BoolArray) -> Array:
     """Return the values with 0 in the padding, whatever stood there."""
     return np.where(mask.reshape(*mask.shape, *(1,) * (values.ndim - 2)), values, values.dtype.type(0))
+
+
+def cotangent_values(
+    dy: object, mask: BoolArray | None, shape: tuple[int, ...], dtype: np.dtype[np.generic] | None = None
+) -> Array:
+    """Return the cotangent of a sequence's values, checked, with 0 in the padding; a mask says that the output is a Masked."""
+    if mask is None:
+        check_cotangent(dy, shape, dtype)
+        return cast(Array, dy)
+    values = masked_cotangent(dy)
+    check_cotangent(values, shape, dtype)
+    return cleared(values, mask)
+
+
+def masked_cotangent(dy: object) -> Array:
+    """Return the values of the cotangent of a masked sequence, or raise a TypeError when it is something else."""
+    if not isinstance(dy, Masked):
+        raise TypeError(f"the cotangent of the output (doutput) is {describe(dy)}, expected funcnn.Masked(values, None)")
+    return dy.values
 
 
 def check_sequence(x: object, masked: bool, what: str = "the input") -> tuple[Array, BoolArray | None]:

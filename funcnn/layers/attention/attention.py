@@ -50,7 +50,7 @@ from funcnn.layers.attention.heads import (
     split_heads,
     with_dropout,
 )
-from funcnn.masked import Masked, check_sequence, check_steps, cleared
+from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
 from funcnn.typing import Array, Empty, IntArray, Shape
 
@@ -175,7 +175,7 @@ def backward(
     setting: Setting, params: AttentionParams, kept: AttentionResiduals, dy: Any, input_grad: bool = True
 ) -> Backward[AttentionParams, Any]:
     mask = kept.rules.mask
-    doutput: Array = dy if mask is None else cleared(dy.values, mask)
+    doutput = cotangent_values(dy, mask, kept.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, kept.q.shape
     threads = thread_count(shape[:3], steps)

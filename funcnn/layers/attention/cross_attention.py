@@ -38,7 +38,7 @@ from funcnn.layers.attention.heads import (
     split_heads,
     with_dropout,
 )
-from funcnn.masked import Masked, check_sequence, cleared
+from funcnn.masked import Masked, check_sequence, cleared, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
 from funcnn.tree import freeze
 from funcnn.typing import Array, BoolArray, Empty, Shapes
@@ -125,7 +125,7 @@ def forward(
 def backward(
     setting: Setting, params: CrossAttentionParams, kept: CrossAttentionResiduals, dy: Any, input_grad: bool = True
 ) -> Backward[CrossAttentionParams, Any]:
-    doutput: Array = dy if kept.mask is None else cleared(dy.values, kept.mask)
+    doutput = cotangent_values(dy, kept.mask, kept.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, kept.q.shape
     threads = thread_count(shape[:3], kept.memory.shape[1])

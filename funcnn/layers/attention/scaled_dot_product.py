@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_flag, describe
+from funcnn.errors import check_array, check_cotangent, check_flag, describe
 from funcnn.kernels.attention import AttentionSpec, attend, attend_backward
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init
@@ -67,7 +67,9 @@ def forward(causal: bool, params: Empty, state: Empty, x: object, mode: Mode) ->
 
 
 def backward(causal: bool, params: Empty, kept: ScaledDotProductResiduals, dy: Array) -> Backward[Empty, Triple]:
-    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, AttentionSpec(causal), kept.logsumexp, dy[:, np.newaxis])
+    q = kept.q
+    check_cotangent(dy, (len(q), q.shape[2], kept.v.shape[-1]))
+    dq, dk, dv, _ = attend_backward(q, kept.k, kept.v, AttentionSpec(causal), kept.logsumexp, dy[:, np.newaxis])
     return Backward(params, (dq[:, 0], dk, dv))
 
 

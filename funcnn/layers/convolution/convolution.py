@@ -25,7 +25,7 @@ from functools import partial
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_channels, check_count, check_spatial
+from funcnn.errors import check_channels, check_cotangent, check_count, check_spatial
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.correlation import correlate, correlate_input, correlate_weight
 from funcnn.kernels.spatial import add_bias, channel_sums
@@ -76,10 +76,12 @@ def forward(
 def backward(
     windows: Windows, groups: int, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[ConvParams, Array]:
-    grads = ConvParams(weight=correlate_weight(residuals.x, dy, windows, groups), bias=channel_sums(dy))
+    x, weight = residuals.x, params.weight
+    check_cotangent(dy, (len(x), *windows.count(x.shape[1:-1]), weight.shape[-1]), weight.dtype)
+    grads = ConvParams(weight=correlate_weight(x, dy, windows, groups), bias=channel_sums(dy))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, correlate_input(dy, params.weight, windows, residuals.x.shape, groups))
+    return Backward(grads, correlate_input(dy, weight, windows, x.shape, groups))
 
 
 def convolution(

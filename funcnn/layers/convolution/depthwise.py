@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 
 from funcnn import initializers
-from funcnn.errors import check_channels, check_count, check_spatial
+from funcnn.errors import check_channels, check_cotangent, check_count, check_spatial
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, sum_axis0
 from funcnn.kernels.weight_shape import grouped
@@ -69,7 +69,9 @@ def backward(
     multiplier: int, windows: Windows, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[ConvParams, Array]:
     x, w = residuals.x, filters(params.weight, multiplier)
-    space, count = x.shape[1:-1], dy.shape[1:-1]
+    space = x.shape[1:-1]
+    count = windows.count(space)
+    check_cotangent(dy, (len(x), *count, params.weight.shape[-1]), params.weight.dtype)
     pads = windows.pads(space)
     padded = pad(x, pads)
     dy_filters = dy.reshape(len(dy), *count, *w.shape[1:])

@@ -19,7 +19,7 @@ $$ \bar x_{npi} = \sum_{k,o} \bar y_{n,\,sp+dk-a,\,o}\, w_{koi}, \qquad
 from functools import partial
 
 from funcnn import initializers
-from funcnn.errors import check_channels, check_count, check_spatial
+from funcnn.errors import check_channels, check_cotangent, check_count, check_spatial
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.correlation import correlate, correlate_input, correlate_weight
 from funcnn.kernels.spatial import channel_sums
@@ -68,12 +68,14 @@ def forward(
 
 
 def backward(
-    windows: Windows, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
+    windows: Windows, extra: Shape, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
 ) -> Backward[ConvParams, Array]:
-    grads = ConvParams(weight=correlate_weight(dy, residuals.x, windows), bias=channel_sums(dy))
+    x, weight = residuals.x, params.weight
+    check_cotangent(dy, (len(x), *out_space(windows, extra, x.shape[1:-1]), weight.shape[-2]), weight.dtype)
+    grads = ConvParams(weight=correlate_weight(dy, x, windows), bias=channel_sums(dy))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, correlate(dy, params.weight, windows))
+    return Backward(grads, correlate(dy, weight, windows))
 
 
 def transposed_convolution(
@@ -90,7 +92,7 @@ def transposed_convolution(
         f"conv_transpose{windows.ndim}d({channels}, {size})",
         partial(init, channels, windows, extra, weight_init, bias_init),
         partial(forward, windows, extra),
-        partial(backward, windows),
+        partial(backward, windows, extra),
         random=False,
     )
 

@@ -19,12 +19,12 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_flag, check_kind, check_precise, describe
+from funcnn.errors import check_cotangent, check_count, check_flag, check_kind, check_precise, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.scatter import scatter_rows
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.masked import Masked
+from funcnn.masked import Masked, masked_cotangent
 from funcnn.runtime.records import read_only_again
 from funcnn.typing import Array, Empty, IntArray, Shape
 
@@ -94,7 +94,8 @@ def forward(
 def backward(
     padding_index: int | None, masked: bool, params: EmbeddingParams, residuals: EmbeddingResiduals, dy: Any
 ) -> Backward[EmbeddingParams, IntArray]:
-    doutput: Array = dy.values if masked else dy
+    doutput: Array = masked_cotangent(dy) if masked else dy
+    check_cotangent(doutput, residuals.indices.shape + params.table.shape[1:], params.table.dtype)
     grads = EmbeddingParams(put_back(padding_index, params.table, residuals.indices, doutput))
     return Backward(grads, cast(IntArray, None))  # indices have no cotangent
 

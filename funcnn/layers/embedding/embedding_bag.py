@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias, cast, get_args
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_choice, check_count, check_precise, describe
+from funcnn.errors import check_choice, check_cotangent, check_count, check_precise, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import column_sums
 from funcnn.kernels.scatter import scatter_rows
@@ -83,6 +83,7 @@ def largest(vectors: Array, present: BoolArray) -> Array:
 
 def backward(params: EmbeddingParams, residuals: EmbeddingBagResiduals, dy: Array) -> Backward[EmbeddingParams, IntArray]:
     indices = residuals.indices
+    check_cotangent(dy, (len(indices), params.table.shape[1]), params.table.dtype)
     dvectors = residuals.weights * dy[:, np.newaxis]
     dtable = scatter_rows(indices.reshape(-1), dvectors.reshape(indices.size, dy.shape[1]), len(params.table))
     return Backward(EmbeddingParams(dtable), cast(IntArray, None))  # indices have no cotangent

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar, cast
 
 from attrs import frozen
 
-from funcnn.errors import check_count
+from funcnn.errors import check_cotangent, check_count
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, dot, matmul_last
 from funcnn.key import Key
@@ -77,6 +77,7 @@ def forward(
 def backward(
     inner: Layer[P, S, Array, Array], params: TiedEmbeddingParams[P], kept: TiedEmbeddingResiduals, dy: Array
 ) -> Backward[TiedEmbeddingParams[P], IntArray]:
+    check_cotangent(dy, (*kept.indices.shape, len(params.table)), params.table.dtype)
     made = inner.backward(params.inner, kept.inner, matmul_last(dy, params.table))
     dtable = dot(as_matrix(dy).T, as_matrix(kept.hidden))
     dtable += put_back(None, params.table, kept.indices, made.input)

@@ -38,7 +38,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_range
 from funcnn.kernels.arrays import as_matrix, in_dtype_of, sum_axis0
 from funcnn.kernels.moments import Standardised, are_ordinary, standardised
 from funcnn.key import Key
@@ -78,6 +78,7 @@ class BatchNormResiduals:
     rstd: Array  # (D,)
     mode: Mode
     count: int  # N, of the whole batch
+    shape: Shape  # of the input
 
 
 def init(key: Key, in_shape: Shape) -> Init[BatchNormParams, RunningStatistics]:
@@ -99,7 +100,7 @@ def forward(
         rstd: Array = 1 / np.sqrt(state.var + eps)
         y: Array = centred * (params.scale * rstd)
         y += params.shift
-        return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat)))
+        return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat), x.shape))
     count = mode.all_reduce_sum(len(flat))
     mean: Array = mode.all_reduce_sum(sum_axis0(flat)) / max(1, count)
     centred = flat - mean
@@ -118,7 +119,7 @@ def forward(
     y = np.multiply(centred, params.scale * rate, out=square)  # fresh memory costs more than the product
     y += params.shift
     state = update(momentum, state, mean, var, count)
-    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rate, rstd, mode, count))
+    return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rate, rstd, mode, count, x.shape))
 
 
 def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count: int) -> Standardised:
@@ -158,6 +159,7 @@ def newest_weight(momentum: float | None, batches: int) -> float:
 
 
 def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) -> Backward[BatchNormParams, Array]:
+    check_cotangent(dy, residuals.shape, params.scale.dtype)
     centred, rstd, dy_rows = residuals.centred, residuals.rstd, as_matrix(dy)
     product = dy_rows * centred
     grads = BatchNormParams(scale=sum_axis0(product) * residuals.rate, shift=sum_axis0(dy_rows))

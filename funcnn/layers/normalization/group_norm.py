@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, check_features, check_range, describe
+from funcnn.errors import check_cotangent, check_count, check_features, check_range, describe
 from funcnn.kernels.arrays import column_sums, sum_axis0, sum_last
 from funcnn.kernels.moments import are_ordinary, standardised
 from funcnn.kernels.spatial import check_points
@@ -49,6 +49,7 @@ class GroupNormResiduals:
 
     normalised: Array  # (n, Q, G, K)
     rstd: Array  # (n, 1, G, 1)
+    shape: Shape  # of the input
 
 
 def init(groups: int, key: Key, in_shape: Shape) -> Init[GroupNormParams, Empty]:
@@ -77,10 +78,11 @@ def forward(
         normalised, rstd = made.normalised, made.rstd
     y = normalised.reshape(x.shape) * params.scale
     y += params.shift
-    return Forward(y, state, GroupNormResiduals(normalised, rstd))
+    return Forward(y, state, GroupNormResiduals(normalised, rstd, x.shape))
 
 
 def backward(params: GroupNormParams, residuals: GroupNormResiduals, dy: Array) -> Backward[GroupNormParams, Array]:
+    check_cotangent(dy, residuals.shape, params.scale.dtype)
     normalised, rstd = residuals.normalised, residuals.rstd
     n, points, groups, size = normalised.shape
     dy_rows = dy.reshape(n * points, groups * size)

@@ -27,7 +27,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_range
 from funcnn.kernels.arrays import as_matrix, dot_last, mean_last, sum_axis0
 from funcnn.kernels.moments import are_ordinary, standardised
 from funcnn.key import Key
@@ -53,6 +53,7 @@ class LayerNormResiduals:
 
     normalised: Array  # (n, D)
     rstd: Array  # (n,)
+    shape: Shape  # of the input
 
 
 def init(key: Key, in_shape: Shape) -> Init[LayerNormParams, Empty]:
@@ -77,7 +78,7 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
         normalised, rstd = with_care(flat, mean, std, eps)
     y = normalised * params.scale
     y += params.shift
-    return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalised, rstd))
+    return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalised, rstd, x.shape))
 
 
 def with_care(x: Array, mean: Array, std: Array, eps: float) -> tuple[Array, Array]:
@@ -91,6 +92,7 @@ def with_care(x: Array, mean: Array, std: Array, eps: float) -> tuple[Array, Arr
 
 
 def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) -> Backward[LayerNormParams, Array]:
+    check_cotangent(dy, residuals.shape, params.scale.dtype)
     normalised, dy_rows = residuals.normalised, as_matrix(dy)
     product = dy_rows * normalised
     grads = LayerNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))

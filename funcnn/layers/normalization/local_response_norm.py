@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_count, check_range
+from funcnn.errors import check_array, check_cotangent_like, check_count, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape
@@ -73,6 +73,7 @@ def forward(
 def backward(
     size: int, alpha: float, beta: float, params: Empty, residuals: LocalResponseResiduals, dy: Array
 ) -> Backward[Empty, Array]:
+    check_cotangent_like(dy, residuals.x)
     x, s, factor = residuals.x, residuals.s, residuals.factor
     dx = dy * factor
     shared = neighbour_sums(dx * x / s, (size - 1) // 2, size // 2)

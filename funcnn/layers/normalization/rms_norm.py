@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_range
 from funcnn.kernels.arrays import as_matrix, dot_last, sum_axis0
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -39,6 +39,7 @@ class RMSNormResiduals:
 
     normalised: Array  # (n, D)
     rate: Array  # (n, 1)
+    shape: Shape  # of the input
 
 
 def init(key: Key, in_shape: Shape) -> Init[RMSNormParams, Empty]:
@@ -57,7 +58,7 @@ def forward(eps: float, params: RMSNormParams, state: Empty, x: Array, mode: Mod
     rate = rate[:, np.newaxis]
     normalised = flat * rate
     y = normalised * params.scale
-    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate))
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate, x.shape))
 
 
 def with_care(eps: float, params: RMSNormParams, state: Empty, x: Array) -> Forward[Array, Empty, RMSNormResiduals]:
@@ -72,10 +73,11 @@ def with_care(eps: float, params: RMSNormParams, state: Empty, x: Array) -> Forw
     rate = 1 / np.maximum(np.sqrt(mean_square + kind.type(eps) * scale * scale), kind.type(info.tiny))
     normalised = scaled * rate
     y = normalised * params.scale
-    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate * scale))
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate * scale, x.shape))
 
 
 def backward(params: RMSNormParams, residuals: RMSNormResiduals, dy: Array) -> Backward[RMSNormParams, Array]:
+    check_cotangent(dy, residuals.shape, params.scale.dtype)
     normalised, dy_rows = residuals.normalised, as_matrix(dy)
     product = dy_rows * normalised
     grads = RMSNormParams(sum_axis0(product))
