@@ -17,10 +17,11 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_array, check_count, check_features, describe
+from funcnn.errors import check_array, check_cotangent, check_count, check_features, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.runtime.records import read_only_again
 from funcnn.typing import Array, Empty, Shape
 
@@ -48,15 +49,16 @@ def learned_init(maximum: int, weight_init: Initializer, key: Key, in_shape: Sha
     return Init(PositionParams(weight_init(key.child(0), (maximum, in_shape[1]))), (), in_shape)
 
 
-def learned_forward(params: PositionParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def learned_forward(params: PositionParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_features(x, params.table.T)
     check_time(len(params.table), x.shape[1:])
-    return Forward(x + params.table[: x.shape[1]], state, ())
+    return Forward(x + params.table[: x.shape[1]], state, OutputShape(x.shape))
 
 
 def learned_backward(
-    params: PositionParams, residuals: Empty, dy: Array, input_grad: bool = True
+    params: PositionParams, residuals: OutputShape, dy: Array, input_grad: bool = True
 ) -> Backward[PositionParams, Array]:
+    check_cotangent(dy, residuals.shape, params.table.dtype)
     time = dy.shape[1]
     table: Array = np.zeros(params.table.shape, dy.dtype)
     table[:time] = dy.sum(0)
@@ -79,15 +81,16 @@ def sinusoidal_init(maximum: int, key: Key, in_shape: Shape) -> Init[Empty, Empt
     return Init((), (), in_shape)
 
 
-def sinusoidal_forward(maximum: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def sinusoidal_forward(maximum: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x, min_ndim=3)
     if x.ndim != 3:
         raise ValueError(f"the input is {describe(x)}, expected (batch, time, features)")
     check_time(maximum, x.shape[1:])
-    return Forward(x + sinusoids(*x.shape[1:]).astype(x.real.dtype), state, ())
+    return Forward(x + sinusoids(*x.shape[1:]).astype(x.real.dtype), state, OutputShape(x.shape))
 
 
-def sinusoidal_backward(params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def sinusoidal_backward(params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     return Backward(params, dy.copy())
 
 

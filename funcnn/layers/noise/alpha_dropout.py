@@ -17,6 +17,7 @@ from funcnn.errors import check_array, check_range
 from funcnn.key import Key
 from funcnn.layer import Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.layers.noise.dropout import Mask, backward
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 SATURATED = -1.0507009873554804934 * 1.6732632423543772848
@@ -27,10 +28,10 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Mask | Empty]:
+def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Mask | OutputShape]:
     check_array(x, min_ndim=1)
     if not isinstance(mode, Train):
-        return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
+        return Forward(x.copy(), state, OutputShape(x.shape))  # a copy: no result shares memory with an argument
     a = float((1 - rate + SATURATED**2 * rate * (1 - rate)) ** -0.5)
     kept = mode.uniform(x.shape) >= rate
     factors = kept.astype(x.real.dtype)
@@ -38,7 +39,7 @@ def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> F
     y = x * factors
     y += (a - factors) * SATURATED
     y -= a * rate * SATURATED
-    return Forward(y, state, Mask(factors))
+    return Forward(y, state, Mask(factors, x.shape))
 
 
 def alpha_dropout(rate: float) -> Layer[Empty, Empty, Array, Array]:

@@ -14,9 +14,10 @@ from functools import partial
 
 from attrs import frozen
 
-from funcnn.errors import check_array, check_range
+from funcnn.errors import check_array, check_cotangent, check_range
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -24,26 +25,29 @@ from funcnn.typing import Array, Empty, Shape
 class Mask:
     """What each number was multiplied by: 0 or 1 / (1 - rate)."""
 
-    factors: Array
+    factors: Array  # of the input's shape, or what is repeated to it
+    shape: Shape  # of the output
 
 
 def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Mask | Empty]:
+def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Mask | OutputShape]:
     check_array(x, min_ndim=1)
     if not isinstance(mode, Train):
-        return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
+        return Forward(x.copy(), state, OutputShape(x.shape))  # a copy: no result shares memory with an argument
     draws = mode.uniform(x.shape)
     factors = (draws >= rate).astype(x.real.dtype)
     factors *= 1 / (1 - rate)
-    return Forward(x * factors, state, Mask(factors))
+    return Forward(x * factors, state, Mask(factors, x.shape))
 
 
-def backward(params: Empty, residuals: Mask | Empty, dy: Array) -> Backward[Empty, Array]:
+def backward(params: Empty, residuals: Mask | OutputShape, dy: Array) -> Backward[Empty, Array]:
     if isinstance(residuals, Mask):
+        check_cotangent(dy, residuals.shape, residuals.factors.dtype)
         return Backward(params, dy * residuals.factors)
+    check_cotangent(dy, residuals.shape)
     return Backward(params, dy.copy())
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from funcnn.errors import check_array, check_range
 from funcnn.key import Key
 from funcnn.layer import Forward, Init, Layer, Mode, Train, define_layer
-from funcnn.layers.shape.identity import backward
+from funcnn.layers.shape.identity import OutputShape, backward
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -21,13 +21,13 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def forward(std: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def forward(std: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x, min_ndim=1)
     if not isinstance(mode, Train):
-        return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
+        return Forward(x.copy(), state, OutputShape(x.shape))  # a copy: no result shares memory with an argument
     noise = mode.normal(x.shape).astype(x.real.dtype)
     noise *= std
-    return Forward(x + noise, state, ())
+    return Forward(x + noise, state, OutputShape(x.shape))
 
 
 def gaussian_noise(std: float) -> Layer[Empty, Empty, Array, Array]:

@@ -19,9 +19,10 @@ from typing import cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, describe
+from funcnn.errors import check_array, check_cotangent, check_cotangent_like, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, check_init
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shapes
 
 
@@ -41,7 +42,7 @@ def init(key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
 
 def forward(
     params: Empty, state: Empty, x: tuple[Array, Array], mode: Mode
-) -> Forward[Array, Empty, GaussianSampleResiduals | Empty]:
+) -> Forward[Array, Empty, GaussianSampleResiduals | OutputShape]:
     if type(x) is not tuple or len(x) != 2:
         raise TypeError(f"the input is {describe(x)}, expected a tuple (mean, log_variance)")
     mean, log_variance = x
@@ -50,16 +51,18 @@ def forward(
     if mean.shape != log_variance.shape:
         raise ValueError(f"the mean is {describe(mean)} and the log-variance {describe(log_variance)}, expected one shape")
     if not isinstance(mode, Train):
-        return Forward(mean.copy(), state, ())
+        return Forward(mean.copy(), state, OutputShape(mean.shape))
     noise = mode.normal(mean.shape)
     added: Array = np.exp(log_variance / 2)
     added *= noise
     return Forward(mean + added, state, GaussianSampleResiduals(added))
 
 
-def backward(params: Empty, residuals: GaussianSampleResiduals | Empty, dz: Array) -> Backward[Empty, tuple[Array, Array]]:
+def backward(params: Empty, residuals: GaussianSampleResiduals | OutputShape, dz: Array) -> Backward[Empty, tuple[Array, Array]]:
     if not isinstance(residuals, GaussianSampleResiduals):
+        check_cotangent(dz, residuals.shape)
         return Backward(params, (dz.copy(), np.zeros_like(dz)))
+    check_cotangent_like(dz, residuals.added)
     dlog_variance: Array = residuals.added * dz
     dlog_variance /= 2
     return Backward(params, (dz.copy(), dlog_variance))

@@ -15,6 +15,7 @@ from funcnn.errors import check_array, check_range
 from funcnn.key import Key
 from funcnn.layer import Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.layers.noise.dropout import Mask, backward
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -24,14 +25,14 @@ def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Mask | Empty]:
+def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Mask | OutputShape]:
     check_array(x, min_ndim=3)
     if not isinstance(mode, Train):
-        return Forward(x.copy(), state, ())  # a copy: no result shares memory with an argument
+        return Forward(x.copy(), state, OutputShape(x.shape))  # a copy: no result shares memory with an argument
     draws = mode.uniform((len(x), *(1,) * (x.ndim - 2), x.shape[-1]))
     factors = (draws >= rate).astype(x.real.dtype)
     factors *= 1 / (1 - rate)
-    return Forward(x * factors, state, Mask(factors))
+    return Forward(x * factors, state, Mask(factors, x.shape))
 
 
 def spatial_dropout(rate: float) -> Layer[Empty, Empty, Array, Array]:

@@ -26,6 +26,7 @@ from itertools import product
 import numpy as np
 from attrs import frozen
 
+from funcnn.errors import check_cotangent
 from funcnn.kernels.arrays import column_sums
 from funcnn.kernels.spatial import along, check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape, takes_products
 from funcnn.kernels.windows import Sizes
@@ -37,10 +38,19 @@ LARGE = 16  # points of a cell, from which on cells are added up one by one, in 
 
 
 @frozen(eq=False)
+class AdaptiveAverageResiduals:
+    """The spatial shape of the input, and the shape of the output."""
+
+    space: Shape
+    output: Shape
+
+
+@frozen(eq=False)
 class AdaptiveMaxResiduals:
     """Where the maximum of each cell is among its points, row by row."""
 
     shape: Shape  # of the input
+    output: Shape
     index: IntArray  # (n, cells, c)
 
 
@@ -95,17 +105,21 @@ def init(size: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), (*sizes_of(size, len(space)), channels))
 
 
-def average_forward(size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
+def average_forward(
+    size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, AdaptiveAverageResiduals]:
     space = check_spatial_batch(x, size)
     check_points(x)
     y, products = x, takes_products(x, sizes_of(size, len(space)))
     for axis, (length, count) in enumerate(zip(space, sizes_of(size, len(space)), strict=True), 1):
         y = cell_sums(y, count, axis, products)
         y /= cell_sizes(length, count, x.ndim, axis, x.real.dtype)
-    return Forward(y, state, space)
+    return Forward(y, state, AdaptiveAverageResiduals(space, y.shape))
 
 
-def average_backward(params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+def average_backward(params: Empty, residuals: AdaptiveAverageResiduals, dy: Array) -> Backward[Empty, Array]:
+    space = residuals.space
+    check_cotangent(dy, residuals.output)
     dx, products = dy, takes_products(dy, space)
     for axis, (length, count) in enumerate(zip(space, dy.shape[1:-1], strict=True), 1):
         dx = cell_sums(dx / cell_sizes(length, count, dy.ndim, axis, dy.real.dtype), length, axis, products)
@@ -125,10 +139,12 @@ def max_forward(
         block = block.reshape(len(x), math.prod(block.shape[1:-1]), x.shape[-1])
         index[:, p] = block.argmax(1)
         y[:, p : p + 1] = np.take_along_axis(block, index[:, p : p + 1], 1)
-    return Forward(y.reshape(len(x), *counts, x.shape[-1]), state, AdaptiveMaxResiduals(x.shape, index))
+    y = y.reshape(len(x), *counts, x.shape[-1])
+    return Forward(y, state, AdaptiveMaxResiduals(x.shape, y.shape, index))
 
 
 def max_backward(params: Empty, residuals: AdaptiveMaxResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.output)
     dx: Array = np.zeros(residuals.shape, dy.dtype)
     dy_cells = dy.reshape(residuals.index.shape)
     for p, points in enumerate(blocks(dx.shape[1:-1], dy.shape[1:-1])):

@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from funcnn.errors import check_flag
+from funcnn.errors import check_cotangent, check_flag
 from funcnn.kernels.windows import Padding, Sizes, Windows, crop, pad
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
@@ -49,17 +49,19 @@ def average_forward(
     for place in rest:
         y += padded[:, *place]
     y /= divisor(windows, own, space, count_pad, y.real.dtype)
-    return Forward(y, state, space)
+    return Forward(y, state, x.shape)
 
 
 def average_backward(
-    windows: Windows, ceil: bool, count_pad: bool, params: Empty, space: Shape, dy: Array
+    windows: Windows, ceil: bool, count_pad: bool, params: Empty, shape: Shape, dy: Array
 ) -> Backward[Empty, Array]:
+    space = shape[1:-1]
     own = fitted(windows, ceil, space)
+    check_cotangent(dy, (shape[0], *own.count(space), shape[-1]))
     pads = own.pads(space)
     share = dy / divisor(windows, own, space, count_pad, dy.real.dtype)
-    shape = [n + low + high for n, (low, high) in zip(space, pads, strict=True)]
-    dpadded: Array = np.zeros((len(dy), *shape, dy.shape[-1]), dy.dtype)
+    padded = [n + low + high for n, (low, high) in zip(space, pads, strict=True)]
+    dpadded: Array = np.zeros((len(dy), *padded, dy.shape[-1]), dy.dtype)
     for place in offsets(own, dy.shape[1:-1]):
         dpadded[:, *place] += share
     return Backward(params, crop(dpadded, pads))

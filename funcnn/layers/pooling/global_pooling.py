@@ -13,7 +13,7 @@ window: $\bar x_{nqc} =
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array
+from funcnn.errors import check_array, check_cotangent
 from funcnn.kernels.arrays import column_sums
 from funcnn.kernels.spatial import check_points
 from funcnn.key import Key
@@ -48,6 +48,7 @@ def average_forward(params: Empty, state: Empty, x: Array, mode: Mode) -> Forwar
 
 
 def average_backward(params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, (shape[0], shape[-1]))
     share = dy / dy.real.dtype.type(np.prod(shape[1:-1]))
     dx: Array = np.empty(shape, dy.dtype)
     dx[...] = share.reshape(len(dy), *(1,) * (len(shape) - 2), shape[-1])
@@ -62,6 +63,7 @@ def max_forward(params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Ar
 
 def max_backward(params: Empty, residuals: GlobalMaxResiduals, dy: Array) -> Backward[Empty, Array]:
     shape = residuals.shape
+    check_cotangent(dy, (shape[0], shape[-1]))
     dx: Array = np.zeros((shape[0], int(np.prod(shape[1:-1])), shape[-1]), dy.dtype)
     np.put_along_axis(dx, residuals.index, dy[:, None], 1)
     return Backward(params, dx.reshape(shape))

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag
+from funcnn.errors import check_cotangent, check_flag
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.masked import Masked, check_sequence, check_steps
@@ -51,6 +51,7 @@ def forward(masked: bool, params: Empty, state: Empty, x: Any, mode: Mode) -> Fo
 
 
 def backward(masked: bool, params: Empty, residuals: LastStepResiduals, dy: Array) -> Backward[Empty, Any]:
+    check_cotangent(dy, (residuals.shape[0], residuals.shape[-1]), residuals.some.dtype)
     dx: Array = np.zeros(residuals.shape, dy.dtype)
     dx[np.arange(len(dx)), residuals.last] = dy * residuals.some
     return Backward(params, Masked(dx, cast(Any, None)) if masked else dx)

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag
+from funcnn.errors import check_cotangent, check_flag
 from funcnn.kernels.windows import Padding, Sizes, Windows, as_void_pixels, crop, from_void_pixels, pad
 from funcnn.layer import Backward, Eval, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
@@ -77,6 +77,7 @@ def max_backward(
 ) -> Backward[Empty, Array]:
     if not isinstance(residuals, MaxResiduals):
         raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
+    check_cotangent(dy, residuals.which.shape)
     which, (n, *space, channels) = residuals.which, residuals.shape
     own = fitted(windows, ceil, tuple(space))
     pads = own.pads(tuple(space))

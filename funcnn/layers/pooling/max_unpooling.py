@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag, check_kind, check_spatial, describe
+from funcnn.errors import check_cotangent, check_flag, check_kind, check_spatial, describe
 from funcnn.kernels.windows import Padding, Sizes, Windows, pad
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -82,9 +82,10 @@ class PooledResiduals:
 
 @frozen(eq=False)
 class UnpoolResiduals:
-    """Where numbers were put."""
+    """Where numbers were put, and the shape of the output."""
 
     indices: IntArray  # (n, *count, c)
+    output: Shape
 
 
 def numbers(windows: Windows, space: Shape) -> IntArray:
@@ -113,7 +114,11 @@ def pool_forward(
 
 
 def pool_backward(params: Empty, residuals: PooledResiduals, dy: Pooled) -> Backward[Empty, Array]:
-    return Backward(params, scattered(residuals.indices, residuals.shape[1:-1], dy.values))
+    given: object = dy
+    if not isinstance(given, Pooled):
+        raise TypeError(f"the cotangent of the output (doutput) is {describe(given)}, expected funcnn.Pooled(values, None)")
+    check_cotangent(given.values, residuals.indices.shape)
+    return Backward(params, scattered(residuals.indices, residuals.shape[1:-1], given.values))
 
 
 def scattered(indices: IntArray, space: Shape, values: Array) -> Array:
@@ -145,11 +150,13 @@ def unpool_forward(space: Shape, params: Empty, state: Empty, x: Pooled, mode: M
             f"the indices go from {x.indices.min()} to {x.indices.max()}, but the spatial shape {space} has {points} points:"
             " space is the spatial shape of what was pooled"
         )
-    return Forward(scattered(x.indices, space, x.values), state, UnpoolResiduals(x.indices))
+    y = scattered(x.indices, space, x.values)
+    return Forward(y, state, UnpoolResiduals(x.indices, y.shape))
 
 
 def unpool_backward(params: Empty, residuals: UnpoolResiduals, dy: Array) -> Backward[Empty, Pooled]:
     indices = residuals.indices
+    check_cotangent(dy, residuals.output)
     batch, channels = dy.shape[0], dy.shape[-1]
     flat = dy.reshape(batch, math.prod(dy.shape[1:-1]), channels)
     place = indices.reshape(batch, math.prod(indices.shape[1:-1]), channels)

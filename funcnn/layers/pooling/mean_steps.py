@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag
+from funcnn.errors import check_cotangent, check_flag
 from funcnn.kernels.arrays import column_sums
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
@@ -28,6 +28,7 @@ class MeanStepsResiduals:
 
     real: Array  # (n, t, 1), of zeros and ones
     count: Array  # (n, 1)
+    features: int
 
 
 def init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
@@ -42,10 +43,11 @@ def forward(masked: bool, params: Empty, state: Empty, x: Any, mode: Mode) -> Fo
     real: Array = (np.ones(values.shape[:2], bool) if mask is None else mask).astype(values.real.dtype)
     count: Array = np.maximum(real.sum(1, keepdims=True), 1)
     y: Array = column_sums(values) / count  # divided last, since the reciprocals may add up to more than 1
-    return Forward(y, state, MeanStepsResiduals(real[..., np.newaxis], count))
+    return Forward(y, state, MeanStepsResiduals(real[..., np.newaxis], count, values.shape[-1]))
 
 
 def backward(masked: bool, params: Empty, residuals: MeanStepsResiduals, dy: Array) -> Backward[Empty, Any]:
+    check_cotangent(dy, (len(residuals.count), residuals.features), residuals.count.dtype)
     dx = residuals.real * (dy / residuals.count)[:, np.newaxis]
     return Backward(params, Masked(dx, cast(Any, None)) if masked else dx)
 

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag, check_range
+from funcnn.errors import check_cotangent_like, check_flag, check_range
 from funcnn.kernels.windows import Padding, Sizes, Windows, crop, pad
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
@@ -57,6 +57,7 @@ def power_backward(
     windows: Windows, ceil: bool, power: float, params: Empty, residuals: PoolResiduals, dy: Array
 ) -> Backward[Empty, Array]:
     x, y = residuals.x, residuals.y
+    check_cotangent_like(dy, y)
     own = fitted(windows, ceil, x.shape[1:-1])
     pads = own.pads(x.shape[1:-1])
     padded = pad(x, pads)

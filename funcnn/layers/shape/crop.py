@@ -10,11 +10,13 @@ zeros: $\bar x_{nqc} = \bar y_{n,\,q-a,\,c}$, and 0 outside.
 
 from functools import partial
 
+from funcnn.errors import check_cotangent
 from funcnn.kernels import windows
 from funcnn.kernels.spatial import Widths, check_spatial_batch, checked_widths, split_shape, widths_of
 from funcnn.kernels.windows import Pair
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -31,14 +33,18 @@ def init(widths: int | tuple[Pair, ...], key: Key, in_shape: Shape) -> Init[Empt
     return Init((), (), (*cropped(space, widths_of(widths, len(space))), channels))
 
 
-def forward(widths: int | tuple[Pair, ...], params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def forward(
+    widths: int | tuple[Pair, ...], params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, OutputShape]:
     space = check_spatial_batch(x, widths)
     pads = widths_of(widths, len(space))
     cropped(space, pads)
-    return Forward(windows.crop(x, pads).copy(), state, ())  # a copy: no result shares memory with an argument
+    y = windows.crop(x, pads).copy()
+    return Forward(y, state, OutputShape(y.shape))  # a copy: no result shares memory with an argument
 
 
-def backward(widths: int | tuple[Pair, ...], params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def backward(widths: int | tuple[Pair, ...], params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     dx = windows.pad(dy, widths_of(widths, dy.ndim - 2))
     return Backward(params, dx.copy() if dx is dy else dx)
 

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from funcnn.errors import check_choice, check_range
+from funcnn.errors import check_choice, check_cotangent, check_range
 from funcnn.kernels.spatial import Widths, check_points, check_spatial_batch, checked_widths, split_shape, widths_of
 from funcnn.kernels.windows import Pair, crop
 from funcnn.kernels.windows import pad as pad_constant
@@ -72,11 +72,13 @@ def forward(
         for axis, (length, (low, high)) in enumerate(zip(space, pads, strict=True), 1):
             if low or high:
                 y = y.take(sources(kind, length, low, high), axis)
-    return Forward(y.copy() if y is x else y, state, space)
+    return Forward(y.copy() if y is x else y, state, x.shape)
 
 
-def backward(widths: int | tuple[Pair, ...], kind: PadMode, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+def backward(widths: int | tuple[Pair, ...], kind: PadMode, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
+    n, *space, channels = shape
     pads = widths_of(widths, len(space))
+    check_cotangent(dy, (n, *[length + low + high for length, (low, high) in zip(space, pads, strict=True)], channels))
     if kind == "constant":
         return Backward(params, crop(dy, pads).copy())
     dx = dy

@@ -15,10 +15,12 @@ from functools import partial
 
 import numpy as np
 
+from funcnn.errors import check_cotangent
 from funcnn.kernels.spatial import check_spatial_batch, checked_sizes, sizes_of, split_shape
 from funcnn.kernels.windows import Sizes
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -64,12 +66,14 @@ def shuffle_init(factor: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, 
     return Init((), (), fine_shape(factor, in_shape))
 
 
-def shuffle_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def shuffle_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_spatial_batch(x, factor)
-    return Forward(shuffled(factor, x), state, ())
+    y = shuffled(factor, x)
+    return Forward(y, state, OutputShape(y.shape))
 
 
-def shuffle_backward(factor: int | Shape, params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def shuffle_backward(factor: int | Shape, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     return Backward(params, unshuffled(factor, dy))
 
 
@@ -77,12 +81,16 @@ def unshuffle_init(factor: int | Shape, key: Key, in_shape: Shape) -> Init[Empty
     return Init((), (), coarse_shape(factor, in_shape))
 
 
-def unshuffle_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def unshuffle_forward(
+    factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, OutputShape]:
     check_spatial_batch(x, factor)
-    return Forward(unshuffled(factor, x), state, ())
+    y = unshuffled(factor, x)
+    return Forward(y, state, OutputShape(y.shape))
 
 
-def unshuffle_backward(factor: int | Shape, params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def unshuffle_backward(factor: int | Shape, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     return Backward(params, shuffled(factor, dy))
 
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from attrs import frozen
 
-from funcnn.errors import check_array, check_integer, shown
+from funcnn.errors import check_array, check_cotangent, check_integer, shown
 from funcnn.kernels.windows import entries_of
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -20,9 +20,10 @@ from funcnn.typing import Array, Empty, Shape
 
 @frozen(eq=False)
 class ReshapeResiduals:
-    """The shape of the input."""
+    """The shapes of the input and of the output."""
 
     shape: Shape
+    output: Shape
 
 
 def init(shape: Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
@@ -32,10 +33,11 @@ def init(shape: Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 def forward(shape: Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, ReshapeResiduals]:
     check_array(x, min_ndim=1)
     y = x.reshape(len(x), *resolve(shape, x.shape[1:]))
-    return Forward(y.copy(), state, ReshapeResiduals(x.shape))  # a copy: no result shares memory with an argument
+    return Forward(y.copy(), state, ReshapeResiduals(x.shape, y.shape))  # a copy: no result shares memory with an argument
 
 
 def backward(params: Empty, residuals: ReshapeResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.output)
     return Backward(params, dy.reshape(residuals.shape).copy())
 
 

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_integer
+from funcnn.errors import check_array, check_cotangent, check_integer
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.layers.activations.softmax import check_axis
@@ -26,9 +26,10 @@ Part = tuple[int | None, int | None, int]
 
 @frozen(eq=False)
 class SliceResiduals:
-    """The shape of the input."""
+    """The shapes of the input and of the output."""
 
     shape: Shape
+    output: Shape
 
 
 def index(part: Part, axis: int, shape: Shape) -> Index:
@@ -53,10 +54,12 @@ def init(part: Part, axis: int, key: Key, in_shape: Shape) -> Init[Empty, Empty]
 
 def forward(part: Part, axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SliceResiduals]:
     check_array(x)
-    return Forward(x[index(part, axis, x.shape)].copy(), state, SliceResiduals(x.shape))
+    y = x[index(part, axis, x.shape)].copy()
+    return Forward(y, state, SliceResiduals(x.shape, y.shape))
 
 
 def backward(part: Part, axis: int, params: Empty, residuals: SliceResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.output)
     dx: Array = np.zeros(residuals.shape, dy.dtype)
     dx[index(part, axis, residuals.shape)] = dy
     return Backward(params, dx)

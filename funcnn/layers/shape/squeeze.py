@@ -45,7 +45,8 @@ def forward(
     change: Callable[[Shape], Shape], params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, ReshapeResiduals]:
     check_array(x, min_ndim=1)
-    return Forward(x.reshape(change(x.shape)).copy(), state, ReshapeResiduals(x.shape))  # a copy: no memory is shared
+    y = x.reshape(change(x.shape)).copy()  # a copy: no memory is shared
+    return Forward(y, state, ReshapeResiduals(x.shape, y.shape))
 
 
 def squeeze(axis: int) -> Layer[Empty, Empty, Array, Array]:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
-from funcnn.errors import check_array, check_integer, describe, shown
+from funcnn.errors import check_array, check_cotangent, check_integer, describe, shown
 from funcnn.kernels.windows import entries_of
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -29,14 +30,16 @@ def with_batch(axes: Shape) -> Shape:
     return (0, *[axis + 1 for axis in axes])
 
 
-def forward(axes: Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def forward(axes: Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x, min_ndim=1)
     if x.ndim != len(axes) + 1:
         raise ValueError(f"the input is {describe(x)}, expected {len(axes) + 1} axes, batch first")
-    return Forward(x.transpose(with_batch(axes)).copy(), state, ())  # a copy: no result shares memory with an argument
+    y = x.transpose(with_batch(axes)).copy()
+    return Forward(y, state, OutputShape(y.shape))  # a copy: no result shares memory with an argument
 
 
-def backward(axes: Shape, params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def backward(axes: Shape, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     inverse = [axes.index(axis) for axis in range(len(axes))]
     return Backward(params, dy.transpose(with_batch(tuple(inverse))).copy())
 

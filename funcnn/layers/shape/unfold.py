@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from attrs import frozen
 
-from funcnn.errors import shown
+from funcnn.errors import check_cotangent, shown
 from funcnn.kernels.spatial import check_spatial_batch, split_shape
 from funcnn.kernels.windows import (
     Padding,
@@ -35,7 +36,16 @@ from funcnn.kernels.windows import (
 )
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
+
+
+@frozen(eq=False)
+class UnfoldResiduals:
+    """The spatial shape of the input, and the shape of the output."""
+
+    space: Shape
+    output: Shape
 
 
 def unfolded(windows: Windows, x: Array) -> Array:
@@ -59,14 +69,15 @@ def unfold_init(windows: Windows, key: Key, in_shape: Shape) -> Init[Empty, Empt
     return Init((), (), (*windows.count(space), kernel_points(windows) * channels))
 
 
-def unfold_forward(windows: Windows, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
+def unfold_forward(windows: Windows, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, UnfoldResiduals]:
     space = check_spatial_batch(x, windows.kernel)
     y = unfolded(windows, x)
-    return Forward(y, state, space)
+    return Forward(y, state, UnfoldResiduals(space, y.shape))
 
 
-def unfold_backward(windows: Windows, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
-    return Backward(params, folded(windows, space, dy))
+def unfold_backward(windows: Windows, params: Empty, residuals: UnfoldResiduals, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.output)
+    return Backward(params, folded(windows, residuals.space, dy))
 
 
 def fold_init(windows: Windows, space: Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
@@ -84,12 +95,14 @@ def check_windows(windows: Windows, space: Shape, count: Shape, features: int) -
 
 def fold_forward(
     windows: Windows, space: Shape, params: Empty, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, Empty]:
+) -> Forward[Array, Empty, OutputShape]:
     check_windows(windows, space, check_spatial_batch(x, windows.kernel), x.shape[-1])
-    return Forward(folded(windows, space, x), state, ())
+    y = folded(windows, space, x)
+    return Forward(y, state, OutputShape(y.shape))
 
 
-def fold_backward(windows: Windows, params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def fold_backward(windows: Windows, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     return Backward(params, unfolded(windows, dy))
 
 

@@ -26,7 +26,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_choice, check_flag
+from funcnn.errors import check_choice, check_cotangent, check_flag
 from funcnn.kernels.spatial import along, check_spatial_batch, checked_sizes, sizes_of, split_shape, takes_products
 from funcnn.kernels.windows import Sizes
 from funcnn.key import Key
@@ -98,15 +98,23 @@ def between_back(dy: Array, near: Neighbours, axis: int) -> Array:
     return dx
 
 
+def check_enlarged(factor: int | Shape, shape: Shape, dy: Array) -> Shape:
+    """Raise unless a cotangent has the shape of the output of an input (n, *space, c), and return the input's spatial shape."""
+    n, *space, channels = shape
+    check_cotangent(dy, (n, *[f * length for f, length in zip(sizes_of(factor, len(space)), space, strict=True)], channels))
+    return tuple(space)
+
+
 def nearest_forward(factor: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
     space = check_spatial_batch(x, factor)
     y = x
     for axis, f in enumerate(sizes_of(factor, len(space)), 1):
         y = y.repeat(f, axis)
-    return Forward(y, state, space)
+    return Forward(y, state, x.shape)
 
 
-def nearest_backward(factor: int | Shape, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+def nearest_backward(factor: int | Shape, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
+    space = check_enlarged(factor, shape, dy)
     dx = dy
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
         dx = dx.reshape(*dx.shape[:axis], length, f, *dx.shape[axis + 1 :]).sum(axis + 1)
@@ -121,10 +129,11 @@ def linear_forward(
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
         at = length, f, align_corners, x.real.dtype
         y = along(linear_matrix(*at), y, axis) if products else between(y, neighbours(*at), axis)
-    return Forward(y, state, space)
+    return Forward(y, state, x.shape)
 
 
-def linear_backward(factor: int | Shape, align_corners: bool, params: Empty, space: Shape, dy: Array) -> Backward[Empty, Array]:
+def linear_backward(factor: int | Shape, align_corners: bool, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
+    space = check_enlarged(factor, shape, dy)
     dx, products = dy, takes_products(dy, space)
     for axis, (f, length) in enumerate(zip(sizes_of(factor, len(space)), space, strict=True), 1):
         at = length, f, align_corners, dy.real.dtype

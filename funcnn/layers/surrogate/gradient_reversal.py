@@ -11,13 +11,14 @@ domains, from whose success the features before the layer unlearn what tells the
 
 from functools import partial
 
-from funcnn.errors import check_range
+from funcnn.errors import check_cotangent, check_range
 from funcnn.layer import Backward, Layer, define_layer
-from funcnn.layers.shape.identity import forward, init
+from funcnn.layers.shape.identity import OutputShape, forward, init
 from funcnn.typing import Array, Empty
 
 
-def backward(strength: float, params: Empty, residuals: Empty, dy: Array) -> Backward[Empty, Array]:
+def backward(strength: float, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+    check_cotangent(dy, residuals.shape)
     return Backward(params, dy * -strength)
 
 

@@ -16,15 +16,16 @@ import numpy as np
 
 from funcnn.errors import check_array, check_choice
 from funcnn.layer import Forward, Layer, Mode, define_layer
-from funcnn.layers.shape.identity import backward, init
+from funcnn.layers.shape.identity import OutputShape, backward, init
 from funcnn.typing import Array, Empty
 
 STEPS: dict[str, Callable[[Array], Array]] = {"round": np.round, "sign": np.sign}
 
 
-def forward(steps: str, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Empty]:
+def forward(steps: str, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x, min_ndim=1)
-    return Forward(STEPS[steps](x.real).astype(x.dtype, copy=False), state, ())
+    y = STEPS[steps](x.real).astype(x.dtype, copy=False)
+    return Forward(y, state, OutputShape(y.shape))
 
 
 def straight_through(steps: Literal["round", "sign"]) -> Layer[Empty, Empty, Array, Array]:
