@@ -21,6 +21,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.combinators import branch
+from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.combinators.reverse_time import reverse_time
 from funcnn.combinators.several import backward_each, forward_each, joined, pulled_to_one_input
 from funcnn.errors import describe
@@ -43,6 +44,7 @@ class BidirectionalResiduals:
     """How many features the first layer gives, and what both kept."""
 
     cut: int
+    output: Like
     parts: tuple[Any, ...]  # Any: the hidden residuals of layers of any types
 
 
@@ -63,7 +65,12 @@ def forward(
     made = forward_each(layers, params, state, (x, x), mode)
     output, cut = together(made[0].output, made[1].output)
     plain = joined(output, made)
-    return Forward(output, plain.state, BidirectionalResiduals(cut, plain.residuals))
+    return Forward(output, plain.state, BidirectionalResiduals(cut, sequence_like(output), plain.residuals))
+
+
+def sequence_like(output: Any) -> Like:
+    """Return what the cotangent is to be like; at those of final states each layer looks itself."""
+    return (like(output[0]), (None, None)) if isinstance(output, tuple) else like(output)
 
 
 def together(first: Any, second: Any) -> tuple[Any, int]:
@@ -91,6 +98,7 @@ def apart(dy: Any, cut: int) -> tuple[Any, Any]:
 def backward(
     layers: tuple[AnyLayer, ...], params: tuple[Any, ...], residuals: Any, dy: Any, input_grad: bool = True
 ) -> Backward[Any, Any]:
+    check_cotangents(dy, residuals.output)
     parts = apart(dy, residuals.cut)
     return pulled_to_one_input(backward_each(layers, params, residuals.parts, parts, input_grad), input_grad)
 

@@ -18,6 +18,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.combinators import branch
+from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.combinators.several import backward_each, check_layers, forward_each, joined, pulled_to_one_input
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode
@@ -45,6 +46,7 @@ class ConcatenateResiduals:
     """Where the joined axis is cut, and what the layers kept."""
 
     cuts: tuple[int, ...]
+    output: Like
     parts: tuple[Any, ...]  # Any: the hidden residuals of layers of any types
 
 
@@ -62,12 +64,13 @@ def forward(
     made = forward_each(layers, params, state, (x,) * len(layers), mode)
     plain = joined(np.concatenate([one.output for one in made], axis=-1), made)
     cuts = tuple(accumulate(one.output.shape[-1] for one in made[:-1]))
-    return Forward(plain.output, plain.state, ConcatenateResiduals(cuts, plain.residuals))
+    return Forward(plain.output, plain.state, ConcatenateResiduals(cuts, like(plain.output), plain.residuals))
 
 
 def backward(
     layers: tuple[AnyLayer, ...], params: tuple[Any, ...], residuals: Any, dy: Any, input_grad: bool = True
 ) -> Backward[Any, Any]:
+    check_cotangents(dy, residuals.output)
     dys = tuple(np.split(dy, residuals.cuts, axis=-1))
     return pulled_to_one_input(backward_each(layers, params, residuals.parts, dys, input_grad), input_grad)
 

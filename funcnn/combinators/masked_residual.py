@@ -10,6 +10,7 @@ $$ \bar x = M \bar y + f'(x)^\top M \bar y . $$
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from funcnn.combinators.cotangents import check_cotangents, like
 from funcnn.combinators.masked_steps import MaskedResiduals, check_masked
 from funcnn.combinators.residual import init
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, check_layer
@@ -25,11 +26,12 @@ def forward(
     check_masked(x)
     made = inner.forward(params, state, x, mode)
     y = Masked(cleared(x.values + made.output.values, x.mask), x.mask)
-    return Forward(y, made.state, MaskedResiduals(x.mask, made.residuals))
+    return Forward(y, made.state, MaskedResiduals(x.mask, like(y), made.residuals))
 
 
 def backward(inner: Layer[P, S, Masked, Masked], params: P, residuals: MaskedResiduals, dy: Masked) -> Backward[P, Masked]:
     nothing = cast(Any, None)  # truth has no cotangent
+    check_cotangents(dy, residuals.output)
     dvalues = cleared(dy.values, residuals.mask)
     made = inner.backward(params, residuals.inner, Masked(dvalues, nothing))
     return Backward(made.params, Masked(dvalues + made.input.values, nothing))

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, describe
+from funcnn.combinators.cotangents import Like, check_cotangents, like
+from funcnn.errors import check_array, check_cotangent, describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, Train, check_layer, define_layer
 from funcnn.masked import Masked, cleared
@@ -28,7 +29,16 @@ class MaskedResiduals:
     """The mask, and what the layer kept."""
 
     mask: BoolArray
+    output: Like
     inner: Residuals
+
+
+@frozen(eq=False)
+class UnmaskResiduals:
+    """The mask, and the shape of the output."""
+
+    mask: BoolArray
+    shape: Shape
 
 
 def check_masked(x: object) -> None:
@@ -95,10 +105,12 @@ def takes_zeros_for_the_border(inner: Layer[P, S, Array, Array], made: Init[P, S
 def forward(inner: Layer[P, S, Array, Array], params: P, state: S, x: Masked, mode: Mode) -> Forward[Masked, S, MaskedResiduals]:
     check_masked(x)
     made = inner.forward(params, state, cleared(x.values, x.mask), mode)
-    return Forward(Masked(cleared(made.output, x.mask), x.mask), made.state, MaskedResiduals(x.mask, made.residuals))
+    y = Masked(cleared(made.output, x.mask), x.mask)
+    return Forward(y, made.state, MaskedResiduals(x.mask, like(y), made.residuals))
 
 
 def backward(inner: Layer[P, S, Array, Array], params: P, residuals: MaskedResiduals, dy: Masked) -> Backward[P, Masked]:
+    check_cotangents(dy, residuals.output)
     made = inner.backward(params, residuals.inner, cleared(dy.values, residuals.mask))
     return Backward(made.params, Masked(cleared(made.input, residuals.mask), cast(Any, None)))
 
@@ -157,14 +169,16 @@ def unmask_init(key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     return Init((), (), in_shape)
 
 
-def unmask_forward(params: Empty, state: Empty, x: Masked, mode: Mode) -> Forward[Array, Empty, BoolArray]:
+def unmask_forward(params: Empty, state: Empty, x: Masked, mode: Mode) -> Forward[Array, Empty, UnmaskResiduals]:
     check_masked(x)
     check_array(x.values, min_ndim=2)
-    return Forward(cleared(x.values, x.mask), state, x.mask)
+    y = cleared(x.values, x.mask)
+    return Forward(y, state, UnmaskResiduals(x.mask, y.shape))
 
 
-def unmask_backward(params: Empty, mask: BoolArray, dy: Array) -> Backward[Empty, Masked]:
-    return Backward(params, Masked(cleared(dy, mask), cast(Any, None)))
+def unmask_backward(params: Empty, residuals: UnmaskResiduals, dy: Array) -> Backward[Empty, Masked]:
+    check_cotangent(dy, residuals.shape)
+    return Backward(params, Masked(cleared(dy, residuals.mask), cast(Any, None)))
 
 
 def unmask() -> Layer[Empty, Empty, Masked, Array]:

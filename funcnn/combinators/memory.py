@@ -12,12 +12,13 @@ Where $x$ is masked, the sum is 0 in the padding, and so is its cotangent.
 """
 
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.errors import describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer
@@ -36,7 +37,24 @@ class MemoryResiduals:
     """The mask of the sequence, if it has one, and what the layer kept."""
 
     mask: BoolArray | None
+    output: Like
     inner: Residuals
+
+
+@frozen(eq=False)
+class BesideResiduals:
+    """What the memory is like, and what the layer kept."""
+
+    output: Like
+    inner: Residuals
+
+
+@frozen(eq=False)
+class DropResiduals(Generic[M]):
+    """The memory, for the shape of its cotangent, and what the output is like."""
+
+    memory: M
+    output: Like
 
 
 def check_pair(x: object) -> None:
@@ -79,14 +97,15 @@ def beside_init(inner: Layer[P, S, X, Y], key: Key, in_shape: Shapes) -> Init[P,
 
 def beside_forward(
     inner: Layer[P, S, X, Y], params: P, state: S, x: tuple[X, M], mode: Mode
-) -> Forward[tuple[Y, M], S, Residuals]:
+) -> Forward[tuple[Y, M], S, BesideResiduals]:
     check_pair(x)
     made = inner.forward(params, state, x[0], mode)
-    return Forward((made.output, tree.map(np.copy, x[1])), made.state, made.residuals)
+    return Forward((made.output, tree.map(np.copy, x[1])), made.state, BesideResiduals((None, like(x[1])), made.residuals))
 
 
-def beside_backward(inner: Layer[P, S, X, Y], params: P, residuals: Residuals, dy: tuple[Y, M]) -> Backward[P, tuple[X, M]]:
-    made = inner.backward(params, residuals, dy[0])
+def beside_backward(inner: Layer[P, S, X, Y], params: P, residuals: BesideResiduals, dy: tuple[Y, M]) -> Backward[P, tuple[X, M]]:
+    check_cotangents(dy, residuals.output)
+    made = inner.backward(params, residuals.inner, dy[0])
     return Backward(made.params, (made.input, copied(dy[1])))
 
 
@@ -114,11 +133,13 @@ def beside_memory(inner: Layer[P, S, X, Y]) -> Layer[P, S, tuple[X, Any], tuple[
     (array([[0.]]), array([[-2.]]))
     """
     check_layer(inner, "inner")
+    kept: Any = partial(beside_forward, inner)  # Any: the residuals' type is hidden from here on
+    pulled: Any = partial(beside_backward, inner)
     return Layer(
         f"beside_memory({inner.name})",
         partial(beside_init, inner),
-        partial(beside_forward, inner),
-        partial(beside_backward, inner),
+        kept,
+        pulled,
         inner.random,
         (inner,),  # type: ignore[arg-type]  # parts are for looking at: their types are not kept
         combine_beside,
@@ -155,12 +176,13 @@ def residual_forward(
         y: Any = Masked(cleared(sequence.values + made.output.values, mask), mask)
     else:
         y = sequence + made.output
-    return Forward((y, tree.map(np.copy, x[1])), made.state, MemoryResiduals(mask, made.residuals))
+    return Forward((y, tree.map(np.copy, x[1])), made.state, MemoryResiduals(mask, like((y, x[1])), made.residuals))
 
 
 def residual_backward(
     inner: Layer[P, S, tuple[X, M], X], params: P, residuals: MemoryResiduals, dy: tuple[Any, M]
 ) -> Backward[P, Any]:
+    check_cotangents(dy, residuals.output)
     dsequence, dmemory = cast("tuple[Any, Any]", dy)
     if residuals.mask is not None:
         dsequence = Masked(cleared(dsequence.values, residuals.mask), cast(Any, None))
@@ -221,13 +243,14 @@ def drop_init(key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
     return Init((), (), shapes_of(in_shape)[0])
 
 
-def drop_forward(params: Empty, state: Empty, x: tuple[X, M], mode: Mode) -> Forward[X, Empty, M]:
+def drop_forward(params: Empty, state: Empty, x: tuple[X, M], mode: Mode) -> Forward[X, Empty, DropResiduals[M]]:
     check_pair(x)
-    return Forward(tree.map(np.copy, x[0]), state, x[1])
+    return Forward(tree.map(np.copy, x[0]), state, DropResiduals(x[1], like(x[0])))
 
 
-def drop_backward(params: Empty, memory: M, dy: X) -> Backward[Empty, tuple[X, M]]:
-    return Backward(params, (copied(dy), zeros_like(memory)))
+def drop_backward(params: Empty, residuals: DropResiduals[M], dy: X) -> Backward[Empty, tuple[X, M]]:
+    check_cotangents(dy, residuals.output)
+    return Backward(params, (copied(dy), zeros_like(residuals.memory)))
 
 
 def drop_memory() -> Layer[Empty, Empty, tuple[Any, Any], Any]:

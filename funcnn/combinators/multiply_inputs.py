@@ -21,7 +21,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.combinators.pick_input import check_arrays, check_shapes
-from funcnn.errors import describe
+from funcnn.errors import check_cotangent, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode
 from funcnn.typing import Array, Empty, Shape, Shapes
@@ -76,6 +76,7 @@ def add_forward(params: Empty, state: Empty, x: tuple[Array, ...], mode: Mode) -
 
 
 def add_backward(params: Empty, residuals: AddResiduals, dy: Array) -> Backward[Empty, tuple[Array, ...]]:
+    check_cotangent(dy, np.broadcast_shapes(*residuals.shapes))
     return Backward(params, tuple([over_repeats(dy, shape) for shape in residuals.shapes]))
 
 
@@ -86,6 +87,7 @@ def multiply_forward(params: Empty, state: Empty, x: tuple[Array, ...], mode: Mo
 
 def multiply_backward(params: Empty, residuals: MultiplyResiduals, dy: Array) -> Backward[Empty, tuple[Array, ...]]:
     first, *others = residuals.inputs
+    check_cotangent(dy, np.broadcast_shapes(*[one.shape for one in residuals.inputs]), first.dtype)
     before: list[Array] = [dy]  # the cotangent times the inputs before each
     for one in (first, *others[:-1]):
         before.append(before[-1] * one)

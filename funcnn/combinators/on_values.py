@@ -36,7 +36,10 @@ def forward(inner: Layer[P, S, Array, Array], params: P, state: S, x: Pooled, mo
 
 
 def backward(inner: Layer[P, S, Array, Array], params: P, residuals: Residuals, dy: Pooled) -> Backward[P, Pooled]:
-    made = inner.backward(params, residuals, dy.values)
+    given: object = dy
+    if not isinstance(given, Pooled):
+        raise TypeError(f"the cotangent of the output (doutput) is {describe(given)}, expected funcnn.Pooled(values, None)")
+    made = inner.backward(params, residuals, given.values)
     return Backward(made.params, Pooled(made.input, cast(Any, None)))
 
 

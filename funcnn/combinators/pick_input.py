@@ -17,8 +17,9 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.combinators.cotangents import check_cotangents, like
 from funcnn.combinators.stop_gradient import zeros_like
-from funcnn.errors import check_array, check_count, describe
+from funcnn.errors import check_array, check_cotangent, check_count, describe
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init
 from funcnn.layers.activations.softmax import check_axis
@@ -74,6 +75,7 @@ def pick_forward(index: int, params: Empty, state: Empty, x: Any, mode: Mode) ->
 
 
 def pick_backward(index: int, params: Empty, inputs: Any, dy: Any) -> Backward[Empty, Any]:
+    check_cotangents(dy, like(inputs[index]))
     dx = [zeros_like(one) for one in inputs]
     dx[index] = tree.map_cotangents(np.copy, dy)
     return Backward(params, tuple(dx))
@@ -118,9 +120,10 @@ def pick_input(index: int) -> Layer[Empty, Empty, tuple[Any, ...], Any]:
 
 @frozen(eq=False)
 class JoinResiduals:
-    """Where the inputs end along the axis, but for the last."""
+    """Where the inputs end along the axis, but for the last, and the shape of the output."""
 
     cuts: tuple[int, ...]
+    shape: Shape  # of the output
 
 
 def join_init(axis: int, key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
@@ -145,10 +148,12 @@ def join_forward(
     if len({(*one.shape[:at], *one.shape[at + 1 :]) for one in arrays}) > 1:
         raise ValueError(f"the inputs are {describe(x)}, expected arrays that differ along axis {axis} only")
     cuts = tuple(accumulate(one.shape[at] for one in arrays[:-1]))
-    return Forward(np.concatenate(arrays, axis=at), state, JoinResiduals(cuts))
+    y = np.concatenate(arrays, axis=at)
+    return Forward(y, state, JoinResiduals(cuts, y.shape))
 
 
 def join_backward(axis: int, params: Empty, residuals: JoinResiduals, dy: Array) -> Backward[Empty, tuple[Array, ...]]:
+    check_cotangent(dy, residuals.shape)
     return Backward(params, tuple([part.copy() for part in np.split(dy, residuals.cuts, axis=axis)]))
 
 

@@ -12,8 +12,9 @@ Masked steps may lie anywhere, so reversing the mask with the values is all that
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from attrs import evolve
+from attrs import evolve, frozen
 
+from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.errors import check_kind, describe
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, Residuals, backward_without_input, check_layer, params_only
 from funcnn.masked import Masked
@@ -22,6 +23,14 @@ P = TypeVar("P")
 S = TypeVar("S")
 X = TypeVar("X")
 Y = TypeVar("Y")
+
+
+@frozen(eq=False)
+class ReverseResiduals:
+    """What the sequence of the output is like, and what the layer kept."""
+
+    output: Like
+    inner: Residuals
 
 
 def flipped(x: Any) -> Any:
@@ -44,16 +53,19 @@ def check_sequence(x: Any) -> None:
             raise ValueError(f"the input is {describe(first)}, expected a sequence (batch, time, ...)")
 
 
-def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, Residuals]:
+def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, ReverseResiduals]:
     check_sequence(x)
     made = inner.forward(params, state, flipped(x), mode)
-    return Forward(flipped(made.output), made.state, made.residuals)
+    y: Any = flipped(made.output)
+    output = (like(y[0]), *(None,) * (len(y) - 1)) if isinstance(y, tuple) else like(y)  # at final states the layer looks
+    return Forward(y, made.state, ReverseResiduals(output, made.residuals))
 
 
-def backward(inner: Layer[P, S, X, Y], params: P, residuals: Residuals, dy: Y, input_grad: bool = True) -> Backward[P, X]:
+def backward(inner: Layer[P, S, X, Y], params: P, residuals: ReverseResiduals, dy: Y, input_grad: bool = True) -> Backward[P, X]:
+    check_cotangents(dy, residuals.output)
     if not input_grad:
-        return backward_without_input(params_only(inner, params, residuals, flipped(dy)).params)
-    made = inner.backward(params, residuals, flipped(dy))
+        return backward_without_input(params_only(inner, params, residuals.inner, flipped(dy)).params)
+    made = inner.backward(params, residuals.inner, flipped(dy))
     return Backward(made.params, flipped(made.input))
 
 
@@ -89,11 +101,13 @@ def reverse_time(inner: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
     (7, 4)
     """
     check_layer(inner, "inner")
+    kept: Any = partial(forward, inner)  # Any: the residuals' type is hidden from here on
+    pulled: Any = partial(backward, inner)
     return Layer(
         f"reverse_time({inner.name})",
         inner.init,
-        partial(forward, inner),
-        partial(backward, inner),
+        kept,
+        pulled,
         inner.random,
         (inner,),  # type: ignore[arg-type]  # parts are for looking at: their types are not kept
         combine,

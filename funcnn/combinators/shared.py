@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from funcnn import tree
+from funcnn.combinators.cotangents import check_cotangents
 from funcnn.errors import check_count, describe
 from funcnn.key import Key
 from funcnn.layer import (
@@ -63,6 +64,7 @@ def forward(inner: AnyLayer, uses: int, params: Any, state: Any, x: Any, mode: M
 
 
 def backward(inner: AnyLayer, uses: int, params: Any, residuals: Any, dy: Any, input_grad: bool = True) -> Backward[Any, Any]:
+    check_cotangents(dy, (None,) * uses)
     pull: Any = inner.backward if input_grad else partial(params_only, inner)
     made = [pull(params, kept, one) for kept, one in zip(residuals, dy, strict=True)]
     grads = made[0].params

@@ -15,6 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, backward_without_input, check_layer
 from funcnn.layers.shape.identity import identity
 from funcnn.typing import Array, Empty
@@ -28,9 +29,10 @@ T = TypeVar("T")
 
 @frozen(eq=False)
 class StopResiduals:
-    """The input, for the shapes of its cotangent."""
+    """The input, for the shapes of its cotangent, and what the output is like."""
 
     x: Any  # Any: of the type of the layer's input
+    output: Like
 
 
 def zeros_like(values: T) -> T:
@@ -41,10 +43,11 @@ def zeros_like(values: T) -> T:
 
 def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, StopResiduals]:
     made = inner.forward(params, state, x, mode)
-    return Forward(made.output, made.state, StopResiduals(x))
+    return Forward(made.output, made.state, StopResiduals(x, like(made.output)))
 
 
 def backward(params: P, residuals: StopResiduals, dy: object, input_grad: bool = True) -> Backward[P, Any]:
+    check_cotangents(dy, residuals.output)
     grads = zeros_like(params)
     if not input_grad:
         return backward_without_input(grads)

@@ -22,6 +22,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
+from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.errors import check_count
 from funcnn.layer import (
     AnyLayer,
@@ -47,11 +48,12 @@ T = TypeVar("T")
 
 @frozen(eq=False)
 class ShardResiduals:
-    """What each part of the batch kept, where it stands, and where the parts meet; a single part is the whole batch."""
+    """What each part of the batch kept, where it stands and meets the others, and what the output is like; one is the whole."""
 
     parts: tuple[Residuals, ...]
     places: tuple[slice, ...]
     barrier: BatchBarrier
+    output: Like
 
 
 def places(x: object, workers: int) -> tuple[slice, ...]:
@@ -101,19 +103,21 @@ def forward(inner: Layer[P, S, X, Y], workers: int, params: P, state: S, x: X, m
     barrier = BatchBarrier(len(where))
     if not where:
         made = inner.forward(params, state, x, mode)
-        return Forward(made.output, made.state, ShardResiduals((made.residuals,), where, barrier))
+        return Forward(made.output, made.state, ShardResiduals((made.residuals,), where, barrier, None))
 
     def run(part: int) -> Forward[Y, S, Residuals]:
         own = Part(mode.key, part, where[part], barrier) if isinstance(mode, Train) else mode
         return inner.forward(params, state, cut(x, where[part]), own)
 
     parts = barrier.run_parts(run)
-    residuals = ShardResiduals(tuple([one.residuals for one in parts]), where, barrier)
-    return Forward(joined([one.output for one in parts]), parts[0].state, residuals)
+    output = joined([one.output for one in parts])
+    residuals = ShardResiduals(tuple([one.residuals for one in parts]), where, barrier, like(output))
+    return Forward(output, parts[0].state, residuals)
 
 
 def backward(inner: Layer[P, S, X, Y], params: P, residuals: ShardResiduals, dy: Y, input_grad: bool = True) -> Backward[P, X]:
     pull: Any = inner.backward if input_grad else partial(params_only, inner)
+    check_cotangents(dy, residuals.output)
     if not residuals.places:
         (kept,) = residuals.parts
         whole: Backward[P, X] = pull(params, kept, dy)

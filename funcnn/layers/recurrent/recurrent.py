@@ -29,10 +29,9 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_features, check_flag, check_precision, describe
+from funcnn.errors import check_array, check_cotangent, check_features, check_flag, check_precision, describe
 from funcnn.kernels.arrays import as_matrix, matmul_last
-from funcnn.layer import refuse_cotangent
-from funcnn.masked import Masked, check_sequence, cleared
+from funcnn.masked import Masked, check_sequence, cleared, masked_cotangent
 from funcnn.typing import Array, BoolArray, Shapes
 
 Yes: TypeAlias = Literal[True]
@@ -208,16 +207,22 @@ def pack_output(ends: SequenceOptions, steps: Steps, *others: Array) -> Any:
 # ------------------------------------------------------------------------------------------------------------------- backward
 
 
+COTANGENT = "the cotangent of the output (doutput)"
+
+
 def unpack_output_cotangent(ends: SequenceOptions, steps: Steps, parts: int, dy: Any) -> tuple[Array, tuple[Array, ...]]:
     """Return the cotangents of the hidden states (t, n, h), 0 at masked steps, and of the final state's parts (n, h)."""
     dstate: Any = (None,) * parts
     if ends.final:
+        if not isinstance(dy, tuple) or len(dy) != 2:
+            raise TypeError(f"{COTANGENT} is {describe(dy)}, expected a pair: of the sequence and of the final state")
         dy, dstate = dy
-        dstate = dstate if parts > 1 else (dstate,)
-    values = dy if steps.mask is None else dy.values
-    shape = (steps.seen.shape[1], len(steps.seen) - 1, steps.size)
-    if values.shape != shape:
-        refuse_cotangent(values, shape)
+        if parts == 1:
+            dstate = (dstate,)
+        elif not isinstance(dstate, tuple) or len(dstate) != parts:
+            raise TypeError(f"{COTANGENT} has the final state {describe(dstate)}, expected a tuple of {parts} arrays")
+    values: Array = dy if steps.mask is None else masked_cotangent(dy)
+    check_cotangent(values, (steps.seen.shape[1], len(steps.seen) - 1, steps.size), steps.seen.dtype)
     doutput: Array = values if steps.mask is None else cleared(values, steps.mask)
     return doutput.swapaxes(0, 1), tuple([final_cotangent(part, steps) for part in dstate])
 
@@ -226,8 +231,7 @@ def final_cotangent(dstate: Array | None, steps: Steps) -> Array:
     """Return the cotangent of a final state (n, h) as a new array: zeros where there is none."""
     if dstate is None:
         return np.zeros((steps.seen.shape[1], steps.size), steps.seen.dtype)
-    if dstate.shape != (steps.seen.shape[1], steps.size):
-        refuse_cotangent(dstate, (steps.seen.shape[1], steps.size))
+    check_cotangent(dstate, (steps.seen.shape[1], steps.size), steps.seen.dtype)
     return np.array(dstate, steps.seen.dtype)
 
 
