@@ -274,7 +274,7 @@ def as_python_number(value: object) -> object:
     """Return a NumPy scalar, or an array of one number without axes, as Python's own number; anything else as it is."""
     if isinstance(value, np.generic) or (type(value) is np.ndarray and value.ndim == 0):
         number = value.item()
-        return float(number) if isinstance(number, np.longdouble) else number  # a long double stays itself under .item()
+        return float(number) if isinstance(number, np.floating) else number  # a long double stays itself under .item()
     return value
 
 

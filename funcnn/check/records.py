@@ -126,35 +126,44 @@ class Findings(Protocol):
     @property
     def name(self) -> str:
         """Of the function that was checked."""
+        ...
 
     @property
     def verdict(self) -> Verdict:
         """On the whole."""
+        ...
 
     @property
     def leaves(self) -> tuple[LeafReport, ...]:
         """The verdict on each leaf."""
+        ...
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong, or could not be judged."""
+        ...
 
     @property
     def evaluations(self) -> int:
         """Of the function."""
+        ...
 
     @property
     def pullbacks(self) -> int:
         """Evaluations of the gradient under test."""
+        ...
 
     @property
     def seed(self) -> int:
         """Of everything random."""
+        ...
 
     @property
     def reproduce(self) -> str:
         """A line that runs the check again."""
+        ...
 
     @property
     def reference(self) -> str:
         """The precision of the differences."""
+        ...

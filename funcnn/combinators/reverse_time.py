@@ -46,7 +46,9 @@ def flipped(x: Any) -> Any:
 
 def check_sequence(x: Any) -> None:
     """Raise unless x is a sequence with axes (n, t), masked or not, or a tuple that begins with one."""
-    first = x[0] if isinstance(x, tuple) and x else x
+    first: Any = x
+    if isinstance(x, tuple) and x:
+        first = x[0]
     if not isinstance(first, Masked):
         check_kind(first, "the input", "a sequence (batch, time, ...), or a pair (sequence, initial state)")
         if first.ndim < 2:
@@ -57,7 +59,10 @@ def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> 
     check_sequence(x)
     made = inner.forward(params, state, flipped(x), mode)
     y: Any = flipped(made.output)
-    output = (like(y[0]), *(None,) * (len(y) - 1)) if isinstance(y, tuple) else like(y)  # at final states the layer looks
+    seen: object = y
+    output = (
+        (like(seen[0]), *(None,) * (len(seen) - 1)) if isinstance(seen, tuple) else like(seen)
+    )  # at final states the layer looks
     return Forward(y, made.state, ReverseResiduals(output, made.residuals))
 
 

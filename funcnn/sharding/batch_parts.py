@@ -11,8 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial, reduce
-from operator import add
+from functools import partial
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any, TypeVar, cast
@@ -114,7 +113,9 @@ class BatchBarrier:
                 f"the parts of a batch (fn.shard) sum over it at different places: {told}; whether a layer sums"
                 " (mode.all_reduce_sum) must not depend on its examples"
             )
-        total = reduce(add, [one for _, one in brought])
+        total: Any = brought[0][1]
+        for _, one in brought[1:]:
+            total = total + one
         if isinstance(total, np.ndarray):
             tree.freeze(total)
         return cast(V, total)

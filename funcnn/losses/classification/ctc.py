@@ -144,7 +144,7 @@ def below_largest(logs: Array, axis: int) -> Array:
 
 def log_sum(*logs: Array) -> Array:
     """Return the logarithm of the sum of numbers given by their logarithms."""
-    largest = logs[0]
+    largest: Array = logs[0]
     for one in logs[1:]:
         largest = np.maximum(largest, one)
     largest = np.where(np.isneginf(largest.real), 0, largest)
