@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -112,18 +112,19 @@ def batch_mass(mass: Callable[[T], Array] | None, counted: Callable[[T], BoolArr
     That factor is the number of entries which have one weight.  Where nothing has weights of its own, the mass is that of rows.
     """
     weight: Array | None = None
+    entries: Any = target  # Any: the target, without its weights
     if isinstance(target, Weighted):
-        weight, target = np.asarray(target.weight, float), target.target
+        weight, entries = np.asarray(target.weight, float), target.target
     if counted is not None:
-        kept = counted(target)
+        kept = counted(entries)
         weight = kept.astype(float) if weight is None else spread(weight, kept.ndim) * kept
     if mass is not None:
         if weight is None:
-            return float(mass(target).sum())
+            return float(mass(entries).sum())
         positive = weight > 0
-        masses = mass(select(target, positive))
+        masses = mass(select(entries, positive))
         return float((spread(weight[positive], masses.ndim) * masses).sum())
-    return float(weight.sum()) if weight is not None else float(next((len(leaf) for leaf in tree.leaves(target)), 1))
+    return float(weight.sum()) if weight is not None else float(next((len(leaf) for leaf in tree.leaves(entries)), 1))
 
 
 def forward(

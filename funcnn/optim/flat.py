@@ -186,6 +186,7 @@ class Elementwise:
         else:
             c = [coefficient(value, dtype) for value in values]
         g = joined(slopes, dtype)
+        out = cast("tuple[Array, ...]", ())
         if watch is None:
             out = self._rule(c, last.vector, g, *state.slots)
         elif not watch.place:

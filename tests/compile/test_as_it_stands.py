@@ -282,7 +282,7 @@ class Changing(fn.Layer[Any, Any, Any, Any]):
         return lambda params, state, x, mode: fn.Forward(factor * x, state, ())
 
     @forward.setter
-    def forward(self, value: Any) -> None: ...
+    def forward(self, value: Any) -> None: ...  # pyright: ignore[reportIncompatibleMethodOverride]  # wrong on purpose
 
 
 def test_a_layer_of_a_type_of_ones_own_is_asked_at_each_call() -> None:

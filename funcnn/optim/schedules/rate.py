@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -43,7 +43,7 @@ def rate_at(rate: Rate, count: int, what: str = "learning_rate") -> float:
     TypeError, ValueError
         When a schedule gives something else than a finite number of at least 0.
     """
-    value = rate if type(rate) is float else rate(count) if callable(rate) else rate
+    value: Any = rate if type(rate) is float else rate(count) if callable(rate) else rate
     if type(value) is float and 0.0 <= value < math.inf:
         return value
     return check_range(value, f"{what} of the update after {count} updates", 0.0, math.inf, open_high=True)
