@@ -12,6 +12,81 @@ from typing import TypeAlias
 Reasons: TypeAlias = dict[str, dict[int, tuple[int, str]]]
 
 REASONS: Reasons = {
+    "combinators.frozen.backward": {
+        1: (1, "its cases have no parameters; that their gradient is 0 is a test of its own"),
+    },
+    "combinators.memory.residual_backward": {
+        6: (2, "a sum of two is the same in either order"),
+    },
+    "combinators.reverse_time.flipped": {
+        4: (7, "only the forward flips a mask: a cotangent has none"),
+    },
+    "combinators.shared.backward": {
+        5: (1, "a sum of two is the same in either order"),
+    },
+    "combinators.weight_norm.sum_to_outputs": {
+        1: (2, "which of two ways of summing is taken"),
+        2: (5, "axes of length 1 in front, which broadcasting adds"),
+    },
+    "kernels.arrays._beside": {
+        1: (5, "which of two ways is faster"),
+        3: (6, "which of two ways is faster"),
+    },
+    "kernels.arrays.as_matrix": {
+        1: (1, "which of two ways is taken that give the same numbers"),
+        3: (1, "every array has a feature at least"),
+    },
+    "kernels.arrays.flatten_examples": {
+        1: (1, "which of two ways is taken that give the same numbers"),
+        3: (2, "an empty array has no examples to divide by"),
+    },
+    "kernels.arrays.matmul_last": {
+        1: (4, "which of two ways is taken that give the same numbers"),
+        3: (1, "a product with more axes is the same"),
+    },
+    "kernels.arrays.matmul_last_transposed": {
+        2: (17, "which of two ways is faster"),
+    },
+    "kernels.arrays.mean_last": {
+        1: (2, "a vector is its own transpose, and the second axis of a matrix is its last"),
+    },
+    "kernels.attention.additive_mask": {
+        3: (1, "twice minus infinity, or twice 0"),
+    },
+    "kernels.attention.attend_backward": {
+        8: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
+        9: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
+        12: (3, "the one is None where the other is"),
+    },
+    "kernels.attention.attend_backward_block": {
+        12: (2, "it decides between two forms alone"),
+        13: (8, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        14: (5, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        15: (7, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        16: (1, "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only"),
+    },
+    "kernels.attention.diagonal_sums": {
+        4: (1, "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same"),
+        5: (2, "a negative length stands for what is left, which is rows + columns - 1"),
+    },
+    "kernels.attention.dropout_factors": {
+        1: (1, "a random number is never exactly the rate"),
+    },
+    "kernels.attention.key_means": {
+        1: (3, "cotangents of scores sum to 0: a shift changes rounding only; and a vector is its own transpose"),
+    },
+    "kernels.attention.parallel_over_groups": {
+        1: (6, "how many threads share the work, which changes no number"),
+    },
+    "kernels.attention.scores": {
+        13: (1, "twice minus infinity, or twice 0"),
+    },
+    "kernels.attention.subtract_at_half": {
+        1: (2, "any number may be subtracted from all of a query: which one decides the rounding only"),
+        2: (3, "any number may be subtracted from all of a query: whether one is decides the rounding only"),
+        4: (3, "any number may be subtracted from all of a query: which one decides the rounding only"),
+        6: (1, "any number may be subtracted from all of a query: which one decides the rounding only"),
+    },
     "kernels.block_toeplitz.is_faster": {
         1: (16, "which of two ways is taken that give the same numbers"),
     },
@@ -21,22 +96,6 @@ REASONS: Reasons = {
         4: (21, "how many windows are taken for one, which changes no sum"),
         5: (20, "how many windows are taken for one, which changes no sum"),
         6: (1, "how many windows are taken for one, which changes no sum"),
-    },
-    "combinators.memory.residual_backward": {
-        6: (2, "a sum of two is the same in either order"),
-    },
-    "combinators.reverse_time.flipped": {
-        4: (7, "only the forward flips a mask: a cotangent has none"),
-    },
-    "sharding.shard.added_up": {
-        3: (1, "frees memory, and changes no number"),
-        4: (2, "all gradients are trees of the same structure"),
-    },
-    "sharding.shard.moved": {
-        2: (1, "nothing reads what stands in the place of a leaf"),
-    },
-    "combinators.shared.backward": {
-        5: (1, "a sum of two is the same in either order"),
     },
     "kernels.correlation._flipped": {
         1: (2, "which of two ways is taken that give the same numbers: where it finds none, the sum is scattered instead"),
@@ -74,39 +133,6 @@ REASONS: Reasons = {
         1: (9, "whether the fast algorithm is taken, which gives the same numbers"),
         3: (4, "how many windows are taken for one, which changes no sum"),
     },
-    "kernels.attention.attend_backward": {
-        8: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
-        9: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
-        11: (3, "the one is None where the other is"),
-    },
-    "kernels.attention.diagonal_sums": {
-        4: (1, "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same"),
-        5: (2, "a negative length stands for what is left, which is rows + columns - 1"),
-    },
-    "kernels.attention.dropout_factors": {
-        1: (1, "a random number is never exactly the rate"),
-    },
-    "kernels.attention.additive_mask": {
-        3: (1, "twice minus infinity, or twice 0"),
-    },
-    "kernels.attention.key_means": {
-        1: (3, "cotangents of scores sum to 0: a shift changes rounding only; and a vector is its own transpose"),
-    },
-    "kernels.attention.attend_backward_block": {
-        10: (3, "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only"),
-    },
-    "kernels.attention.scores": {
-        13: (1, "twice minus infinity, or twice 0"),
-    },
-    "kernels.attention.parallel_over_groups": {
-        1: (6, "how many threads share the work, which changes no number"),
-    },
-    "kernels.attention.subtract_at_half": {
-        1: (2, "any number may be subtracted from all of a query: which one decides the rounding only"),
-        2: (3, "any number may be subtracted from all of a query: whether one is decides the rounding only"),
-        4: (3, "any number may be subtracted from all of a query: which one decides the rounding only"),
-        6: (1, "any number may be subtracted from all of a query: which one decides the rounding only"),
-    },
     "kernels.erf._half_erfc_from": {
         8: (1, "no number is exactly the reach, which is irrational"),
     },
@@ -116,160 +142,6 @@ REASONS: Reasons = {
     },
     "kernels.erf.normal": {
         11: (2, "the magnitude is taken next; at 0 both sides are one half"),
-    },
-    "layer._chain_backward": {
-        1: (3, "what is computed without need: the gradients of layers that have no parameters"),
-        6: (2, "what is computed without need: the cotangent of the input"),
-    },
-    "layers.activations.algebraic.root_and_excess": {
-        4: (1, "it is squared next"),
-    },
-    "layers.activations.algebraic.softsign_and_slope": {
-        5: (1, "it is squared next"),
-    },
-    "layers.activations.algebraic.squareplus_and_slope": {
-        3: (1, "at 0 both sides are one half"),
-    },
-    "layers.attention.attention.backward": {
-        5: (4, "how many threads share the work, which changes no number"),
-    },
-    "layers.attention.attention.position_grad": {
-        1: (1, "there is a cotangent of the bias exactly where there is a table"),
-    },
-    "layers.pooling.average_pooling.divisor": {
-        7: (1, "no window lies in the padding alone"),
-    },
-    "layers.normalization.batch_norm.backward": {
-        6: (1, "matters to an empty batch only, which has no entries"),
-    },
-    "layers.linear.bilinear.backward": {
-        7: (1, "there is one column: the first is the last"),
-    },
-    "layers.activations.clipped.hard_swish_and_slope": {
-        1: (2, "what lies outside is replaced; the clipping keeps infinities out"),
-    },
-    "layers.embedding.embedding.put_back": {
-        3: (1, "places, or booleans that choose the same places"),
-    },
-    "layers.attention.cross_attention.backward": {
-        4: (6, "how many threads share the work, which changes no number"),
-    },
-    "layers.attention.heads.project_transposed": {
-        1: (1, "a product treats all axes but the last alike"),
-    },
-    "layers.attention.heads.split_heads": {
-        2: (3, "the backward splits all heads: they start at 0 and end with the axis"),
-        3: (1, "the caller gives it the same shape"),
-    },
-    "layers.attention.heads.rotate": {
-        4: (2, "rounded to the precision of the result when it is stored there"),
-    },
-    "layers.pooling.max_pooling.max_backward": {
-        6: (2, "whether the faster way is taken, which gives the same numbers"),
-        9: (5, "how many examples are treated at a time, which changes no sum"),
-    },
-    "layers.activations.mish.fraction": {
-        2: (1, "at 0 both sides are the same"),
-        3: (1, "at 0 both sides are the same"),
-    },
-    "layers.activations.mish.mish_and_slope": {
-        4: (1, "at 0 both sides are the same"),
-    },
-    "layers.pooling.power_pooling.magnitude": {
-        1: (2, "a factor of 1 or -1; 0 has no sign"),
-    },
-    "layers.pooling.power_pooling.power_backward": {
-        3: (5, "the fitted windows hold their padding, whatever the shape"),
-        6: (2, "only the magnitude of the ratio is used"),
-    },
-    "layers.activations.rectifiers.elu_and_slope": {
-        3: (1, "with alpha 1 the factor is 1, and alpha is never 0"),
-    },
-    "layers.recurrent.gru.backward": {
-        14: (1, "the product before the last is written over next"),
-    },
-    "layers.recurrent.lstm.backward": {
-        28: (3, "a product is the same in either order"),
-    },
-    "layers.recurrent.recurrent.reversed_steps": {
-        1: (1, "before the first step there is nothing left"),
-    },
-    "layers.recurrent.recurrent.blocks": {
-        2: (15, "how many columns are multiplied at a time, which changes no sum"),
-    },
-    "layers.recurrent.recurrent.blocked_view": {
-        2: (1, "of four axes the last but one is the third"),
-    },
-    "layers.attention.scaled_dot_product.backward": {
-        2: (1, "there is one set of queries: the first is the last"),
-    },
-    "layers.activations.shrinkage.tanhshrink_and_slope": {
-        1: (1, "it is squared next"),
-    },
-    "layers.activations.sigmoids.numerator": {
-        1: (1, "at 0 the exponential is 1 as well"),
-    },
-    "layers.activations.sigmoids.tanh_and_slope": {
-        1: (1, "it is squared in the end"),
-    },
-    "layers.activations.softmax.along": {
-        1: (6, "exchanging the last axis with itself; axis 0 is not allowed"),
-    },
-    "layers.activations.softmax.back": {
-        1: (6, "exchanging the last axis with itself; axis 0 is not allowed"),
-    },
-    "losses.similarity.cosine_embedding.pullback": {
-        4: (9, "the formula holds for any side, which decides the rounding only"),
-    },
-    "losses.classification.ctc.earlier": {
-        1: (1, "twice minus 10**30 is as far below"),
-    },
-    "losses.classification.ctc.log_sum": {
-        2: (1, "the maximum with itself"),
-    },
-    "losses.classification.ctc.pullback": {
-        5: (4, "a common factor is divided out in the end, and rounding is that of the result"),
-        11: (1, "these are logarithms: leaving out a common number changes rounding only"),
-        12: (2, "a sum is the same in any order"),
-        14: (3, "the sum is divided out next"),
-        16: (1, "booleans count as 0 and 1"),
-    },
-    "losses.classification.hinge.squared_pullback": {
-        1: (1, "the target is 1 or -1"),
-    },
-    "losses.classification.overlap.pullback": {
-        2: (1, "it is a factor twice"),
-    },
-    "losses.regression.poisson.log_pullback": {
-        2: (5, "two forms of the same number: which is the more precise is decided here, and tested elsewhere"),
-    },
-    "kernels.arrays.mean_last": {
-        1: (2, "a vector is its own transpose, and the second axis of a matrix is its last"),
-    },
-    "kernels.arrays._beside": {
-        1: (5, "which of two ways is faster"),
-        3: (6, "which of two ways is faster"),
-    },
-    "kernels.arrays.flatten_examples": {
-        1: (1, "which of two ways is taken that give the same numbers"),
-        3: (2, "an empty array has no examples to divide by"),
-    },
-    "kernels.arrays.matmul_last": {
-        1: (4, "which of two ways is taken that give the same numbers"),
-        3: (1, "a product with more axes is the same"),
-    },
-    "kernels.arrays.matmul_last_transposed": {
-        2: (17, "which of two ways is faster"),
-    },
-    "kernels.arrays.as_matrix": {
-        1: (1, "which of two ways is taken that give the same numbers"),
-        3: (1, "every array has a feature at least"),
-    },
-    "kernels.arrays.sum_axis0": {
-        1: (1, "which of two ways is taken that give the same numbers"),
-    },
-    "optim.penalties.Penalty._takes": {
-        1: (1, "all parameters are real numbers"),
     },
     "kernels.scatter.scatter_rows": {
         4: (1, "no index is negative"),
@@ -311,5 +183,183 @@ REASONS: Reasons = {
     "kernels.winograd.tiles_at_once": {
         1: (9, "how many tiles are treated at a time, which changes no sum"),
         2: (7, "how many tiles are treated at a time, which changes no sum"),
+    },
+    "layer.chain_rule.chain_backward": {
+        1: (3, "what is computed without need: the gradients of layers that have no parameters"),
+        6: (2, "what is computed without need: the cotangent of the input"),
+    },
+    "layers.activations.algebraic.root_and_excess": {
+        4: (1, "it is squared next"),
+    },
+    "layers.activations.algebraic.softsign_and_slope": {
+        5: (1, "it is squared next"),
+    },
+    "layers.activations.algebraic.squareplus_and_slope": {
+        3: (1, "at 0 both sides are one half"),
+    },
+    "layers.activations.clipped.hard_swish_and_slope": {
+        1: (2, "what lies outside is replaced; the clipping keeps infinities out"),
+    },
+    "layers.activations.gelu.gelu_and_slope": {
+        2: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        4: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+    },
+    "layers.activations.mish.fraction": {
+        2: (1, "at 0 both sides are the same"),
+        3: (1, "at 0 both sides are the same"),
+    },
+    "layers.activations.mish.mish_and_slope": {
+        4: (1, "at 0 both sides are the same"),
+    },
+    "layers.activations.rectifiers.elu_and_slope": {
+        3: (1, "with alpha 1 the factor is 1, and alpha is never 0"),
+    },
+    "layers.activations.shrinkage.tanhshrink_and_slope": {
+        1: (1, "it is squared next"),
+    },
+    "layers.activations.sigmoids.numerator": {
+        1: (1, "at 0 the exponential is 1 as well"),
+    },
+    "layers.activations.sigmoids.silu_and_slope": {
+        2: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        4: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+    },
+    "layers.activations.sigmoids.tanh_and_slope": {
+        1: (1, "it is squared in the end"),
+    },
+    "layers.activations.softmax.along": {
+        1: (6, "exchanging the last axis with itself; axis 0 is not allowed"),
+    },
+    "layers.activations.softmax.back": {
+        1: (6, "exchanging the last axis with itself; axis 0 is not allowed"),
+    },
+    "layers.activations.sparsemax.backward": {
+        3: (1, "a scalar product is the same in either order"),
+    },
+    "layers.attention.attention.backward": {
+        5: (4, "how many threads share the work, which changes no number"),
+    },
+    "layers.attention.attention.position_grad": {
+        1: (1, "there is a cotangent of the bias exactly where there is a table"),
+    },
+    "layers.attention.cross_attention.backward": {
+        4: (6, "how many threads share the work, which changes no number"),
+    },
+    "layers.attention.heads.project_transposed": {
+        1: (1, "a product treats all axes but the last alike"),
+    },
+    "layers.attention.heads.rotate": {
+        4: (2, "rounded to the precision of the result when it is stored there"),
+    },
+    "layers.attention.heads.split_heads": {
+        2: (3, "the backward splits all heads: they start at 0 and end with the axis"),
+        3: (1, "the caller gives it the same shape"),
+    },
+    "layers.attention.scaled_dot_product.backward": {
+        3: (1, "there is one head of queries, the first and the last"),
+    },
+    "layers.embedding.embedding.put_back": {
+        3: (1, "places, or booleans that choose the same places"),
+    },
+    "layers.linear.bilinear.backward": {
+        7: (1, "there is one column: the first is the last"),
+    },
+    "layers.normalization.batch_norm.backward": {
+        6: (1, "matters to an empty batch only, which has no entries"),
+    },
+    "layers.normalization.layer_norm.backward": {
+        5: (1, "a scalar product is the same in either order"),
+    },
+    "layers.normalization.local_response_norm.neighbour_sums": {
+        3: (3, "shifts beyond the channels add nothing"),
+        5: (3, "shifts beyond the channels add nothing"),
+    },
+    "layers.normalization.rms_norm.backward": {
+        5: (1, "a scalar product is the same in either order"),
+    },
+    "layers.pooling.average_pooling.divisor": {
+        7: (1, "no window lies in the padding alone"),
+    },
+    "layers.pooling.max_pooling.max_backward": {
+        6: (2, "whether the faster way is taken, which gives the same numbers"),
+        9: (5, "how many examples are treated at a time, which changes no sum"),
+    },
+    "layers.pooling.power_pooling.magnitude": {
+        1: (2, "a factor of 1 or -1; 0 has no sign"),
+    },
+    "layers.pooling.power_pooling.power_backward": {
+        3: (5, "the fitted windows hold their padding, whatever the shape"),
+        6: (2, "only the magnitude of the ratio is used"),
+    },
+    "layers.recurrent.gru.backward": {
+        14: (1, "the product before the last is written over next"),
+    },
+    "layers.recurrent.lstm.backward": {
+        28: (3, "a product is the same in either order"),
+    },
+    "layers.recurrent.recurrent.blocked_view": {
+        2: (1, "of four axes the last but one is the third"),
+    },
+    "layers.recurrent.recurrent.blocks": {
+        2: (15, "how many columns are multiplied at a time, which changes no sum"),
+    },
+    "layers.recurrent.recurrent.reversed_steps": {
+        1: (1, "before the first step there is nothing left"),
+    },
+    "losses.classification.ctc.below_largest": {
+        2: (2, "what is minus infinity stays so whatever is subtracted"),
+    },
+    "losses.classification.ctc.earlier": {
+        1: (1, "twice minus 10**30 is as far below"),
+    },
+    "losses.classification.ctc.log_sum": {
+        2: (1, "the largest of a number and itself"),
+        4: (4, "any number may be subtracted and added again"),
+    },
+    "losses.classification.ctc.pullback": {
+        5: (4, "a common factor is divided out in the end, and rounding is that of the result"),
+        11: (1, "these are logarithms: leaving out a common number changes rounding only"),
+        12: (2, "a sum is the same in any order"),
+        14: (3, "the sum is divided out next"),
+        16: (1, "booleans count as 0 and 1"),
+    },
+    "losses.classification.focal.sigmoid_pullback": {
+        3: (1, "a product is the same in either order where both are finite"),
+        4: (1, "a product is the same in either order where both are finite"),
+        5: (2, "a product is the same in either order where both are finite"),
+    },
+    "losses.classification.hinge.squared_pullback": {
+        1: (1, "the target is 1 or -1"),
+    },
+    "losses.classification.overlap.pullback": {
+        2: (1, "it is a factor twice"),
+    },
+    "losses.reduction.pulled": {
+        3: (3, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+    },
+    "losses.regression.poisson.log_pullback": {
+        2: (5, "two forms of the same number: which is the more precise is decided here, and tested elsewhere"),
+    },
+    "losses.regression.poisson.pullback": {
+        2: (2, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+    },
+    "losses.regression.squared_log_error.pullback": {
+        2: (2, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+    },
+    "losses.similarity.cosine_embedding.pullback": {
+        4: (9, "the formula holds for any side, which decides the rounding only"),
+    },
+    "losses.similarity.info_nce.backward": {
+        4: (8, "arrays without rows that tell the precision alone"),
+    },
+    "optim.penalties.Penalty._takes": {
+        1: (1, "all parameters are real numbers"),
+    },
+    "sharding.shard.added_up": {
+        3: (1, "frees memory, and changes no number"),
+        4: (2, "all gradients are trees of the same structure"),
+    },
+    "sharding.shard.moved": {
+        2: (1, "nothing reads what stands in the place of a leaf"),
     },
 }

@@ -37,7 +37,7 @@ _FOREIGN = (
         "runtime",
         "files",
     ),
-    *("losses.checks", "losses.loss", "losses.weighted", "certificate"),
+    *("losses.checks", "losses.loss", "losses.weighted", "combinators.cotangents", "certificate"),
 )
 """Modules that compute no gradients: structure, checks of arguments, random numbers, threads."""
 _OURS = ("optim.penalties",)

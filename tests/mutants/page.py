@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from funcnn.certificate.page import folded, table
+from tests.mutants.elsewhere import ELSEWHERE
 from tests.mutants.record import MutationScore
 
 _HEAD = """\
@@ -26,6 +27,8 @@ def page(made: MutationScore) -> str:
     parts = [_HEAD, _score(made), folded(f"{len(made.functions)} functions, one by one", _functions(made))]
     if made.survivors:
         parts += ["## Survivors\n", _survivors(made)]
+    elsewhere = table(("function", "tests"), ((f"`{one}`", where) for one, where in ELSEWHERE.items()))
+    parts += ["## Functions that other tests hold\n", elsewhere]
     return "\n".join([*parts, "## Mutants that change no gradient\n", folded("Each with its reason", _equivalent(made))])
 
 

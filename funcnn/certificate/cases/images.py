@@ -29,6 +29,8 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.upsample((3, 2), mode="linear", align_corners=True), (3, 4, 2), label="corners"),
         LayerCase(lambda: fn.upsample(1, mode="linear", align_corners=True), (1, 3), label="one point"),
         LayerCase(lambda: fn.upsample(1, mode="linear", align_corners=True), (2, 3), label="two points"),
+        LayerCase(lambda: fn.upsample(2, mode="linear"), (130, 1), batch=2, label="many points"),
+        LayerCase(lambda: fn.upsample(2, mode="linear", align_corners=True), (130, 1), batch=2, label="many points, corners"),
     ),
     "pixel_shuffle": (
         LayerCase(lambda: fn.pixel_shuffle(2), (2, 3, 8)),
@@ -70,6 +72,7 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.adaptive_avg_pool(2), (5, 4, 2)),
         LayerCase(lambda: fn.adaptive_avg_pool((3, 1)), (5, 4, 2), label="each axis"),
         LayerCase(lambda: fn.adaptive_avg_pool(4), (3, 2), label="more cells than points"),
+        LayerCase(lambda: fn.adaptive_avg_pool(3), (130, 1), batch=2, label="many points"),
     ),
     "adaptive_max_pool": (
         LayerCase(lambda: fn.adaptive_max_pool(2), (5, 4, 2)),

@@ -90,6 +90,7 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "sigmoid_focal": (
         LossCase(lambda: fn.sigmoid_focal(), logits(3)),
         LossCase(lambda: fn.sigmoid_focal(0.5, 0.25), logits(3), label="alpha"),
+        LossCase(lambda: fn.sigmoid_focal(0.0), logits(3), label="without focus"),
     ),
     "softmax_focal": (
         LossCase(lambda: fn.softmax_focal(), labelled(4)),

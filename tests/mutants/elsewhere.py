@@ -1,0 +1,26 @@
+"""Functions that decide between forms of one formula, or work where numbers leave their range: other tests hold them.
+
+The certificate's inputs are ordinary numbers and corners of the domain, where every form gives the same gradient: a mutant of
+such a function changes nothing there that a case could see.  Each is named with the tests that compare its forms with one
+another, or with exact arithmetic, and that fail when it is wrong.
+"""
+
+from __future__ import annotations
+
+ELSEWHERE = {
+    "kernels.arrays.all_finite": "tests/sweeps/test_layer_extremes.py",
+    "kernels.arrays._dot_rows": "tests/layers/test_attention.py: threads",
+    "kernels.arrays.parallel_dot": "tests/layers/test_attention.py: threads",
+    "kernels.arrays.sum_axis0": "tests/kernels/test_arrays.py, tests/sweeps/test_averages.py",
+    "kernels.arrays.column_sums": "tests/kernels/test_arrays.py, tests/sweeps/test_averages.py",
+    "kernels.attention.differences": "tests/sweeps/test_layer_extremes.py",
+    "kernels.attention.exponentials": "tests/sweeps/test_layer_extremes.py",
+    "kernels.attention.may_overflow": "tests/sweeps/test_layer_extremes.py",
+    "kernels.attention.power_below": "tests/sweeps/test_layer_extremes.py",
+    "kernels.correlation.correlate_many_channels": "tests/sweeps/test_convolution_locality.py",
+    "kernels.spatial.takes_products": "tests/layers/test_images.py",
+    "kernels.winograd.are_even": "tests/sweeps/test_convolution_locality.py",
+    "kernels.winograd.are_even_by_windows": "tests/sweeps/test_convolution_locality.py",
+    "losses.limits.row_totals": "tests/sweeps/test_loss_limits.py",
+    "losses.limits.times": "tests/sweeps/test_loss_limits.py",
+}
