@@ -306,6 +306,17 @@ REASONS: Reasons = {
     "layers.recurrent.recurrent.reversed_steps": {
         1: (1, "before the first step there is nothing left"),
     },
+    "layers.shape.upsample.between_back": {
+        1: (2, "a negative length stands for what is left, and the cases have one axis"),
+        2: (2, "any place that is no point differs from the first"),
+        5: (3, "both shares go to the same point"),
+    },
+    "layers.shape.upsample.linear_backward": {
+        5: (1, "which of two ways is taken that give the same numbers"),
+    },
+    "layers.shape.upsample.neighbours": {
+        3: (2, "with more than one point the length is larger"),
+    },
     "losses.classification.ctc.below_largest": {
         2: (2, "what is minus infinity stays so whatever is subtracted"),
     },
