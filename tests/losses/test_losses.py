@@ -265,6 +265,7 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "tversky-0": tversky(0.2, 0.9, 0.5),
     "sigmoid_focal-0": sigmoid_focal(2.0, 1.0, 1.0),
     "sigmoid_focal-alpha": sigmoid_focal(0.5, 0.25, 0.75),
+    "sigmoid_focal-without focus": sigmoid_focal(0.0, 1.0, 1.0),
     "softmax_focal-0": softmax_focal(2.0, (1.0, 1.0, 1.0, 1.0)),
     "softmax_focal-class weights": softmax_focal(0.5, (0.5, 2.0, 1.0)),
     "cosine_embedding-0": vectors(lambda x, y, t: 1 - cosine(x, y) if t == 1 else max(0.0, cosine(x, y) - 0.1)),
