@@ -41,6 +41,8 @@ class Train:
         """Return which row of the whole batch is the first of these ``rows``."""
         return 0
 
+    total, before = all_reduce_sum, row_offset  # the names of version 0.1, for layers written for it
+
     def uniform(self, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """Draw numbers from [0, 1), of which those of an example depend on its place in the whole batch."""
         return self.key.generator().random(shape, dtype=np.float32)

@@ -171,6 +171,8 @@ class Part(Train):
         start, stop = cast("tuple[int, int]", (self.examples.start, self.examples.stop))
         return rows * start // (stop - start)
 
+    total, before = all_reduce_sum, row_offset  # the names of version 0.1, for layers written for it
+
     def uniform(self, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """Draw numbers from [0, 1): those that the whole batch would get at the place of these examples."""
         each = math.prod(shape[1:])
