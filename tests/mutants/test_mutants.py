@@ -149,7 +149,7 @@ def test_weak_cases_let_mutants_survive() -> None:
     losses = {"mean_squared_error": (LossCase(fn.mean_squared_error, agreeing),)}
     weak = measure(layers, losses, {})
     assert not weak.ok
-    survived = {mutant.after for one, mutant in weak.survivors if one.function == "layers.layer_norm.backward"}
+    survived = {mutant.after for one, mutant in weak.survivors if one.function == "layers.normalization.layer_norm.backward"}
     assert {"dx += product", "pass"} <= survived
     assert "survived: funcnn/layers/normalization/layer_norm.py:" in str(weak)
 
@@ -157,14 +157,14 @@ def test_weak_cases_let_mutants_survive() -> None:
 def test_a_reason_holds_for_as_many_mutants_as_it_says() -> None:
     layers = {"dense": (LayerCase(lambda: fn.dense(1), (2,), batch=1),)}
     free = measure(layers, {}, {}, names={"dense"})
-    count = sum(mutant.statement == 1 for one, mutant in free.survivors if one.function == "numerics.rows")
+    count = sum(mutant.statement == 1 for one, mutant in free.survivors if one.function == "kernels.arrays.as_matrix")
     assert count
-    told = measure(layers, {}, {"numerics.rows": {1: (count, "a reason")}})
+    told = measure(layers, {}, {"kernels.arrays.as_matrix": {1: (count, "a reason")}})
     assert not told.stale
     assert len(told.survivors) == len(free.survivors) - count
     assert told.equivalent == free.equivalent + count
     for wrong in (count - 1, count + 1):
-        assert measure(layers, {}, {"numerics.rows": {1: (wrong, "a reason")}}).stale
+        assert measure(layers, {}, {"kernels.arrays.as_matrix": {1: (wrong, "a reason")}}).stale
 
 
 def test_a_score_is_plain_numbers_and_text() -> None:
