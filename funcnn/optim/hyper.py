@@ -2,7 +2,7 @@
 
 A frozen optimizer says in ``__attrs_post_init__`` what its fields have to be::
 
-    settle(self, learning_rate=check_rate, beta1=FRACTION, epsilon=AMOUNT)
+    settle(self, learning_rate=check_rate, beta1=FRACTION, eps=AMOUNT)
 
 and what it keeps are Python's own numbers: a NumPy number would decide the dtype of every result.
 """

@@ -1,4 +1,4 @@
-"""What Adam and its variants share: a learning rate, two decay rates and an epsilon, and two moments."""
+"""What Adam and its variants share: a learning rate, two decay rates and a small constant, and two moments."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Moments(Elementwise):
     learning_rate: Rate
     beta1: float = 0.9
     beta2: float = 0.999
-    epsilon: float = 1e-8
+    eps: float = 1e-8
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, epsilon=AMOUNT)
+        settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, eps=AMOUNT)
 
     @property
     def slots(self) -> tuple[str, ...]:

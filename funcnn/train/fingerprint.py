@@ -30,6 +30,11 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's mult
 _CONSTANTS = (types.FunctionType, partial, bool, int, float, complex, str, tuple, np.ndarray, np.generic)
 """What a global may be that is part of what a function computes."""
 
+FORMER_NAMES = {
+    "funcnn.optim.": {"eps": "epsilon", "eps1": "epsilon1", "eps2": "epsilon2"},
+}
+"""By where a class stands, names that its fields had before: fingerprints keep them, so that older checkpoints can be resumed."""
+
 Described = tuple[str, tuple[object, ...]]
 """What a value is, and the values that it is made of."""
 
@@ -117,7 +122,9 @@ def _record(value: object) -> Described:
     if not found and not methods:  # a pattern, a path, a date: its text says it, unless that is where it lies in memory
         text = repr(value)
         return f"{_name(value)} {'' if ' at 0x' in text else text}", ()
-    return f"{_name(value)} {' '.join(found)}", (*[getattr(value, name) for name in found], *methods)
+    former = next((names for room, names in FORMER_NAMES.items() if kind.__module__.startswith(room)), {})
+    said = " ".join([former.get(name, name) for name in found])
+    return f"{_name(value)} {said}", (*[getattr(value, name) for name in found], *methods)
 
 
 def _is_installed(kind: type) -> bool:

@@ -340,7 +340,7 @@ def schedule_free_adamw(p: Array, grads: Sequence[Array]) -> Array:
     return y
 
 
-BETAS: dict[str, Any] = {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-3}
+BETAS: dict[str, Any] = {"beta1": 0.8, "beta2": 0.9, "eps": 1e-3}
 
 
 def decaying(start: float, steps: int = 1000) -> fn.schedules.Schedule:
@@ -354,26 +354,26 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     ],
     "momentum": [OptimizerCase(lambda: fn.momentum(0.1, momentum=0.8), momentum, lambda: fn.momentum(0.01))],
     "nesterov": [OptimizerCase(lambda: fn.nesterov(0.1, momentum=0.8), nesterov, lambda: fn.nesterov(0.01))],
-    "adagrad": [OptimizerCase(lambda: fn.adagrad(0.1, initial=0.5, epsilon=1e-3), adagrad, lambda: fn.adagrad(0.5))],
+    "adagrad": [OptimizerCase(lambda: fn.adagrad(0.1, initial=0.5, eps=1e-3), adagrad, lambda: fn.adagrad(0.5))],
     "rmsprop": [
-        OptimizerCase(lambda: fn.rmsprop(0.1, decay=0.7, epsilon=1e-3), rmsprop, lambda: fn.rmsprop(decaying(0.05))),
+        OptimizerCase(lambda: fn.rmsprop(0.1, decay=0.7, eps=1e-3), rmsprop, lambda: fn.rmsprop(decaying(0.05))),
         OptimizerCase(
-            lambda: fn.rmsprop(0.1, decay=0.7, epsilon=1e-3, momentum=0.8),
+            lambda: fn.rmsprop(0.1, decay=0.7, eps=1e-3, momentum=0.8),
             rmsprop_momentum,
             lambda: fn.rmsprop(decaying(0.01), momentum=0.9),
             "momentum",
         ),
         OptimizerCase(
-            lambda: fn.rmsprop(0.1, decay=0.7, epsilon=1e-3, momentum=0.8, centered=True),
+            lambda: fn.rmsprop(0.1, decay=0.7, eps=1e-3, momentum=0.8, centered=True),
             rmsprop_centered,
-            lambda: fn.rmsprop(decaying(0.01), centered=True, epsilon=1e-2),
+            lambda: fn.rmsprop(decaying(0.01), centered=True, eps=1e-2),
             "centered",
         ),
     ],
-    "adadelta": [OptimizerCase(lambda: fn.adadelta(decay=0.7, epsilon=1e-3), adadelta, lambda: fn.adadelta(decaying(1.0)))],
+    "adadelta": [OptimizerCase(lambda: fn.adadelta(decay=0.7, eps=1e-3), adadelta, lambda: fn.adadelta(decaying(1.0)))],
     "adam": [
         OptimizerCase(lambda: fn.adam(0.1, **BETAS), adam, lambda: fn.adam(0.1)),
-        OptimizerCase(lambda: fn.adam(0.1, beta1=0.0, beta2=0.0, epsilon=1e-3), None, label="betas of 0"),
+        OptimizerCase(lambda: fn.adam(0.1, beta1=0.0, beta2=0.0, eps=1e-3), None, label="betas of 0"),
     ],
     "adamw": [
         OptimizerCase(lambda: fn.adamw(0.1, weight_decay=0.2, **BETAS), adamw, lambda: fn.adamw(0.1, weight_decay=0)),

@@ -129,7 +129,7 @@ def test_global_norm_of_the_extremes() -> None:
 def test_clip_adaptive_unit_by_unit() -> None:
     p = np.array([[3.0, 0.0], [4.0, 0.0]])  # norms of the units: 5 and 0, of which the least is 1e-2
     g = np.array([[30.0, 3e-4], [40.0, 4e-4]])  # 50 and 5e-4
-    (clipped,) = apply(fn.clip_adaptive(0.1, epsilon=1e-2), (p,), (g,))
+    (clipped,) = apply(fn.clip_adaptive(0.1, eps=1e-2), (p,), (g,))
     np.testing.assert_allclose(clipped, [[0.3, 3e-4], [0.4, 4e-4]], rtol=1e-14)
     (vector,) = apply(fn.clip_adaptive(0.1), (np.array([3.0, 4.0]),), (np.array([30.0, 40.0]),))
     np.testing.assert_allclose(vector, [0.3, 0.4], rtol=1e-14)
@@ -420,13 +420,13 @@ def test_reduce_on_plateau() -> None:
         (lambda: fn.nesterov(momentum=-0.1), "momentum is -0.1"),
         (lambda: fn.adam(beta1=1.0), "beta1 is 1.0"),
         (lambda: fn.adam(beta2=-0.1), "beta2 is -0.1"),
-        (lambda: fn.adam(epsilon=-1e-8), "epsilon is -1e-08"),
+        (lambda: fn.adam(eps=-1e-8), "eps is -1e-08"),
         (lambda: fn.adamw(weight_decay=-1.0), "weight_decay is -1.0"),
         (lambda: fn.adamw(where="["), "not a regular expression"),
         (lambda: fn.adagrad(initial=-1.0), "initial is -1.0"),
         (lambda: fn.rmsprop(decay=1.0), "decay is 1.0"),
         (lambda: fn.rmsprop(momentum=1.0), "momentum is 1.0"),
-        (lambda: fn.adadelta(epsilon=0.0), r"epsilon is 0.0, expected a number in \(0, inf\)"),
+        (lambda: fn.adadelta(eps=0.0), r"eps is 0.0, expected a number in \(0, inf\)"),
         (lambda: fn.amsgrad(beta1=1.0), "beta1 is 1.0"),
         (lambda: fn.radam(threshold=3.0), r"threshold is 3.0, expected a number in \[4, inf\]"),
         (lambda: fn.yogi(initial=-1.0), "initial is -1.0"),

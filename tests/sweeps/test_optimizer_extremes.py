@@ -362,16 +362,16 @@ def test_huge_and_ordinary_leaves_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_allclose(forms[0], -1.5, rtol=1e-5)
 
 
-EPSILONS = [
+EPS = [
     (name, key)
     for name in OPTIMIZERS
     for key in inspect.signature(getattr(fn, name)).parameters
-    if key.startswith("epsilon") and name != "adadelta"
+    if key.startswith("eps") and name != "adadelta"
 ]
 
 
 @each_dtype
-@pytest.mark.parametrize(("name", "key"), EPSILONS)
+@pytest.mark.parametrize(("name", "key"), EPS)
 def test_an_epsilon_that_is_not_0_does_not_vanish(name: str, key: str, dtype: Any) -> None:
     """In single precision 1e-60 is 0, and a gradient of 0 over a root of 0 would be NaN."""
     factory = getattr(fn, name)

@@ -44,13 +44,13 @@ class Adafactor(Leafwise):
     relative: bool = True
     decay_power: float = 0.8
     clipping: float = 1.0
-    epsilon1: float = 1e-30
-    epsilon2: float = 1e-3
+    eps1: float = 1e-30
+    eps2: float = 1e-3
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         settle(self, learning_rate=check_rate, relative=FLAG, decay_power=between(0.0, 1.0, open_low=True), clipping=LIMIT)
-        settle(self, epsilon1=POSITIVE, epsilon2=AMOUNT, where=check_where)
+        settle(self, eps1=POSITIVE, eps2=AMOUNT, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         if len(shape) < 2 or not chosen:
@@ -61,7 +61,7 @@ class Adafactor(Leafwise):
         rest = (count + 1) ** -self.decay_power
         keep = 1 - rest
         g = bounded(g, 1.0) if len(kept) == 1 else shrunk(g, bound_of(g.dtype, 1.0))
-        square = g * g + max(self.epsilon1, float(np.finfo(g.dtype).tiny))
+        square = g * g + max(self.eps1, float(np.finfo(g.dtype).tiny))
         memory: tuple[Array, ...]
         if len(kept) == 1:
             v = keep * kept[0] + rest * square
@@ -74,7 +74,7 @@ class Adafactor(Leafwise):
         u /= max(1.0, root_mean_square(u) / self.clipping)
         rate = rate_at(self.learning_rate, count)
         if self.relative:
-            rate *= max(self.epsilon2, root_mean_square(p))
+            rate *= max(self.eps2, root_mean_square(p))
         return p - rate * u, memory
 
 
@@ -84,8 +84,8 @@ def adafactor(
     relative: bool = True,
     decay_power: float = 0.8,
     clipping: float = 1.0,
-    epsilon1: float = 1e-30,
-    epsilon2: float = 1e-3,
+    eps1: float = 1e-30,
+    eps2: float = 1e-3,
     where: Where = everywhere,
 ) -> Adafactor:
     r"""Adafactor: adaptive steps with a factored second moment, in memory of the rows and columns of each matrix.
@@ -102,7 +102,7 @@ def adafactor(
         $c$ in (0, 1].
     clipping : float, optional
         $d$, above 0: the largest root mean square of a step.
-    epsilon1, epsilon2 : float, optional
+    eps1, eps2 : float, optional
         Added to squared gradients; the least root mean square that a leaf is taken to have.
     where : str or callable, optional
         Which leaves of two axes and more are factored; all by default.
@@ -131,4 +131,4 @@ def adafactor(
     >>> opt.update(params, grads, state).params[0][0, :2]
     array([0.5, 0.5])
     """
-    return Adafactor(learning_rate, relative, decay_power, clipping, epsilon1, epsilon2, where)
+    return Adafactor(learning_rate, relative, decay_power, clipping, eps1, eps2, where)

@@ -61,8 +61,8 @@ class Adam(Moments):
         s = math.sqrt((1 - beta2**t) / (1 - beta2))
         a = rate * s * (1 - beta1) / (1 - beta1**t)
         if self.weight_decay and label is not False:
-            return beta1, beta2, a, self.epsilon * s, 1 - rate * self.weight_decay
-        return beta1, beta2, a, self.epsilon * s
+            return beta1, beta2, a, self.eps * s, 1 - rate * self.weight_decay
+        return beta1, beta2, a, self.eps * s
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
         return self._step(c, p, g, slots, (None, None, None))
@@ -109,7 +109,7 @@ def numbers(c: Any, p: Any, g: Any, mean: Any, square: Any) -> tuple[Any, Any, A
     return p - step, mean, square
 
 
-def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
+def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Adam:
     r"""Adam, $p \leftarrow p - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)$ with bias-corrected moments.
 
     The variant is algorithm 1 of the paper: both moments are corrected for their start at zero, and $\epsilon$ is added to
@@ -121,7 +121,7 @@ def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the denominator, at least 0.
 
     Returns
@@ -146,12 +146,12 @@ def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999
     The first step is the learning rate times the gradient's sign, whatever its size.
 
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.adam(0.5, epsilon=0.0)
+    >>> opt = fn.adam(0.5, eps=0.0)
     >>> params, grads = (np.array([1.0, 1.0]),), (np.array([1e-3, -1e3]),)
     >>> opt.update(params, grads, opt.init(params)).params[0].round(12)
     array([0.5, 1.5])
     """
-    return Adam(learning_rate, beta1, beta2, epsilon)
+    return Adam(learning_rate, beta1, beta2, eps)
 
 
 def adamw(
@@ -161,7 +161,7 @@ def adamw(
     where: Where = everywhere,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-8,
+    eps: float = 1e-8,
 ) -> Adam:
     r"""Adam with decoupled weight decay, $p \leftarrow (1 - \alpha\lambda)\, p - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)$.
 
@@ -179,7 +179,7 @@ def adamw(
         such as :func:`funcnn.is_matrix`.  All by default.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the denominator, at least 0.
 
     Returns
@@ -205,4 +205,4 @@ def adamw(
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.95]),)
     """
-    return Adam(learning_rate, beta1, beta2, epsilon, weight_decay, where)
+    return Adam(learning_rate, beta1, beta2, eps, weight_decay, where)

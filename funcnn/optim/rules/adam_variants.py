@@ -63,14 +63,14 @@ class AMSGrad(Moments):
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
         if not self.bias_correction:
-            return rate, 1.0, self.epsilon
-        return rate / (1 - self.beta1**t), math.sqrt(1 - self.beta2**t), self.epsilon
+            return rate, 1.0, self.eps
+        return rate / (1 - self.beta1**t), math.sqrt(1 - self.beta2**t), self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, root, epsilon = c
+        rate, root, eps = c
         m, v = self._moments(g, slots[0], slots[1])
         w = np.maximum(slots[2], v)
-        return p - rate * m / (np.sqrt(w) / root + epsilon), m, v, w
+        return p - rate * m / (np.sqrt(w) / root + eps), m, v, w
 
 
 @frozen
@@ -88,13 +88,13 @@ class Adamax(Moments):
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
-        return rate / (1 - self.beta1**t), self.beta1, 1 - self.beta1, self.beta2, self.epsilon
+        return rate / (1 - self.beta1**t), self.beta1, 1 - self.beta1, self.beta2, self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, beta1, rest, beta2, epsilon = c
+        rate, beta1, rest, beta2, eps = c
         m = beta1 * slots[0] + rest * g
         u = np.maximum(beta2 * slots[1], np.abs(g))
-        return p - rate * m / (u + epsilon), m, u
+        return p - rate * m / (u + eps), m, u
 
 
 @frozen
@@ -104,12 +104,12 @@ class Nadam(Moments):
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t, beta1 = rate_at(self.learning_rate, count), count + 1, self.beta1
         ahead, now = rate * beta1 / (1 - beta1 ** (t + 1)), rate * (1 - beta1) / (1 - beta1**t)
-        return ahead, now, math.sqrt(1 - self.beta2**t), self.epsilon
+        return ahead, now, math.sqrt(1 - self.beta2**t), self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        ahead, now, root, epsilon = c
+        ahead, now, root, eps = c
         m, v = self._moments(g, *slots)
-        return p - (ahead * m + now * g) / (np.sqrt(v) / root + epsilon), m, v
+        return p - (ahead * m + now * g) / (np.sqrt(v) / root + eps), m, v
 
 
 @frozen
@@ -129,14 +129,14 @@ class RAdam(Moments):
         if length <= self.threshold:
             return (rate / (1 - self.beta1**t),)
         rectifier = math.sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length))
-        return rate * rectifier / (1 - self.beta1**t), math.sqrt(1 - decay), self.epsilon
+        return rate * rectifier / (1 - self.beta1**t), math.sqrt(1 - decay), self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
         m, v = self._moments(g, *slots)
         if len(c) == 1:
             return p - c[0] * m, m, v
-        rate, root, epsilon = c
-        return p - rate * m / (np.sqrt(v) / root + epsilon), m, v
+        rate, root, eps = c
+        return p - rate * m / (np.sqrt(v) / root + eps), m, v
 
 
 @frozen
@@ -149,14 +149,14 @@ class AdaBelief(Moments):
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         rate, t = rate_at(self.learning_rate, count), count + 1
-        return rate / (1 - self.beta1**t), math.sqrt(1 - self.beta2**t), self.epsilon
+        return rate / (1 - self.beta1**t), math.sqrt(1 - self.beta2**t), self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, root, epsilon = c
+        rate, root, eps = c
         m = self.beta1 * slots[0] + (1 - self.beta1) * g
         surprise = g - m
-        s = self.beta2 * slots[1] + (1 - self.beta2) * (surprise * surprise) + epsilon
-        return p - rate * m / (np.sqrt(s) / root + epsilon), m, s
+        s = self.beta2 * slots[1] + (1 - self.beta2) * (surprise * surprise) + eps
+        return p - rate * m / (np.sqrt(s) / root + eps), m, s
 
 
 @frozen
@@ -177,14 +177,14 @@ class Yogi(Moments):
         return None  # they may be taken away
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
-        return rate_at(self.learning_rate, count), self.epsilon
+        return rate_at(self.learning_rate, count), self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, epsilon = c
+        rate, eps = c
         square = g * g
         m = self.beta1 * slots[0] + (1 - self.beta1) * g
         v = slots[1] - (1 - self.beta2) * np.sign(slots[1] - square) * square
-        return p - rate * m / (np.sqrt(v) + epsilon), m, v
+        return p - rate * m / (np.sqrt(v) + eps), m, v
 
 
 def amsgrad(
@@ -192,7 +192,7 @@ def amsgrad(
     *,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-8,
+    eps: float = 1e-8,
     bias_correction: bool = True,
 ) -> AMSGrad:
     r"""AMSGrad: Adam whose denominator never shrinks, $w \leftarrow \max(w, v)$.
@@ -203,7 +203,7 @@ def amsgrad(
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the root, at least 0.
     bias_correction : bool, optional
         Whether the moments are corrected for their start at zero, as in most libraries; the paper's algorithm does not.
@@ -224,15 +224,15 @@ def amsgrad(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.amsgrad(0.5, epsilon=0.0)
+    >>> opt = fn.amsgrad(0.5, eps=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
-    return AMSGrad(learning_rate, beta1, beta2, epsilon, bias_correction)
+    return AMSGrad(learning_rate, beta1, beta2, eps, bias_correction)
 
 
-def adamax(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adamax:
+def adamax(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Adamax:
     r"""Adamax: Adam with the infinity norm, $p \leftarrow p - \alpha\, \hat m/(u + \epsilon)$.
 
     The largest past gradient is $u \leftarrow \max(\beta_2 u, |g|)$.
@@ -243,7 +243,7 @@ def adamax(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.9
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the mean and of the largest gradient, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the denominator, at least 0; the paper has none, and divides by zero where the gradient has always been zero.
 
     Returns
@@ -262,15 +262,15 @@ def adamax(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.9
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.adamax(0.5, epsilon=0.0)
+    >>> opt = fn.adamax(0.5, eps=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params[0].round(12)
     array([0.5])
     """
-    return Adamax(learning_rate, beta1, beta2, epsilon)
+    return Adamax(learning_rate, beta1, beta2, eps)
 
 
-def nadam(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Nadam:
+def nadam(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Nadam:
     r"""Nadam: Adam with Nesterov's momentum.
 
     The variant has a constant $\beta_1$; the paper's warming schedule of $\beta_1$ is left out.
@@ -281,7 +281,7 @@ def nadam(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.99
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the root of the corrected second moment, at least 0.
 
     Returns
@@ -300,12 +300,12 @@ def nadam(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.99
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.nadam(1.0, beta1=0.0, epsilon=0.0)
+    >>> opt = fn.nadam(1.0, beta1=0.0, eps=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.]),)
     """
-    return Nadam(learning_rate, beta1, beta2, epsilon)
+    return Nadam(learning_rate, beta1, beta2, eps)
 
 
 def radam(
@@ -313,7 +313,7 @@ def radam(
     *,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-8,
+    eps: float = 1e-8,
     threshold: float = 4.0,
 ) -> RAdam:
     r"""RAdam: Adam whose adaptive step is rectified, and replaced by plain momentum during the first steps.
@@ -324,7 +324,7 @@ def radam(
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the root of the corrected second moment, at least 0.
     threshold : float, optional
         $\rho_{\min}$, at least 4 as in the paper; several libraries take 5.
@@ -352,10 +352,10 @@ def radam(
     >>> opt.update(params, grads, opt.init(params)).params
     (array([-1.5]),)
     """
-    return RAdam(learning_rate, beta1, beta2, epsilon, threshold)
+    return RAdam(learning_rate, beta1, beta2, eps, threshold)
 
 
-def adabelief(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-16) -> AdaBelief:
+def adabelief(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-16) -> AdaBelief:
     r"""AdaBelief: Adam that divides by how far gradients are from their mean, $(g - m)^2$ in place of $g^2$.
 
     Parameters
@@ -364,7 +364,7 @@ def adabelief(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added at both places of the paper's algorithm: to $s$ at each step, and to the root of the corrected $s$.
 
     Returns
@@ -384,12 +384,12 @@ def adabelief(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.adabelief(0.5, beta1=0.5, epsilon=0.0)
+    >>> opt = fn.adabelief(0.5, beta1=0.5, eps=0.0)
     >>> params, grads = (np.array([2.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params[0].round(12)
     array([1.])
     """
-    return AdaBelief(learning_rate, beta1, beta2, epsilon)
+    return AdaBelief(learning_rate, beta1, beta2, eps)
 
 
 def yogi(
@@ -397,7 +397,7 @@ def yogi(
     *,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-3,
+    eps: float = 1e-3,
     initial: float = 1e-6,
 ) -> Yogi:
     r"""Yogi: Adam whose second moment grows and falls by at most $(1-\beta_2) g^2$ a step.
@@ -410,7 +410,7 @@ def yogi(
         The step size $\alpha$.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the root of the second moment, at least 0.
     initial : float, optional
         What the second moment starts from, at least 0.
@@ -431,9 +431,9 @@ def yogi(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.yogi(0.5, beta1=0.0, beta2=0.0, epsilon=0.0, initial=0.0)
+    >>> opt = fn.yogi(0.5, beta1=0.0, beta2=0.0, eps=0.0, initial=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
-    return Yogi(learning_rate, beta1, beta2, epsilon, initial)
+    return Yogi(learning_rate, beta1, beta2, eps, initial)

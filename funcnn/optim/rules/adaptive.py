@@ -35,10 +35,10 @@ class Adagrad(Elementwise):
 
     learning_rate: Rate
     initial: float = 0.0
-    epsilon: float = 1e-10
+    eps: float = 1e-10
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, initial=AMOUNT, epsilon=AMOUNT)
+        settle(self, learning_rate=check_rate, initial=AMOUNT, eps=AMOUNT)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -57,12 +57,12 @@ class Adagrad(Elementwise):
         return 1, 1.0
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
-        return rate_at(self.learning_rate, count), self.epsilon
+        return rate_at(self.learning_rate, count), self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, epsilon = c
+        rate, eps = c
         s = slots[0] + g * g
-        return p - rate * g / (np.sqrt(s) + epsilon), s
+        return p - rate * g / (np.sqrt(s) + eps), s
 
 
 @frozen
@@ -71,12 +71,12 @@ class RMSprop(Elementwise):
 
     learning_rate: Rate
     decay: float = 0.9
-    epsilon: float = 1e-8
+    eps: float = 1e-8
     momentum: float = 0.0
     centered: bool = False
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, decay=FRACTION, epsilon=AMOUNT, momentum=FRACTION, centered=FLAG)
+        settle(self, learning_rate=check_rate, decay=FRACTION, eps=AMOUNT, momentum=FRACTION, centered=FLAG)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -92,17 +92,17 @@ class RMSprop(Elementwise):
         return 1, 1 - self.decay
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
-        return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon, self.momentum
+        return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.eps, self.momentum
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, rho, rest, epsilon, mu = c
+        rate, rho, rest, eps, mu = c
         s = rho * slots[0] + rest * (g * g)
         new, spread = [s], s
         if self.centered:
             m = rho * slots[1] + rest * g
             spread = np.maximum(s - m * m, 0)  # rounding may take it below
             new.append(m)
-        d = g / (np.sqrt(spread) + epsilon)
+        d = g / (np.sqrt(spread) + eps)
         if self.momentum:
             d += mu * slots[-1]
             new.append(d)
@@ -115,10 +115,10 @@ class Adadelta(Elementwise):
 
     learning_rate: Rate = 1.0
     decay: float = 0.95
-    epsilon: float = 1e-6
+    eps: float = 1e-6
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, decay=FRACTION, epsilon=POSITIVE)
+        settle(self, learning_rate=check_rate, decay=FRACTION, eps=POSITIVE)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -134,16 +134,16 @@ class Adadelta(Elementwise):
         return 1, 1 - self.decay
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
-        return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.epsilon
+        return rate_at(self.learning_rate, count), self.decay, 1 - self.decay, self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, rho, rest, epsilon = c
+        rate, rho, rest, eps = c
         s = rho * slots[0] + rest * (g * g)
-        d = np.sqrt((slots[1] + epsilon) / (s + epsilon)) * g
+        d = np.sqrt((slots[1] + eps) / (s + eps)) * g
         return p - rate * d, s, rho * slots[1] + rest * (d * d)
 
 
-def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, epsilon: float = 1e-10) -> Adagrad:
+def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, eps: float = 1e-10) -> Adagrad:
     r"""Adagrad, $s \leftarrow s + g^2$, $p \leftarrow p - \alpha\, g / (\sqrt{s} + \epsilon)$.
 
     Parameters
@@ -152,7 +152,7 @@ def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, epsilon: float 
         The step size $\alpha$.
     initial : float, optional
         What $s$ starts from, at least 0.
-    epsilon : float, optional
+    eps : float, optional
         Added to the square root, at least 0.
 
     Returns
@@ -171,19 +171,19 @@ def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, epsilon: float 
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.adagrad(0.5, epsilon=0.0)
+    >>> opt = fn.adagrad(0.5, eps=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
-    return Adagrad(learning_rate, initial, epsilon)
+    return Adagrad(learning_rate, initial, eps)
 
 
 def rmsprop(
     learning_rate: Rate = 1e-2,
     *,
     decay: float = 0.9,
-    epsilon: float = 1e-8,
+    eps: float = 1e-8,
     momentum: float = 0.0,
     centered: bool = False,
 ) -> RMSprop:
@@ -198,7 +198,7 @@ def rmsprop(
         The step size $\alpha$.
     decay : float, optional
         $\rho$ in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the square root, at least 0.
     momentum : float, optional
         $\mu$ in [0, 1): the quotient $d = g/(\sqrt s + \epsilon)$ becomes $v \leftarrow \mu v + d$.
@@ -221,15 +221,15 @@ def rmsprop(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.rmsprop(0.5, decay=0.75, epsilon=0.0)
+    >>> opt = fn.rmsprop(0.5, decay=0.75, eps=0.0)
     >>> params, grads = (np.array([2.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([1.]),)
     """
-    return RMSprop(learning_rate, decay, epsilon, momentum, centered)
+    return RMSprop(learning_rate, decay, eps, momentum, centered)
 
 
-def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float = 1e-6) -> Adadelta:
+def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, eps: float = 1e-6) -> Adadelta:
     r"""Adadelta, $p \leftarrow p - \alpha\, g \sqrt{u + \epsilon} / \sqrt{s + \epsilon}$.
 
     $s$ and $u$ are the moving means of the squared gradients and of the squared steps.
@@ -240,7 +240,7 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
         $\alpha$; 1 in the paper.
     decay : float, optional
         $\rho$ in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added inside of both roots, above 0: the first step is about $\sqrt{\epsilon}$.
 
     Returns
@@ -259,9 +259,9 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.adadelta(decay=0.75, epsilon=1.0)
+    >>> opt = fn.adadelta(decay=0.75, eps=1.0)
     >>> params, grads = (np.array([2.0]),), (np.array([0.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([2.]),)
     """
-    return Adadelta(learning_rate, decay, epsilon)
+    return Adadelta(learning_rate, decay, eps)

@@ -64,12 +64,12 @@ class LAMB(Leafwise):
     learning_rate: Rate
     beta1: float = 0.9
     beta2: float = 0.999
-    epsilon: float = 1e-6
+    eps: float = 1e-6
     weight_decay: float = 0.0
     where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, epsilon=AMOUNT)
+        settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, eps=AMOUNT)
         settle(self, weight_decay=AMOUNT, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
@@ -77,11 +77,11 @@ class LAMB(Leafwise):
 
     def _rule(self, count: int, chosen: bool, p: Array, g: Array, kept: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
         rate, t = rate_at(self.learning_rate, count), count + 1
-        epsilon = coefficient(self.epsilon, p.dtype)
+        eps = coefficient(self.eps, p.dtype)
         g = bounded(g, 1.0)
         m = self.beta1 * kept[0] + (1 - self.beta1) * g
         v = self.beta2 * kept[1] + (1 - self.beta2) * (g * g)
-        u: Array = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + epsilon)
+        u: Array = (m / (1 - self.beta1**t)) / (np.sqrt(v / (1 - self.beta2**t)) + eps)
         if chosen:
             u += self.weight_decay * p
             size, ((own,), length, _) = norm_of((p,)), moderate((u,))
@@ -142,7 +142,7 @@ def lamb(
     *,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-6,
+    eps: float = 1e-6,
     weight_decay: float = 0.0,
     where: Where = is_matrix,
 ) -> LAMB:
@@ -154,7 +154,7 @@ def lamb(
         The step size $\alpha$, relative to the norm of each leaf.
     beta1, beta2 : float, optional
         Decay rates of the two moments, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the root of the corrected second moment, at least 0.
     weight_decay : float, optional
         $\lambda$, at least 0, added to the step before it is rescaled.
@@ -182,4 +182,4 @@ def lamb(
     >>> opt.update(params, grads, opt.init(params)).params[0].round(6)
     array([[3. , 1.5]])
     """
-    return LAMB(learning_rate, beta1, beta2, epsilon, weight_decay, where)
+    return LAMB(learning_rate, beta1, beta2, eps, weight_decay, where)

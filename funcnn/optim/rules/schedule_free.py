@@ -42,11 +42,11 @@ class ScheduleFree(Elementwise):
     warmup: int = 0
     adaptive: bool = False
     beta2: float = 0.999
-    epsilon: float = 1e-8
+    eps: float = 1e-8
 
     def __attrs_post_init__(self) -> None:
         settle(self, learning_rate=AMOUNT, beta=FRACTION, weight_decay=AMOUNT, warmup=at_least(0))
-        settle(self, adaptive=FLAG, beta2=FRACTION, epsilon=AMOUNT)
+        settle(self, adaptive=FLAG, beta2=FRACTION, eps=AMOUNT)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -63,15 +63,15 @@ class ScheduleFree(Elementwise):
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         beta2 = self.beta2 if self.adaptive else 0.0
         weight, total = weights(count + 1, self.warmup, beta2)
-        return self.learning_rate * math.sqrt(weight), weight / total, self.weight_decay, self.beta, self.epsilon
+        return self.learning_rate * math.sqrt(weight), weight / total, self.weight_decay, self.beta, self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        rate, share, decay, beta, epsilon = c
+        rate, share, decay, beta, eps = c
         z, x, *square = slots
         d, memory = g, []
         if self.adaptive:
             v = self.beta2 * square[0] + (1 - self.beta2) * (g * g)
-            d, memory = g / (np.sqrt(v) + epsilon), [v]
+            d, memory = g / (np.sqrt(v) + eps), [v]
         z = z - rate * (d + decay * p)
         x = x + share * (z - x)
         return z + beta * (x - z), z, x, *memory
@@ -153,7 +153,7 @@ def schedule_free_adamw(
     *,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-8,
+    eps: float = 1e-8,
     weight_decay: float = 0.0,
     warmup: int = 0,
 ) -> ScheduleFree:
@@ -168,7 +168,7 @@ def schedule_free_adamw(
         $\gamma$, at least 0: a number, since no schedule is needed.
     beta1, beta2 : float, optional
         $\beta$ and the decay rate of the second moment, in [0, 1).
-    epsilon : float, optional
+    eps : float, optional
         Added to the root of the second moment, at least 0.
     weight_decay : float, optional
         $\lambda$, at least 0, taken at $y$.
@@ -192,10 +192,10 @@ def schedule_free_adamw(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.schedule_free_adamw(0.5, epsilon=0.0)
+    >>> opt = fn.schedule_free_adamw(0.5, eps=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([2.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
     beta1 = check_range(beta1, "beta1", 0.0, 1.0, open_high=True)  # which the record calls beta
-    return ScheduleFree(learning_rate, beta1, weight_decay, warmup, adaptive=True, beta2=beta2, epsilon=epsilon)
+    return ScheduleFree(learning_rate, beta1, weight_decay, warmup, adaptive=True, beta2=beta2, eps=eps)

@@ -103,18 +103,18 @@ class ClipAdaptive(Stateless):
     """Made by :func:`funcnn.clip_adaptive`."""
 
     ratio: float
-    epsilon: float = 1e-3
+    eps: float = 1e-3
 
     def __attrs_post_init__(self) -> None:
-        settle(self, ratio=LIMIT, epsilon=POSITIVE)
+        settle(self, ratio=LIMIT, eps=POSITIVE)
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [self._leaf(g, p) for g, p in zip(grads, params, strict=True)]
 
     def _leaf(self, g: Array, p: Array) -> Array:
-        (size, unit), (norms, own_unit) = _unit_norms(p, self.epsilon), _unit_norms(g, 0.0)
+        (size, unit), (norms, own_unit) = _unit_norms(p, self.eps), _unit_norms(g, 0.0)
         with np.errstate(all="ignore"):  # a limit that is too large for a number is none
-            limit = self.ratio * np.maximum(size, self.epsilon / unit)  # in the parameters' units
+            limit = self.ratio * np.maximum(size, self.eps / unit)  # in the parameters' units
             over = np.isfinite(norms) & (norms > limit * (unit / own_unit))
             if not over.any():
                 return g
@@ -216,7 +216,7 @@ def clip_by_global_norm(max_norm: float) -> ClipByGlobalNorm:
     return ClipByGlobalNorm(max_norm)
 
 
-def clip_adaptive(ratio: float = 0.01, *, epsilon: float = 1e-3) -> ClipAdaptive:
+def clip_adaptive(ratio: float = 0.01, *, eps: float = 1e-3) -> ClipAdaptive:
     """Clip the gradient of each unit in proportion to the norm of its parameters (AGC).
 
     A unit is one index of a leaf's last axis, with all that feeds it; a leaf of one axis is one unit.
@@ -225,7 +225,7 @@ def clip_adaptive(ratio: float = 0.01, *, epsilon: float = 1e-3) -> ClipAdaptive
     ----------
     ratio : float, optional
         The largest norm of the gradient, relative to that of the parameters; above 0.
-    epsilon : float, optional
+    eps : float, optional
         The least norm that parameters are taken to have, above 0: units that start at zero can move.
 
     Returns
@@ -245,4 +245,4 @@ def clip_adaptive(ratio: float = 0.01, *, epsilon: float = 1e-3) -> ClipAdaptive
     >>> clip.transform(params, grads, clip.init(params)).grads
     (array([[0.5, 1. ]]),)
     """
-    return ClipAdaptive(ratio, epsilon)
+    return ClipAdaptive(ratio, eps)
