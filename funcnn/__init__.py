@@ -35,9 +35,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.compile.compiled import compiled
     from funcnn.files.save import FileError, load, load_note, save
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
-    from funcnn.instrument import map_layers
     from funcnn.key import Key
     from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
+    from funcnn.layer.instrument import map_layers
     from funcnn.layers.activations.algebraic import softsign, squareplus
     from funcnn.layers.activations.clipped import hard_sigmoid, hard_swish, hard_tanh, relu6
     from funcnn.layers.activations.exponential import exponential

@@ -20,7 +20,7 @@ FLOORS = (
     ("files",),
     ("kernels",),
     ("layer", "initializers"),
-    ("instrument", "losses"),
+    ("losses",),
     ("grad",),
     ("layers",),
     ("combinators",),

@@ -16,9 +16,9 @@ from attrs import evolve
 from funcnn import tree
 from funcnn.data.batching import batches
 from funcnn.errors import check_count
-from funcnn.instrument import map_layers
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Layer, Train
+from funcnn.layer.instrument import map_layers
 from funcnn.layers.normalization import batch_norm
 from funcnn.layers.normalization.batch_norm import RunningStatistics
 from funcnn.train.evaluate import check_trees

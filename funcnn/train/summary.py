@@ -14,9 +14,9 @@ from numpy.typing import DTypeLike
 
 from funcnn import tree
 from funcnn.errors import check_count, shown
-from funcnn.instrument import is_composed, map_layers, part_steps
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Eval, Init, Layer, Train, check_layer
+from funcnn.layer.instrument import is_composed, map_layers, part_steps
 from funcnn.layers.pooling.max_unpooling import Pooled
 from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer

@@ -9,8 +9,8 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.instrument import Seen, watch
 from funcnn.layer import AnyLayer
+from funcnn.layer.instrument import Seen, watch
 
 
 def notes(error: pytest.ExceptionInfo[BaseException]) -> str:

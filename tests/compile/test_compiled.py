@@ -25,8 +25,8 @@ from funcnn.compile.source import read
 from funcnn.compile.syntax import expression
 from funcnn.compile.writer import Writer
 from funcnn.grad import LossAndGrad, value_and_grads
-from funcnn.instrument import watch
 from funcnn.layer import AnyLayer
+from funcnn.layer.instrument import watch
 
 TRAIN = fn.Train(fn.Key(5))
 PREDICT = fn.Eval(residuals=False)

@@ -14,7 +14,9 @@ from attrs import evolve, frozen
 
 from funcnn.errors import check_function
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, chain, check_layer
+from funcnn.layer.layer import AnyLayer, Layer, chain, check_layer
+from funcnn.layer.modes import Mode
+from funcnn.layer.results import Backward, Forward, Init
 from funcnn.typing import Shapes
 
 P = TypeVar("P")
@@ -95,7 +97,7 @@ def watch(look: Look, model: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> from funcnn.instrument import watch
+    >>> from funcnn.layer.instrument import watch
     >>> model = watch(lambda seen: print(seen.phase, seen.path, seen.layer.name), fn.serial(fn.dense(2), fn.tanh()))
     >>> start = model.init(fn.Key(0), (3,))
     init [0] dense(2)
