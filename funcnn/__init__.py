@@ -33,6 +33,10 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.trained_start import trained_start
     from funcnn.combinators.weight_norm import weight_norm
     from funcnn.compile.compiled import compiled
+    from funcnn.derivatives.analytic import NotAnalyticError
+    from funcnn.derivatives.ggn import ggn_product
+    from funcnn.derivatives.hvp import GradientJVP, gradient_jvp, hvp, input_hvp, mixed_product
+    from funcnn.derivatives.jvp import JVP, VJP, Linearized, jvp, linearize, vjp
     from funcnn.files.save import FileError, load, load_note, save
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.key import Key
@@ -444,6 +448,20 @@ __all__ = [
     "minimize",
     "is_matrix",
     "schedules",
+    # derivatives
+    "jvp",
+    "JVP",
+    "vjp",
+    "VJP",
+    "linearize",
+    "Linearized",
+    "hvp",
+    "input_hvp",
+    "mixed_product",
+    "gradient_jvp",
+    "GradientJVP",
+    "ggn_product",
+    "NotAnalyticError",
     # training
     "fit",
     "Fit",

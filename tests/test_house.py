@@ -26,6 +26,7 @@ FLOORS = (
     ("combinators",),
     ("sharding",),
     ("compile",),
+    ("derivatives",),
     ("optim", "models", "data"),
     ("train",),
     ("check",),

@@ -1,0 +1,8 @@
+"""Derivatives beyond the gradient, of every layer, from the same hand-written forward and backward.
+
+complex_step.py     the imaginary step: the one idea that the products are made of
+analytic.py         layers of one's own are tried for being analytic
+jvp.py              jvp, vjp, linearize
+hvp.py              hvp, input_hvp, mixed_product, gradient_jvp
+ggn.py              ggn_product
+"""
