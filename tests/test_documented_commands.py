@@ -20,7 +20,7 @@ PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 COMMAND = re.compile(r"\bpython (?:-m (?:funcnn|tests|pytest|mypy|ruff|mkdocs)\b|docs/examples/\w+\.py)[^`\n#|&)]*")
 IN_LINE = re.compile(r"(?<!`)`[^`]+`(?!`)")
 LINES = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 6
-GPT = "--steps 2 --layers 1 --heads 2 --features 16 --block 16"
+GPT = "--steps 2 --layers 1 --heads 2 --features 16 --context-length 16"
 
 RUN = {  # command: the options that make it short
     "python -m funcnn --help": "",

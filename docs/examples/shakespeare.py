@@ -67,11 +67,11 @@ def main(path: str = "", seed: int = 0) -> dict[str, float]:
     training, validation = tokens[:cut], tokens[cut:] if path else tokens
     if path:
         block, batch, steps = 64, 12, 2000
-        gpt: Any = fn.gpt(size, layers=4, heads=4, features=128, block=block)
+        gpt: Any = fn.gpt(size, layers=4, heads=4, features=128, context_length=block)
         lstm: Any = fn.serial(fn.embedding(size, 64), fn.lstm(256), fn.dense(size))
     else:
         block, batch, steps = 24, 8, 150
-        gpt = fn.gpt(size, layers=1, heads=2, features=48, block=block)
+        gpt = fn.gpt(size, layers=1, heads=2, features=48, context_length=block)
         lstm = fn.serial(fn.embedding(size, 16), fn.lstm(64), fn.dense(size))
     losses = {}
     for name, model, peak in (("gpt", gpt, 2e-3 if path else 1e-2), ("lstm", lstm, 4e-3 if path else 2e-2)):
@@ -81,7 +81,9 @@ def main(path: str = "", seed: int = 0) -> dict[str, float]:
         losses[name] = evaluate(model, params, state, validation, block)
         print(f"\n{name}: loss {losses[name]:.4f}, {fn.tree.size(params)} parameters, {steps} steps in {seconds:.0f} s\n")
         prompt = vocabulary.encode("\n" if path else "To")[None]
-        drawn = fn.generate(model, params, state, prompt, 400 if path else 60, fn.Key(seed), block=block, temperature=0.8)
+        drawn = fn.generate(
+            model, params, state, prompt, 400 if path else 60, fn.Key(seed), context_length=block, temperature=0.8
+        )
         print(vocabulary.decode(drawn[0]))
     return losses
 

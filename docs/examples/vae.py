@@ -66,7 +66,7 @@ def main(folder: str = "", epochs: int = 20, seed: int = 0, picture: str = "") -
     else:
         hidden, code, batch = (128,), 8, 32
     pixels = x.shape[1]
-    model: Any = fn.vae(pixels, hidden=hidden, code=code)
+    model: Any = fn.vae(pixels, hidden=hidden, latent_size=code)
     steps = epochs * fn.data.batch_count(len(x), batch, drop_last=True)
     began = time.perf_counter()
     result: Any = fn.fit(

@@ -50,17 +50,20 @@ ARGUMENTS = {
     "pooling": Argument("choice", "average or max", ("average", "max")),
     "channels": Argument("sizes", "channels of each stage; of the first one for resnet"),
     "depth": Argument("count", "layers of a resnet, 6n + 2; blocks in a stage of the others", most=1000),
-    "code": Argument("count", "numbers of the code"),
+    "latent_size": Argument("count", "latent variables: numbers of the narrow code"),
     "noise": Argument("share", "standard deviation of the noise that is to be taken away"),
     "cell": Argument("choice", ", ".join(get_args(Cell)), get_args(Cell)),
     "encoder": Argument("choice", ", ".join(get_args(Encoder)), get_args(Encoder)),
     "layers": Argument("count", "recurrent layers or attention blocks, one above the other", most=1000),
     "heads": Argument("count", "attention heads"),
     "features": Argument("count", "features of a step: the width of a model of text"),
-    "embedded": Argument("count", "features of a character"),
-    "block": Argument("count", "characters that are seen at a time"),
+    "embedding_size": Argument("count", "features of a character"),
+    "context_length": Argument("count", "characters that are seen at a time"),
     "dropout": Argument("share", "share of hidden values set to zero in training"),
 }
+
+FORMER = {"block": "context_length", "code": "latent_size", "embedded": "embedding_size"}
+"""Settings by the names that they had in 0.1.0: options of these names are still taken, and runs that hold them still read."""
 
 
 def check_choice(name: str, value: object, known: tuple[str, ...]) -> str:

@@ -165,8 +165,9 @@ def read_config(path: Path) -> tuple[Settings, Facts]:
     shape = tuple([check_whole(f"{config}: picture", side, 1) for side in picture])
     if shape and math.prod(shape) != features:
         raise RequestError(f"{config}: picture is {shape} and features is {features}, expected their product")
-    if settings.job.reads_text and features != settings.count("block"):
-        raise RequestError(f"{config}: features is {features} and block is {settings.count('block')}, expected the same")
+    if settings.job.reads_text and features != settings.count("context_length"):
+        length = settings.count("context_length")
+        raise RequestError(f"{config}: features is {features} and context_length is {length}, expected the same")
     return settings, Facts(tuple(classes), features, shape, letters)
 
 

@@ -70,17 +70,17 @@ JOBS = {
     ),
     "siamese": Job(
         "compare", "two images, one encoder: the same class or not",
-        {"hidden": (128, 64), "code": 8, "activation": "relu", "dropout": 0.0},
+        {"hidden": (128, 64), "latent_size": 8, "activation": "relu", "dropout": 0.0},
         DefaultSchedule(0.002, 32, 40), DefaultSchedule(0.001, 128, 10), thorough=True,
     ),
     "autoencoder": Job(
         "redraw", "images are redrawn through a narrow code",
-        {"hidden": (128,), "code": 16, "activation": "silu"},
+        {"hidden": (128,), "latent_size": 16, "activation": "silu"},
         DefaultSchedule(0.003, 32, 80), DefaultSchedule(0.001, 128, 10), thorough=True,
     ),
     "vae": Job(
         "imagine", "a variational autoencoder redraws images, and draws new ones",
-        {"hidden": (128,), "code": 8, "activation": "silu"},
+        {"hidden": (128,), "latent_size": 8, "activation": "silu"},
         DefaultSchedule(0.003, 32, 40), DefaultSchedule(0.001, 128, 15), thorough=True,
     ),
     "unet": Job(
@@ -89,16 +89,16 @@ JOBS = {
     ),
     "char_rnn": Job(
         "write", "a recurrent network continues a text, character by character",
-        {"cell": "lstm", "features": 128, "layers": 1, "embedded": 32, "dropout": 0.0, "block": 64},
+        {"cell": "lstm", "features": 128, "layers": 1, "embedding_size": 32, "dropout": 0.0, "context_length": 64},
         DefaultSchedule(0.005, 16, steps=1500), DefaultSchedule(0.005, 16, steps=1500),
     ),
     "gpt": Job(
         "write", "a Transformer continues a text, character by character",
-        {"layers": 4, "heads": 4, "features": 128, "block": 64, "dropout": 0.0}, _TEXT, _TEXT,
+        {"layers": 4, "heads": 4, "features": 128, "context_length": 64, "dropout": 0.0}, _TEXT, _TEXT,
     ),
     "text_classifier": Job(
         "tell", "the lines of two or more texts are told apart",
-        {"encoder": "transformer", "features": 64, "layers": 1, "heads": 4, "dropout": 0.1, "block": 96},
+        {"encoder": "transformer", "features": 64, "layers": 1, "heads": 4, "dropout": 0.1, "context_length": 96},
         DefaultSchedule(0.002, 32, 10), DefaultSchedule(0.002, 32, 10),
     ),
 }  # fmt: skip

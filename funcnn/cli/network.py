@@ -78,14 +78,14 @@ def calls(settings: Settings, facts: Facts) -> list[Call]:
         shape = cast("tuple[tuple[int, ...]]", image.given)[0]
         return [image, Call("unet", (shape[-1],), named), Call("flatten")]
     if settings.model == "siamese":
-        widths = (*settings.sizes("hidden"), settings.count("code"))
+        widths = (*settings.sizes("hidden"), settings.count("latent_size"))
         return [Call("siamese", widths, _only(settings, "activation", "dropout"))]
     if settings.model == "autoencoder":
         return [Call("autoencoder", (facts.features,), some | {"output": "sigmoid"})]
     if settings.model == "vae":
         return [Call("vae", (facts.features,), some)]
     if settings.model == "char_rnn":
-        return [Call("char_rnn", (letters,), _only(settings, "cell", "features", "layers", "embedded", "dropout"))]
+        return [Call("char_rnn", (letters,), _only(settings, "cell", "features", "layers", "embedding_size", "dropout"))]
     if settings.model == "gpt":
         return [Call("gpt", (letters,), some)]
     named = _only(settings, "features", "layers")
@@ -167,15 +167,15 @@ def least_parameters(settings: Settings, facts: Facts) -> int:
         return settings.count("depth") * 9 * settings.sizes("channels")[0] ** 2
     if task in ("write", "tell"):
         width, layers = settings.count("features"), settings.count("layers")
-        first = settings.count("embedded") if "embedded" in settings.arguments else width
-        places = settings.count("block") if settings.model == "gpt" else 0
+        first = settings.count("embedding_size") if "embedding_size" in settings.arguments else width
+        places = settings.count("context_length") if settings.model == "gpt" else 0
         return (letters + places) * first + layers * width * width
     if settings.model == "lenet5":
         larger = -(-_LEAST_SIDE // min(facts.picture[:2]))
         return 16 * 120 * math.prod(max(1, (side * larger - 8) // 4) for side in facts.picture[:2])
     if "hidden" not in settings.arguments:
         return 0
-    last = outputs if task == "classify" else settings.count("code")
+    last = outputs if task == "classify" else settings.count("latent_size")
     widths = [facts.features, *settings.sizes("hidden"), last]
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 
@@ -205,7 +205,7 @@ def refused(settings: Settings, error: Exception) -> RequestError:
 
 
 def _too_large(settings: Settings, size: int) -> RequestError:
-    names = [name for name in settings.arguments if name not in ("dropout", "noise", "block", "heads")]
+    names = [name for name in settings.arguments if name not in ("dropout", "noise", "context_length", "heads")]
     given = [(name, settings.arguments[name]) for name in names if not isinstance(settings.arguments[name], str)]
     said = " ".join(f"--{name} {' '.join(map(str, value)) if isinstance(value, tuple) else value}" for name, value in given)
     return RequestError(f"{said}: {size:,} parameters do not fit in memory")

@@ -11,7 +11,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 import funcnn as fn
-from funcnn.cli.arguments import ARGUMENTS, Argument, whole
+from funcnn.cli.arguments import ARGUMENTS, FORMER, Argument, whole
 from funcnn.cli.failure import STATUSES
 from funcnn.cli.jobs import JOBS, models_with
 from funcnn.cli.settings import DTYPES, MADE, OPTIMIZERS, SCHEDULES, Settings, defaults_for
@@ -244,15 +244,16 @@ def _parser(prog: str, description: str) -> argparse.ArgumentParser:
 def _add(group: argparse._ArgumentGroup, name: str, argument: Argument) -> None:
     """Add the option of a setting of the models."""
     text = f"{argument.about} ({_of_models(name)})"
+    spelled = [_spelled([one]) for one in (name, *[former for former, now in FORMER.items() if now == name])]
     if argument.kind == "choice":
-        group.add_argument(_spelled([name]), choices=argument.known, metavar="NAME", help=text)
+        group.add_argument(*spelled, choices=argument.known, metavar="NAME", help=text)
     elif argument.kind == "sizes":
         some: Literal["*", "+"] = "*" if argument.least == 0 else "+"
-        group.add_argument(_spelled([name]), nargs=some, type=_whole(1), metavar="N", help=text)
+        group.add_argument(*spelled, nargs=some, type=_whole(1), metavar="N", help=text)
     elif argument.kind == "count":
-        group.add_argument(_spelled([name]), type=_whole(argument.least, argument.most), metavar="N", help=text)
+        group.add_argument(*spelled, type=_whole(argument.least, argument.most), metavar="N", help=text)
     else:
-        group.add_argument(_spelled([name]), type=_number(0, 1, below=True), metavar="P", help=text)
+        group.add_argument(*spelled, type=_number(0, 1, below=True), metavar="P", help=text)
 
 
 def _spelled(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import attrs
 from attrs import evolve, field, frozen
 
-from funcnn.cli.arguments import ARGUMENTS, Value, check_choice, check_whole, is_number
+from funcnn.cli.arguments import ARGUMENTS, FORMER, Value, check_choice, check_whole, is_number
 from funcnn.cli.failure import RequestError
 from funcnn.cli.jobs import JOBS, DefaultSchedule, Job
 from funcnn.errors import shorten
@@ -129,10 +129,12 @@ def from_json(text: str, where: str) -> Settings:
     model = entries.get("model") if isinstance(entries, dict) else None
     own = [name for name in attrs.fields_dict(Settings) if name != "arguments"]
     arguments = list(JOBS[model].arguments) if isinstance(model, str) and model in JOBS else []
-    if not isinstance(entries, dict) or set(entries) != {*own, *arguments}:
+    names = [FORMER.get(str(name), str(name)) for name in entries] if isinstance(entries, dict) else []
+    if not isinstance(entries, dict) or sorted(names) != sorted([*own, *arguments]):
         raise RequestError(
             f"{where} does not hold the settings of a run: expected a model of {', '.join(JOBS)} and exactly its settings"
         )
+    entries = dict(zip(names, entries.values(), strict=True))
     data, files = entries["data"], entries["text"]
     if not isinstance(data, str) or not isinstance(files, list) or not all(isinstance(one, str) for one in files):
         raise RequestError(

@@ -61,21 +61,21 @@ def read_text(name: str | Path, option: str = "--text") -> str:
 
 def load_text(settings: Settings) -> Tokens:
     """Return the text of a run: its first part to learn from, its last to test on."""
-    (name,), block = settings.text, settings.count("block")
+    (name,), length = settings.text, settings.count("context_length")
     text = read_text(name)
     cut = int(_TRAINED * len(text))
-    if len(text) - cut < block + 1:
+    if len(text) - cut < length + 1:
         longest = len(text) - cut - 1
-        hint = f"--block {longest} fits" if longest > 1 else "give a longer one"
-        raise RequestError(f"--text {name}: {len(text):,} characters are too few for a block of {block}: {hint}")
+        hint = f"--context-length {longest} fits" if longest > 1 else "give a longer one"
+        raise RequestError(f"--text {name}: {len(text):,} characters are too few for a context of {length}: {hint}")
     vocabulary = data.fit_vocabulary(text)
     tokens = vocabulary.encode(text)
-    held_out = data.windows(tokens[cut:], block, stride=block)
+    held_out = data.windows(tokens[cut:], length, stride=length)
     return Tokens(
         f"{len(text):,} characters of {name}, {len(vocabulary)} different ones",
-        f"{cut:,} to train, the last {len(text) - cut:,} to validate and to test; {block} are seen at a time",
-        Facts((), block, (), vocabulary.characters),
-        data.windows(tokens[:cut], block),
+        f"{cut:,} to train, the last {len(text) - cut:,} to validate and to test; {length} are seen at a time",
+        Facts((), length, (), vocabulary.characters),
+        data.windows(tokens[:cut], length),
         some(held_out, _WATCHED),
         some(held_out, _TESTED),
         _source(name),
@@ -94,7 +94,7 @@ def some(windows: tuple[IntArray, IntArray], most: int) -> tuple[IntArray, IntAr
 
 
 def load_lines(settings: Settings) -> Lines:
-    """Return the lines of the texts of a run that are not empty, each cut after a block."""
+    """Return the lines of the texts of a run that are not empty, each cut after the context length."""
     names = tuple([plain(Path(name).stem) for name in settings.text])
     if len(set(names)) < len(names):
         names = tuple(map(plain, settings.text))
@@ -103,7 +103,7 @@ def load_lines(settings: Settings) -> Lines:
         if len(lines) < 8:
             raise RequestError(f"--text {name}: it has {len(lines)} lines that are not empty, expected at least 8")
     vocabulary = data.fit_vocabulary("".join(line for lines in texts for line in lines)).characters
-    facts = Facts(names, settings.count("block"), (), vocabulary)
+    facts = Facts(names, settings.count("context_length"), (), vocabulary)
     x = tokens_of([line for lines in texts for line in lines], facts)
     y = np.repeat(np.arange(len(texts)), [len(lines) for lines in texts])
     title = f"{len(x):,} lines of {' and '.join(names)}, {len(vocabulary)} different characters"
@@ -111,7 +111,7 @@ def load_lines(settings: Settings) -> Lines:
 
 
 def tokens_of(lines: list[str], facts: Facts) -> IntArray:
-    """Return lines as tokens (n, at most block): 0 where a line has ended, and for characters that are not of the vocabulary."""
+    """Return lines as tokens (n, t), t at most the context length: 0 where a line has ended, and for unknown characters."""
     codes = np.array([ord(letter) for letter in facts.vocabulary])
     longest = max(map(len, lines), default=0)
     width = max(1, min(facts.features, longest))  # what is beyond the longest line would be padding alone

@@ -18,14 +18,14 @@ D = TypeVar("D")
 _AT_ONCE = 1 << 19  # bytes: small batches are copied several at a time, which costs less than one by one
 
 
-def batch_count(rows: int, size: int, *, drop_last: bool = False) -> int:
+def batch_count(rows: int, batch_size: int, *, drop_last: bool = False) -> int:
     """Return how many batches :func:`batches` gives.
 
     Parameters
     ----------
     rows : int
         Rows of the data, at least 0.
-    size : int
+    batch_size : int
         Rows of a batch, at least 1.
     drop_last : bool, optional
         Whether a last batch that would be smaller than the others is left out.
@@ -41,11 +41,11 @@ def batch_count(rows: int, size: int, *, drop_last: bool = False) -> int:
     >>> fn.data.batch_count(10, 4), fn.data.batch_count(10, 4, drop_last=True)
     (3, 2)
     """
-    rows, size = check_count(rows, "rows", 0), check_count(size, "the batch size")
-    return rows // size if check_flag(drop_last, "drop_last") else -(-rows // size)
+    rows, batch_size = check_count(rows, "rows", 0), check_count(batch_size, "batch_size")
+    return rows // batch_size if check_flag(drop_last, "drop_last") else -(-rows // batch_size)
 
 
-def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> Iterator[D]:
+def batches(key: Key | None, data: D, batch_size: int, *, drop_last: bool = False) -> Iterator[D]:
     """Return an iterator over the batches of one pass through the data; they are copied as they are asked for.
 
     Parameters
@@ -54,7 +54,7 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
         Gives the order of the rows; None leaves them in theirs.
     data : Dataset or tree of arrays
         One example per row: the arrays agree in the length of axis 0.
-    size : int
+    batch_size : int
         Rows of a batch, from 1 to the number of rows.
     drop_last : bool, optional
         Whether the last batch is left out when it would be smaller than the others; by default it is kept.
@@ -69,7 +69,7 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
     ValueError
         At once, when the arrays differ in length or a batch is larger than the data.
     TypeError
-        At once, when the size is not an integer, ``drop_last`` neither True nor False, or ``key`` is not a Key.
+        At once, when ``batch_size`` is not an integer, ``drop_last`` neither True nor False, or ``key`` is not a Key.
 
     Examples
     --------
@@ -81,14 +81,14 @@ def batches(key: Key | None, data: D, size: int, *, drop_last: bool = False) -> 
     (1, 2) (1,)
     """
     rows = count(data)
-    size, drop_last = check_count(size, "the batch size"), check_flag(drop_last, "drop_last")
-    if size > rows:
-        raise ValueError(f"the batch size is {size} and the data have {rows} rows: a batch is at most all of them")
+    batch_size, drop_last = check_count(batch_size, "batch_size"), check_flag(drop_last, "drop_last")
+    if batch_size > rows:
+        raise ValueError(f"batch_size is {batch_size} and the data have {rows} rows: a batch is at most all of them")
     if key is not None and not isinstance(key, Key):
         raise TypeError(f"key is {shown(key)}, expected a Key such as fn.Key(0), or None to keep the order of the rows")
     order = np.arange(rows) if key is None else key.generator().permutation(rows)
-    stop = rows - rows % size if drop_last else rows
-    return _copies(data, order[:stop], size)
+    stop = rows - rows % batch_size if drop_last else rows
+    return _copies(data, order[:stop], batch_size)
 
 
 def _copies(data: D, order: IntArray, size: int) -> Iterator[D]:

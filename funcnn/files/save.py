@@ -39,7 +39,7 @@ _KINDS = "biufc"
 # ------------------------------------------------------------------------------------------------------------------- writing
 
 
-def save(path: str | os.PathLike[str], tree_: object, *, note: str = "") -> None:
+def save(path: str | os.PathLike[str], tree: object, *, note: str = "") -> None:
     """Write a tree of arrays to an ``.npz`` file.
 
     The file appears whole or not at all: it is written under another name in the same folder, flushed to the disk, and renamed.
@@ -50,7 +50,7 @@ def save(path: str | os.PathLike[str], tree_: object, *, note: str = "") -> None
     ----------
     path : path
         The file; the name is used as it is, and a file of that name is replaced.
-    tree_ : tree
+    tree : tree
         Parameters, state, an optimizer's state, or a tuple or dict of them.  The leaves keep their dtypes.
     note : str, optional
         A text of any length that goes along, such as the settings of the run as JSON; :func:`load_note` reads it.
@@ -83,7 +83,7 @@ def save(path: str | os.PathLike[str], tree_: object, *, note: str = "") -> None
 
     if not isinstance(note, str):
         raise TypeError(f"note is {type(note).__name__}, expected a text")
-    nodes, leaves = take_apart(tree_)
+    nodes, leaves = take_apart(tree)
     for where, leaf in leaves:
         if leaf.dtype.kind not in _KINDS:
             raise TypeError(

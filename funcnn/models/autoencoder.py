@@ -11,9 +11,9 @@ from funcnn.typing import Array
 
 
 def autoencoder(
-    features: int, *, hidden: tuple[int, ...] = (128,), code: int = 16, activation: str = "silu", output: str | None = None
+    features: int, *, hidden: tuple[int, ...] = (128,), latent_size: int = 16, activation: str = "silu", output: str | None = None
 ) -> Layer[tuple[object, ...], tuple[object, ...], Array, Array]:
-    """Make an autoencoder: (n, features) to (n, features), through (n, code).
+    """Make an autoencoder: (n, features) to (n, features), through (n, latent_size).
 
     The encoder is a perceptron with the hidden widths, the decoder one with the same in reverse.
 
@@ -22,7 +22,7 @@ def autoencoder(
     features : int
         Of the input, and so of the output.
     hidden : tuple of int, optional
-    code : int, optional
+    latent_size : int, optional
     activation : str, optional
         As :func:`funcnn.mlp` takes them.
     output : str, optional
@@ -45,14 +45,18 @@ def autoencoder(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> start = fn.autoencoder(64, hidden=(32,), code=4).init(fn.Key(0), (64,))
+    >>> start = fn.autoencoder(64, hidden=(32,), latent_size=4).init(fn.Key(0), (64,))
     >>> start.out_shape
     (64,)
     """
-    features, code, hidden = check_count(features, "features"), check_count(code, "code"), check_widths(hidden, "hidden")
-    encoder = mlp(*hidden, code, activation=activation)
+    features, latent_size, hidden = (
+        check_count(features, "features"),
+        check_count(latent_size, "latent_size"),
+        check_widths(hidden, "hidden"),
+    )
+    encoder = mlp(*hidden, latent_size, activation=activation)
     decoder: AnyLayer = mlp(*reversed(hidden), features, activation=activation)
     if output is not None:
         decoder = serial(decoder, activation_named(output, "output"))
     made: AnyLayer = serial(encoder, decoder)
-    return evolve(made, name=f"autoencoder({features}, {code})")
+    return evolve(made, name=f"autoencoder({features}, {latent_size})")

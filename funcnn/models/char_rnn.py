@@ -20,7 +20,7 @@ Cell: TypeAlias = Literal["rnn", "lstm", "gru"]
 
 
 def char_rnn(
-    vocabulary: int, *, cell: Cell = "lstm", features: int = 128, layers: int = 1, embedded: int = 32, dropout: float = 0.0
+    vocabulary: int, *, cell: Cell = "lstm", features: int = 128, layers: int = 1, embedding_size: int = 32, dropout: float = 0.0
 ) -> Layer[tuple[object, ...], tuple[object, ...], IntArray, Array]:
     """Make a recurrent language model: tokens (n, t) to logits (n, t, vocabulary).
 
@@ -34,7 +34,7 @@ def char_rnn(
     features : int, optional
         Of a recurrent layer's hidden state.
     layers : int, optional
-    embedded : int, optional
+    embedding_size : int, optional
         Features of a token.
     dropout : float, optional
 
@@ -66,11 +66,11 @@ def char_rnn(
     cell = check_choice(cell, get_args(Cell), "cell")
     layers = check_count(layers, "layers", most=MOST_LAYERS)
     vocabulary, features = check_count(vocabulary, "vocabulary"), check_count(features, "features")
-    embedded = check_count(embedded, "embedded")
+    embedding_size = check_count(embedding_size, "embedding_size")
     dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
     steps: list[AnyLayer] = []
     for _ in range(layers):
         recurrent: AnyLayer = rnn(features) if cell == "rnn" else lstm(features) if cell == "lstm" else gru(features)
         steps += [recurrent, *([dropping(dropout)] if dropout else [])]
-    made: AnyLayer = serial(embedding(vocabulary, embedded), *steps, dense(vocabulary))
+    made: AnyLayer = serial(embedding(vocabulary, embedding_size), *steps, dense(vocabulary))
     return evolve(made, name=f"char_rnn({vocabulary}, {cell})")

@@ -25,7 +25,7 @@ def generate(
     steps: int,
     key: Key,
     *,
-    block: int | None = None,
+    context_length: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
 ) -> IntArray:
@@ -43,8 +43,8 @@ def generate(
         How many tokens to draw.
     key : Key
         The same key draws the same tokens.
-    block : int, optional
-        How many of the last tokens the model is shown: the ``block`` of a GPT.  By default all.
+    context_length : int, optional
+        How many of the last tokens the model is shown: the ``context_length`` of a GPT.  By default all.
     temperature : float, optional
         Divides the logits: below 1 likely tokens become more likely, and at 0 the most probable one is always taken.
     top_k : int, optional
@@ -64,10 +64,10 @@ def generate(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> model = fn.gpt(5, layers=1, features=8, block=4)
+    >>> model = fn.gpt(5, layers=1, features=8, context_length=4)
     >>> start = model.init(fn.Key(0), (4,))
     >>> prompt = np.array([[1, 2]])
-    >>> fn.generate(model, start.params, start.state, prompt, 3, fn.Key(1), block=4).shape
+    >>> fn.generate(model, start.params, start.state, prompt, 3, fn.Key(1), context_length=4).shape
     (1, 5)
     """
     tokens: object = prompt
@@ -79,7 +79,7 @@ def generate(
         )
     steps = check_count(steps, "steps", 0, 10**9)
     temperature = check_range(temperature, "temperature", 0, math.inf, open_high=True)
-    block = None if block is None else check_count(block, "block")
+    context_length = None if context_length is None else check_count(context_length, "context_length")
     top_k = None if top_k is None else check_count(top_k, "top_k")
     check_layer(model, "model")
     generator = check_key(key).generator()
@@ -88,7 +88,7 @@ def generate(
     sequence[:, :length] = prompt
     run = compiled_if_often(model, steps)
     for end in range(length, length + steps):
-        begin = 0 if block is None else max(0, end - block)
+        begin = 0 if context_length is None else max(0, end - context_length)
         logits = run(params, state, sequence[:, begin:end])
         if logits.ndim != 3 or logits.shape[:2] != (count, end - begin):
             raise ValueError(f"the model gave {describe(logits)}, expected logits ({count}, {end - begin}, vocabulary)")

@@ -31,7 +31,7 @@ def gpt(
     layers: int = ...,
     heads: int = ...,
     features: int = ...,
-    block: int = ...,
+    context_length: int = ...,
     tied: Literal[True] = True,
     dropout: float = ...,
 ) -> Layer[TiedEmbeddingParams[Body], tuple[object, ...], IntArray, Array]: ...
@@ -42,7 +42,7 @@ def gpt(
     layers: int = ...,
     heads: int = ...,
     features: int = ...,
-    block: int = ...,
+    context_length: int = ...,
     tied: Literal[False],
     dropout: float = ...,
 ) -> Layer[tuple[EmbeddingParams, Body, LinearParams], tuple[object, ...], IntArray, Array]: ...
@@ -52,11 +52,11 @@ def gpt(
     layers: int = 4,
     heads: int = 4,
     features: int = 128,
-    block: int = 64,
+    context_length: int = 64,
     tied: bool = True,
     dropout: float = 0.0,
 ) -> AnyLayer:
-    r"""Make a GPT: tokens (n, t), t at most ``block``, to logits (n, t, vocabulary).
+    r"""Make a GPT: tokens (n, t), t at most ``context_length``, to logits (n, t, vocabulary).
 
     Embedding and learned positions, pre-norm blocks of causal attention and two dense layers of four times the width with
     GELU (its tanh form) between them, and a last normalisation.  The initial values are GPT-2's: weights of standard
@@ -71,7 +71,7 @@ def gpt(
         Number of blocks L.
     heads, features : int, optional
         Attention heads, and features of the residual stream: a multiple of ``heads``.
-    block : int, optional
+    context_length : int, optional
         The largest number of steps.
     tied : bool, optional
         Whether the table of the embedding also reads the logits; otherwise a linear layer does.
@@ -85,7 +85,7 @@ def gpt(
     Raises
     ------
     TypeError, ValueError
-        When a setting is out of its range; in ``forward``, when a sequence is longer than ``block`` or a token is none of the
+        When a setting is out of its range; in ``forward``, when a sequence is longer than that or a token is none of the
         vocabulary.
 
     See Also
@@ -99,13 +99,17 @@ def gpt(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> model = fn.gpt(65, layers=2, features=32, block=16)
+    >>> model = fn.gpt(65, layers=2, features=32, context_length=16)
     >>> start = model.init(fn.Key(0), (16,))
     >>> fn.apply(model, start.params, start.state, np.array([[3, 1, 4]])).shape
     (1, 3, 65)
     """
     layers = check_count(layers, "layers", most=MOST_LAYERS)
-    heads, features, block = check_count(heads, "heads"), check_count(features, "features"), check_count(block, "block")
+    heads, features, context_length = (
+        check_count(heads, "heads"),
+        check_count(features, "features"),
+        check_count(context_length, "context_length"),
+    )
     vocabulary = check_count(vocabulary, "vocabulary")
     tied = check_flag(tied, "tied")
     dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
@@ -115,7 +119,7 @@ def gpt(
         for _ in range(layers)
     ]
     first = dropping(dropout) if dropout else identity()
-    body: AnyLayer = serial(learned_positions(block), first, serial(*blocks), layer_norm())
+    body: AnyLayer = serial(learned_positions(context_length), first, serial(*blocks), layer_norm())
     if tied:
         model: AnyLayer = tied_embedding(vocabulary, features, body, weight_init=small)
     else:

@@ -18,9 +18,9 @@ from funcnn.typing import Array
 
 
 def vae(
-    features: int, *, hidden: tuple[int, ...] = (256,), code: int = 8, activation: str = "silu"
+    features: int, *, hidden: tuple[int, ...] = (256,), latent_size: int = 8, activation: str = "silu"
 ) -> Layer[tuple[object, ...], tuple[object, ...], Array, tuple[Array, Array, Array]]:
-    """Make a variational autoencoder: (n, features) to (reconstruction (n, features), mean (n, code), log-variance (n, code)).
+    """Make a variational autoencoder: (n, features) to (reconstruction (n, features), mean (n, m), log-variance (n, m)).
 
     In training the decoder sees a sample of the code, in evaluation its mean.
 
@@ -30,8 +30,8 @@ def vae(
         Of the input.
     hidden : tuple of int, optional
         Widths of the encoder's hidden layers; the decoder has the same in reverse.
-    code : int, optional
-        The number of latent variables.
+    latent_size : int, optional
+        The number m of latent variables.
     activation : str, optional
         As :func:`funcnn.mlp` takes them.
 
@@ -52,29 +52,33 @@ def vae(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> model = fn.vae(64, hidden=(32,), code=2)
+    >>> model = fn.vae(64, hidden=(32,), latent_size=2)
     >>> start = model.init(fn.Key(0), (64,))
     >>> start.out_shape
     ((64,), (2,), (2,))
     """
-    features, code, hidden = check_count(features, "features"), check_count(code, "code"), check_widths(hidden, "hidden")
-    encoder = mlp(*hidden, 2 * code, activation=activation)
-    mean, log_variance = slice_axis(0, code), slice_axis(code, 2 * code)
+    features, latent_size, hidden = (
+        check_count(features, "features"),
+        check_count(latent_size, "latent_size"),
+        check_widths(hidden, "hidden"),
+    )
+    encoder = mlp(*hidden, 2 * latent_size, activation=activation)
+    mean, log_variance = slice_axis(0, latent_size), slice_axis(latent_size, 2 * latent_size)
     drawn: AnyLayer = serial(branch(mean, log_variance), gaussian_sample())
     decoded: AnyLayer = serial(drawn, vae_decoder(features, hidden=hidden, activation=activation))
     made: AnyLayer = serial(encoder, branch(decoded, mean, log_variance))
-    return evolve(made, name=f"vae({features}, {code})")
+    return evolve(made, name=f"vae({features}, {latent_size})")
 
 
 def vae_decoder(
     features: int, *, hidden: tuple[int, ...] = (256,), activation: str = "silu"
 ) -> Layer[tuple[object, ...], tuple[object, ...], Array, Array]:
-    """Make the decoder of :func:`vae` as a layer by itself: (n, code) to (n, features); settings as there.
+    """Make the decoder of :func:`vae` as a layer by itself: (n, m) to (n, features); settings as there.
 
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> start = fn.vae(64, hidden=(32,), code=2).init(fn.Key(0), (64,))
+    >>> start = fn.vae(64, hidden=(32,), latent_size=2).init(fn.Key(0), (64,))
     >>> decoder = fn.vae_decoder(64, hidden=(32,))
     >>> fn.apply(decoder, start.params[1][0][1], start.state[1][0][1], np.zeros((3, 2))).shape
     (3, 64)

@@ -47,7 +47,7 @@ class Composite:
         """Return an optimizer like this one that is made of other parts."""
         raise NotImplementedError
 
-    def report(self, value: float, state: OptState[P], *, goal: Goal | None = None) -> OptState[P]:
+    def report(self, value: float, state: OptState[P], *, mode: Goal | None = None) -> OptState[P]:
         """Return the state after a look at a measure, such as the loss of the validation set after an epoch.
 
         Every :func:`reduce_on_plateau` in this optimizer is told.
@@ -58,7 +58,7 @@ class Composite:
             The measure; a NaN is no improvement.
         state : OptState
             As ``update`` gave it.
-        goal : {"min", "max"}, optional
+        mode : {"min", "max"}, optional
             Whom to tell, where some want the measure to fall and others want it to rise.
 
         Raises
@@ -73,13 +73,13 @@ class Composite:
             raise TypeError(f"value is {describe(value)}, expected a number: the measured loss")
         updates_done(state, self)
         found = goals(self)
-        if goal not in (None, "min", "max"):
-            raise ValueError(f"goal is {goal!r}, expected 'min' or 'max'")
-        if not found or (goal is not None and goal not in found):
-            raise ValueError(f"there is no reduce_on_plateau{f' for goal={goal!r}' if goal else ''} to tell in {self!r}")
-        if goal is None and len(found) > 1:
-            raise ValueError(f"one reduce_on_plateau wants a minimum and another a maximum: give goal='min' or 'max' to {self!r}")
-        return self.told(state, lambda wanted: float(number) if wanted in (goal or wanted,) else None)
+        if mode not in (None, "min", "max"):
+            raise ValueError(f"mode is {mode!r}, expected 'min' or 'max'")
+        if not found or (mode is not None and mode not in found):
+            raise ValueError(f"there is no reduce_on_plateau{f' for mode={mode!r}' if mode else ''} to tell in {self!r}")
+        if mode is None and len(found) > 1:
+            raise ValueError(f"one reduce_on_plateau wants a minimum and another a maximum: give mode='min' or 'max' to {self!r}")
+        return self.told(state, lambda wanted: float(number) if wanted in (mode or wanted,) else None)
 
     def told(self, state: OptState[P], measure: Measure) -> OptState[P]:
         """Return the state after every plateau in it was told its measure."""
@@ -169,7 +169,7 @@ def walk(one: object) -> Iterator[object]:
 
 def goals(optimizer: object) -> set[Goal]:
     """Return what the plateaus in an optimizer look for."""
-    return {one.goal for one in cast("Iterator[Any]", walk(optimizer)) if hasattr(type(one), "is_plateau")}
+    return {one.mode for one in cast("Iterator[Any]", walk(optimizer)) if hasattr(type(one), "is_plateau")}
 
 
 def hidden(optimizer: object) -> Iterator[tuple[object, object]]:

@@ -31,8 +31,15 @@ _CONSTANTS = (types.FunctionType, partial, bool, int, float, complex, str, tuple
 """What a global may be that is part of what a function computes."""
 
 FORMER_NAMES = {
-    "funcnn.optim.": {"eps": "epsilon", "eps1": "epsilon1", "eps2": "epsilon2"},
-}
+    "funcnn.optim.rules.": {
+        "eps": "epsilon", "eps1": "epsilon1", "eps2": "epsilon2", "initial_accumulator_value": "initial",
+        "warmup_steps": "warmup", "min_step_size": "smallest", "max_step_size": "largest", "scale_parameter": "relative",
+        "clip_threshold": "clipping", "trust_coefficient": "trust", "history_size": "memory", "max_evaluations": "evaluations",
+    },
+    "funcnn.optim.transformations.": {
+        "eps": "epsilon", "alpha": "pull", "max_consecutive_errors": "limit", "min_scale": "smallest", "mode": "goal",
+    },
+}  # fmt: skip
 """By where a class stands, names that its fields had before: fingerprints keep them, so that older checkpoints can be resumed."""
 
 Described = tuple[str, tuple[object, ...]]

@@ -63,7 +63,7 @@ def make(spec: Spec, targets: bool) -> dict[str, np.ndarray]:
 def funcnn_network(spec: Spec) -> Any:
     import funcnn as fn
 
-    return fn.gpt(spec.vocabulary, layers=spec.layers, heads=spec.heads, features=spec.features, block=spec.time)
+    return fn.gpt(spec.vocabulary, layers=spec.layers, heads=spec.heads, features=spec.features, context_length=spec.time)
 
 
 class FuncnnInference(jobs.FuncnnInference):

@@ -22,6 +22,7 @@ import pytest
 import funcnn as fn
 from funcnn.cli import folder, learning, network, pictures
 from funcnn.cli.arguments import ACTIVATIONS, Value
+from funcnn.cli.failure import RequestError
 from funcnn.cli.jobs import JOBS
 from funcnn.cli.main import main
 from funcnn.cli.network import Facts
@@ -122,6 +123,22 @@ def test_options_become_settings() -> None:
     )
     assert request.output == Path("here")
     assert from_json(to_json(request.settings), "it") == request.settings
+
+
+def test_settings_of_former_names_are_still_understood() -> None:
+    line = "--model char_rnn --text one.txt --embedded 3 --block 7"
+    now = line.replace("embedded", "embedding-size").replace("block", "context-length")
+    request, again = read_train(now.split()), read_train(line.split())
+    assert isinstance(request, TrainRequest)
+    assert request == again
+    written = to_json(request.settings)
+    assert '"embedding_size": 3' in written
+    assert '"context_length": 7' in written
+    before = written.replace("embedding_size", "embedded").replace("context_length", "block")
+    assert from_json(before, "it") == request.settings
+    both = written.replace('"seed"', '"block": 7, "seed"')
+    with pytest.raises(RequestError, match="does not hold the settings of a run"):
+        from_json(both, "it")
 
 
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
@@ -533,13 +550,13 @@ SMALL = {
     "lenet5": "--epochs 1 --batch-size 400",
     "convnet": "--epochs 1 --batch-size 200 --channels 3 4 --depth 2 --dropout 0.1",
     "resnet": "--epochs 1 --batch-size 400 --channels 2",
-    "siamese": "--epochs 2 --batch-size 100 --hidden 12 --code 3",
-    "autoencoder": "--epochs 2 --batch-size 100 --hidden 12 --code 4",
+    "siamese": "--epochs 2 --batch-size 100 --hidden 12 --latent-size 3",
+    "autoencoder": "--epochs 2 --batch-size 100 --hidden 12 --latent-size 4",
     "vae": "--epochs 2 --batch-size 100 --hidden 12 --code 2 --sample 3",
     "unet": "--epochs 1 --batch-size 400 --channels 2 3",
     "char_rnn": "--text one.txt --steps 25 --cell gru --features 12 --embedded 5 --block 12 --prompt To --sample 30",
-    "gpt": "--text one.txt --steps 25 --layers 1 --heads 2 --features 12 --block 12 --prompt To --sample 30",
-    "text_classifier": "--text one.txt two.txt --epochs 3 --encoder gru --features 8 --block 12 --batch-size 16",
+    "gpt": "--text one.txt --steps 25 --layers 1 --heads 2 --features 12 --context-length 12 --prompt To --sample 30",
+    "text_classifier": "--text one.txt two.txt --epochs 3 --encoder gru --features 8 --context-length 12 --batch-size 16",
 }
 
 
@@ -622,7 +639,7 @@ def test_text_is_learned_and_written(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.usefixtures("texts")
 def test_lines_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    line = "--model text_classifier --text one.txt two.txt --features 8 --heads 2 --block 10 --epochs 4 --output run"
+    line = "--model text_classifier --text one.txt two.txt --features 8 --heads 2 --context-length 10 --epochs 4 --output run"
     assert main(line.split()) == 0
     assert results("run")["test_accuracy"] == 1.0
     Path("new.txt").write_text("Whether it is nobler\n\n271828\n")
@@ -635,7 +652,7 @@ def test_lines_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_images_are_drawn(capsys: pytest.CaptureFixture[str]) -> None:
-    line = "--model vae --epochs 3 --hidden 16 --code 2 --batch-size 100 --output run"
+    line = "--model vae --epochs 3 --hidden 16 --latent-size 2 --batch-size 100 --output run"
     assert main(line.split()) == 0
     shown = capsys.readouterr().out
     assert "given" in shown
@@ -652,7 +669,7 @@ def test_images_are_drawn(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_codes_of_a_siamese_network() -> None:
-    line = "--model siamese --data spirals --epochs 2 --hidden 8 --code 3 --output run"
+    line = "--model siamese --data spirals --epochs 2 --hidden 8 --latent-size 3 --output run"
     assert main(line.split()) == 0
     np.savetxt("points.csv", np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]]), delimiter=",")
     assert main(["predict", "run", "--input", "points.csv", "--output", "codes.csv"]) == 0
@@ -690,8 +707,8 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     "line",
     [
         "--data spirals --epochs 6 --dropout 0.2",
-        "--model siamese --epochs 4 --hidden 8 --code 2 --batch-size 100",
-        "--model gpt --text one.txt --steps 30 --layers 1 --heads 1 --features 8 --block 8 --dropout 0.1",
+        "--model siamese --epochs 4 --hidden 8 --latent-size 2 --batch-size 100",
+        "--model gpt --text one.txt --steps 30 --layers 1 --heads 1 --features 8 --context-length 8 --dropout 0.1",
     ],
 )
 def test_an_interrupted_run_goes_on_to_the_same_bits(
@@ -714,7 +731,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
 
 @pytest.mark.usefixtures("texts")
 def test_what_cannot_be_gone_on_with(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    line = "--model char_rnn --text one.txt --steps 30 --features 4 --block 8 --output run"
+    line = "--model char_rnn --text one.txt --steps 30 --features 4 --context-length 8 --output run"
     with monkeypatch.context() as patch:
         stop_after(patch, 1)
         assert main(line.split()) == 130
@@ -754,10 +771,10 @@ def test_what_cannot_be_gone_on_with(monkeypatch: pytest.MonkeyPatch, capsys: py
         ("--model lenet5 --sample 3", "lenet5 neither writes nor draws"),
         ("--model vae --prompt a", "vae does not write"),
         ("--model gpt --text none.txt", "--text none.txt: No such file"),
-        ("--model gpt --text one.txt --block 5000", "too few for a block of 5000: --block"),
-        ("--model gpt --text one.txt --features 9 --heads 2 --block 8", "--model gpt: 9 features do not make 2 heads"),
+        ("--model gpt --text one.txt --context-length 5000", "too few for a context of 5000: --context-length"),
+        ("--model gpt --text one.txt --features 9 --heads 2 --context-length 8", "--model gpt: 9 features do not make 2 heads"),
         ("--model gpt --text one.txt --layers 2000", "'2000' is not a whole number of at least 1 and at most 1000"),
-        ("--model gpt --text one.txt --features 100000 --block 8", "parameters do not fit in memory"),
+        ("--model gpt --text one.txt --features 100000 --context-length 8", "parameters do not fit in memory"),
         ("--model resnet --depth 9", "--model resnet: depth is 9, expected 6n + 2"),
         ("--model resnet --channels 2 3", "resnet takes one number"),
         ("--model resnet --channels", "argument --channels: expected at least one argument"),

@@ -225,8 +225,8 @@ def test_class_names_do_not_steer_the_terminal(xor_run: str, capsys: pytest.Capt
 def facts_of(model: str) -> Facts:
     job = JOBS[model]
     letters = "abc" if job.reads_text else ""
-    block = int(str(job.arguments["block"])) if "block" in job.arguments else 64
-    return Facts(() if job.task == "write" else ("a", "b"), block, () if job.reads_text else (8, 8), letters)
+    length = int(str(job.arguments["context_length"])) if "context_length" in job.arguments else 64
+    return Facts(() if job.task == "write" else ("a", "b"), length, () if job.reads_text else (8, 8), letters)
 
 
 @pytest.mark.parametrize("model", JOBS)
@@ -252,7 +252,7 @@ def test_a_changed_config_takes_no_memory(model: str) -> None:
             entries["features"] = 3_000_000
         elif huge is not None:
             entries["settings"][name] = huge
-            if name == "block":
+            if name == "context_length":
                 entries["features"] = huge
         else:
             continue
@@ -261,7 +261,7 @@ def test_a_changed_config_takes_no_memory(model: str) -> None:
         try:
             folder.open_run(place)
         except RequestError:
-            pass  # most; some, such as the block of a recurrent network, change nothing
+            pass  # most; some, such as the context length of a recurrent network, change nothing
         finally:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()

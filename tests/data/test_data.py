@@ -250,10 +250,10 @@ def test_batches_are_made_lazily() -> None:
 @pytest.mark.parametrize(
     ("size", "error", "message"),
     [
-        (5, ValueError, "the batch size is 5 and the data have 4 rows"),
-        (0, ValueError, "the batch size is 0, expected at least 1"),
-        (2.0, TypeError, "the batch size is 2.0, expected an integer"),
-        (True, TypeError, "the batch size is True, expected an integer"),
+        (5, ValueError, "batch_size is 5 and the data have 4 rows"),
+        (0, ValueError, "batch_size is 0, expected at least 1"),
+        (2.0, TypeError, "batch_size is 2.0, expected an integer"),
+        (True, TypeError, "batch_size is True, expected an integer"),
     ],
 )
 def test_wrong_batch_sizes_raise_at_once(size: int, error: type[Exception], message: str) -> None:

@@ -275,10 +275,10 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
         bad(lambda: fn.celu(math.nan), ValueError, "alpha"),
         bad(lambda: fn.squareplus(0), ValueError, "b is 0"),
         bad(lambda: fn.squareplus(math.inf), ValueError, "b is inf"),
-        bad(lambda: fn.softshrink(0), ValueError, "width"),
-        bad(lambda: fn.hardshrink(-1), ValueError, "width"),
-        bad(lambda: fn.hardshrink(None), TypeError, "width"),  # type: ignore[arg-type]  # wrong on purpose
-        bad(lambda: fn.threshold(math.nan, 0), ValueError, "level"),
+        bad(lambda: fn.softshrink(0), ValueError, "threshold"),
+        bad(lambda: fn.hardshrink(-1), ValueError, "threshold"),
+        bad(lambda: fn.hardshrink(None), TypeError, "threshold"),  # type: ignore[arg-type]  # wrong on purpose
+        bad(lambda: fn.threshold(math.nan, 0), ValueError, "threshold"),
         bad(lambda: fn.threshold(0, math.inf), ValueError, "value"),
         bad(lambda: fn.threshold(0, True), TypeError, "value"),
         bad(lambda: fn.rrelu(0.5, 0.4), ValueError, "high"),

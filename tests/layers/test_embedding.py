@@ -106,7 +106,7 @@ PARAMS = table(4, 2)
         (lambda: fn.embedding_bag(4, 2, "median"), ValueError, "reduction"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: fn.embedding_bag(4, 2).init(fn.Key(0), (2, 3)), ValueError, "one bag"),
         (lambda: fn.apply(fn.embedding_bag(4, 2), PARAMS, (), np.array([1])), ValueError, "batch, t"),
-        (lambda: fn.learned_positions(0), ValueError, "maximum"),
+        (lambda: fn.learned_positions(0), ValueError, "max_length"),
         (lambda: fn.learned_positions(3).init(fn.Key(0), (4, 2)), ValueError, "4 steps and there are 3 positions"),
         (lambda: fn.learned_positions(3).init(fn.Key(0), (4,)), ValueError, "time, features"),
         (lambda: fn.apply(fn.sinusoidal_positions(3), (), (), np.zeros((1, 4, 2))), ValueError, "4 steps and there are 3"),

@@ -71,13 +71,13 @@ def test_cropping_undoes_padding() -> None:
 def test_bad_paddings() -> None:
     with pytest.raises(ValueError, match="expected one of 'constant', 'reflect', 'replicate', 'circular'"):
         fn.pad(1, mode="edge")  # type: ignore[arg-type]  # wrong on purpose
-    with pytest.raises(ValueError, match="widths is -1"):
+    with pytest.raises(ValueError, match="padding is -1"):
         fn.pad(((0, -1),))
-    with pytest.raises(TypeError, match=r"widths is 1\.5, expected an integer"):
+    with pytest.raises(TypeError, match=r"padding is 1\.5, expected an integer"):
         fn.pad(1.5)  # type: ignore[arg-type]  # wrong on purpose
-    with pytest.raises(TypeError, match="widths is True"):
+    with pytest.raises(TypeError, match="cropping is True"):
         fn.crop(True)
-    with pytest.raises(TypeError, match=r"widths is \(1, 2, 3\)"):
+    with pytest.raises(TypeError, match=r"padding is \(1, 2, 3\)"):
         fn.pad(((1, 2, 3),))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError, match="a pair for each spatial axis"):
         fn.crop(())

@@ -131,7 +131,7 @@ def test_a_masked_decoder_equals_a_cropped_one(norm_first: Any) -> None:
 
 
 def test_a_gpt_starts_as_gpt_2_does() -> None:
-    model = fn.gpt(50, layers=3, heads=2, features=64, block=16)
+    model = fn.gpt(50, layers=3, heads=2, features=64, context_length=16)
     params = model.init(fn.Key(0), (16,)).params
     positions, _, blocks, last = params.inner
     assert params.table.shape == (50, 64)
@@ -152,7 +152,7 @@ def test_a_gpt_starts_as_gpt_2_does() -> None:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_gpt_sees_no_later_token(tied: Any) -> None:
-    model = fn.gpt(7, layers=2, heads=2, features=8, block=6, tied=tied)
+    model = fn.gpt(7, layers=2, heads=2, features=8, context_length=6, tied=tied)
     start = model.init(fn.Key(0), (6,))
     params = started(model, (6,))
     tokens = np.array([[1, 2, 3, 4, 5, 6]])
@@ -231,10 +231,12 @@ def test_generation_draws_from_the_softmax() -> None:
 
 
 def test_generation_crops_to_the_block_and_depends_on_the_key() -> None:
-    model = fn.gpt(11, layers=1, heads=1, features=8, block=4)
+    model = fn.gpt(11, layers=1, heads=1, features=8, context_length=4)
     start = model.init(fn.Key(0), (4,))
     prompt = np.array([[1, 2, 3, 4, 5, 6]])
-    first, again, other = (fn.generate(model, start.params, start.state, prompt, 20, fn.Key(seed), block=4) for seed in (1, 1, 2))
+    first, again, other = (
+        fn.generate(model, start.params, start.state, prompt, 20, fn.Key(seed), context_length=4) for seed in (1, 1, 2)
+    )
     assert first.shape == (1, 26)
     np.testing.assert_array_equal(first[:, :6], prompt)
     np.testing.assert_array_equal(first, again)
@@ -251,7 +253,7 @@ def test_generation_shows_the_model_the_last_tokens_of_the_block() -> None:
         return fn.Forward(np.eye(9)[(x + 1) % 9] * 50.0, state, ())  # the token after the last one
 
     model: Any = fn.define_layer("next", lambda key, shape: fn.Init((), (), (*shape, 9)), forward, lambda *given: None)  # type: ignore[arg-type]  # no gradient is asked for
-    drawn = fn.generate(model, (), (), np.array([[4, 5, 6]]), 4, fn.Key(0), block=4, temperature=0.0)
+    drawn = fn.generate(model, (), (), np.array([[4, 5, 6]]), 4, fn.Key(0), context_length=4, temperature=0.0)
     assert drawn.tolist() == [[4, 5, 6, 7, 8, 0, 1]]
     assert shown == [[4, 5, 6], [4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 0]]
 
@@ -298,7 +300,7 @@ def applied(layer: Any, x: Any) -> object:
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, -1, fn.Key(0)), ValueError, "steps"),
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), temperature=-1.0), ValueError, "temperature"),
         (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), top_k=0), ValueError, "top_k"),
-        (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), block=1.5), TypeError, "block"),  # type: ignore[arg-type]  # wrong
+        (lambda: fn.generate(MODEL, PARAMS, (), ONE, 1, fn.Key(0), context_length=1.5), TypeError, "context_length"),  # type: ignore[arg-type]  # wrong
         (lambda: fn.generate(fn.embedding_bag(3, 3), PARAMS, (), ONE, 1, fn.Key(0)), ValueError, "expected logits"),
     ],
 )

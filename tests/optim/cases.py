@@ -354,7 +354,9 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     ],
     "momentum": [OptimizerCase(lambda: fn.momentum(0.1, momentum=0.8), momentum, lambda: fn.momentum(0.01))],
     "nesterov": [OptimizerCase(lambda: fn.nesterov(0.1, momentum=0.8), nesterov, lambda: fn.nesterov(0.01))],
-    "adagrad": [OptimizerCase(lambda: fn.adagrad(0.1, initial=0.5, eps=1e-3), adagrad, lambda: fn.adagrad(0.5))],
+    "adagrad": [
+        OptimizerCase(lambda: fn.adagrad(0.1, initial_accumulator_value=0.5, eps=1e-3), adagrad, lambda: fn.adagrad(0.5))
+    ],
     "rmsprop": [
         OptimizerCase(lambda: fn.rmsprop(0.1, decay=0.7, eps=1e-3), rmsprop, lambda: fn.rmsprop(decaying(0.05))),
         OptimizerCase(
@@ -387,7 +389,7 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     "nadam": [OptimizerCase(lambda: fn.nadam(0.1, **BETAS), nadam, lambda: fn.nadam(decaying(0.1)))],
     "radam": [OptimizerCase(lambda: fn.radam(0.1, **BETAS), radam, lambda: fn.radam(decaying(0.015), beta2=0.99))],
     "adabelief": [OptimizerCase(lambda: fn.adabelief(0.1, **BETAS), adabelief, lambda: fn.adabelief(0.1))],
-    "yogi": [OptimizerCase(lambda: fn.yogi(0.1, initial=0.3, **BETAS), yogi, lambda: fn.yogi(0.1))],
+    "yogi": [OptimizerCase(lambda: fn.yogi(0.1, initial_accumulator_value=0.3, **BETAS), yogi, lambda: fn.yogi(0.1))],
     "sign_sgd": [
         OptimizerCase(lambda: fn.sign_sgd(0.1), sign_sgd, lambda: fn.sign_sgd(decaying(0.05)), close=1e-3),
         OptimizerCase(
@@ -407,13 +409,13 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
         ),
     ],
     "rprop": [
-        OptimizerCase(lambda: fn.rprop(0.1, increase=1.5, smallest=0.04, largest=0.3), rprop, lambda: fn.rprop(0.1)),
+        OptimizerCase(lambda: fn.rprop(0.1, increase=1.5, min_step_size=0.04, max_step_size=0.3), rprop, lambda: fn.rprop(0.1)),
     ],
     "lars": [
         OptimizerCase(
-            lambda: fn.lars(0.1, momentum=0.8, weight_decay=0.2, trust=0.5),
+            lambda: fn.lars(0.1, momentum=0.8, weight_decay=0.2, trust_coefficient=0.5),
             lars,
-            lambda: fn.lars(decaying(0.1), trust=0.1),
+            lambda: fn.lars(decaying(0.1), trust_coefficient=0.1),
             elementwise=False,
         )
     ],
@@ -424,7 +426,7 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
         OptimizerCase(
             lambda: fn.adafactor(),
             adafactor,
-            lambda: fn.adafactor(decaying(0.1), relative=False),
+            lambda: fn.adafactor(decaying(0.1), scale_parameter=False),
             elementwise=False,
         )
     ],
@@ -439,12 +441,14 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     ],
     "schedule_free": [
         OptimizerCase(
-            lambda: fn.schedule_free(0.1, beta=0.8, weight_decay=0.2, warmup=3), schedule_free, lambda: fn.schedule_free(0.05)
+            lambda: fn.schedule_free(0.1, beta=0.8, weight_decay=0.2, warmup_steps=3),
+            schedule_free,
+            lambda: fn.schedule_free(0.05),
         )
     ],
     "schedule_free_adamw": [
         OptimizerCase(
-            lambda: fn.schedule_free_adamw(0.1, weight_decay=0.2, warmup=3, **BETAS),
+            lambda: fn.schedule_free_adamw(0.1, weight_decay=0.2, warmup_steps=3, **BETAS),
             schedule_free_adamw,
             lambda: fn.schedule_free_adamw(0.1),
             close=1e-3,

@@ -79,7 +79,7 @@ def test_the_two_loops_are_the_update_of_the_inverse_hessian() -> None:
 
 
 def test_a_step_is_pure_and_resumes() -> None:
-    method, x = fn.lbfgs(memory=3), np.tile([-1.2, 1.0], 2)
+    method, x = fn.lbfgs(history_size=3), np.tile([-1.2, 1.0], 2)
     x.setflags(write=False)
     state = method.init(x)
     for _ in range(6):
@@ -170,10 +170,10 @@ def test_says_what_is_wrong() -> None:
     with pytest.raises(TypeError, match="floating-point"):
         fn.minimize(lambda x: Value(1.0, x), np.arange(2))
     for options, message in (
-        ({"memory": 0}, "memory"),
+        ({"history_size": 0}, "history_size"),
         ({"c1": 0.5}, "c1"),
         ({"c1": 0.2, "c2": 0.1}, "c2"),
-        ({"evaluations": 0}, "evaluations"),
+        ({"max_evaluations": 0}, "max_evaluations"),
     ):
         make: Any = fn.lbfgs
         with pytest.raises(ValueError, match=message):
@@ -230,7 +230,7 @@ def test_adaptive_sharpness_is_relative_to_the_parameters() -> None:
 def test_sharpness_aware_at_a_stationary_point_and_where_nothing_is_finite() -> None:
     assert call(fn.sharpness_aware(bowl), (np.zeros(2),)).grads[0].tolist() == [0.0, 0.0]
     assert np.isnan(call(fn.sharpness_aware(bowl), (np.array([np.nan]),)).grads[0][0])
-    with pytest.raises(ValueError, match=r"radius is 0.0, expected a number in \(0, inf\)"):
+    with pytest.raises(ValueError, match=r"rho is 0.0, expected a number in \(0, inf\)"):
         fn.sharpness_aware(bowl, 0.0)
 
 

@@ -314,7 +314,7 @@ def test_polyaks_mean(start: int) -> None:
 
 
 def test_lookahead_goes_back_every_k_updates() -> None:
-    opt = fn.lookahead(fn.sgd(0.5), steps=2, pull=0.25)
+    opt = fn.lookahead(fn.sgd(0.5), steps=2, alpha=0.25)
     seen, params, state = iterates(opt, 4)
     fast = slow = 1.0
     expected = []
@@ -372,7 +372,7 @@ def test_accumulated_is_one_update_with_the_mean() -> None:
 
 
 def test_skip_nonfinite_skips_and_counts() -> None:
-    opt = fn.skip_nonfinite(fn.momentum(0.1), limit=2)
+    opt = fn.skip_nonfinite(fn.momentum(0.1), max_consecutive_errors=2)
     params, good = {"a": np.ones(2), "b": np.ones(3)}, {"a": np.ones(2), "b": np.full(3, 1e200)}
     state = opt.init(params)
     for bad in (np.nan, np.inf):
@@ -390,7 +390,7 @@ def test_skip_nonfinite_skips_and_counts() -> None:
 
 
 def test_reduce_on_plateau() -> None:
-    opt = fn.reduce_on_plateau(fn.sgd(1.0), factor=0.5, patience=1, threshold=0.1, cooldown=1, smallest=0.2)
+    opt = fn.reduce_on_plateau(fn.sgd(1.0), factor=0.5, patience=1, threshold=0.1, cooldown=1, min_scale=0.2)
     params = (np.array([0.0]),)
     state = opt.init(params)
     scales = []
@@ -400,7 +400,7 @@ def test_reduce_on_plateau() -> None:
     # 0.95 is no improvement of 10 %, 0.7 is; two without are a plateau; one report of cooldown
     assert scales == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2]
     assert opt.update(params, (np.array([1.0]),), state).params[0][0] == pytest.approx(-0.2)
-    rising = fn.reduce_on_plateau(fn.sgd(1.0), patience=0, goal="max")
+    rising = fn.reduce_on_plateau(fn.sgd(1.0), patience=0, mode="max")
     state = rising.init(params)
     for value, scale in ((0.5, 1.0), (0.6, 1.0), (0.6, 0.1)):
         state = rising.report(value, state)
@@ -423,25 +423,25 @@ def test_reduce_on_plateau() -> None:
         (lambda: fn.adam(eps=-1e-8), "eps is -1e-08"),
         (lambda: fn.adamw(weight_decay=-1.0), "weight_decay is -1.0"),
         (lambda: fn.adamw(where="["), "not a regular expression"),
-        (lambda: fn.adagrad(initial=-1.0), "initial is -1.0"),
+        (lambda: fn.adagrad(initial_accumulator_value=-1.0), "initial_accumulator_value is -1.0"),
         (lambda: fn.rmsprop(decay=1.0), "decay is 1.0"),
         (lambda: fn.rmsprop(momentum=1.0), "momentum is 1.0"),
         (lambda: fn.adadelta(eps=0.0), r"eps is 0.0, expected a number in \(0, inf\)"),
         (lambda: fn.amsgrad(beta1=1.0), "beta1 is 1.0"),
         (lambda: fn.radam(threshold=3.0), r"threshold is 3.0, expected a number in \[4, inf\]"),
-        (lambda: fn.yogi(initial=-1.0), "initial is -1.0"),
+        (lambda: fn.yogi(initial_accumulator_value=-1.0), "initial_accumulator_value is -1.0"),
         (lambda: fn.sign_sgd(momentum=1.0), "momentum is 1.0"),
         (lambda: fn.lion(beta2=1.0), "beta2 is 1.0"),
         (lambda: fn.rprop(100.0), "initial"),
         (lambda: fn.rprop(increase=0.9), "increase is 0.9"),
-        (lambda: fn.lars(trust=0.0), "trust is 0.0"),
+        (lambda: fn.lars(trust_coefficient=0.0), "trust_coefficient is 0.0"),
         (lambda: fn.lamb(weight_decay=-1.0), "weight_decay is -1.0"),
-        (lambda: fn.adafactor(clipping=0.0), "clipping is 0.0"),
+        (lambda: fn.adafactor(clip_threshold=0.0), "clip_threshold is 0.0"),
         (lambda: fn.adafactor(where="("), "not a regular expression"),
         (lambda: fn.muon(iterations=0), "iterations is 0"),
         (lambda: untyped.muon(scale="large"), "scale is 'large'"),
         (lambda: fn.schedule_free(beta=1.0), "beta is 1.0"),
-        (lambda: fn.schedule_free_adamw(warmup=-1), "warmup is -1"),
+        (lambda: fn.schedule_free_adamw(warmup_steps=-1), "warmup_steps is -1"),
         (lambda: fn.clip_by_value(0.0), "limit is 0.0"),
         (lambda: fn.clip_by_norm(-1.0), "max_norm is -1.0"),
         (lambda: fn.clip_by_global_norm(0.0), "max_norm is 0.0"),
@@ -450,11 +450,11 @@ def test_reduce_on_plateau() -> None:
         (lambda: fn.gradient_noise(fn.Key(0), -1.0), "variance is -1.0"),
         (lambda: fn.ema(fn.sgd(), 1.0), "decay is 1.0"),
         (lambda: fn.polyak(fn.sgd(), start=-1), "start is -1"),
-        (lambda: fn.lookahead(fn.sgd(), pull=0.0), "pull is 0.0"),
+        (lambda: fn.lookahead(fn.sgd(), alpha=0.0), "alpha is 0.0"),
         (lambda: fn.accumulated(fn.sgd(), 0), "steps is 0"),
-        (lambda: fn.skip_nonfinite(fn.sgd(), limit=0), "limit is 0"),
+        (lambda: fn.skip_nonfinite(fn.sgd(), max_consecutive_errors=0), "max_consecutive_errors is 0"),
         (lambda: fn.reduce_on_plateau(fn.sgd(), factor=1.0), "factor is 1.0"),
-        (lambda: untyped.reduce_on_plateau(fn.sgd(), goal="up"), "goal is 'up'"),
+        (lambda: untyped.reduce_on_plateau(fn.sgd(), mode="up"), "mode is 'up'"),
     ],
 )
 def test_hyper_parameters_out_of_range(make: Callable[[], object], message: str) -> None:

@@ -30,21 +30,20 @@ COUNT = {"3", "huge"}
 ANY = set(OTHERS)
 RIGHT: dict[str, set[str]] = {
     "entropy": COUNT, "index": COUNT, "path": {"()"}, "skip": COUNT, "count": {"3"}, "classes": {"3"}, "folds": {"3"},
-    "batch_size": COUNT, "block": {"None", *COUNT}, "top_k": {"None", *COUNT}, "k": COUNT, "steps": {"3"}, "rows": COUNT,
+    "batch_size": COUNT, "context_length": {"None", *COUNT}, "top_k": {"None", *COUNT}, "k": COUNT, "steps": {"3"}, "rows": COUNT,
     "stride": COUNT, "length": {"3"}, "groups": COUNT, "seed": COUNT, "batch": COUNT, "components": {"None"},
     "temperature": NUMBER, "noise": NUMBER, "turns": NUMBER, "high": NUMBER, "low": NUMBER, "threshold": NUMBER, "value": NUMBER,
     "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
     "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
     "loss": {"loss"}, "shape": {"()"}, "text": {"text"}, "function": {"function", "factory"}, "grad": {"function", "factory"},
     "f": {"function", "factory"}, "tree": {"()", "array"}, "data": {"()", "array"}, "x": {"array"}, "y": {"array"},
-    "prediction": {"array"}, "target": {"array"}, "params": {"array"}, "size": {"3"},
+    "prediction": {"array"}, "target": {"array"}, "params": {"array"},
 }  # fmt: skip
 """What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
 
 PARTLY: dict[str, set[str]] = {
     "data.stratified_split.labels": {"None"},
     "data.stratified_k_fold.labels": {"None"},
-    "data.batch_count.size": COUNT,
     "initializers.dirac.groups": {"None", *COUNT},
     "predict.state": ANY,  # a dense layer reads none
     "evaluate.state": ANY,
@@ -63,7 +62,7 @@ ALSO_NAMED = {
     "target": ("target", "label"), "x": ("x", "input"), "got": ("tree",), "second": ("tree", "root", "cotangent"),
     "first": ("tree", "root", "cotangent", "first"), "low": ("low", "high", "interval"), "high": ("high", "interval"),
     "data": ("data", "tree"), "values": ("values", "mask"), "mask": ("mask",), "params": ("params", "parameters"),
-    "entropy": ("seed",), "size": ("size", "batch"), "length": ("length", "window"),
+    "entropy": ("seed",), "length": ("length", "window"),
 }  # fmt: skip
 """Other words by which a message may name an argument."""
 

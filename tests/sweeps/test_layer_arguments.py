@@ -17,10 +17,10 @@ RIGHT: dict[tuple[str, str], list[Any]] = {
     **{
         one: [(2,) * 7, ((2, 2), 2)]  # for however many axes there are
         for one in (
-            ("adaptive_avg_pool", "size"),
-            ("adaptive_max_pool", "size"),
-            ("pad", "widths"),
-            ("crop", "widths"),
+            ("adaptive_avg_pool", "output_size"),
+            ("adaptive_max_pool", "output_size"),
+            ("pad", "padding"),
+            ("crop", "cropping"),
             ("upsample", "factor"),
             ("pixel_shuffle", "factor"),
             ("pixel_unshuffle", "factor"),

@@ -377,14 +377,14 @@ def test_what_cannot_be_scaled_is_refused_by_name(rule: Any, name: str) -> None:
 
 
 def test_goals_of_both_kinds() -> None:
-    rising = fn.reduce_on_plateau(fn.sgd(0.5), goal="max", patience=0)
+    rising = fn.reduce_on_plateau(fn.sgd(0.5), mode="max", patience=0)
     falling = fn.reduce_on_plateau(fn.sgd(0.5), patience=0)
     opt = fn.partition(("matrix", rising), rest=falling)
     assert goals(opt) == {"min", "max"}
     state = opt.init(draw(0))
-    with pytest.raises(ValueError, match="one reduce_on_plateau wants a minimum and another a maximum: give goal="):
+    with pytest.raises(ValueError, match="one reduce_on_plateau wants a minimum and another a maximum: give mode="):
         opt.report(1.0, state)
-    one = opt.report(1.0, state, goal="max")
+    one = opt.report(1.0, state, mode="max")
     assert [float(inner.slots[1]) for inner in one.inner] == [-1.0, np.inf]
     with pytest.raises(ValueError, match="there is none: give metrics"):
         check_listening(opt, ("loss", "val_loss"))
@@ -408,11 +408,11 @@ def test_reports_that_reach_nobody() -> None:
     with pytest.raises(ValueError, match="there is no reduce_on_plateau to tell"):
         opt.report(1.0, opt.init(draw(0)))
     only = fn.ema(fn.reduce_on_plateau(fn.sgd()))
-    with pytest.raises(ValueError, match="there is no reduce_on_plateau for goal='max' to tell"):
-        only.report(1.0, only.init(draw(0)), goal="max")
+    with pytest.raises(ValueError, match="there is no reduce_on_plateau for mode='max' to tell"):
+        only.report(1.0, only.init(draw(0)), mode="max")
     untyped: Any = only
-    with pytest.raises(ValueError, match="goal is 'up'"):
-        untyped.report(1.0, only.init(draw(0)), goal="up")
+    with pytest.raises(ValueError, match="mode is 'up'"):
+        untyped.report(1.0, only.init(draw(0)), mode="up")
     with pytest.raises(TypeError, match=r"^state is None"):
         untyped.report(1.0, None)
     with pytest.raises(ValueError, match=r"^state does not fit"):

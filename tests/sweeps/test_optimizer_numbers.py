@@ -39,11 +39,19 @@ WRONG = [None, "x", math.nan, np.float32("nan"), -1, -1.0, np.float64(-0.5), -ma
 INNER: dict[str, Any] = {"optimizer": fn.sgd(0.5), "rest": fn.sgd(0.5), "key": fn.Key(3)}
 REQUIRED: dict[str, Any] = {
     "limit": 0.5, "max_norm": 0.5, "decay": 0.25, "strength": 0.25, "steps": 4, "value": 0.5, "initial": 0.5, "every": 2,
-    "factor": 0.5, "rate": 0.5, "final": 0.25, "peak": 0.5, "warmup_steps": 2, "period": 4, "low": 0.125, "high": 0.5,
-    "half_period": 3, "features": 4, "milestones": (2, 4), "boundaries": (2, 4), "values": (0.5, 0.25, 0.125),
+    "factor": 0.5, "rate": 0.5, "final": 0.25, "peak": 0.5, "warmup_steps": 2, "period": 4, "low": 0.125,
+    "high": 0.5, "half_period": 3, "features": 4, "milestones": (2, 4), "boundaries": (2, 4), "values": (0.5, 0.25, 0.125),
     "rates": (0.5, 0.25, 0.125), "learning_rate": 0.5,
 }  # fmt: skip
-STARTS: dict[str, Any] = {"initial": 0.5, "weight_decay": 0.25, "start": 1, "warmup": 2, "patience": 1, "momentum": 0.5}
+STARTS: dict[str, Any] = {
+    "initial": 0.5,
+    "initial_accumulator_value": 0.5,
+    "weight_decay": 0.25,
+    "start": 1,
+    "warmup_steps": 2,
+    "patience": 1,
+    "momentum": 0.5,
+}
 """Values in place of defaults of 0, which decide nothing, or of such as no single precision holds."""
 
 

@@ -134,8 +134,8 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     ],
     "wrap": [
         {"wrap": doubled},
-        {"wrap": partial(fn.sharpness_aware, radius=0.1)},
-        {"wrap": partial(fn.sharpness_aware, radius=0.2)},
+        {"wrap": partial(fn.sharpness_aware, rho=0.1)},
+        {"wrap": partial(fn.sharpness_aware, rho=0.2)},
     ],
     "evaluate_at": [{"optimizer": AVERAGE}, {"optimizer": AVERAGE, "evaluate_at": AVERAGE.average}],
     "drop_last": [{"drop_last": True}, {"drop_last": np.False_}],

@@ -496,7 +496,7 @@ def test_early_stopping_goes_on_from_what_is_given() -> None:
 
 def test_the_gradient_can_be_wrapped() -> None:
     def wrap(function: Any) -> Any:
-        return fn.sharpness_aware(function, radius=0.1)
+        return fn.sharpness_aware(function, rho=0.1)
 
     assert not fn.tree.same(run(wrap=wrap).params, run().params)
 
@@ -515,7 +515,7 @@ def test_reduction_on_a_plateau_is_told_the_figures() -> None:
     optimizer = fn.reduce_on_plateau(fn.sgd(0.0), patience=0, factor=0.5)
     result = run(model=fn.dense(2), optimizer=optimizer, epochs=3)  # steps of 0: the loss cannot fall
     assert optimizer.scale(result.opt_state) <= 0.5
-    rising = fn.reduce_on_plateau(fn.sgd(0.0), patience=0, factor=0.5, goal="max")
+    rising = fn.reduce_on_plateau(fn.sgd(0.0), patience=0, factor=0.5, mode="max")
     result = run(model=fn.dense(2), optimizer=rising, epochs=3, metrics={"accuracy": accuracy}, validation=0.25)
     assert rising.scale(result.opt_state) == 0.25
     with pytest.raises(ValueError, match="give metrics="):

@@ -33,16 +33,20 @@ MODELS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.resnet(8, 3, channels=2), (5, 4, 2), batch=2, independent=False, smooth=False, method="screen"),
     ),
     "autoencoder": (
-        LayerCase(lambda: fn.autoencoder(4, hidden=(3,), code=2), (4,)),
-        LayerCase(lambda: fn.autoencoder(3, hidden=(), code=2, output="sigmoid"), (3,), label="sigmoid"),
+        LayerCase(lambda: fn.autoencoder(4, hidden=(3,), latent_size=2), (4,)),
+        LayerCase(lambda: fn.autoencoder(3, hidden=(), latent_size=2, output="sigmoid"), (3,), label="sigmoid"),
     ),
-    "vae": (LayerCase(lambda: fn.vae(4, hidden=(3,), code=2), (4,)),),
+    "vae": (LayerCase(lambda: fn.vae(4, hidden=(3,), latent_size=2), (4,)),),
     "vae_decoder": (LayerCase(lambda: fn.vae_decoder(4, hidden=(3,)), (2,)),),
     "char_rnn": (
-        LayerCase(lambda: fn.char_rnn(3, features=2, embedded=2, dropout=0.3), (4,), batch=2, inputs=below(3)),
-        LayerCase(lambda: fn.char_rnn(3, cell="gru", features=2, embedded=2), (3,), batch=2, inputs=below(3), label="gru"),
+        LayerCase(lambda: fn.char_rnn(3, features=2, embedding_size=2, dropout=0.3), (4,), batch=2, inputs=below(3)),
+        LayerCase(lambda: fn.char_rnn(3, cell="gru", features=2, embedding_size=2), (3,), batch=2, inputs=below(3), label="gru"),
         LayerCase(
-            lambda: fn.char_rnn(3, cell="rnn", features=2, embedded=2, layers=2), (3,), batch=2, inputs=below(3), label="rnn"
+            lambda: fn.char_rnn(3, cell="rnn", features=2, embedding_size=2, layers=2),
+            (3,),
+            batch=2,
+            inputs=below(3),
+            label="rnn",
         ),
     ),
     "unet": (

@@ -99,9 +99,9 @@ TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.tied_embedding(4, 2, fn.attention(1, dropout=0.3)), (3,), inputs=below(4), label="dropout between"),
     ),
     "gpt": (
-        LayerCase(lambda: fn.gpt(3, layers=1, heads=1, features=3, block=4), (3,), batch=2, inputs=below(3)),
+        LayerCase(lambda: fn.gpt(3, layers=1, heads=1, features=3, context_length=4), (3,), batch=2, inputs=below(3)),
         LayerCase(
-            lambda: fn.gpt(2, layers=1, heads=1, features=3, block=2, tied=False, dropout=0.2),
+            lambda: fn.gpt(2, layers=1, heads=1, features=3, context_length=2, tied=False, dropout=0.2),
             (2,),
             batch=2,
             inputs=below(2),

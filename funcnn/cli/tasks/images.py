@@ -124,7 +124,7 @@ def imagined(run: Run, count: int, seed: int) -> Array:
     """Return images that the decoder makes of codes drawn from the standard normal distribution."""
     settings = run.settings
     decoder = fn.vae_decoder(run.facts.features, hidden=settings.sizes("hidden"), activation=settings.choice("activation"))
-    code: Array = Key(seed).generator().normal(size=(count, settings.count("code"))).astype(settings.dtype)
+    code: Array = Key(seed).generator().normal(size=(count, settings.count("latent_size"))).astype(settings.dtype)
     params: Any = run.params
     state: Any = run.state
     return shares(fn.apply(decoder, params[1][0][1], state[1][0][1], code))

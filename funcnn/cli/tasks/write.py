@@ -53,7 +53,7 @@ def _say(value: float, count: int) -> None:
 
 def predict(run: Run, request: PredictRequest) -> None:
     """Print how well a text is predicted: the held-out part of the run's own, or that of a file."""
-    block = run.facts.features
+    context_length = run.facts.features
     if request.output is not None:
         raise RequestError(
             f"--output: {run.settings.model} foretells text; python -m funcnn sample RUN --output FILE has it write"
@@ -67,7 +67,7 @@ def predict(run: Run, request: PredictRequest) -> None:
         tokens = encode(run, text, f"--input {request.input}")
         if len(tokens) < 2:
             raise RequestError(f"--input {request.input}: it has {len(tokens)} characters, expected two at least")
-        length = min(block, len(tokens) - 1)
+        length = min(context_length, len(tokens) - 1)
         windows, said = fn.data.windows(tokens, length, stride=length), str(request.input)
     inputs.introduce(request.run, run)
     section("Input", f"{windows[0].size:,} characters: {said}")
@@ -92,7 +92,7 @@ def sample(run: Run, sampling: Sampling) -> str:
     model: Any = run.model
     drawn = fn.generate(
         model, run.params, run.state, tokens, sampling.count or _SAMPLE, fn.Key(run.settings.seed).child(4).child(sampling.seed),
-        block=run.facts.features, temperature=sampling.temperature, top_k=sampling.top_k,
+        context_length=run.facts.features, temperature=sampling.temperature, top_k=sampling.top_k,
     )  # fmt: skip
     text = fn.data.fit_vocabulary(letters).decode(np.asarray(drawn[0]))
     return text if given is not None else text[1:]
@@ -102,7 +102,7 @@ def use(facts: Facts) -> str:
     """Return the lines of a script that write."""
     return (
         f"vocabulary = fn.data.fit_vocabulary(data)\nprompt = vocabulary.encode(data[:{min(20, facts.features)}])[None]\n"
-        f"drawn = fn.generate(model, params, state, prompt, 200, fn.Key(0), block={facts.features})\n"
+        f"drawn = fn.generate(model, params, state, prompt, 200, fn.Key(0), context_length={facts.features})\n"
         "print(vocabulary.decode(drawn[0]))"
     )
 

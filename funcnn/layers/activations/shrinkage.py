@@ -38,30 +38,30 @@ def shrunk_pullback(y: Array, dy: Array) -> Array:
     return dx
 
 
-def softshrink_value(width: float, x: Array) -> Array:
-    y: Array = x - clipped(-width, width, x)
+def softshrink_value(threshold: float, x: Array) -> Array:
+    y: Array = x - clipped(-threshold, threshold, x)
     return y
 
 
-def softshrink(width: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
-    """Soft thresholding: x moved towards 0 by ``width``, and 0 within it (Donoho 1995).
+def softshrink(threshold: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
+    """Soft thresholding: x moved towards 0 by ``threshold``, and 0 within it (Donoho 1995).
 
     Parameters
     ----------
-    width : float, optional
+    threshold : float, optional
         Half the width of the interval that is mapped to 0; more than 0.
 
     Returns
     -------
     Layer
-        Elementwise, of any shape.  The derivative at ``-width`` and ``width`` is 0.
+        Elementwise, of any shape.  The derivative at ``-threshold`` and ``threshold`` is 0.
 
     Raises
     ------
     ValueError
-        When ``width`` is not positive and finite.
+        When ``threshold`` is not positive and finite.
     TypeError
-        When ``width`` is not a number; in ``forward``, when x is not a floating array.
+        When ``threshold`` is not a number; in ``forward``, when x is not a floating array.
 
     Examples
     --------
@@ -69,34 +69,34 @@ def softshrink(width: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.softshrink(1.0), (), (), np.array([[-3.0, 0.5, 1.5]]))
     array([[-2. ,  0. ,  0.5]])
     """
-    width = check_range(width, "width", 0, INFINITY, open_low=True, open_high=True)
-    return from_output(f"softshrink({width:g})", partial(softshrink_value, width), shrunk_pullback)
+    threshold = check_range(threshold, "threshold", 0, INFINITY, open_low=True, open_high=True)
+    return from_output(f"softshrink({threshold:g})", partial(softshrink_value, threshold), shrunk_pullback)
 
 
-def hardshrink_value(width: float, x: Array) -> Array:
-    inside = (x >= constant(-width, x.dtype)) & (x <= constant(width, x.dtype))
+def hardshrink_value(threshold: float, x: Array) -> Array:
+    inside = (x >= constant(-threshold, x.dtype)) & (x <= constant(threshold, x.dtype))
     return np.where(inside, constant(0, x.dtype), x)
 
 
-def hardshrink(width: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
-    """Hard thresholding: 0 where |x| is at most ``width``, and x elsewhere (Donoho & Johnstone 1994).
+def hardshrink(threshold: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
+    """Hard thresholding: 0 where |x| is at most ``threshold``, and x elsewhere (Donoho & Johnstone 1994).
 
     Parameters
     ----------
-    width : float, optional
+    threshold : float, optional
         Half the width of the interval that is mapped to 0; more than 0.
 
     Returns
     -------
     Layer
-        Elementwise, of any shape.  It jumps at ``-width`` and ``width``, and backward gives 0 there.
+        Elementwise, of any shape.  It jumps at ``-threshold`` and ``threshold``, and backward gives 0 there.
 
     Raises
     ------
     ValueError
-        When ``width`` is not positive and finite.
+        When ``threshold`` is not positive and finite.
     TypeError
-        When ``width`` is not a number; in ``forward``, when x is not a floating array.
+        When ``threshold`` is not a number; in ``forward``, when x is not a floating array.
 
     Examples
     --------
@@ -104,8 +104,8 @@ def hardshrink(width: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.hardshrink(1.0), (), (), np.array([[-3.0, 0.5, 1.5]]))
     array([[-3. ,  0. ,  1.5]])
     """
-    width = check_range(width, "width", 0, INFINITY, open_low=True, open_high=True)
-    return from_output(f"hardshrink({width:g})", partial(hardshrink_value, width), shrunk_pullback)
+    threshold = check_range(threshold, "threshold", 0, INFINITY, open_low=True, open_high=True)
+    return from_output(f"hardshrink({threshold:g})", partial(hardshrink_value, threshold), shrunk_pullback)
 
 
 def tanhshrink_value(x: Array) -> Array:
@@ -151,21 +151,21 @@ def tanhshrink() -> Layer[Empty, Empty, Array, Array]:
     return from_slope("tanhshrink", tanhshrink_value, tanhshrink_and_slope)
 
 
-def threshold_value(level: float, value: float, x: Array) -> Array:
-    return np.where(x <= constant(level, x.dtype), constant(value, x.dtype), x)
+def threshold_value(threshold: float, value: float, x: Array) -> Array:
+    return np.where(x <= constant(threshold, x.dtype), constant(value, x.dtype), x)
 
 
-def threshold_and_slope(level: float, value: float, x: Array) -> tuple[Array, Array]:
-    below = x <= constant(level, x.dtype)
+def threshold_and_slope(threshold: float, value: float, x: Array) -> tuple[Array, Array]:
+    below = x <= constant(threshold, x.dtype)
     return np.where(below, constant(value, x.dtype), x), np.logical_not(below).astype(x.dtype)
 
 
-def threshold(level: float, value: float) -> Layer[Empty, Empty, Array, Array]:
+def threshold(threshold: float, value: float) -> Layer[Empty, Empty, Array, Array]:
     """Give x where it exceeds a level, and a fixed value elsewhere.
 
     Parameters
     ----------
-    level : float
+    threshold : float
         What x must exceed.
     value : float
         What takes its place where it does not.
@@ -178,7 +178,7 @@ def threshold(level: float, value: float) -> Layer[Empty, Empty, Array, Array]:
     Raises
     ------
     ValueError
-        When ``level`` or ``value`` is not finite.
+        When ``threshold`` or ``value`` is not finite.
     TypeError
         When one is not a number; in ``forward``, when x is not a floating array.
 
@@ -188,7 +188,7 @@ def threshold(level: float, value: float) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.threshold(1.0, -5.0), (), (), np.array([[0.0, 1.0, 1.5]]))
     array([[-5. , -5. ,  1.5]])
     """
-    level = check_range(level, "level", -INFINITY, INFINITY, open_low=True, open_high=True)
+    threshold = check_range(threshold, "threshold", -INFINITY, INFINITY, open_low=True, open_high=True)
     value = check_range(value, "value", -INFINITY, INFINITY, open_low=True, open_high=True)
-    named = f"threshold({level:g}, {value:g})"
-    return from_slope(named, partial(threshold_value, level, value), partial(threshold_and_slope, level, value))
+    named = f"threshold({threshold:g}, {value:g})"
+    return from_slope(named, partial(threshold_value, threshold, value), partial(threshold_and_slope, threshold, value))

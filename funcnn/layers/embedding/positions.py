@@ -36,17 +36,17 @@ class PositionParams:
     table: Array  # (M, D), P
 
 
-def check_time(maximum: int, in_shape: Shape) -> None:
+def check_time(max_length: int, in_shape: Shape) -> None:
     """Raise unless an example is (t, features) with no more steps than there are positions."""
     if len(in_shape) != 2:
         raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
-    if in_shape[0] > maximum:
-        raise ValueError(f"the sequence has {in_shape[0]} steps and there are {maximum} positions: crop it, or allow for more")
+    if in_shape[0] > max_length:
+        raise ValueError(f"the sequence has {in_shape[0]} steps and there are {max_length} positions: crop it, or allow for more")
 
 
-def learned_init(maximum: int, weight_init: Initializer, key: Key, in_shape: Shape) -> Init[PositionParams, Empty]:
-    check_time(maximum, in_shape)
-    return Init(PositionParams(weight_init(key.child(0), (maximum, in_shape[1]))), (), in_shape)
+def learned_init(max_length: int, weight_init: Initializer, key: Key, in_shape: Shape) -> Init[PositionParams, Empty]:
+    check_time(max_length, in_shape)
+    return Init(PositionParams(weight_init(key.child(0), (max_length, in_shape[1]))), (), in_shape)
 
 
 def learned_forward(params: PositionParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
@@ -76,16 +76,16 @@ def sinusoids(steps: int, features: int) -> Array:
     return table
 
 
-def sinusoidal_init(maximum: int, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
-    check_time(maximum, in_shape)
+def sinusoidal_init(max_length: int, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    check_time(max_length, in_shape)
     return Init((), (), in_shape)
 
 
-def sinusoidal_forward(maximum: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
+def sinusoidal_forward(max_length: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x, min_ndim=3)
     if x.ndim != 3:
         raise ValueError(f"the input is {describe(x)}, expected (batch, time, features)")
-    check_time(maximum, x.shape[1:])
+    check_time(max_length, x.shape[1:])
     return Forward(x + sinusoids(*x.shape[1:]).astype(x.real.dtype), state, OutputShape(x.shape))
 
 
@@ -94,12 +94,12 @@ def sinusoidal_backward(params: Empty, residuals: OutputShape, dy: Array) -> Bac
     return Backward(params, dy.copy())
 
 
-def learned_positions(maximum: int, *, weight_init: Initializer = SMALL_NORMAL) -> Layer[PositionParams, Empty, Array, Array]:
+def learned_positions(max_length: int, *, weight_init: Initializer = SMALL_NORMAL) -> Layer[PositionParams, Empty, Array, Array]:
     """Add a learned vector for each position of a sequence (n, t, D).
 
     Parameters
     ----------
-    maximum : int
+    max_length : int
         The largest number of steps M.
     weight_init : callable, optional
         Initialiser ``(key, shape) -> array`` of the vectors (M, D); normal with standard deviation 0.02, as in GPT-2.
@@ -107,12 +107,12 @@ def learned_positions(maximum: int, *, weight_init: Initializer = SMALL_NORMAL) 
     Returns
     -------
     Layer
-        Parameters :class:`PositionParams`.  For masked sequences: ``masked_steps(learned_positions(maximum))``.
+        Parameters :class:`PositionParams`.  For masked sequences: ``masked_steps(learned_positions(max_length))``.
 
     Raises
     ------
     TypeError, ValueError
-        When ``maximum`` is not a positive integer; in ``init`` and ``forward``, when a sequence is longer.
+        When ``max_length`` is not a positive integer; in ``init`` and ``forward``, when a sequence is longer.
 
     Examples
     --------
@@ -122,23 +122,23 @@ def learned_positions(maximum: int, *, weight_init: Initializer = SMALL_NORMAL) 
     >>> start.params.table.shape
     (8, 3)
     """
-    maximum = check_count(maximum, "maximum")
+    max_length = check_count(max_length, "max_length")
     weight_init = check_initializer(weight_init, "weight_init")
     return define_layer(
-        f"learned_positions({maximum})",
-        partial(learned_init, maximum, weight_init),
+        f"learned_positions({max_length})",
+        partial(learned_init, max_length, weight_init),
         learned_forward,
         learned_backward,
         random=False,
     )
 
 
-def sinusoidal_positions(maximum: int = 10000) -> Layer[Empty, Empty, Array, Array]:
+def sinusoidal_positions(max_length: int = 10000) -> Layer[Empty, Empty, Array, Array]:
     """Add sines and cosines of the position to a sequence (n, t, D), as the first Transformer does.
 
     Parameters
     ----------
-    maximum : int, optional
+    max_length : int, optional
         The largest number of steps that is accepted: beyond the longest period of the table positions are told apart badly.
 
     Returns
@@ -149,7 +149,7 @@ def sinusoidal_positions(maximum: int = 10000) -> Layer[Empty, Empty, Array, Arr
     Raises
     ------
     TypeError, ValueError
-        When ``maximum`` is not a positive integer; in ``init`` and ``forward``, when a sequence is longer.
+        When ``max_length`` is not a positive integer; in ``init`` and ``forward``, when a sequence is longer.
 
     References
     ----------
@@ -162,11 +162,11 @@ def sinusoidal_positions(maximum: int = 10000) -> Layer[Empty, Empty, Array, Arr
     array([[[0.   , 1.   ],
             [0.841, 0.54 ]]])
     """
-    maximum = check_count(maximum, "maximum")
+    max_length = check_count(max_length, "max_length")
     return define_layer(
-        f"sinusoidal_positions({maximum})",
-        partial(sinusoidal_init, maximum),
-        partial(sinusoidal_forward, maximum),
+        f"sinusoidal_positions({max_length})",
+        partial(sinusoidal_init, max_length),
+        partial(sinusoidal_forward, max_length),
         sinusoidal_backward,
         random=False,
     )

@@ -155,23 +155,23 @@ def max_backward(params: Empty, residuals: AdaptiveMaxResiduals, dy: Array) -> B
     return Backward(params, dx)
 
 
-def adaptive_avg_pool(size: Sizes) -> Layer[Empty, Empty, Array, Array]:
-    """Take the average over as many cells as the output is to have points: (n, *space, c) to (n, *size, c).
+def adaptive_avg_pool(output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:
+    """Take the average over as many cells as the output is to have points: (n, *space, c) to (n, *output_size, c).
 
     Parameters
     ----------
-    size : int or sequence of int
+    output_size : int or sequence of int
         Points of the output along each spatial axis; a number stands for all, however many there are.
 
     Returns
     -------
     Layer
-        For examples of any spatial shape, also smaller than ``size``.
+        For examples of any spatial shape, also smaller than ``output_size``.
 
     Raises
     ------
     TypeError, ValueError
-        When ``size`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes.
+        When ``output_size`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes.
 
     Examples
     --------
@@ -179,29 +179,29 @@ def adaptive_avg_pool(size: Sizes) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.adaptive_avg_pool(2), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
     array([1., 3.])
     """
-    sizes = checked_sizes(size, "size")
+    sizes = checked_sizes(output_size, "output_size")
     return define_layer(
         "adaptive_avg_pool", partial(init, sizes), partial(average_forward, sizes), average_backward, random=False
     )
 
 
-def adaptive_max_pool(size: Sizes) -> Layer[Empty, Empty, Array, Array]:
-    """Take the maximum over as many cells as the output is to have points: (n, *space, c) to (n, *size, c).
+def adaptive_max_pool(output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:
+    """Take the maximum over as many cells as the output is to have points: (n, *space, c) to (n, *output_size, c).
 
     Parameters
     ----------
-    size : int or sequence of int
+    output_size : int or sequence of int
         Points of the output along each spatial axis; a number stands for all, however many there are.
 
     Returns
     -------
     Layer
-        For examples of any spatial shape, also smaller than ``size``.
+        For examples of any spatial shape, also smaller than ``output_size``.
 
     Raises
     ------
     TypeError, ValueError
-        When ``size`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes.
+        When ``output_size`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes.
 
     Examples
     --------
@@ -209,5 +209,5 @@ def adaptive_max_pool(size: Sizes) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.adaptive_max_pool(2), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
     array([2., 4.])
     """
-    sizes = checked_sizes(size, "size")
+    sizes = checked_sizes(output_size, "output_size")
     return define_layer("adaptive_max_pool", partial(init, sizes), partial(max_forward, sizes), max_backward, random=False)

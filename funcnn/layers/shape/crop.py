@@ -28,33 +28,33 @@ def cropped(space: Shape, pads: tuple[Pair, ...]) -> Shape:
     return left
 
 
-def init(widths: int | tuple[Pair, ...], key: Key, in_shape: Shape) -> Init[Empty, Empty]:
-    space, channels = split_shape(in_shape, widths)
-    return Init((), (), (*cropped(space, widths_of(widths, len(space))), channels))
+def init(cropping: int | tuple[Pair, ...], key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    space, channels = split_shape(in_shape, cropping)
+    return Init((), (), (*cropped(space, widths_of(cropping, len(space))), channels))
 
 
 def forward(
-    widths: int | tuple[Pair, ...], params: Empty, state: Empty, x: Array, mode: Mode
+    cropping: int | tuple[Pair, ...], params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, OutputShape]:
-    space = check_spatial_batch(x, widths)
-    pads = widths_of(widths, len(space))
+    space = check_spatial_batch(x, cropping)
+    pads = widths_of(cropping, len(space))
     cropped(space, pads)
     y = windows.crop(x, pads).copy()
     return Forward(y, state, OutputShape(y.shape))  # a copy: no result shares memory with an argument
 
 
-def backward(widths: int | tuple[Pair, ...], params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
+def backward(cropping: int | tuple[Pair, ...], params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
     check_cotangent(dy, residuals.shape)
-    dx = windows.pad(dy, widths_of(widths, dy.ndim - 2))
+    dx = windows.pad(dy, widths_of(cropping, dy.ndim - 2))
     return Backward(params, dx.copy() if dx is dy else dx)
 
 
-def crop(widths: Widths) -> Layer[Empty, Empty, Array, Array]:
+def crop(cropping: Widths) -> Layer[Empty, Empty, Array, Array]:
     """Cut points off the spatial axes of (n, *space, channels), however many there are.
 
     Parameters
     ----------
-    widths : int or sequence
+    cropping : int or sequence
         Points cut off both sides of every axis; or for each spatial axis a number, or a pair (before, after).
 
     Returns
@@ -65,8 +65,8 @@ def crop(widths: Widths) -> Layer[Empty, Empty, Array, Array]:
     Raises
     ------
     TypeError, ValueError
-        When ``widths`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes than
-        ``widths`` has entries, or nothing would be left of it.
+        When ``cropping`` is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes than
+        ``cropping`` has entries, or nothing would be left of it.
 
     Examples
     --------
@@ -74,5 +74,5 @@ def crop(widths: Widths) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.crop(((1, 2),)), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
     array([1., 2.])
     """
-    pairs = checked_widths(widths, "widths")
+    pairs = checked_widths(cropping, "cropping")
     return define_layer("crop", partial(init, pairs), partial(forward, pairs), partial(backward, pairs), random=False)

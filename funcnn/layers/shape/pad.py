@@ -51,18 +51,18 @@ def check_widths(kind: PadMode, space: Shape, pads: tuple[Pair, ...]) -> None:
             raise ValueError(f"spatial axis {axis} has {length} points, {kind} padding adds at most {most}, got {pair}")
 
 
-def init(widths: int | tuple[Pair, ...], kind: PadMode, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
-    space, channels = split_shape(in_shape, widths)
-    pads = widths_of(widths, len(space))
+def init(padding: int | tuple[Pair, ...], kind: PadMode, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+    space, channels = split_shape(in_shape, padding)
+    pads = widths_of(padding, len(space))
     check_widths(kind, space, pads)
     return Init((), (), (*[n + low + high for n, (low, high) in zip(space, pads, strict=True)], channels))
 
 
 def forward(
-    widths: int | tuple[Pair, ...], kind: PadMode, value: float, params: Empty, state: Empty, x: Array, mode: Mode
+    padding: int | tuple[Pair, ...], kind: PadMode, value: float, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, Shape]:
-    space = check_spatial_batch(x, widths)
-    pads = widths_of(widths, len(space))
+    space = check_spatial_batch(x, padding)
+    pads = widths_of(padding, len(space))
     check_widths(kind, space, pads)
     y = x
     if kind == "constant":
@@ -75,9 +75,9 @@ def forward(
     return Forward(y.copy() if y is x else y, state, x.shape)
 
 
-def backward(widths: int | tuple[Pair, ...], kind: PadMode, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
+def backward(padding: int | tuple[Pair, ...], kind: PadMode, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
     n, *space, channels = shape
-    pads = widths_of(widths, len(space))
+    pads = widths_of(padding, len(space))
     check_cotangent(dy, (n, *[length + low + high for length, (low, high) in zip(space, pads, strict=True)], channels))
     if kind == "constant":
         return Backward(params, crop(dy, pads).copy())
@@ -97,12 +97,12 @@ def folded(dy: Array, axis: int, length: int, low: int, source: IntArray) -> Arr
     return dx.swapaxes(0, axis)
 
 
-def pad(widths: Widths, *, mode: PadMode = "constant", value: float = 0.0) -> Layer[Empty, Empty, Array, Array]:
+def pad(padding: Widths, *, mode: PadMode = "constant", value: float = 0.0) -> Layer[Empty, Empty, Array, Array]:
     """Add points around the spatial axes of (n, *space, channels), however many there are.
 
     Parameters
     ----------
-    widths : int or sequence
+    padding : int or sequence
         Points added on both sides of every axis; or for each spatial axis a number, or a pair (before, after).
     mode : "constant", "reflect", "replicate" or "circular", optional
         What the points are: a constant; the inner points mirrored at the last one, which is not repeated; the last point again
@@ -119,7 +119,7 @@ def pad(widths: Widths, *, mode: PadMode = "constant", value: float = 0.0) -> La
     ------
     TypeError, ValueError
         When an argument is out of range; in ``init`` and ``forward``, when an example has another number of spatial axes than
-        ``widths`` has entries, or fewer points than are to be reflected (one less than the axis has) or wrapped.
+        ``padding`` has entries, or fewer points than are to be reflected (one less than the axis has) or wrapped.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def pad(widths: Widths, *, mode: PadMode = "constant", value: float = 0.0) -> La
     [1. 1. 1. 2. 3. 3. 3.]
     [2. 3. 1. 2. 3. 1. 2.]
     """
-    pairs = checked_widths(widths, "widths")
+    pairs = checked_widths(padding, "padding")
     mode = check_choice(mode, get_args(PadMode), "mode")
     value = check_range(value, "value", float("-inf"), float("inf"))
     if mode != "constant" and value != 0:

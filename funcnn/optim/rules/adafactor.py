@@ -41,15 +41,21 @@ class Adafactor(Leafwise):
     """Made by :func:`funcnn.adafactor`."""
 
     learning_rate: Rate = RELATIVE_STEP
-    relative: bool = True
+    scale_parameter: bool = True
     decay_power: float = 0.8
-    clipping: float = 1.0
+    clip_threshold: float = 1.0
     eps1: float = 1e-30
     eps2: float = 1e-3
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, relative=FLAG, decay_power=between(0.0, 1.0, open_low=True), clipping=LIMIT)
+        settle(
+            self,
+            learning_rate=check_rate,
+            scale_parameter=FLAG,
+            decay_power=between(0.0, 1.0, open_low=True),
+            clip_threshold=LIMIT,
+        )
         settle(self, eps1=POSITIVE, eps2=AMOUNT, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
@@ -71,9 +77,9 @@ class Adafactor(Leafwise):
             columns = keep * kept[1] + rest * square.mean(-2)
             scale = np.sqrt(rows / rows.mean(-1, keepdims=True))  # two roots: a product of two small numbers may vanish
             u, memory = g / (scale[..., None] * np.sqrt(columns)[..., None, :]), (rows, columns)
-        u /= max(1.0, root_mean_square(u) / self.clipping)
+        u /= max(1.0, root_mean_square(u) / self.clip_threshold)
         rate = rate_at(self.learning_rate, count)
-        if self.relative:
+        if self.scale_parameter:
             rate *= max(self.eps2, root_mean_square(p))
         return p - rate * u, memory
 
@@ -81,9 +87,9 @@ class Adafactor(Leafwise):
 def adafactor(
     learning_rate: Rate = RELATIVE_STEP,
     *,
-    relative: bool = True,
+    scale_parameter: bool = True,
     decay_power: float = 0.8,
-    clipping: float = 1.0,
+    clip_threshold: float = 1.0,
     eps1: float = 1e-30,
     eps2: float = 1e-3,
     where: Where = everywhere,
@@ -96,11 +102,11 @@ def adafactor(
     ----------
     learning_rate : float or schedule, optional
         $\rho_t$; by default the paper's $\min(10^{-2}, 1/\sqrt t)$.
-    relative : bool, optional
+    scale_parameter : bool, optional
         Whether the learning rate is multiplied by the root mean square of each leaf.
     decay_power : float, optional
         $c$ in (0, 1].
-    clipping : float, optional
+    clip_threshold : float, optional
         $d$, above 0: the largest root mean square of a step.
     eps1, eps2 : float, optional
         Added to squared gradients; the least root mean square that a leaf is taken to have.
@@ -131,4 +137,4 @@ def adafactor(
     >>> opt.update(params, grads, state).params[0][0, :2]
     array([0.5, 0.5])
     """
-    return Adafactor(learning_rate, relative, decay_power, clipping, eps1, eps2, where)
+    return Adafactor(learning_rate, scale_parameter, decay_power, clip_threshold, eps1, eps2, where)

@@ -163,14 +163,14 @@ class AdaBelief(Moments):
 class Yogi(Moments):
     """Made by :func:`funcnn.yogi`."""
 
-    initial: float = 1e-6
+    initial_accumulator_value: float = 1e-6
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        settle(self, initial=AMOUNT)
+        settle(self, initial_accumulator_value=AMOUNT)
 
     def _start(self, p: Array) -> tuple[Array, ...]:
-        return np.zeros_like(p), np.full_like(p, self.initial)
+        return np.zeros_like(p), np.full_like(p, self.initial_accumulator_value)
 
     @property
     def _squares(self) -> tuple[int, float] | None:
@@ -398,7 +398,7 @@ def yogi(
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-3,
-    initial: float = 1e-6,
+    initial_accumulator_value: float = 1e-6,
 ) -> Yogi:
     r"""Yogi: Adam whose second moment grows and falls by at most $(1-\beta_2) g^2$ a step.
 
@@ -412,7 +412,7 @@ def yogi(
         Decay rates of the two moments, in [0, 1).
     eps : float, optional
         Added to the root of the second moment, at least 0.
-    initial : float, optional
+    initial_accumulator_value : float, optional
         What the second moment starts from, at least 0.
 
     Returns
@@ -431,9 +431,9 @@ def yogi(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.yogi(0.5, beta1=0.0, beta2=0.0, eps=0.0, initial=0.0)
+    >>> opt = fn.yogi(0.5, beta1=0.0, beta2=0.0, eps=0.0, initial_accumulator_value=0.0)
     >>> params, grads = (np.array([1.0]),), (np.array([10.0]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
-    return Yogi(learning_rate, beta1, beta2, eps, initial)
+    return Yogi(learning_rate, beta1, beta2, eps, initial_accumulator_value)

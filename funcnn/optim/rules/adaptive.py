@@ -34,11 +34,11 @@ class Adagrad(Elementwise):
     """Made by :func:`funcnn.adagrad`."""
 
     learning_rate: Rate
-    initial: float = 0.0
+    initial_accumulator_value: float = 0.0
     eps: float = 1e-10
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, initial=AMOUNT, eps=AMOUNT)
+        settle(self, learning_rate=check_rate, initial_accumulator_value=AMOUNT, eps=AMOUNT)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ class Adagrad(Elementwise):
         return ("sum",)
 
     def _start(self, p: Array) -> tuple[Array, ...]:
-        return (np.full_like(p, self.initial),)
+        return (np.full_like(p, self.initial_accumulator_value),)
 
     @property
     def _square_share(self) -> float | None:
@@ -143,14 +143,14 @@ class Adadelta(Elementwise):
         return p - rate * d, s, rho * slots[1] + rest * (d * d)
 
 
-def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, eps: float = 1e-10) -> Adagrad:
+def adagrad(learning_rate: Rate = 0.01, *, initial_accumulator_value: float = 0.0, eps: float = 1e-10) -> Adagrad:
     r"""Adagrad, $s \leftarrow s + g^2$, $p \leftarrow p - \alpha\, g / (\sqrt{s} + \epsilon)$.
 
     Parameters
     ----------
     learning_rate : float or schedule, optional
         The step size $\alpha$.
-    initial : float, optional
+    initial_accumulator_value : float, optional
         What $s$ starts from, at least 0.
     eps : float, optional
         Added to the square root, at least 0.
@@ -176,7 +176,7 @@ def adagrad(learning_rate: Rate = 0.01, *, initial: float = 0.0, eps: float = 1e
     >>> opt.update(params, grads, opt.init(params)).params
     (array([0.5]),)
     """
-    return Adagrad(learning_rate, initial, eps)
+    return Adagrad(learning_rate, initial_accumulator_value, eps)
 
 
 def rmsprop(

@@ -1,6 +1,6 @@
 r"""Step sizes for whole leaves, in proportion to the norm of their parameters: LARS and LAMB, made for large batches.
 
-LARS (You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1), with decay $\lambda$, momentum $\mu$ and trust $\eta$
+LARS (You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1), decay $\lambda$, momentum $\mu$ and trust coefficient $\eta$
 $$ r = \eta \frac{\lVert p \rVert}{\lVert g \rVert + \lambda \lVert p \rVert}, \qquad
    v \leftarrow \mu v + \alpha\, r\,(g + \lambda p), \qquad p \leftarrow p - v . $$
 
@@ -33,11 +33,13 @@ class LARS(Leafwise):
     learning_rate: Rate
     momentum: float = 0.9
     weight_decay: float = 0.0
-    trust: float = 1e-3
+    trust_coefficient: float = 1e-3
     where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, momentum=FRACTION, weight_decay=AMOUNT, trust=POSITIVE, where=check_where)
+        settle(
+            self, learning_rate=check_rate, momentum=FRACTION, weight_decay=AMOUNT, trust_coefficient=POSITIVE, where=check_where
+        )
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         return (shape,)  # v
@@ -49,7 +51,7 @@ class LARS(Leafwise):
             if exponent < 0 and self.weight_decay:  # nothing beside the decay
                 own, slope, exponent = g, norm_of((g,)), 0
             if size > 0 and slope > 0:
-                rate *= self.trust * size / (slope + self.weight_decay * in_units(size, exponent))
+                rate *= self.trust_coefficient * size / (slope + self.weight_decay * in_units(size, exponent))
                 g = own + in_units_of(self.weight_decay * p, exponent) if self.weight_decay else own
             else:
                 g = g + self.weight_decay * p
@@ -95,7 +97,7 @@ def lars(
     *,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
-    trust: float = 1e-3,
+    trust_coefficient: float = 1e-3,
     where: Where = is_matrix,
 ) -> LARS:
     r"""LARS: momentum with a step for each leaf in proportion to the ratio of the norms of its parameters and gradients.
@@ -108,7 +110,7 @@ def lars(
         $\mu$ in [0, 1).
     weight_decay : float, optional
         $\lambda$, at least 0, added to the gradient.
-    trust : float, optional
+    trust_coefficient : float, optional
         $\eta$, above 0: how large a step may be, relative to the leaf.
     where : str or callable, optional
         Which leaves are treated so; the others take plain steps of momentum.  The matrices by default.
@@ -129,12 +131,12 @@ def lars(
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.lars(1.0, trust=0.5)
+    >>> opt = fn.lars(1.0, trust_coefficient=0.5)
     >>> params, grads = (np.array([[3.0, 4.0]]),), (np.array([[0.0, 100.0]]),)
     >>> opt.update(params, grads, opt.init(params)).params
     (array([[3. , 1.5]]),)
     """
-    return LARS(learning_rate, momentum, weight_decay, trust, where)
+    return LARS(learning_rate, momentum, weight_decay, trust_coefficient, where)
 
 
 def lamb(

@@ -66,13 +66,13 @@ class Stepped(Generic[P]):
 class LBFGS:
     """L-BFGS.  Made by :func:`funcnn.lbfgs`."""
 
-    memory: int = 10
+    history_size: int = 10
     c1: float = 1e-4
     c2: float = 0.9
-    evaluations: int = 25
+    max_evaluations: int = 25
 
     def __attrs_post_init__(self) -> None:
-        settle(self, memory=at_least(1), c1=between(0.0, 0.5, open_low=True, open_high=True), evaluations=at_least(1))
+        settle(self, history_size=at_least(1), c1=between(0.0, 0.5, open_low=True, open_high=True), max_evaluations=at_least(1))
         settle(self, c2=between(self.c1, 1.0, open_low=True, open_high=True, note="c1 is its least"))
 
     def init(self, params: P) -> OptState[P]:
@@ -143,7 +143,7 @@ class LBFGS:
 
             first = 1.0 if len(steps) else min(1.0, 1.0 / float(np.sum(np.abs(g), dtype=_wide(g))))
             precision = 10 * float(np.finfo(x.dtype).eps)
-            found = line_search(along, Point(0.0, value, slope, (x, g)), first, self.c1, self.c2, precision, self.evaluations)
+            found = line_search(along, Point(0.0, value, slope, (x, g)), first, self.c1, self.c2, precision, self.max_evaluations)
             if found is not None or not len(steps):
                 break
             steps = changes = steps[:0]
@@ -153,8 +153,8 @@ class LBFGS:
         at, gradient = found.data
         s, y = at - x, gradient - g
         if _dot(s, y) > float(np.finfo(x.dtype).eps) * norm_of((s,)) * norm_of((y,)):  # else the curvature would not be positive
-            steps = np.concatenate([steps, s[None]])[-self.memory :]
-            changes = np.concatenate([changes, y[None]])[-self.memory :]
+            steps = np.concatenate([steps, s[None]])[-self.history_size :]
+            changes = np.concatenate([changes, y[None]])[-self.history_size :]
         memory = OptState[P](counter(done + 1), _frozen(steps, changes, gradient, np.array(found.value)))
         new = unravel(_frozen(at)[0])
         return Stepped(new, memory, found.value, _largest(gradient), used, moved=True)
@@ -232,18 +232,18 @@ class Minimum(Generic[P]):
     """Why it ended."""
 
 
-def lbfgs(*, memory: int = 10, c1: float = 1e-4, c2: float = 0.9, evaluations: int = 25) -> LBFGS:
+def lbfgs(*, history_size: int = 10, c1: float = 1e-4, c2: float = 0.9, max_evaluations: int = 25) -> LBFGS:
     """L-BFGS with a line search for the strong Wolfe conditions: for smooth functions of all the data.
 
     Its method ``step(function, params, state)`` takes one step; :func:`funcnn.minimize` takes as many as are needed.
 
     Parameters
     ----------
-    memory : int, optional
+    history_size : int, optional
         Pairs of steps and changes of the gradient that are remembered, at least 1.
     c1, c2 : float, optional
         Of the Wolfe conditions, 0 < c1 < 1/2 and c1 < c2 < 1.
-    evaluations : int, optional
+    max_evaluations : int, optional
         Evaluations of the function in one line search at most.
 
     Returns
@@ -263,10 +263,10 @@ def lbfgs(*, memory: int = 10, c1: float = 1e-4, c2: float = 0.9, evaluations: i
     Examples
     --------
     >>> import funcnn as fn
-    >>> fn.lbfgs(memory=5)
-    LBFGS(memory=5, c1=0.0001, c2=0.9, evaluations=25)
+    >>> fn.lbfgs(history_size=5)
+    LBFGS(history_size=5, c1=0.0001, c2=0.9, max_evaluations=25)
     """
-    return LBFGS(memory, c1, c2, evaluations)
+    return LBFGS(history_size, c1, c2, max_evaluations)
 
 
 def minimize(

@@ -39,13 +39,13 @@ class ScheduleFree(Elementwise):
     learning_rate: float
     beta: float = 0.9
     weight_decay: float = 0.0
-    warmup: int = 0
+    warmup_steps: int = 0
     adaptive: bool = False
     beta2: float = 0.999
     eps: float = 1e-8
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=AMOUNT, beta=FRACTION, weight_decay=AMOUNT, warmup=at_least(0))
+        settle(self, learning_rate=AMOUNT, beta=FRACTION, weight_decay=AMOUNT, warmup_steps=at_least(0))
         settle(self, adaptive=FLAG, beta2=FRACTION, eps=AMOUNT)
 
     @property
@@ -62,7 +62,7 @@ class ScheduleFree(Elementwise):
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
         beta2 = self.beta2 if self.adaptive else 0.0
-        weight, total = weights(count + 1, self.warmup, beta2)
+        weight, total = weights(count + 1, self.warmup_steps, beta2)
         return self.learning_rate * math.sqrt(weight), weight / total, self.weight_decay, self.beta, self.eps
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
@@ -104,7 +104,9 @@ def _sum_of_warmup(t: int, warmup: int, beta2: float) -> float:
     return float(np.sum((1 - beta2**i) * (i / warmup) ** 2)) if t else 0.0
 
 
-def schedule_free(learning_rate: float = 1.0, *, beta: float = 0.9, weight_decay: float = 0.0, warmup: int = 0) -> ScheduleFree:
+def schedule_free(
+    learning_rate: float = 1.0, *, beta: float = 0.9, weight_decay: float = 0.0, warmup_steps: int = 0
+) -> ScheduleFree:
     r"""Schedule-free gradient descent.
 
     Evaluate with ``opt.evaluation(params, state)``, not with the parameters that ``update`` gives: those are where gradients
@@ -118,7 +120,7 @@ def schedule_free(learning_rate: float = 1.0, *, beta: float = 0.9, weight_decay
         $\beta$ in [0, 1).
     weight_decay : float, optional
         $\lambda$, at least 0, taken at $y$.
-    warmup : int, optional
+    warmup_steps : int, optional
         $T$, at least 0.
 
     Returns
@@ -145,7 +147,7 @@ def schedule_free(learning_rate: float = 1.0, *, beta: float = 0.9, weight_decay
     >>> twice.params, opt.evaluation(twice.params, twice.state)
     ((array([-2.5]),), (array([-2.]),))
     """
-    return ScheduleFree(learning_rate, beta, weight_decay, warmup)
+    return ScheduleFree(learning_rate, beta, weight_decay, warmup_steps)
 
 
 def schedule_free_adamw(
@@ -155,7 +157,7 @@ def schedule_free_adamw(
     beta2: float = 0.999,
     eps: float = 1e-8,
     weight_decay: float = 0.0,
-    warmup: int = 0,
+    warmup_steps: int = 0,
 ) -> ScheduleFree:
     r"""Schedule-free AdamW.
 
@@ -172,7 +174,7 @@ def schedule_free_adamw(
         Added to the root of the second moment, at least 0.
     weight_decay : float, optional
         $\lambda$, at least 0, taken at $y$.
-    warmup : int, optional
+    warmup_steps : int, optional
         $T$, at least 0.
 
     Returns
@@ -198,4 +200,4 @@ def schedule_free_adamw(
     (array([0.5]),)
     """
     beta1 = check_range(beta1, "beta1", 0.0, 1.0, open_high=True)  # which the record calls beta
-    return ScheduleFree(learning_rate, beta1, weight_decay, warmup, adaptive=True, beta2=beta2, eps=eps)
+    return ScheduleFree(learning_rate, beta1, weight_decay, warmup_steps, adaptive=True, beta2=beta2, eps=eps)

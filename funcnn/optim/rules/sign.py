@@ -100,14 +100,14 @@ class Rprop(Elementwise):
     initial: float = 0.01
     increase: float = 1.2
     decrease: float = 0.5
-    smallest: float = 1e-6
-    largest: float = 50.0
+    min_step_size: float = 1e-6
+    max_step_size: float = 50.0
 
     def __attrs_post_init__(self) -> None:
-        settle(self, smallest=POSITIVE, increase=between(1.0, math.inf, open_high=True))
+        settle(self, min_step_size=POSITIVE, increase=between(1.0, math.inf, open_high=True))
         settle(self, decrease=between(0.0, 1.0, open_low=True, open_high=True))
-        settle(self, largest=between(self.smallest, math.inf, open_high=True, note="smallest is its least"))
-        settle(self, initial=between(self.smallest, self.largest, note="between smallest and largest"))
+        settle(self, max_step_size=between(self.min_step_size, math.inf, open_high=True, note="min_step_size is its least"))
+        settle(self, initial=between(self.min_step_size, self.max_step_size, note="between min_step_size and max_step_size"))
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class Rprop(Elementwise):
         return np.full_like(p, self.initial), np.zeros_like(p)
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
-        return self.increase, self.decrease, self.smallest, self.largest
+        return self.increase, self.decrease, self.min_step_size, self.max_step_size
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
         increase, decrease, smallest, largest = c
@@ -216,8 +216,8 @@ def rprop(
     *,
     increase: float = 1.2,
     decrease: float = 0.5,
-    smallest: float = 1e-6,
-    largest: float = 50.0,
+    min_step_size: float = 1e-6,
+    max_step_size: float = 50.0,
 ) -> Rprop:
     r"""Resilient propagation (iRprop$^-$): a step size for each parameter, adapted by the signs of successive gradients.
 
@@ -229,7 +229,7 @@ def rprop(
         The first step size, between the smallest and the largest.
     increase, decrease : float, optional
         $\eta^+ \ge 1$ and $\eta^-$ in (0, 1).
-    smallest, largest : float, optional
+    min_step_size, max_step_size : float, optional
         The bounds of the step sizes.
 
     Returns
@@ -255,4 +255,4 @@ def rprop(
     >>> once.params, opt.update(once.params, grads, once.state).params
     ((array([1.5]),), (array([0.9]),))
     """
-    return Rprop(initial, increase, decrease, smallest, largest)
+    return Rprop(initial, increase, decrease, min_step_size, max_step_size)

@@ -86,10 +86,10 @@ class SkipNonFinite(Wrapper):
     """Made by :func:`funcnn.skip_nonfinite`."""
 
     optimizer: Optimizer
-    limit: int = 10
+    max_consecutive_errors: int = 10
 
     def __attrs_post_init__(self) -> None:
-        settle(self, optimizer=check_optimizer, limit=at_least(1))
+        settle(self, optimizer=check_optimizer, max_consecutive_errors=at_least(1))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update."""
@@ -101,7 +101,7 @@ class SkipNonFinite(Wrapper):
         Raises
         ------
         FloatingPointError
-            When more gradients in a row than the limit are not finite, with the path of the leaf.
+            When more gradients in a row than ``max_consecutive_errors`` are not finite, with the path of the leaf.
         """
         self._check(state)
         structure, slopes, _ = matched(params, grads)
@@ -111,7 +111,7 @@ class SkipNonFinite(Wrapper):
             updated = self.optimizer.update(params, grads, state.inner[0])
             return Updated(updated.params, OptState(count, (_number(0), state.slots[1]), (updated.state,)))
         in_a_row, skipped = int(state.slots[0]) + 1, int(state.slots[1]) + 1
-        if in_a_row > self.limit:
+        if in_a_row > self.max_consecutive_errors:
             raise FloatingPointError(
                 f"the gradients{bad} are not finite, for the {in_a_row}th time in a row: lower the learning rate or clip"
             )
@@ -189,14 +189,14 @@ def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
     return Accumulated(optimizer, steps)
 
 
-def skip_nonfinite(optimizer: Optimizer, *, limit: int = 10) -> SkipNonFinite:
+def skip_nonfinite(optimizer: Optimizer, *, max_consecutive_errors: int = 10) -> SkipNonFinite:
     """Leave parameters and the optimizer's state as they are where a gradient has a NaN or an infinity.
 
     Parameters
     ----------
     optimizer : optimizer
         What takes the other steps.
-    limit : int, optional
+    max_consecutive_errors : int, optional
         How many updates in a row may be skipped before that is an error; at least 1.
 
     Returns
@@ -207,7 +207,7 @@ def skip_nonfinite(optimizer: Optimizer, *, limit: int = 10) -> SkipNonFinite:
     Raises
     ------
     ValueError
-        When the limit is below 1.
+        When ``max_consecutive_errors`` is below 1.
     TypeError
         When ``optimizer`` is not one.
     FloatingPointError
@@ -222,4 +222,4 @@ def skip_nonfinite(optimizer: Optimizer, *, limit: int = 10) -> SkipNonFinite:
     >>> new.params, opt.skipped(new.state)
     ((array([1.]),), 1)
     """
-    return SkipNonFinite(optimizer, limit)
+    return SkipNonFinite(optimizer, max_consecutive_errors)

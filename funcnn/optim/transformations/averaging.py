@@ -98,10 +98,10 @@ class Lookahead(Wrapper):
 
     optimizer: Optimizer
     steps: int = 6
-    pull: float = 0.5
+    alpha: float = 0.5
 
     def __attrs_post_init__(self) -> None:
-        settle(self, optimizer=check_optimizer, steps=at_least(1), pull=between(0.0, 1.0, open_low=True))
+        settle(self, optimizer=check_optimizer, steps=at_least(1), alpha=between(0.0, 1.0, open_low=True))
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update: the slow parameters start from the parameters."""
@@ -116,7 +116,7 @@ class Lookahead(Wrapper):
         done = int(state.count) + 1
         if done % self.steps:
             return Updated(updated.params, OptState(counter(done), state.slots, (updated.state,)))
-        towards = Towards(partial(_constant, self.pull))
+        towards = Towards(partial(_constant, self.alpha))
         slow = towards.update(before, updated.params, OptState(state.count)).params
         _, leaves = flatten(slow)
         return Updated(slow, OptState(counter(done), leaves, (updated.state,)))
@@ -249,7 +249,7 @@ def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
     return Averaged(optimizer, Towards(partial(_polyak, start)))
 
 
-def lookahead(optimizer: Optimizer, *, steps: int = 6, pull: float = 0.5) -> Lookahead:
+def lookahead(optimizer: Optimizer, *, steps: int = 6, alpha: float = 0.5) -> Lookahead:
     r"""Every $k$ updates step from slow parameters towards the fast ones, $s \leftarrow s + \alpha(p - s)$, and go on from there.
 
     The optimizer's own state goes on as it is.
@@ -260,7 +260,7 @@ def lookahead(optimizer: Optimizer, *, steps: int = 6, pull: float = 0.5) -> Loo
         What makes the fast parameters.
     steps : int, optional
         $k$, at least 1.
-    pull : float, optional
+    alpha : float, optional
         $\alpha$ in (0, 1].
 
     Returns
@@ -282,10 +282,10 @@ def lookahead(optimizer: Optimizer, *, steps: int = 6, pull: float = 0.5) -> Loo
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> opt = fn.lookahead(fn.sgd(1.0), steps=2, pull=0.5)
+    >>> opt = fn.lookahead(fn.sgd(1.0), steps=2, alpha=0.5)
     >>> params, grads = (np.array([1.0]),), (np.array([4.0]),)
     >>> once = opt.update(params, grads, opt.init(params))
     >>> once.params, opt.update(once.params, grads, once.state).params
     ((array([-3.]),), (array([-3.]),))
     """
-    return Lookahead(optimizer, steps, pull)
+    return Lookahead(optimizer, steps, alpha)

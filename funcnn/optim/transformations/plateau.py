@@ -28,12 +28,12 @@ class ReduceOnPlateau(Wrapper):
     patience: int = 10
     threshold: float = 1e-4
     cooldown: int = 0
-    smallest: float = 0.0
-    goal: Goal = "min"
+    min_scale: float = 0.0
+    mode: Goal = "min"
 
     def __attrs_post_init__(self) -> None:
         settle(self, optimizer=check_optimizer, factor=between(0.0, 1.0, open_low=True, open_high=True), patience=at_least(0))
-        settle(self, threshold=FRACTION, cooldown=at_least(0), smallest=between(0.0, 1.0), goal=one_of("min", "max"))
+        settle(self, threshold=FRACTION, cooldown=at_least(0), min_scale=between(0.0, 1.0), mode=one_of("min", "max"))
         check_scalable(self.optimizer, "reduce_on_plateau")
 
     def init(self, params: P) -> OptState[P]:
@@ -53,7 +53,7 @@ class ReduceOnPlateau(Wrapper):
     def told(self, state: OptState[P], measure: Measure) -> OptState[P]:
         """Return the state after this plateau, and those in it, were told their measures."""
         self._check(state)
-        value = measure(self.goal)
+        value = measure(self.mode)
         slots = state.slots if value is None else self._slots_after(value, state)
         return OptState(state.count, slots, (told(self.optimizer, state.inner[0], measure),))
 
@@ -77,7 +77,7 @@ class ReduceOnPlateau(Wrapper):
 
     def _slots_after(self, value: float, state: OptState[P]) -> tuple[Array, ...]:
         scale, best, waited, cooling = [float(slot) for slot in state.slots]
-        cost = -value if self.goal == "max" else value
+        cost = -value if self.mode == "max" else value
         if cost < best - self.threshold * (abs(best) if math.isfinite(best) else 0):
             best, waited = cost, 0
         else:
@@ -85,7 +85,7 @@ class ReduceOnPlateau(Wrapper):
         if cooling > 0:
             cooling, waited = cooling - 1, 0
         if waited > self.patience:
-            scale, waited, cooling = max(scale * self.factor, self.smallest), 0, self.cooldown
+            scale, waited, cooling = max(scale * self.factor, self.min_scale), 0, self.cooldown
         return _numbers(scale, best, waited, cooling)
 
 
@@ -103,8 +103,8 @@ def reduce_on_plateau(
     patience: int = 10,
     threshold: float = 1e-4,
     cooldown: int = 0,
-    smallest: float = 0.0,
-    goal: Literal["min", "max"] = "min",
+    min_scale: float = 0.0,
+    mode: Literal["min", "max"] = "min",
 ) -> ReduceOnPlateau:
     """Scale the learning rate down when a measure has not improved for a while.
 
@@ -126,9 +126,9 @@ def reduce_on_plateau(
         How much better than the best so far is an improvement, relative to that, in [0, 1).
     cooldown : int, optional
         Reports after a reduction during which nothing is counted.
-    smallest : float, optional
+    min_scale : float, optional
         The least scale, in [0, 1].
-    goal : {"min", "max"}, optional
+    mode : {"min", "max"}, optional
         Whether the measure ought to fall or to rise.
 
     Returns
@@ -153,4 +153,4 @@ def reduce_on_plateau(
     >>> opt.scale(state), opt.update(params, grads, state).params
     (0.5, (array([0.5]),))
     """
-    return ReduceOnPlateau(optimizer, factor, patience, threshold, cooldown, smallest, goal)
+    return ReduceOnPlateau(optimizer, factor, patience, threshold, cooldown, min_scale, mode)

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def sharpness_aware(
-    function: LossAndGradFunction[P, S, X, Y, T], radius: float = 0.05, *, adaptive: bool = False
+    function: LossAndGradFunction[P, S, X, Y, T], rho: float = 0.05, *, adaptive: bool = False
 ) -> LossAndGradFunction[P, S, X, Y, T]:
     r"""Return a function like the given one whose gradients are taken at $p + \rho\, g/\lVert g\rVert$ (SAM).
 
@@ -42,10 +42,10 @@ def sharpness_aware(
     ----------
     function : callable
         As :func:`funcnn.loss_and_grad` returns.
-    radius : float, optional
+    rho : float, optional
         $\rho$, above 0.
     adaptive : bool, optional
-        Whether the neighbourhood is measured relative to the parameters (ASAM; its radius is some ten times larger).
+        Whether the neighbourhood is measured relative to the parameters (ASAM; its $\rho$ is some ten times larger).
 
     Returns
     -------
@@ -55,7 +55,7 @@ def sharpness_aware(
     Raises
     ------
     ValueError
-        When the radius is not above 0.
+        When ``rho`` is not above 0.
 
     References
     ----------
@@ -66,20 +66,20 @@ def sharpness_aware(
     >>> import numpy as np, funcnn as fn
     >>> model = fn.dense(1)
     >>> start = model.init(fn.Key(0), (2,))
-    >>> step = fn.sharpness_aware(fn.loss_and_grad(model, fn.mean_squared_error()), radius=0.1)
+    >>> step = fn.sharpness_aware(fn.loss_and_grad(model, fn.mean_squared_error()), rho=0.1)
     >>> result = step(start.params, start.state, np.ones((4, 2)), np.ones((4, 1)), fn.Train(fn.Key(1)))
     >>> result.grads.bias.shape
     (1,)
     """
-    radius = check_range(radius, "radius", 0.0, math.inf, open_low=True, open_high=True)
+    rho = check_range(rho, "rho", 0.0, math.inf, open_low=True, open_high=True)
     adaptive = check_flag(adaptive, "adaptive")
     check_function(function, "function", "what loss_and_grad returns")
-    return partial(_sharpness_aware, function, radius, adaptive)
+    return partial(_sharpness_aware, function, rho, adaptive)
 
 
 def _sharpness_aware(
     function: LossAndGradFunction[P, S, X, Y, T],
-    radius: float,
+    rho: float,
     adaptive: bool,
     params: P,
     state: S,
@@ -95,6 +95,6 @@ def _sharpness_aware(
     if not 0 < norm < math.inf:
         return here  # at a stationary point there is no direction to look in; what is not finite is seen by others
     step: list[Array] = [np.abs(p) * t for p, t in zip(leaves, scaled, strict=True)] if adaptive else list(scaled)
-    worst = structure.rebuild(as_arrays([p + (radius / norm) * e for p, e in zip(leaves, step, strict=True)]))
+    worst = structure.rebuild(as_arrays([p + (rho / norm) * e for p, e in zip(leaves, step, strict=True)]))
     there = function(worst, state, x, target, mode)
     return LossAndGrad(here.loss, there.grads, here.state, here.output)
