@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.derivatives.ggn import ggn_product
     from funcnn.derivatives.hvp import GradientJVP, gradient_jvp, hvp, input_hvp, mixed_product
     from funcnn.derivatives.jvp import JVP, VJP, Linearized, jvp, linearize, vjp
+    from funcnn.derivatives.per_example import ClippedGrads, clipped_grads, per_example_grads, per_example_norms
     from funcnn.files.save import FileError, load, load_note, save
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.key import Key
@@ -461,6 +462,10 @@ __all__ = [
     "gradient_jvp",
     "GradientJVP",
     "ggn_product",
+    "per_example_grads",
+    "per_example_norms",
+    "clipped_grads",
+    "ClippedGrads",
     "NotAnalyticError",
     # training
     "fit",

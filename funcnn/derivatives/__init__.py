@@ -5,4 +5,7 @@ analytic.py         layers of one's own are tried for being analytic
 jvp.py              jvp, vjp, linearize
 hvp.py              hvp, input_hvp, mixed_product, gradient_jvp
 ggn.py              ggn_product
+per_example.py      per_example_grads, per_example_norms, clipped_grads
+apart.py            a network whose backward keeps the examples of a batch apart
+rules.py            how single layers do that without running once for each example
 """
