@@ -95,6 +95,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.pooling.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
     from funcnn.layers.recurrent.gru import gru
     from funcnn.layers.recurrent.lstm import lstm
+    from funcnn.layers.recurrent.peephole_lstm import peephole_lstm
     from funcnn.layers.recurrent.simple_rnn import rnn
     from funcnn.layers.shape.crop import crop
     from funcnn.layers.shape.identity import identity
@@ -270,6 +271,7 @@ __all__ = [
     "Masked",
     "rnn",
     "lstm",
+    "peephole_lstm",
     "gru",
     "last_step",
     "mean_steps",

@@ -42,6 +42,16 @@ def define_layer(
     random: bool = True,
     inputs: int,
 ) -> Layer[P, S, X, Y]: ...
+@overload
+def define_layer(
+    name: str,
+    init: Callable[[Key, Shapes], Init[P, S]],
+    forward: Callable[[P, S, X, Mode], Forward[Y, S, R]],
+    backward: Callable[[P, R, Y], Backward[P, X]],
+    *,
+    random: bool = True,
+    inputs: None,
+) -> Layer[P, S, X, Y]: ...
 def define_layer(
     name: str,
     init: Callable[[Key, Any], Init[P, S]],  # Any: the overloads say
@@ -49,7 +59,7 @@ def define_layer(
     backward: Callable[[P, R, Y], Backward[P, X]],
     *,
     random: bool = True,
-    inputs: int = 1,
+    inputs: int | None = 1,
 ) -> Layer[P, S, X, Y]:
     """Make a layer of its functions; that forward and backward agree on the residuals is checked statically.
 
@@ -66,9 +76,10 @@ def define_layer(
         then, when that is False, it returns :func:`backward_without_input` of the parameters' gradient and saves the rest.
     random : bool, optional
         Whether forward draws random numbers in training.  When it does not, False saves making a key.
-    inputs : int, optional
+    inputs : int or None, optional
         Of how many inputs x is a tuple.  With more than one, ``init`` is given the tuple of their shapes, and the cotangent that
-        ``backward`` returns is a tuple as well.
+        ``backward`` returns is a tuple as well.  None is for any number of inputs, and for tuples within tuples: ``init`` is
+        given lengths of at least 1, in tuples however nested, and looks itself at whether they are those that it wants.
 
     Returns
     -------
@@ -99,12 +110,16 @@ def define_layer(
     >>> gate.init(fn.Key(0), ((3,), (3,))).out_shape
     (3,)
     """
-    inputs = check_count(inputs, "inputs")
-    hidden = cast("Callable[[P, S, X, Mode], Forward[Y, S, Residuals]]", forward)
+    checked: Callable[[Key, Shapes], Init[P, S]]
+    if inputs is None:
+        checked = partial(_checked_init_of_any, init)
+    else:
+        inputs = check_count(inputs, "inputs")
+        checked = partial(_checked_init, init) if inputs == 1 else partial(_checked_init_of_several, init, inputs)
     return Layer(
         name,
-        partial(_checked_init, init) if inputs == 1 else partial(_checked_init_of_several, init, inputs),
-        hidden,
+        checked,
+        cast("Callable[[P, S, X, Mode], Forward[Y, S, Residuals]]", forward),
         cast("Callable[[P, Residuals, Y], Backward[P, X]]", backward),
         random,
     )
@@ -113,6 +128,13 @@ def define_layer(
 def _checked_init(init: Callable[[Key, Shape], Init[P, S]], key: Key, in_shape: Shapes) -> Init[P, S]:
     check_key(key)
     made = init(key, checked_shape(in_shape))
+    tree.freeze((made.params, made.state))
+    return made
+
+
+def _checked_init_of_any(init: Callable[[Key, Shapes], Init[P, S]], key: Key, in_shape: Shapes) -> Init[P, S]:
+    check_init(key, in_shape)
+    made = init(key, in_shape)
     tree.freeze((made.params, made.state))
     return made
 

@@ -56,6 +56,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     pooling/power_pooling.py               lp_pool1d, lp_pool2d, lp_pool3d
     recurrent/gru.py                       gru
     recurrent/lstm.py                      lstm
+    recurrent/peephole_lstm.py             peephole_lstm
     recurrent/simple_rnn.py                rnn
     shape/crop.py                          crop
     shape/identity.py                      identity

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
+from funcnn.files.nodes import take_apart
 from funcnn.layer import AnyLayer
 from funcnn.layers.recurrent import recurrent
-from funcnn.layers.recurrent.lstm import PeepholeLSTMParams
+from funcnn.layers.recurrent.peephole_lstm import PeepholeLSTMParams
 from funcnn.typing import Array
 
 BATCH, TIME, INPUTS, SIZE = 3, 5, 2, 4
@@ -103,7 +105,7 @@ KINDS: dict[str, tuple[Callable[..., AnyLayer], Callable[..., Any], int]] = {
     "rnn": (lambda **ends: fn.rnn(SIZE, **ends), rnn_step, 1),
     "rnn relu": (lambda **ends: fn.rnn(SIZE, activation="relu", **ends), relu_step, 1),
     "lstm": (lambda **ends: fn.lstm(SIZE, **ends), lstm_step, 2),
-    "lstm peepholes": (lambda **ends: fn.lstm(SIZE, peepholes=True, **ends), lstm_step, 2),
+    "peephole_lstm": (lambda **ends: fn.peephole_lstm(SIZE, **ends), lstm_step, 2),
     "gru": (lambda **ends: fn.gru(SIZE, **ends), gru_step, 1),
     "gru reset before": (lambda **ends: fn.gru(SIZE, reset_after=False, **ends), reset_before_step, 1),
 }
@@ -167,6 +169,16 @@ def test_float32_is_the_formula_in_float32(make: Any, step: Any, parts: int) -> 
     np.testing.assert_allclose(y, fn.apply(layer, params, (), x), rtol=1e-4, atol=2e-6)
 
 
+def test_files_with_peepholes_still_load(tmp_path: Path) -> None:
+    """The file of a layer that was made by ``lstm(3, peepholes=True)``: its description is compared by the loader."""
+    params = fn.peephole_lstm(3).init(fn.Key(0), (TIME, INPUTS)).params
+    nodes, leaves = take_apart(params)
+    assert nodes[0] == ("PeepholeLSTMParams", [".input_weight", ".recurrent_weight", ".bias", ".peepholes"])
+    assert [leaf.shape for _, leaf in leaves] == [(INPUTS, 12), (3, 12), (12,), (3, 3)]
+    fn.save(tmp_path / "params.npz", params)
+    assert tree.same(fn.load(tmp_path / "params.npz", like=params), params)
+
+
 def test_gates_of_any_size_stay_between_0_and_1() -> None:
     layer = fn.lstm(SIZE)
     params = tree.map(lambda leaf: 1e3 * leaf, started(layer))
@@ -185,7 +197,7 @@ def test_gates_start_where_they_are_told_to() -> None:
 # ------------------------------------------------------------------------------------------------------------------- bad input
 
 
-@pytest.mark.parametrize("make", [fn.rnn, fn.lstm, fn.gru])
+@pytest.mark.parametrize("make", [fn.rnn, fn.lstm, fn.peephole_lstm, fn.gru])
 def test_bad_settings(make: Any) -> None:
     with pytest.raises(ValueError, match="features is 0"):
         make(0)
@@ -195,8 +207,8 @@ def test_bad_settings(make: Any) -> None:
 
 
 def test_bad_settings_of_one_layer() -> None:
-    with pytest.raises(TypeError, match="peepholes is 'yes'"):
-        fn.lstm(3, peepholes="yes")  # type: ignore[call-overload]  # wrong on purpose
+    with pytest.raises(TypeError, match="peephole_init is 'zeros'"):
+        fn.peephole_lstm(3, peephole_init="zeros")  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(TypeError, match="reset_after is None"):
         fn.gru(3, reset_after=None)  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(ValueError, match="activation is 'sigmoid'"):
@@ -210,6 +222,8 @@ def test_bad_input() -> None:
         fn.apply(layer, params, (), x)
     with pytest.raises(TypeError, match="the initial state is float64\\[3, 4\\], expected a tuple of 2 arrays"):
         fn.apply(layer, params, (), (x, h))
+    with pytest.raises(TypeError, match="the initial state is NoneType"):
+        fn.apply(layer, params, (), (x, (None, h)))
     with pytest.raises(ValueError, match="the initial state is float64\\[2, 4\\], expected shape \\(3, 4\\)"):
         fn.apply(layer, params, (), (x, (h[:2], h)))
     with pytest.raises(ValueError, match="expected \\(batch, time, features\\)"):
@@ -298,7 +312,7 @@ def gradients(layer: AnyLayer, params: Any, x: Array, dy: Array) -> Any:
     return made.output, back.params, back.input
 
 
-@pytest.mark.parametrize("make", [fn.rnn, fn.lstm, fn.gru, partial(fn.gru, reset_after=False)])
+@pytest.mark.parametrize("make", [fn.rnn, fn.lstm, fn.peephole_lstm, fn.gru, partial(fn.gru, reset_after=False)])
 @pytest.mark.parametrize("size", [64, 96, 128])
 def test_products_by_blocks_of_columns_are_the_same(make: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = make(size)
@@ -342,7 +356,7 @@ def test_the_lstm_is_its_plain_formula(size: int) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("make", [fn.lstm, fn.gru, fn.rnn])
+@pytest.mark.parametrize("make", [fn.lstm, fn.peephole_lstm, fn.gru, fn.rnn])
 @pytest.mark.parametrize("cut", [lambda y: y[:1], lambda y: y[:, :1], lambda y: y[..., :1]])
 def test_a_cotangent_of_another_shape_is_refused(make: Any, cut: Any) -> None:
     layer = make(4)

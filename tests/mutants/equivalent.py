@@ -294,8 +294,8 @@ REASONS: Reasons = {
     "layers.recurrent.gru.backward": {
         14: (1, "the product before the last is written over next"),
     },
-    "layers.recurrent.lstm.backward": {
-        28: (3, "a product is the same in either order"),
+    "layers.recurrent.peephole_lstm.backward": {
+        4: (3, "a product is the same in either order"),
     },
     "layers.recurrent.recurrent.blocked_view": {
         2: (1, "of four axes the last but one is the third"),

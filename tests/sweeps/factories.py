@@ -114,6 +114,7 @@ CALLS: dict[str, Call] = {
     # sequences
     "rnn": Call({"features": 3}, STEPS),
     "lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
+    "peephole_lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
     "gru": Call({"features": 3, "update_bias": 0.1}, STEPS),
     "last_step": Call({}, STEPS),
     "mean_steps": Call({}, STEPS),

@@ -69,7 +69,7 @@ def long_sum_layers() -> dict[str, tuple[AnyLayer, tuple[int, ...]]]:
         "maxout": (fn.maxout(3, 2), (4,)),
         "learned_positions": (fn.learned_positions(50), (50, 3)),
         "trained_start": (fn.trained_start(fn.rnn(3, initial=True), (3,)), (4, 2)),
-        "lstm with peepholes": (fn.lstm(3, peepholes=True), (30, 2)),
+        "peephole_lstm": (fn.peephole_lstm(3), (30, 2)),
         "gru": (fn.gru(3), (30, 2)),
     }
 

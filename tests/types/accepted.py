@@ -11,6 +11,10 @@ from funcnn.layers.attention.attention import AttentionParams
 from funcnn.layers.embedding.embedding import EmbeddingParams
 from funcnn.layers.embedding.tied_embedding import TiedEmbeddingParams
 from funcnn.layers.linear.dense import DenseParams
+from funcnn.layers.recurrent.gru import GRUParams
+from funcnn.layers.recurrent.lstm import LSTMParams
+from funcnn.layers.recurrent.peephole_lstm import PeepholeLSTMParams
+from funcnn.layers.recurrent.simple_rnn import RNNParams
 from funcnn.models.gpt import Body
 from funcnn.typing import Array, Empty, Scalar
 
@@ -121,6 +125,17 @@ assert_type(fn.load("params.npz"), dict[str, Array])
 # replacing a gradient
 frozen_gradient = evolve(model, backward=model.backward)
 assert_type(frozen_gradient, Layer[Params, State, Array, Array])
+
+# recurrent layers: flags say what goes in and out, and leave the parameters' type alone
+State2 = tuple[Array, Array]
+assert_type(fn.lstm(3), Layer[LSTMParams, Empty, Array, Array])
+assert_type(fn.lstm(3, masked=True, final=True), Layer[LSTMParams, Empty, fn.Masked, tuple[fn.Masked, State2]])
+assert_type(
+    fn.peephole_lstm(3, initial=True, peephole_init=fn.initializers.zeros),
+    Layer[PeepholeLSTMParams, Empty, tuple[Array, State2], Array],
+)
+assert_type(fn.gru(3, masked=True, initial=True), Layer[GRUParams, Empty, tuple[fn.Masked, Array], fn.Masked])
+assert_type(fn.rnn(3, final=True), Layer[RNNParams, Empty, Array, tuple[Array, Array]])
 
 # attention and Transformers
 tokens = fn.embedding(9, 4) >> fn.attention(2, causal=True)

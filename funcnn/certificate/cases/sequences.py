@@ -30,12 +30,14 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
             label="masked and initial",
         ),
         LayerCase(lambda: fn.lstm(3, final=True), (4, 2), label="final"),
-        LayerCase(lambda: fn.lstm(3, peepholes=True, peephole_init=fn.initializers.uniform(-1, 1)), (4, 2), label="peepholes"),
+    ),
+    "peephole_lstm": (
+        LayerCase(lambda: fn.peephole_lstm(3, peephole_init=fn.initializers.uniform(-1, 1)), (4, 2)),
         LayerCase(
-            lambda: fn.lstm(3, peepholes=True, masked=True, initial=True, final=True),
+            lambda: fn.peephole_lstm(3, masked=True, initial=True, final=True),
             ((4, 2), ((3,), (3,))),
             inputs=masked_with_state,
-            label="peepholes and all",
+            label="masked, initial and final",
         ),
     ),
     "gru": (

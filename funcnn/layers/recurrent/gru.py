@@ -21,12 +21,12 @@ $$ \bar h_{t-1} = \bar h_t \odot u + \bar z_r U_r^\top + \bar z_u U_u^\top + \ba
    \bar U_n = \sum_t p_t^\top \bar z_{n,t}, \qquad \bar d = \sum_t 1^\top \bar z_{n,t}. $$
 In both, $\bar W = \sum_t x_t^\top \bar z_t$, $\bar b = \sum_t 1^\top \bar z_t$, $\bar x_t = \bar z_t W^\top$, and the other
 blocks of $\bar U$ are $\sum_t h_{t-1}^\top \bar z_t$.  The final and the initial state, masked steps and the layout in code
-are as in :mod:`funcnn.layers.recurrent.lstm`, and so are the factors
-beside $\bar h_t$ and $\bar p$, which are computed beforehand.
+are as in :mod:`funcnn.layers.recurrent.lstm`; so are the slopes, the factors beside $\bar h_t$ and $\bar p$, which are computed
+beforehand.
 """
 
 from functools import partial
-from typing import Any, TypedDict, Unpack, overload
+from typing import TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import frozen
@@ -36,14 +36,12 @@ from funcnn.errors import check_count, check_flag, check_range
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, matmul_last, sum_axis0
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import recurrent
-from funcnn.layers.recurrent.lstm import ORTHOGONAL
-from funcnn.layers.recurrent.recurrent import No, SequenceOptions, Steps, Yes
+from funcnn.layers.recurrent.recurrent import ORTHOGONAL, No, SequenceOptions, StepInputs, Yes
 from funcnn.masked import Masked
 from funcnn.runtime.blas import one_thread
 from funcnn.runtime.records import read_only_again
-from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
 
@@ -62,137 +60,140 @@ class GRUParams:
 class GRUResiduals:
     """The input and all that each step computed, time first."""
 
-    steps: Steps
+    steps: StepInputs
     gates: Array  # (t, 3, n, H)
     inner: Array  # (t, n, H), q where the reset comes after, p where it comes before
 
 
-def init(
-    features: int,
-    ends: SequenceOptions,
-    input_init: Initializer,
-    recurrent_init: Initializer,
-    update_bias: float,
-    key: Key,
-    in_shape: Shapes,
-) -> Init[GRUParams, Empty]:
-    check_init(key, in_shape)
-    time, inputs = recurrent.shape_of(ends, in_shape, (features,))
+@frozen
+class GRUStart:
+    """What the parameters start from."""
+
+    input_init: Initializer
+    recurrent_init: Initializer
+    update_bias: float
+
+
+def init(features: int, options: SequenceOptions, start: GRUStart, key: Key, in_shape: Shapes) -> Init[GRUParams, Empty]:
+    time, inputs = recurrent.shape_of(options, in_shape, (features,))
     bias = np.zeros(3 * features)
-    bias[features : 2 * features] = update_bias
+    bias[features : 2 * features] = start.update_bias
     params = GRUParams(
-        input_init(key.child(0), (inputs, 3 * features)),
-        np.concatenate([recurrent_init(gate, (features, features)) for gate in key.child(1).split(3)], axis=1),
+        start.input_init(key.child(0), (inputs, 3 * features)),
+        recurrent.weight_of_gates(start.recurrent_init, key.child(1), features, 3),
         bias,
         np.zeros(features),
     )
-    return Init(freeze(params), (), recurrent.out_shape(ends, time, features, (features,)))
+    return Init(params, (), recurrent.out_shape(options, time, features, (features,)))
 
 
 def forward(
-    after: bool, ends: SequenceOptions, params: GRUParams, state: Empty, given: Any, mode: Mode
-) -> Forward[Any, Empty, GRUResiduals]:
-    steps, (h,) = recurrent.unpack_input(ends, given, 1, params.input_weight, params.recurrent_weight)
-    (batch, size), time, hidden = h.shape, len(steps.seen) - 1, steps.hidden
-    whole = recurrent.stack_weights(params.recurrent_weight, params.bias, params.input_weight)
-    two = recurrent.blocks(recurrent.by_gate(0.5 * whole[:, : 2 * size], 2), batch)
-    candidate = matmul_last(steps.inputs, whole[size:, 2 * size :])  # of all steps, without the part of the state
-    before, last = steps.seen[..., : size + 1], whole[:size, 2 * size :]  # the state and 1
+    after: bool, options: SequenceOptions, params: GRUParams, state: Empty, x: object, mode: Mode
+) -> Forward[object, Empty, GRUResiduals]:
+    steps, (h,) = recurrent.unpack_input(options, x, 1, params.input_weight, params.recurrent_weight)
+    (batch, size), time, hidden = h.shape, steps.count, steps.hidden
+    stacked_weight = recurrent.stack_weights(params.recurrent_weight, params.bias, params.input_weight)
+    gates_weight = recurrent.blocks(recurrent.by_gate(0.5 * stacked_weight[:, : 2 * size], 2), batch)
+    candidate = matmul_last(steps.inputs, stacked_weight[size:, 2 * size :])  # of all steps, without the part of the state
+    before, last_weight = steps.concatenated[..., : size + 1], stacked_weight[:size, 2 * size :]  # before: the state and 1
     if after:
-        last = np.concatenate([last, params.candidate_bias[None]])
+        last_weight = np.concatenate([last_weight, params.candidate_bias[None]])
     else:
         candidate += params.candidate_bias
-    third = recurrent.blocks(last[None], batch)
+    candidate_weight = recurrent.blocks(last_weight[None], batch)
     gates: Array = np.empty((time, 3, batch, size), candidate.dtype)
     inner: Array = np.empty((time, batch, size), candidate.dtype)
-    products, last_products = (
-        recurrent.blocked_view(gates[:, :2], two),
-        recurrent.blocked_view(inner[:, None] if after else gates[:, 2:], third),
+    products, candidate_products = (
+        recurrent.blocked_view(gates[:, :2], gates_weight),
+        recurrent.blocked_view(inner[:, None] if after else gates[:, 2:], candidate_weight),
     )
     with one_thread():
         for t in range(time):
             r, u, n = gates[t]
-            np.matmul(steps.seen[t], two, out=products[t])
+            np.matmul(steps.concatenated[t], gates_weight, out=products[t])
             recurrent.sigmoid_of_double_(gates[t, :2])
             if after:
-                np.matmul(before[t], third, out=last_products[t])
+                # n = tanh(a_n + r q),  q = h U_n + d
+                np.matmul(before[t], candidate_weight, out=candidate_products[t])
                 np.multiply(r, inner[t], out=n)
             else:
+                # n = tanh(a_n + d + p U_n),  p = r h
                 p = np.multiply(r, hidden[t], out=inner[t])
-                np.matmul(p, third, out=last_products[t])
+                np.matmul(p, candidate_weight, out=candidate_products[t])
             n += candidate[t]
             np.tanh(n, out=n)
-            h = np.subtract(hidden[t], n, out=hidden[t + 1])  # (1 - u) n + u h = n + u (h - n)
+            # h_t = (1 - u) n + u h = n + u (h - n)
+            h = np.subtract(hidden[t], n, out=hidden[t + 1])
             h *= u
             h += n
             if steps.mask is not None:
                 recurrent.keep_masked_state_(steps.mask[:, t, None], h, hidden[t])
-    return Forward(recurrent.pack_output(ends, steps), state, GRUResiduals(steps, gates, inner))
+    return Forward(recurrent.pack_output(options, steps), state, GRUResiduals(steps, gates, inner))
 
 
-def derivatives(after: bool, kept: GRUResiduals, part: slice) -> tuple[Array, Array]:
+def slopes_of_steps(after: bool, residuals: GRUResiduals, part: slice) -> tuple[Array, Array]:
     r"""Return, for a stretch of steps, $\bar z_r, \bar z_u, \bar z_n, \bar q$ over $\bar h$ (t, 4, n, H), and u (t, n, H).
 
     Where the reset comes before, the first is over $\bar p$ instead, and $\bar z_n$ is given twice.
     """
-    gates, h = kept.gates[part], kept.steps.hidden[part]
+    gates, h = residuals.gates[part], residuals.steps.hidden[part]
     r, u, n = gates.swapaxes(0, 1)
     slopes: Array = np.empty((len(gates), 4, *h.shape[1:]), gates.dtype)
-    dr, du, dn, dq = slopes.swapaxes(0, 1)
+    slope_r, slope_u, slope_n, slope_q = slopes.swapaxes(0, 1)
     one_less = 1 - u
-    np.multiply(one_less, 1 - n * n, out=dn)
-    np.multiply(one_less, u, out=du)
-    du *= h - n
-    np.multiply(1 - r, r, out=dr)
+    np.multiply(one_less, 1 - n * n, out=slope_n)  # (1 - u) (1 - n^2)
+    np.multiply(one_less, u, out=slope_u)
+    slope_u *= h - n  # u (1 - u) (h - n)
+    np.multiply(1 - r, r, out=slope_r)
     if after:
-        np.multiply(dn, r, out=dq)
-        dr *= kept.inner[part]
-        dr *= dn
+        np.multiply(slope_n, r, out=slope_q)
+        slope_r *= residuals.inner[part]
+        slope_r *= slope_n  # r (1 - r) q times the slope of z_n
     else:
-        dq[:] = dn
-        dr *= h
+        slope_q[:] = slope_n
+        slope_r *= h  # r (1 - r) h
     return slopes, u
 
 
 def backward(
-    after: bool, ends: SequenceOptions, params: GRUParams, kept: GRUResiduals, dy: Any, input_grad: bool = True
-) -> Backward[GRUParams, Any]:
-    steps, size = kept.steps, kept.steps.size
-    doutput, (dh,) = recurrent.unpack_output_cotangent(ends, steps, 1, dy)
+    after: bool, options: SequenceOptions, params: GRUParams, residuals: GRUResiduals, dy: object, input_grad: bool = True
+) -> Backward[GRUParams, object]:
+    steps, size = residuals.steps, residuals.steps.size
+    doutput, (dh,) = recurrent.unpack_output_cotangent(options, steps, 1, dy)
     weights = recurrent.transposed_blocks(params.recurrent_weight, 3, len(dh))
-    every: Array = np.empty((len(kept.gates), len(dh), 4, size), dh.dtype)  # dz of all steps, and last what U_n gives
-    dzs, each = every.swapaxes(1, 2), np.empty((3, *dh.shape), dh.dtype)
-    products = recurrent.blocked_view(each, weights)
+    dgates: Array = np.empty((steps.count, len(dh), 4, size), dh.dtype)  # dz of r, u and n, and last what U_n gives
+    dz_by_gate, dh_by_gate = dgates.swapaxes(1, 2), np.empty((3, *dh.shape), dh.dtype)
+    products = recurrent.blocked_view(dh_by_gate, weights)
     with one_thread():
-        for t, (slopes, u) in recurrent.reversed_steps(partial(derivatives, after, kept), len(every)):
+        for t, (slopes, u) in recurrent.reversed_steps(partial(slopes_of_steps, after, residuals), steps.count):
             dh += doutput[t]
-            passed = None if steps.mask is None else recurrent.split_masked_cotangent(steps.mask[:, t, None], dh)
-            dz = dzs[t]
+            dmasked = None if steps.mask is None else recurrent.split_masked_cotangent(steps.mask[:, t, None], dh)
+            dz = dz_by_gate[t]
             np.multiply(dh, slopes, out=dz)
             dh *= u
             np.matmul(dz[3:, None], weights[2:], out=products[2:])
             if not after:
-                dp = each[2]
+                dp = dh_by_gate[2]
                 np.multiply(dp, slopes[0], out=dz[0])
-                dp *= kept.gates[t, 0]
+                dp *= residuals.gates[t, 0]  # what p = r h gives to h
             np.matmul(dz[:2, None], weights[:2], out=products[:2])
-            dh += np.add.reduce(each, axis=0)
-            if passed is not None:
-                dh += passed
-    dz, dmapped = every[:, :, :3].reshape(*every.shape[:2], 3 * size), every[:, :, 3]
+            dh += np.add.reduce(dh_by_gate, axis=0)
+            if dmasked is not None:
+                dh += dmasked
+    dz, dcandidate = recurrent.flatten_gates(dgates[:, :, :3]), dgates[:, :, 3]
     before = steps.hidden[:-1]
     input_weight, bias = recurrent.input_grads(steps, dz)
     recurrent_weight = np.concatenate(
         [
             recurrent.weight_cotangent(before, dz[..., : 2 * size]),
-            recurrent.weight_cotangent(before if after else kept.inner, dmapped),
+            recurrent.weight_cotangent(before if after else residuals.inner, dcandidate),
         ],
         axis=1,
     )
-    grads = GRUParams(input_weight, recurrent_weight, bias, sum_axis0(as_matrix(dmapped)))
+    grads = GRUParams(input_weight, recurrent_weight, bias, sum_axis0(as_matrix(dcandidate)))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, recurrent.pack_input_cotangent(ends, dz, params.input_weight, dh))
+    return Backward(grads, recurrent.pack_input_cotangent(options, dz, params.input_weight, dh))
 
 
 class Settings(TypedDict, total=False):
@@ -295,16 +296,18 @@ def gru(
     (2, 5, 8)
     """
     features = check_count(features, "features")
-    input_init, recurrent_init = check_initializer(input_init, "input_init"), check_initializer(recurrent_init, "recurrent_init")
+    options = SequenceOptions(masked, initial, final)
     reset_after = check_flag(reset_after, "reset_after")
-    update_bias = check_range(update_bias, "update_bias", float("-inf"), float("inf"), open_low=True, open_high=True)
-    ends = SequenceOptions(masked, initial, final)
-    forwards: Any = partial(forward, reset_after, ends)  # Any: the overloads say what goes in and out
-    backwards: Any = partial(backward, reset_after, ends)
-    return Layer(
+    start = GRUStart(
+        check_initializer(input_init, "input_init"),
+        check_initializer(recurrent_init, "recurrent_init"),
+        check_range(update_bias, "update_bias", float("-inf"), float("inf"), open_low=True, open_high=True),
+    )
+    return define_layer(
         f"gru({features})",
-        partial(init, features, ends, input_init, recurrent_init, update_bias),
-        forwards,
-        backwards,
-        False,
+        partial(init, features, options, start),
+        partial(forward, reset_after, options),
+        partial(backward, reset_after, options),
+        random=False,
+        inputs=None,
     )

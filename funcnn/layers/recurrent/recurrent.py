@@ -29,13 +29,19 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 from attrs import frozen
 
+from funcnn import initializers
 from funcnn.errors import check_array, check_cotangent, check_features, check_flag, check_precision, describe
+from funcnn.initializers import Initializer
 from funcnn.kernels.arrays import as_matrix, matmul_last
-from funcnn.masked import Masked, check_sequence, cleared, masked_cotangent
+from funcnn.key import Key
+from funcnn.masked import Masked, check_sequence, cotangent_values
 from funcnn.typing import Array, BoolArray, Shapes
 
 Yes: TypeAlias = Literal[True]
 No: TypeAlias = Literal[False]
+
+ORTHOGONAL = initializers.orthogonal()
+"""The initialiser of recurrent weights, unless another is given."""
 
 SMALL_GEMM = 10**6
 """Multiplications of a matrix product up to which OpenBLAS takes the operands as they lie."""
@@ -58,31 +64,41 @@ class SequenceOptions:
 
 
 @frozen(eq=False)
-class Steps:
+class StepInputs:
     """What the steps see: a residual of every recurrent layer."""
 
-    seen: Array  # (t + 1, n, h + 1 + i): the state before step t, 1, and the features; of the last only the state is set
+    concatenated: Array  # (t + 1, n, h + 1 + i): the state before step t, 1, and the features; of the last only the state is set
     mask: BoolArray | None  # (n, t)
     size: int  # h
 
     @property
+    def count(self) -> int:
+        """How many steps there are, t."""
+        return len(self.concatenated) - 1
+
+    @property
+    def batch(self) -> int:
+        """How many examples there are, n."""
+        return self.concatenated.shape[1]
+
+    @property
     def hidden(self) -> Array:
         """The hidden states (t + 1, n, h), the initial one first."""
-        return self.seen[..., : self.size]
+        return self.concatenated[..., : self.size]
 
     @property
     def inputs(self) -> Array:
         """1 and the features, (t, n, 1 + i)."""
-        return self.seen[:-1, :, self.size :]
+        return self.concatenated[:-1, :, self.size :]
 
 
 # ---------------------------------------------------------------------------------------------------------- shapes and checks
 
 
-def shape_of(ends: SequenceOptions, in_shape: Shapes, state: Shapes) -> tuple[int, int]:
+def shape_of(options: SequenceOptions, in_shape: Shapes, state: Shapes) -> tuple[int, int]:
     """Return (t, i) of one example, or raise a ValueError."""
     shape: Any = in_shape
-    if ends.initial:
+    if options.initial:
         if len(shape) != 2 or not isinstance(shape[0], tuple) or shape[1] != state:
             raise ValueError(f"in_shape is {in_shape}, expected ((time, features), {state}): a sequence and the initial state")
         shape = shape[0]
@@ -91,14 +107,19 @@ def shape_of(ends: SequenceOptions, in_shape: Shapes, state: Shapes) -> tuple[in
     return shape[0], shape[1]
 
 
-def out_shape(ends: SequenceOptions, time: int, features: int, state: Shapes) -> Shapes:
+def out_shape(options: SequenceOptions, time: int, features: int, state: Shapes) -> Shapes:
     """Return the shape of one example of the output."""
-    return cast(Shapes, ((time, features), state)) if ends.final else (time, features)
+    return cast(Shapes, ((time, features), state)) if options.final else (time, features)
+
+
+def weight_of_gates(recurrent_init: Initializer, key: Key, features: int, gates: int) -> Array:
+    """Return a recurrent weight (h, g h) whose square blocks are each drawn with a key of their own."""
+    return np.concatenate([recurrent_init(one, (features, features)) for one in key.split(gates)], axis=1)
 
 
 def unpack_input(
-    ends: SequenceOptions, given: Any, parts: int, weight: Array, recurrent_weight: Array
-) -> tuple[Steps, tuple[Array, ...]]:
+    options: SequenceOptions, x: object, parts: int, weight: Array, recurrent_weight: Array
+) -> tuple[StepInputs, tuple[Array, ...]]:
     """Return the steps, of which the first has its state, and the parts of the initial state (n, h).
 
     Raises
@@ -106,42 +127,41 @@ def unpack_input(
     TypeError, ValueError
         When the input is not what the layer was made for.
     """
-    state: Any = (None,) * parts
-    if ends.initial:
-        if not isinstance(given, tuple) or len(given) != 2:
-            raise TypeError(f"the input is {describe(given)}, expected a pair (sequence, initial state)")
-        given, state = given
-        state = state if parts > 1 else (state,)
+    sequence, state = x, cast("tuple[object, ...]", ())
+    if options.initial:
+        if not isinstance(x, tuple) or len(x) != 2:
+            raise TypeError(f"the input is {describe(x)}, expected a pair (sequence, initial state)")
+        sequence, state = x[0], x[1] if parts > 1 else (x[1],)
         if not isinstance(state, tuple) or len(state) != parts:
             raise TypeError(f"the initial state is {describe(state)}, expected a tuple of {parts} arrays")
-    x, mask = check_sequence(given, ends.masked)
-    check_features(x, weight)
-    size, (batch, time, features) = len(recurrent_weight), x.shape
-    seen: Array = np.empty((time + 1, batch, size + 1 + features), np.result_type(x, recurrent_weight))
-    start = tuple([initial_state(part, batch, recurrent_weight, seen.dtype) for part in state])
-    seen[0, :, :size] = start[0]
-    seen[:-1, :, size] = 1
-    seen[:-1, :, size + 1 :] = x.swapaxes(0, 1)
-    return Steps(seen, mask, size), start
+    values, mask = check_sequence(sequence, options.masked)
+    check_features(values, weight)
+    size, (batch, time, features) = len(recurrent_weight), values.shape
+    concatenated: Array = np.empty((time + 1, batch, size + 1 + features), np.result_type(values, recurrent_weight))
+    start = tuple([checked_state(part, batch, recurrent_weight) for part in state])
+    if not options.initial:
+        start = tuple([np.zeros((batch, size), concatenated.dtype) for _ in range(parts)])
+    concatenated[0, :, :size] = start[0]
+    concatenated[:-1, :, size] = 1
+    concatenated[:-1, :, size + 1 :] = values.swapaxes(0, 1)
+    return StepInputs(concatenated, mask, size), start
 
 
-def initial_state(state: Array | None, batch: int, weight: Array, kind: np.dtype[Any]) -> Array:
-    """Return an initial state (n, h): zeros where none is given; raise unless it fits."""
-    size = len(weight)
-    if state is None:
-        return np.zeros((batch, size), kind)
-    check_array(state, "the initial state")
-    if state.shape != (batch, size):
-        raise ValueError(f"the initial state is {describe(state)}, expected shape {(batch, size)}")
-    check_precision(state, weight, "the initial state")
-    return state
+def checked_state(state: object, batch: int, weight: Array) -> Array:
+    """Return a part of the initial state (n, h); raise unless it fits."""
+    array = cast(Array, state)
+    check_array(array, "the initial state")
+    if array.shape != (batch, len(weight)):
+        raise ValueError(f"the initial state is {describe(array)}, expected shape {(batch, len(weight))}")
+    check_precision(array, weight, "the initial state")
+    return array
 
 
 # ------------------------------------------------------------------------------------------------------- products of one step
 
 
 def stack_weights(recurrent_weight: Array, bias: Array, input_weight: Array) -> Array:
-    """Return U, b and W as the rows of one matrix, (h + 1 + i, g h), in the order of :attr:`Steps.seen`."""
+    """Return U, b and W as the rows of one matrix, (h + 1 + i, g h), in the order of :attr:`StepInputs.concatenated`."""
     return np.concatenate([recurrent_weight, bias[None], input_weight])
 
 
@@ -155,6 +175,11 @@ def blocks(weights: Array, batch: int) -> Array:
     gates, seen, size = weights.shape
     width = next((w for w in (64, 32) if size % w == 0 and batch * seen * w <= SMALL_GEMM), size)
     return np.ascontiguousarray(weights.reshape(gates, seen, size // width, width).swapaxes(1, 2))
+
+
+def flatten_gates(dgates: Array) -> Array:
+    """Return the gates (t, n, g, h) beside one another, (t, n, g h)."""
+    return dgates.reshape(*dgates.shape[:2], dgates.shape[2] * dgates.shape[3])
 
 
 def transposed_blocks(weight: Array, gates: int, batch: int) -> Array:
@@ -180,28 +205,29 @@ def sigmoid_of_double_(z: Array) -> None:
 def tanh_to_sigmoid_(tanh: Array) -> None:
     """Put (1 + tanh)/2 in the place of tanh."""
     tanh *= 0.5
-    tanh += 0.5
+    tanh += 0.5  # (1 + tanh) / 2
 
 
-def keep_masked_state_(real: BoolArray, new: Array, old: Array) -> None:
-    """Where a step is masked, put back in the state what stood there a step before; ``real`` is a column (n, 1) of the mask."""
-    new *= real
-    new += ~real * old
+def keep_masked_state_(step_mask: BoolArray, new: Array, old: Array) -> None:
+    """Where a step is masked, put back in the state what stood there a step before; ``step_mask`` is the mask's column (n, 1)."""
+    new *= step_mask
+    new += ~step_mask * old  # m new + (1 - m) old
 
 
-def pack_output(ends: SequenceOptions, steps: Steps, *others: Array) -> Any:
+def pack_output(options: SequenceOptions, steps: StepInputs, *others: Array) -> object:
     """Return the output of a layer: the hidden states batch first, 0 at masked steps, and perhaps the final state.
 
     ``others`` are further parts of the final state.
     """
-    output: Any = steps.hidden[1:].swapaxes(0, 1).copy()
+    hidden = steps.hidden[1:].swapaxes(0, 1).copy()
+    output: Array | Masked = hidden
     if steps.mask is not None:
-        output *= steps.mask[..., None]
-        output = Masked(output, steps.mask)
-    if not ends.final:
+        hidden *= steps.mask[..., None]
+        output = Masked(hidden, steps.mask)
+    if not options.final:
         return output
-    hidden = steps.hidden[-1].copy()
-    return output, (hidden, *[part.copy() for part in others]) if others else hidden
+    last = steps.hidden[-1].copy()
+    return output, (last, *[part.copy() for part in others]) if others else last
 
 
 # ------------------------------------------------------------------------------------------------------------------- backward
@@ -210,29 +236,29 @@ def pack_output(ends: SequenceOptions, steps: Steps, *others: Array) -> Any:
 COTANGENT = "the cotangent of the output (doutput)"
 
 
-def unpack_output_cotangent(ends: SequenceOptions, steps: Steps, parts: int, dy: Any) -> tuple[Array, tuple[Array, ...]]:
+def unpack_output_cotangent(
+    options: SequenceOptions, steps: StepInputs, parts: int, dy: object
+) -> tuple[Array, tuple[Array, ...]]:
     """Return the cotangents of the hidden states (t, n, h), 0 at masked steps, and of the final state's parts (n, h)."""
-    dstate: Any = (None,) * parts
-    if ends.final:
+    doutput, dstate = dy, cast("tuple[object, ...]", (None,) * parts)
+    if options.final:
         if not isinstance(dy, tuple) or len(dy) != 2:
             raise TypeError(f"{COTANGENT} is {describe(dy)}, expected a pair: of the sequence and of the final state")
-        dy, dstate = dy
-        if parts == 1:
-            dstate = (dstate,)
-        elif not isinstance(dstate, tuple) or len(dstate) != parts:
+        doutput, dstate = dy[0], dy[1] if parts > 1 else (dy[1],)
+        if not isinstance(dstate, tuple) or len(dstate) != parts:
             raise TypeError(f"{COTANGENT} has the final state {describe(dstate)}, expected a tuple of {parts} arrays")
-    values: Array = dy if steps.mask is None else masked_cotangent(dy)
-    check_cotangent(values, (steps.seen.shape[1], len(steps.seen) - 1, steps.size), steps.seen.dtype)
-    doutput: Array = values if steps.mask is None else cleared(values, steps.mask)
-    return doutput.swapaxes(0, 1), tuple([final_cotangent(part, steps) for part in dstate])
+    shape = (steps.batch, steps.count, steps.size)
+    dhidden = cotangent_values(doutput, steps.mask, shape, steps.concatenated.dtype)
+    return dhidden.swapaxes(0, 1), tuple([final_cotangent(part, steps) for part in dstate])
 
 
-def final_cotangent(dstate: Array | None, steps: Steps) -> Array:
+def final_cotangent(dstate: object, steps: StepInputs) -> Array:
     """Return the cotangent of a final state (n, h) as a new array: zeros where there is none."""
+    shape, dtype = (steps.batch, steps.size), steps.concatenated.dtype
     if dstate is None:
-        return np.zeros((steps.seen.shape[1], steps.size), steps.seen.dtype)
-    check_cotangent(dstate, (steps.seen.shape[1], steps.size), steps.seen.dtype)
-    return np.array(dstate, steps.seen.dtype)
+        return np.zeros(shape, dtype)
+    check_cotangent(dstate, shape, dtype)
+    return np.array(dstate, dtype)
 
 
 def reversed_steps(derivatives: Callable[[slice], tuple[Array, ...]], count: int) -> Iterator[tuple[int, tuple[Array, ...]]]:
@@ -244,23 +270,23 @@ def reversed_steps(derivatives: Callable[[slice], tuple[Array, ...]], count: int
             yield t, tuple([part[t - start] for part in made])
 
 
-def split_masked_cotangent(real: BoolArray, dstate: Array) -> Array:
+def split_masked_cotangent(step_mask: BoolArray, dstate: Array) -> Array:
     """Take from a state's cotangent what belongs to the step before, where a step is masked, and return it."""
-    passed: Array = dstate * ~real
-    dstate *= real
-    return passed
+    dbefore: Array = dstate * ~step_mask
+    dstate *= step_mask
+    return dbefore
 
 
-def affine_grads(steps: Steps, dz: Array) -> tuple[Array, Array, Array]:
+def affine_grads(steps: StepInputs, dz: Array) -> tuple[Array, Array, Array]:
     """Return the cotangents of the weights and of the bias, of $x W + h U + b$, from those of all steps (t, n, g)."""
-    whole = weight_cotangent(steps.seen[:-1], dz)
-    return whole[steps.size + 1 :], whole[: steps.size], whole[steps.size]
+    dstacked = weight_cotangent(steps.concatenated[:-1], dz)
+    return dstacked[steps.size + 1 :], dstacked[: steps.size], dstacked[steps.size]
 
 
-def input_grads(steps: Steps, dz: Array) -> tuple[Array, Array]:
+def input_grads(steps: StepInputs, dz: Array) -> tuple[Array, Array]:
     """Return the cotangents of the input's weight and of the bias alone."""
-    whole = weight_cotangent(steps.inputs, dz)
-    return whole[1:], whole[0]
+    dstacked = weight_cotangent(steps.inputs, dz)
+    return dstacked[1:], dstacked[0]
 
 
 def weight_cotangent(seen: Array, dz: Array) -> Array:
@@ -269,12 +295,11 @@ def weight_cotangent(seen: Array, dz: Array) -> Array:
     return product
 
 
-def pack_input_cotangent(ends: SequenceOptions, dz: Array, weight: Array, *dstate: Array) -> Any:
+def pack_input_cotangent(options: SequenceOptions, dz: Array, weight: Array, *dstate: Array) -> object:
     """Return the cotangent of the input: the transpose of :func:`unpack_input`; the state's cotangents are new arrays (n, h)."""
-    dx: Any = matmul_last(dz, weight.T).swapaxes(0, 1)
-    if ends.masked:
-        dx = Masked(dx, cast(Any, None))
-    if not ends.initial:
+    dvalues = matmul_last(dz, weight.T).swapaxes(0, 1)
+    dx = Masked(dvalues, cast(BoolArray, None)) if options.masked else dvalues  # a mask has no cotangent
+    if not options.initial:
         return dx
     first, *others = dstate
     return dx, dstate if others else first

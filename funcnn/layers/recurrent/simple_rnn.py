@@ -13,7 +13,7 @@ The final and the initial state, masked steps and the layout in code are as in :
 """
 
 from functools import partial
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Literal, TypedDict, Unpack, cast, overload
 
 import numpy as np
 from attrs import frozen
@@ -22,14 +22,12 @@ from funcnn import initializers
 from funcnn.errors import check_choice, check_count
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import recurrent
-from funcnn.layers.recurrent.lstm import ORTHOGONAL
-from funcnn.layers.recurrent.recurrent import No, SequenceOptions, Steps, Yes
+from funcnn.layers.recurrent.recurrent import ORTHOGONAL, No, SequenceOptions, StepInputs, Yes
 from funcnn.masked import Masked
 from funcnn.runtime.blas import one_thread
 from funcnn.runtime.records import read_only_again
-from funcnn.tree import freeze
 from funcnn.typing import Array, Empty, Shapes
 
 
@@ -47,35 +45,34 @@ class RNNParams:
 class RNNResiduals:
     """The input and the states, time first."""
 
-    steps: Steps
+    steps: StepInputs
     values: Array  # (t, n, H), of the activation, before masking
 
 
 def init(
-    features: int, ends: SequenceOptions, input_init: Initializer, recurrent_init: Initializer, key: Key, in_shape: Shapes
+    features: int, options: SequenceOptions, input_init: Initializer, recurrent_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[RNNParams, Empty]:
-    check_init(key, in_shape)
-    time, inputs = recurrent.shape_of(ends, in_shape, (features,))
+    time, inputs = recurrent.shape_of(options, in_shape, (features,))
     params = RNNParams(
         input_init(key.child(0), (inputs, features)),
         recurrent_init(key.child(1), (features, features)),
         np.zeros(features),
     )
-    return Init(freeze(params), (), recurrent.out_shape(ends, time, features, (features,)))
+    return Init(params, (), recurrent.out_shape(options, time, features, (features,)))
 
 
 def forward(
-    activation: str, ends: SequenceOptions, params: RNNParams, state: Empty, given: Any, mode: Mode
-) -> Forward[Any, Empty, RNNResiduals]:
-    steps, (h,) = recurrent.unpack_input(ends, given, 1, params.input_weight, params.recurrent_weight)
-    (batch, size), time, hidden = h.shape, len(steps.seen) - 1, steps.hidden
-    whole = recurrent.stack_weights(params.recurrent_weight, params.bias, params.input_weight)
-    weight = recurrent.blocks(whole[None], batch)
-    values: Array = np.empty((time, batch, size), np.result_type(steps.seen, whole))
+    activation: str, options: SequenceOptions, params: RNNParams, state: Empty, x: object, mode: Mode
+) -> Forward[object, Empty, RNNResiduals]:
+    steps, (h,) = recurrent.unpack_input(options, x, 1, params.input_weight, params.recurrent_weight)
+    (batch, size), time, hidden = h.shape, steps.count, steps.hidden
+    stacked_weight = recurrent.stack_weights(params.recurrent_weight, params.bias, params.input_weight)
+    weight = recurrent.blocks(stacked_weight[None], batch)
+    values: Array = np.empty((time, batch, size), np.result_type(steps.concatenated, stacked_weight))
     products = recurrent.blocked_view(values[:, None], weight)
     with one_thread():
         for t in range(time):
-            np.matmul(steps.seen[t], weight, out=products[t])
+            np.matmul(steps.concatenated[t], weight, out=products[t])
             z = values[t]
             if activation == "tanh":
                 np.tanh(z, out=z)
@@ -84,36 +81,35 @@ def forward(
             hidden[t + 1] = z
             if steps.mask is not None:
                 recurrent.keep_masked_state_(steps.mask[:, t, None], hidden[t + 1], hidden[t])
-    return Forward(recurrent.pack_output(ends, steps), state, RNNResiduals(steps, values))
+    return Forward(recurrent.pack_output(options, steps), state, RNNResiduals(steps, values))
 
 
-def derivative(activation: str, kept: RNNResiduals, part: slice) -> tuple[Array]:
+def slope_of_steps(activation: str, residuals: RNNResiduals, part: slice) -> tuple[Array]:
     r"""Return $\phi'$ for a stretch of steps, (t, n, H)."""
-    values = kept.values[part]
-    slope: Any = 1 - values * values if activation == "tanh" else values > 0
-    return (slope,)
+    values = residuals.values[part]
+    return (1 - values * values if activation == "tanh" else cast(Array, values > 0),)  # booleans count as 0 and 1
 
 
 def backward(
-    activation: str, ends: SequenceOptions, params: RNNParams, kept: RNNResiduals, dy: Any, input_grad: bool = True
-) -> Backward[RNNParams, Any]:
-    steps = kept.steps
-    doutput, (dh,) = recurrent.unpack_output_cotangent(ends, steps, 1, dy)
+    activation: str, options: SequenceOptions, params: RNNParams, residuals: RNNResiduals, dy: object, input_grad: bool = True
+) -> Backward[RNNParams, object]:
+    steps = residuals.steps
+    doutput, (dh,) = recurrent.unpack_output_cotangent(options, steps, 1, dy)
     weight = recurrent.transposed_blocks(params.recurrent_weight, 1, len(dh))
-    every: Array = np.empty(kept.values.shape, dh.dtype)  # dz of all steps
+    dz: Array = np.empty(residuals.values.shape, dh.dtype)  # of all steps
     products = recurrent.blocked_view(dh[None], weight)
     with one_thread():
-        for t, (slope,) in recurrent.reversed_steps(partial(derivative, activation, kept), len(every)):
+        for t, (slope,) in recurrent.reversed_steps(partial(slope_of_steps, activation, residuals), steps.count):
             dh += doutput[t]
-            passed = None if steps.mask is None else recurrent.split_masked_cotangent(steps.mask[:, t, None], dh)
-            np.multiply(dh, slope, out=every[t])
-            np.matmul(every[t], weight, out=products)
-            if passed is not None:
-                dh += passed
-    grads = RNNParams(*recurrent.affine_grads(steps, every))
+            dmasked = None if steps.mask is None else recurrent.split_masked_cotangent(steps.mask[:, t, None], dh)
+            np.multiply(dh, slope, out=dz[t])
+            np.matmul(dz[t], weight, out=products)
+            if dmasked is not None:
+                dh += dmasked
+    grads = RNNParams(*recurrent.affine_grads(steps, dz))
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, recurrent.pack_input_cotangent(ends, every, params.input_weight, dh))
+    return Backward(grads, recurrent.pack_input_cotangent(options, dz, params.input_weight, dh))
 
 
 class Settings(TypedDict, total=False):
@@ -211,15 +207,14 @@ def rnn(
     (2, 5, 8)
     """
     features = check_count(features, "features")
+    options = SequenceOptions(masked, initial, final)
     input_init, recurrent_init = check_initializer(input_init, "input_init"), check_initializer(recurrent_init, "recurrent_init")
     activation = check_choice(activation, ("tanh", "relu"), "activation")
-    ends = SequenceOptions(masked, initial, final)
-    forwards: Any = partial(forward, activation, ends)  # Any: the overloads say what goes in and out
-    backwards: Any = partial(backward, activation, ends)
-    return Layer(
+    return define_layer(
         f"rnn({features})",
-        partial(init, features, ends, input_init, recurrent_init),
-        forwards,
-        backwards,
-        False,
+        partial(init, features, options, input_init, recurrent_init),
+        partial(forward, activation, options),
+        partial(backward, activation, options),
+        random=False,
+        inputs=None,
     )
