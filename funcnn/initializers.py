@@ -1,12 +1,12 @@
-"""Initialisers: ``(key, shape) -> array``, pure, with read-only float64 results.
+"""Initializers: ``(key, shape) -> array``, pure, with read-only float64 results.
 
-Those without a setting are initialisers themselves (``weight_init=fn.initializers.he_normal``); those with settings are
+Those without a setting are initializers themselves (``weight_init=fn.initializers.he_normal``); those with settings are
 called first (``weight_init=fn.initializers.normal(0.01)``).
 
 The fans of a weight of shape (..., I, O) are fan_in = r I and fan_out = r O, where r is the product of the leading axes (the
 receptive field of a convolution's kernel).  A layer whose weight is of another kind (of groups, depthwise, transposed) hands its
-initialiser a shape that knows its fans: a tuple like any other, and ``fans(shape)`` gives them to initialisers of one's own too.
-So outputs have the deviation that an initialiser promises, whatever the layer: that of inputs of deviation 1 for ``lecun_normal``
+initializer a shape that knows its fans: a tuple like any other, and ``fans(shape)`` gives them to initializers of one's own too.
+So outputs have the deviation that an initializer promises, whatever the layer: that of inputs of deviation 1 for ``lecun_normal``
 (and for ``glorot_uniform`` where there are as many outputs), 1.41 times it for ``he_normal``.
 """
 
@@ -85,7 +85,7 @@ def ones(key: Key, shape: Shape) -> Array:
 
 
 def constant(value: float) -> Initializer:
-    """Return the initialiser that fills with one number.
+    """Return the initializer that fills with one number.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def _constant(value: float, key: Key, shape: Shape) -> Array:
 
 
 def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
-    """Return the initialiser that draws from the uniform distribution on [low, high).
+    """Return the initializer that draws from the uniform distribution on [low, high).
 
     Examples
     --------
@@ -125,7 +125,7 @@ def _uniform(low: float, high: float, key: Key, shape: Shape) -> Array:
 
 
 def normal(std: float = 0.01, *, mean: float = 0.0) -> Initializer:
-    """Return the initialiser that draws from the normal distribution.
+    """Return the initializer that draws from the normal distribution.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def _normal(std: float, mean: float, key: Key, shape: Shape) -> Array:
 
 
 def truncated_normal(std: float = 0.01, *, mean: float = 0.0, bound: float = 2.0) -> Initializer:
-    """Return the initialiser that draws from the normal distribution, again and again until |x - mean| <= bound * std.
+    """Return the initializer that draws from the normal distribution, again and again until |x - mean| <= bound * std.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def _truncated_normal(std: float, mean: float, bound: float, key: Key, shape: Sh
 
 
 def variance_scaling(scale: float = 1.0, fan: Fan = "fan_in", distribution: Distribution = "normal") -> Initializer:
-    """Return the initialiser that draws with mean 0 and variance ``scale / fan``: the family of Glorot, He and LeCun.
+    """Return the initializer that draws with mean 0 and variance ``scale / fan``: the family of Glorot, He and LeCun.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def lecun_normal(key: Key, shape: Shape) -> Array:
 
 
 def orthogonal(gain: float = 1.0) -> Initializer:
-    """Return the initialiser that draws an orthogonal matrix, uniformly among all (Saxe, McClelland and Ganguli 2014).
+    """Return the initializer that draws an orthogonal matrix, uniformly among all (Saxe, McClelland and Ganguli 2014).
 
     The leading axes are merged: a weight (..., I, O) is treated as the matrix (r I, O), that of a convolution in groups as one
     for each group.  Its columns are orthonormal when it is tall, its rows when it is wide, times the gain.  It is the Q of a QR
@@ -337,7 +337,7 @@ def _rotation(generator: np.random.Generator, rows: int, columns: int) -> Array:
 
 
 def identity(gain: float = 1.0) -> Initializer:
-    """Return the initialiser that makes the identity matrix times a gain; of a non-square matrix what fits (Le et al. 2015).
+    """Return the initializer that makes the identity matrix times a gain; of a non-square matrix what fits (Le et al. 2015).
 
     Raises
     ------
@@ -363,7 +363,7 @@ def _identity(gain: float, key: Key, shape: Shape) -> Array:
 
 
 def dirac(groups: int | None = None) -> Initializer:
-    """Return the initialiser with which a convolution gives its input back, as far as there are channels.
+    """Return the initializer with which a convolution gives its input back, as far as there are channels.
 
     The kernel (..., I / groups, O) is 1 at its centre (of an even length, the upper of the two) where the output channel of a
     group is the input channel of the same number, and 0 elsewhere.
@@ -400,7 +400,7 @@ def _dirac(groups: int | None, key: Key, shape: Shape) -> Array:
 
 
 def sparse(sparsity: float = 0.9, std: float = 0.01) -> Initializer:
-    """Return the initialiser that draws normal numbers and puts a part of each unit's weights to 0 (Martens 2010, section 5).
+    """Return the initializer that draws normal numbers and puts a part of each unit's weights to 0 (Martens 2010, section 5).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The initialisers: ranges, moments, structure, and purity."""
+"""The initializers: ranges, moments, structure, and purity."""
 
 import math
 from typing import Any

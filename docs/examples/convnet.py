@@ -1,4 +1,4 @@
-"""A small convolutional network on the embedded digits, with batch normalisation."""
+"""A small convolutional network on the embedded digits, with batch normalization."""
 
 import numpy as np
 

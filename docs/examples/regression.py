@@ -10,7 +10,7 @@ def main() -> float:
     generator = key.child(0).generator()
     x = generator.uniform(-3, 3, (512, 1))
     y = np.sin(2 * x) + 0.1 * generator.normal(size=x.shape)
-    scale = fn.data.fit_standardise(x)
+    scale = fn.data.fit_standardize(x)
     model = fn.serial(fn.dense(64), fn.silu(), fn.dense(64), fn.silu(), fn.dense(1))
     result = fn.fit(
         model,

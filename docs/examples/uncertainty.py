@@ -34,7 +34,7 @@ def draw(key: fn.Key, count: int) -> tuple[Any, Any]:
 def main(seed: int = 0, picture: str = "") -> tuple[float, float]:
     key = fn.Key(seed)
     x, y = draw(key.child(0), 4000)
-    scale = fn.data.fit_standardise(x)
+    scale = fn.data.fit_standardize(x)
     model = fn.mlp(64, 64, activation="silu") >> fn.silu() >> fn.branch(fn.dense(1), fn.dense(1))
     steps = 100 * fn.data.batch_count(len(x), 100)
     result = fn.fit(

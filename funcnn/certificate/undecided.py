@@ -55,7 +55,7 @@ REASONS = (
 
 _SCORES = "scores of 1e16, whose own rounding is larger than the differences that decide between keys"
 _ALL_KINKS = (
-    "normalised zeros are all alike: every relu stands at its kink at once, and no neighbouring point tells the sides apart"
+    "normalized zeros are all alike: every relu stands at its kink at once, and no neighbouring point tells the sides apart"
 )
 
 NOT_CHECKED: tuple[Reason, ...] = (

@@ -1,4 +1,4 @@
-"""Layers that run with another weight than the one in their parameters: what weight and spectral normalisation share."""
+"""Layers that run with another weight than the one in their parameters: what weight and spectral normalization share."""
 
 from typing import Protocol, TypeVar
 

@@ -1,4 +1,4 @@
-r"""Spectral normalisation (Miyato, Kataoka, Koyama & Yoshida 2018, arXiv:1802.05957, eqs. 8 to 12 and algorithm 1).
+r"""Spectral normalization (Miyato, Kataoka, Koyama & Yoshida 2018, arXiv:1802.05957, eqs. 8 to 12 and algorithm 1).
 
 Indices: $i$ input of a unit (all axes of the weight but one), $o$ output unit: the weight as a matrix $w_{io}$.
 
@@ -63,7 +63,7 @@ START = 15
 @read_only_again
 @frozen(eq=False)
 class SpectralNormState(Generic[S]):
-    """State of a layer with a normalised weight."""
+    """State of a layer with a normalized weight."""
 
     inner: S
     """The layer's own."""
@@ -75,12 +75,12 @@ class SpectralNormState(Generic[S]):
 
 @frozen(eq=False)
 class SpectralNormResiduals:
-    """The vector u and the direction it is mapped to, the estimate, the normalised weight, and what the inner layer kept."""
+    """The vector u and the direction it is mapped to, the estimate, the normalized weight, and what the inner layer kept."""
 
     u: Array
     q: Array  # zeros where the weight is not divided
     sigma: Scalar
-    normalised: Array  # like the weight
+    normalized: Array  # like the weight
     inner: Residuals
 
 
@@ -98,12 +98,12 @@ def as_weight(matrix: Array, axis: int, like: Array) -> Array:
 def iterated(matrix: Array, u: Array, v: Array, iterations: int) -> tuple[Array, Array]:
     """Return the vectors u and v after power iterations; where the matrix maps them to 0 they stay."""
     for _ in range(iterations):
-        v = normalised(matrix.dot(u), v)
-        u = normalised(dot(v, matrix), u)
+        v = normalized(matrix.dot(u), v)
+        u = normalized(dot(v, matrix), u)
     return u, v
 
 
-def normalised(vector: Array, otherwise: Array) -> Array:
+def normalized(vector: Array, otherwise: Array) -> Array:
     """Return a vector divided by its length, or another one when the length is 0."""
     length = vector_length(vector)
     return vector / length if length > 0 else otherwise
@@ -115,7 +115,7 @@ def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Ini
     check_weight(made.params, "spectral_norm")
     matrix = as_matrix(made.params.weight, axis)
     generator = key.child(1).generator()
-    u, v = [normalised(generator.normal(size=length), np.zeros(length)) for length in reversed(matrix.shape)]
+    u, v = [normalized(generator.normal(size=length), np.zeros(length)) for length in reversed(matrix.shape)]
     u, v = iterated(matrix, u, v, START)
     return Init(made.params, freeze(SpectralNormState(made.state, u, v)), made.out_shape)
 
@@ -140,13 +140,13 @@ def forward(
 def backward(
     inner: Layer[P, S, X, Y], axis: int, params: P, residuals: SpectralNormResiduals, dy: Y, input_grad: bool = True
 ) -> Backward[P, X]:
-    weight, sigma = residuals.normalised, residuals.sigma
+    weight, sigma = residuals.normalized, residuals.sigma
     given = with_weight(params, weight), residuals.inner, dy
     made = inner.backward(*given) if input_grad else params_only(inner, *given)
-    dnormalised = made.params.weight
-    dsigma = (dnormalised * weight).sum()
+    dnormalized = made.params.weight
+    dsigma = (dnormalized * weight).sum()
     gradient = residuals.q[:, np.newaxis] * residuals.u  # of sigma
-    dweight = dnormalised - as_weight(gradient, axis, weight) * dsigma
+    dweight = dnormalized - as_weight(gradient, axis, weight) * dsigma
     dweight /= sigma
     grads = with_weight(made.params, dweight)
     return Backward(grads, made.input) if input_grad else backward_without_input(grads)

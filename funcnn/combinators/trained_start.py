@@ -96,7 +96,7 @@ def trained_start(
     shape : tuple of int, or tuple of such
         The shape of s for one example: (H,) for ``gru(H, initial=True)``, ((H,), (H,)) for ``lstm(H, initial=True)``.
     start_init : callable, optional
-        Initialiser of s.
+        Initializer of s.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-r"""Weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868, eqs. 2 and 3).
+r"""Weight normalization (Salimans & Kingma 2016, arXiv:1602.07868, eqs. 2 and 3).
 
 Indices: $i$ input of a unit (all axes of the weight but one), $o$ output unit.
 
@@ -51,7 +51,7 @@ Y = TypeVar("Y")
 @read_only_again
 @frozen(eq=False)
 class WeightNormParams(Generic[P]):
-    """Parameters of a layer with a normalised weight."""
+    """Parameters of a layer with a normalized weight."""
 
     inner: P
     """The layer's own; the weight among them is the direction v."""

@@ -4,17 +4,14 @@ Everything random takes a key.  Everything that learns from data (the mean of a 
 record of its own, made from training data only and kept beside the parameters.
 """
 
+from typing import TYPE_CHECKING
+
 from funcnn.data.batching import batch_count, batches
 from funcnn.data.dataset import Dataset, Split, count, take
 from funcnn.data.idx import idx_folder, load_idx
 from funcnn.data.one_hot import OneHot, fit_one_hot, one_hot
 from funcnn.data.optical_digits import digits
-from funcnn.data.scaling import (
-    MinMax,
-    Standardise,
-    fit_min_max,
-    fit_standardise,
-)
+from funcnn.data.scaling import FORMER, MinMax, Standardize, fit_min_max, fit_standardize
 from funcnn.data.splitting import (
     k_fold,
     split,
@@ -24,14 +21,21 @@ from funcnn.data.splitting import (
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.whitening import Whiten, fit_whiten
+from funcnn.runtime.former_names import former_names
 from funcnn.runtime.lazy_imports import listing
+
+if TYPE_CHECKING:
+    Standardise = Standardize
+    fit_standardise = fit_standardize
+else:
+    __getattr__ = former_names(__name__, FORMER)
 
 __all__ = [
     "Dataset",
     "MinMax",
     "OneHot",
     "Split",
-    "Standardise",
+    "Standardize",
     "Vocabulary",
     "Whiten",
     "batch_count",
@@ -40,7 +44,7 @@ __all__ = [
     "digits",
     "fit_min_max",
     "fit_one_hot",
-    "fit_standardise",
+    "fit_standardize",
     "fit_vocabulary",
     "fit_whiten",
     "friedman",

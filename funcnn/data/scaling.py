@@ -1,4 +1,4 @@
-r"""Column by column: standardising, and scaling into an interval.
+r"""Column by column: standardizing, and scaling into an interval.
 
 Each is a pair: a fit on training data, and a frozen record with ``transform`` and ``inverse``.  The record is a tree of arrays:
 ``fn.save`` keeps it beside the parameters.  Columns that do not vary in the training data have no scale: they are only shifted.
@@ -7,11 +7,13 @@ Each is a pair: a fit on training data, and a frozen record with ``transform`` a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_finite, check_range, describe
+from funcnn.runtime.former_names import former_names
 from funcnn.tree import freeze
 from funcnn.typing import Array, Shape
 
@@ -19,8 +21,8 @@ _BLOCK = 1 << 16  # numbers, of which a double-precision copy is made at a time
 
 
 @frozen(eq=False)
-class Standardise:
-    """Subtracts the mean of the training data and divides by its standard deviation; see :func:`fit_standardise`."""
+class Standardize:
+    """Subtracts the mean of the training data and divides by its standard deviation; see :func:`fit_standardize`."""
 
     mean: Array  # (...)
     rest: Array  # (...), of the true mean, what its precision does not hold: much, for columns that vary in their last digits
@@ -72,8 +74,8 @@ class MinMax:
         return x
 
 
-def fit_standardise(x: Array) -> Standardise:
-    r"""Fit the standardisation of each column, $(x - \mu)/\sigma$.
+def fit_standardize(x: Array) -> Standardize:
+    r"""Fit the standardization of each column, $(x - \mu)/\sigma$.
 
     $\mu$ is the mean over axis 0 and $\sigma^2$ the mean of $(x - \mu)^2$, both accumulated in double precision or better.  A
     column that varies in its last digits only has a mean between the numbers that its precision holds: ``rest`` keeps the
@@ -86,7 +88,7 @@ def fit_standardise(x: Array) -> Standardise:
 
     Returns
     -------
-    Standardise
+    Standardize
         Constant columns get the scale 1: they become 0.
 
     Raises
@@ -97,7 +99,7 @@ def fit_standardise(x: Array) -> Standardise:
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> fitted = fn.data.fit_standardise(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> fitted = fn.data.fit_standardize(np.array([[1.0, 5.0], [3.0, 5.0]]))
     >>> fitted.transform(np.array([[1.0, 5.0], [5.0, 6.0]]))
     array([[-1.,  0.], [ 3.,  1.]])
     """
@@ -120,7 +122,7 @@ def fit_standardise(x: Array) -> Standardise:
         scale = (np.sqrt(square / len(x)) * unit).astype(x.dtype)
         rest = (rest * unit).astype(x.dtype)
     scale[constant | (scale == 0)] = 1  # 0: less than the smallest number
-    return freeze(Standardise(mean, rest, scale))
+    return freeze(Standardize(mean, rest, scale))
 
 
 def fit_min_max(x: Array, low: float = 0.0, high: float = 1.0) -> MinMax:
@@ -201,3 +203,10 @@ def blocks(x: Array, kind: np.dtype[np.floating]) -> Iterator[Array]:
     step = max(1, _BLOCK // max(1, x[0].size))
     for first in range(0, len(x), step):
         yield x[first : first + step].astype(kind)
+
+
+FORMER = {"Standardise": "Standardize", "fit_standardise": "fit_standardize"}
+"""Names of 0.1.0; pickles hold the first."""
+
+if not TYPE_CHECKING:  # for a type checker every name would be there
+    __getattr__ = former_names(__name__, FORMER)

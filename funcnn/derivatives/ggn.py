@@ -1,10 +1,10 @@
-r"""Products with the generalised Gauss-Newton matrix.
+r"""Products with the generalized Gauss-Newton matrix.
 
 Indices: $p$ the parameters, $y = f(p, x)$ the output, $\ell(y)$ the loss as a function of it, $J = \partial y / \partial p$.
 
 The Hessian of $\ell(f(p))$ is
 $$ H = J^\top \ell_{yy} J + \sum_k \frac{\partial \ell}{\partial y_k} \frac{\partial^2 y_k}{\partial p^2} , $$
-and its first term $G = J^\top \ell_{yy} J$ is the generalised Gauss-Newton matrix (Schraudolph 2002,
+and its first term $G = J^\top \ell_{yy} J$ is the generalized Gauss-Newton matrix (Schraudolph 2002,
 doi:10.1162/08997660260028683): never negative where the loss is convex in the output, and the Hessian of the network that is
 linear about p.  The product with a vector is three steps,
 $$ \dot y = J v , \qquad \bar y = \ell_{yy}\, \dot y = \tfrac{1}{h} \operatorname{Im} \ell_y(y + i h \dot y) , \qquad G v = J^\top
@@ -38,7 +38,7 @@ _PREDICT = Eval(residuals=False)
 
 
 def ggn_product(model: Layer[P, S, X, Y], loss: Loss[Y, T], *, probe: bool = True) -> GGNProductFunction[P, S, X, Y, T]:
-    r"""Return the function that multiplies the generalised Gauss-Newton matrix with a vector: $J^\top \ell_{yy} J v$.
+    r"""Return the function that multiplies the generalized Gauss-Newton matrix with a vector: $J^\top \ell_{yy} J v$.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class GGNProductFunction(Generic[P, S, X, Y, T]):
     watched_loss: Loss[Y, T] = field(repr=False)
 
     def __call__(self, params: P, state: S, x: X, target: T, vector: P, mode: Mode, /) -> P:
-        """Return the generalised Gauss-Newton matrix times a vector."""
+        """Return the generalized Gauss-Newton matrix times a vector."""
         check_mode(mode)
         pushed = push(
             self.watched, (params, state, x), (vector, None), _PREDICT if isinstance(mode, Eval) else mode, ("vector", "")

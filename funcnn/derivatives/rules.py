@@ -166,13 +166,13 @@ def affine_grads(layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Any:
     return scale.AffineParams(column_sums(by_example(residuals.x * dy)), column_sums(by_example(dy)))
 
 
-def normalised_grads(layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Any:
-    product = residuals.normalised.reshape(dy.shape) * dy
+def normalized_grads(layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Any:
+    product = residuals.normalized.reshape(dy.shape) * dy
     return type(params)(column_sums(by_example(product)), column_sums(by_example(dy)))
 
 
 def rms_grads(layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Any:
-    return rms_norm.RMSNormParams(column_sums(by_example(residuals.normalised.reshape(dy.shape) * dy)))
+    return rms_norm.RMSNormParams(column_sums(by_example(residuals.normalized.reshape(dy.shape) * dy)))
 
 
 def batch_norm_grads(layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Any:
@@ -215,8 +215,8 @@ RULES: dict[Callable[..., Any], Rule] = {
     convolution.backward: Rule(conv_grads, conv_squares, conv_dx),
     scale.backward: Rule(scale_grads),
     scale.affine_backward: Rule(affine_grads),
-    layer_norm.backward: Rule(normalised_grads),
-    group_norm.backward: Rule(normalised_grads),
+    layer_norm.backward: Rule(normalized_grads),
+    group_norm.backward: Rule(normalized_grads),
     rms_norm.backward: Rule(rms_grads),
     batch_norm.backward: Rule(batch_norm_grads),
     embedding.backward: Rule(embedding_grads, embedding_squares),

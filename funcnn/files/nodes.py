@@ -13,6 +13,9 @@ from funcnn.typing import Array
 Node: TypeAlias = "tuple[str, list[str]] | None"
 """A node of a structure: its kind, and its steps, such as ``[0]``; None for a leaf."""
 
+FORMER_KINDS = {"Standardise": "Standardize"}
+"""Kinds of nodes by the names that files of 0.1.0 have for them."""
+
 
 def take_apart(whole: object) -> tuple[list[Node], list[tuple[str, Array]]]:
     """Return the nodes of a tree, each before its children, and its leaves with their paths; of trees of any depth."""
@@ -56,6 +59,13 @@ def unfolded(structure: object) -> list[Node]:
         nodes.append((str(kind), steps))
         left += reversed(children)
     return nodes
+
+
+def alike(one: Node, other: Node) -> bool:
+    """Tell whether two nodes are of one kind, whatever its name was when they were written, and have the same steps."""
+    if one is None or other is None:
+        return one is other
+    return FORMER_KINDS.get(one[0], one[0]) == FORMER_KINDS.get(other[0], other[0]) and one[1] == other[1]
 
 
 def paths_of(nodes: list[Node]) -> list[str]:

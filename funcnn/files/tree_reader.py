@@ -12,7 +12,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.errors import check_path, shorten
-from funcnn.files.nodes import paths_of, phrase, read_node, take_apart, unfolded
+from funcnn.files.nodes import alike, paths_of, phrase, read_node, take_apart, unfolded
 from funcnn.files.npy_header import read_dtype, read_header, read_shape
 from funcnn.typing import Array
 
@@ -140,7 +140,7 @@ class Reader:
         paths = paths_of(nodes)
         for number, (path, expected) in enumerate(zip(paths, nodes, strict=True)):
             got = self.nodes[number] if number < len(self.nodes) else ("unreadable", [])
-            if got != expected:
+            if not alike(got, expected):
                 raise FileError(
                     f"{self.path}: {path or 'the tree'} is {phrase(got)}, expected {phrase(expected)}:"
                     " the file belongs to another network"

@@ -1,12 +1,12 @@
-r"""Deviations from the mean where squares overflow, or an offset outweighs every deviation: what normalisations share.
+r"""Deviations from the mean where squares overflow, or an offset outweighs every deviation: what normalizations share.
 
 Layers take the mean, centre twice, and divide by $\sqrt{v + \epsilon}$.  Two kinds of numbers ask for more care: deviations
 whose squares overflow (above $10^{19}$ in single, $10^{154}$ in double precision; NumPy says so in a warning), and an offset
 whose rounding, after two centrings still $u^2 |\mu|$ for the unit $u$ of rounding, is not small against $\sqrt\epsilon$.  A check
 of the moments, two products of short vectors, tells whether there are such (:func:`are_ordinary`); then, and only then, all is
-worked out again (:func:`standardised`).
+worked out again (:func:`standardized`).
 
-Indices: $m$ number of a set that is normalised together.  With a power of two $s < 1$ where it is needed, and else $s = 1$,
+Indices: $m$ number of a set that is normalized together.  With a power of two $s < 1$ where it is needed, and else $s = 1$,
 $$ z_m = s\,x_m, \quad c_m = z_m - \tfrac1M \textstyle\sum_l z_l, \quad v' = \tfrac1M \sum_m c_m^2, \qquad
    \hat x_m = \frac{c_m}{\sqrt{v' + s^2 \epsilon}} = \frac{x_m - \mu}{\sqrt{v + \epsilon}} : $$
 multiplying by $s$ rounds nothing.  Where all numbers of a set are within some units in the last place of their mean, differences
@@ -26,11 +26,11 @@ from funcnn.typing import Array
 
 
 @frozen(eq=False)
-class Standardised:
+class Standardized:
     """Numbers of mean 0 and variance 1, and what made them so."""
 
-    normalised: Array
-    rstd: Array  # the derivative of a normalised number by a deviation: 1 / sqrt(v + eps)
+    normalized: Array
+    rstd: Array  # the derivative of a normalized number by a deviation: 1 / sqrt(v + eps)
     mean: Array
     var: Array  # infinite where it overflows
 
@@ -51,8 +51,8 @@ def largest_square(eps: float, dtype: np.dtype[np.floating]) -> float:
     return max(100.0, min(1e-8 * eps / unit**4, float(np.finfo(np.float64 if dtype.itemsize > 8 else dtype).max)))
 
 
-def standardised(x: Array, means: Callable[[Array], Array], first: Array, mean: Array, std: Array, eps: float) -> Standardised:
-    """Return x normalised, whatever the size of its numbers.
+def standardized(x: Array, means: Callable[[Array], Array], first: Array, mean: Array, std: Array, eps: float) -> Standardized:
+    """Return x normalized, whatever the size of its numbers.
 
     Parameters
     ----------
@@ -85,4 +85,4 @@ def standardised(x: Array, means: Callable[[Array], Array], first: Array, mean: 
     rate = 1 / np.maximum(np.sqrt(var + kind.type(eps) * scale * scale), least)
     centred *= rate
     rstd = np.minimum(rate * scale, kind.type(1 / math.sqrt(eps)))
-    return Standardised(centred, rstd, middle / scale, var / scale / scale)
+    return Standardized(centred, rstd, middle / scale, var / scale / scale)

@@ -6,7 +6,7 @@ Weights of variance $c / \text{fan\_in}$ and inputs of variance 1 then give outp
 dense layer $t = 1$ and for a convolution the number of points of its kernel $(..., I / g, O)$: both can be read off the shape.
 In a transposed convolution of stride $s$, whose kernel is $(..., O, I)$, each axis of length $k$ has $k / s$ taps on average (at
 least 1 where an output is reached at all); in a depthwise convolution $I / g = 1$.  There the layer says so: the shape that it
-hands to an initialiser is a :class:`WeightShape`.
+hands to an initializer is a :class:`WeightShape`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def transposed(kernel: Shape, stride: Shape, inputs: int, outputs: int) -> Shape
 def fans(shape: Shape) -> tuple[int, int]:
     """Return (fan_in, fan_out) of a weight's shape: of (..., I, O), r I and r O with r the product of the leading axes.
 
-    Where a layer knows better (of groups, of a transposed convolution), the shape that it hands to its initialiser says so, and
+    Where a layer knows better (of groups, of a transposed convolution), the shape that it hands to its initializer says so, and
     these are its fans.
 
     Raises

@@ -1,4 +1,4 @@
-"""A small modern convolutional network: blocks of convolution, batch normalisation (Ioffe and Szegedy 2015) and relu."""
+"""A small modern convolutional network: blocks of convolution, batch normalization (Ioffe and Szegedy 2015) and relu."""
 
 from attrs import evolve
 
@@ -21,7 +21,7 @@ def convnet(
 ) -> Layer[tuple[object, ...], tuple[object, ...], Array, Array]:
     """Make a small convolutional network: images (n, height, width, c) to logits (n, classes).
 
-    Each stage is ``depth`` blocks of convolution (kernel 3, padded to the same size), batch normalisation and relu; all but the
+    Each stage is ``depth`` blocks of convolution (kernel 3, padded to the same size), batch normalization and relu; all but the
     last are followed by maxima over 2 x 2.  The mean over the image, dropout, and a dense layer end the network.
 
     Parameters

@@ -59,7 +59,7 @@ def gpt(
     r"""Make a GPT: tokens (n, t), t at most ``context_length``, to logits (n, t, vocabulary).
 
     Embedding and learned positions, pre-norm blocks of causal attention and two dense layers of four times the width with
-    GELU (its tanh form) between them, and a last normalisation.  The initial values are GPT-2's: weights of standard
+    GELU (its tanh form) between them, and a last normalization.  The initial values are GPT-2's: weights of standard
     deviation 0.02, and those that write into the residual stream $0.02 / \sqrt{2 L}$ for $L$ blocks, so that the stream's
     variance does not grow with the depth.
 

@@ -23,7 +23,7 @@ def resnet(
     """Make a residual network: images (n, height, width, c) to logits (n, classes).
 
     A first convolution, three stages of n blocks with 1, 2 and 4 times the channels, the mean over the image and a dense layer.
-    A block is x + f(x) followed by relu, where f is convolution, batch normalisation, relu, convolution, batch normalisation.
+    A block is x + f(x) followed by relu, where f is convolution, batch normalization, relu, convolution, batch normalization.
     The second and third stage begin with a stride of 2, and there a convolution of kernel 1 stands in for x (option B).
 
     Parameters
@@ -59,7 +59,7 @@ def resnet(
     channels = check_count(channels, "channels")
     if depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth is {depth}, expected 6n + 2 with n at least 1: 8, 14, 20, ...")
-    layers = [*_normalised(channels, 3, 1), relu()]
+    layers = [*_normalized(channels, 3, 1), relu()]
     for stage in range(3):
         for block in range((depth - 2) // 6):
             layers += [_block(channels << stage, 2 if stage and not block else 1), relu()]
@@ -68,11 +68,11 @@ def resnet(
 
 
 def _block(channels: int, stride: int) -> AnyLayer:
-    inner: AnyLayer = serial(*_normalised(channels, 3, stride), relu(), *_normalised(channels, 3, 1))
+    inner: AnyLayer = serial(*_normalized(channels, 3, stride), relu(), *_normalized(channels, 3, 1))
     if stride == 1:
         return residual(inner)
-    return add(serial(*_normalised(channels, 1, stride)), inner)
+    return add(serial(*_normalized(channels, 1, stride)), inner)
 
 
-def _normalised(channels: int, kernel: int, stride: int) -> list[AnyLayer]:
+def _normalized(channels: int, kernel: int, stride: int) -> list[AnyLayer]:
     return [conv2d(channels, kernel, stride=stride, padding=kernel // 2, weight_init=initializers.he_normal), batch_norm()]

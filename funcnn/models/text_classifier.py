@@ -68,7 +68,7 @@ def text_classifier(
     classes : int
         Number of classes.
     encoder : {"transformer", "gru"}, optional
-        Pre-norm encoder blocks with sinusoidal positions and a last normalisation, or gated recurrent units.
+        Pre-norm encoder blocks with sinusoidal positions and a last normalization, or gated recurrent units.
     features : int, optional
         Features of a step; a multiple of ``heads``.
     layers : int, optional

@@ -1,6 +1,6 @@
 r"""The blocks of Transformers (Vaswani et al. 2017, arXiv:1706.03762, figure 1), as compositions.
 
-Encoder block, with attention $a$, the two dense layers $g$ and the normalisation $\nu$:
+Encoder block, with attention $a$, the two dense layers $g$ and the normalization $\nu$:
 $$ h = x + a(\nu(x)), \quad y = h + g(\nu(h)) \quad\text{(pre-norm, Xiong et al. 2020, arXiv:2002.04745)}, $$
 $$ h = \nu(x + a(x)), \quad y = \nu(h + g(h)) \quad\text{(post-norm, the first paper)} . $$
 A decoder block has a third residual part between these two, cross-attention to a memory.
@@ -34,7 +34,7 @@ from funcnn.typing import Array, Empty
 
 NormKind: TypeAlias = Literal["layer_norm", "rms_norm"]
 Norm: TypeAlias = LayerNormParams | RMSNormParams
-"""The parameters of either normalisation."""
+"""The parameters of either normalization."""
 
 Feed: TypeAlias = tuple[DenseParams, Empty, DenseParams, Empty]
 """The parameters of dense, activation, dense, dropout."""
@@ -98,7 +98,7 @@ def _dropped(rate: float) -> Layer[Empty, Empty, Array, Array]:
     return dropping(rate) if rate else identity()
 
 
-def _normalisation(kind: NormKind) -> AnyLayer:
+def _normalization(kind: NormKind) -> AnyLayer:
     """Return a layer of the kind."""
     return layer_norm() if kind == "layer_norm" else rms_norm()
 
@@ -196,7 +196,7 @@ def encoder_block(
     heads : int
         Number of attention heads.
     norm_first : bool, optional
-        Normalise what goes into each part (pre-norm, easy to train), not what comes out of it (post-norm, the first paper).
+        Normalize what goes into each part (pre-norm, easy to train), not what comes out of it (post-norm, the first paper).
     masked : bool, optional
         Take and give :class:`funcnn.Masked` sequences.
     hidden : int, optional
@@ -206,11 +206,11 @@ def encoder_block(
     activation : Layer, optional
         Between the dense layers; ``gelu(approximate=True)`` by default.
     norm : {"layer_norm", "rms_norm"}, optional
-        The normalisation.
+        The normalization.
     dropout : float, optional
         Rate of dropout of the attention's weights and of the output of each part.
     weight_init, output_init : callable, optional
-        Initialisers of the first and of the last weight of each part.
+        Initializers of the first and of the last weight of each part.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def encoder_block(
     )
     first = [looking, _steps(_dropped(dropout), masked)]
     second = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]
-    normed = _steps(_normalisation(norm), masked)
+    normed = _steps(_normalization(norm), masked)
     if norm_first:
         return _named("encoder_block", [_with_input(_together([normed, *part]), masked) for part in (first, second)])
     parts = [[_with_input(_together(part), masked), normed] for part in (first, second)]
@@ -345,7 +345,7 @@ def decoder_block(
     heads : int
         Number of heads of both attentions.
     norm_first : bool, optional
-        Normalise what goes into each part (pre-norm), not what comes out of it (post-norm, the first paper).
+        Normalize what goes into each part (pre-norm), not what comes out of it (post-norm, the first paper).
     masked, memory_masked : bool, optional
         x, or the memory, is :class:`funcnn.Masked`.
     hidden, activation, norm, dropout, weight_init, output_init
@@ -385,7 +385,7 @@ def decoder_block(
     other: AnyLayer = cross_attention(heads, memory_masked=memory_masked, **shared)  # type: ignore[call-overload]  # no literal
     rest = _steps(_dropped(dropout), masked)
     feed = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]
-    normed = _steps(_normalisation(norm), masked)
+    normed = _steps(_normalization(norm), masked)
     if norm_first:
         parts = [
             beside_memory(_with_input(_together([normed, own, rest]), masked)),

@@ -1,4 +1,4 @@
-r"""Penalties on the size of parameters, added to a loss: what is also called L1 and L2 regularisation.
+r"""Penalties on the size of parameters, added to a loss: what is also called L1 and L2 regularization.
 
 With the chosen entries $p_i$ of the parameters and a strength $\lambda$
 $$ R_1 = \lambda \sum_i |p_i|, \qquad R_2 = \frac{\lambda}{2} \sum_i p_i^2. $$

@@ -151,7 +151,7 @@ def shard(inner: Layer[P, S, X, Y], workers: int = 2) -> Layer[P, S, X, Y]:
     -------
     Layer
         With the parameters and the state of ``inner``, and to rounding the same output, state and gradients, also where layers
-        look at the whole batch or draw random numbers: statistics of batch normalisation run over all parts, and dropout drops
+        look at the whole batch or draw random numbers: statistics of batch normalization run over all parts, and dropout drops
         what it would drop without ``shard``.  For the same number of workers results are the same to the last bit each time.
         A batch of one example, or none, is not divided; nor is a batch that is a part already.
 

@@ -1,7 +1,7 @@
-"""Running statistics of batch normalisation for parameters that were never trained with: averages, for one.
+"""Running statistics of batch normalization for parameters that were never trained with: averages, for one.
 
 The running statistics of a state are those of the inputs which the parameters of the last steps made.  Other parameters, such as
-the average of many steps, make other inputs: what normalises these must be measured.
+the average of many steps, make other inputs: what normalizes these must be measured.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def torch_network(spec: Spec, params: list[Any], x: Any) -> Any:
 
 
 PARTS = (0, 2), (2, 6), (6, 8), (8, 12)
-"""Where the arrays of a block's parts stand: normalisation, attention, normalisation, dense layers."""
+"""Where the arrays of a block's parts stand: normalization, attention, normalization, dense layers."""
 
 
 def funcnn_without_numba(spec: Spec, arrays: Arrays) -> Job:
@@ -120,7 +120,7 @@ def jax_network(spec: Spec, params: list[Any], x: Any) -> Any:
     """Return the logits."""
     import jax
 
-    def normalised(h: Any, scale: Any, shift: Any) -> Any:
+    def normalized(h: Any, scale: Any, shift: Any) -> Any:
         mean = h.mean(-1, keepdims=True)
         return (h - mean) * jax.lax.rsqrt(h.var(-1, keepdims=True) + 1e-5) * scale + shift
 
@@ -128,10 +128,10 @@ def jax_network(spec: Spec, params: list[Any], x: Any) -> Any:
     h = table[x] + positions
     for index in range(spec.layers):
         first, project, second, feed = (blocks[12 * index + low : 12 * index + high] for low, high in PARTS)
-        h = h + jax_attention(spec.heads, project, normalised(h, *first))
-        z = normalised(h, *second) @ feed[0] + feed[1]
+        h = h + jax_attention(spec.heads, project, normalized(h, *first))
+        z = normalized(h, *second) @ feed[0] + feed[1]
         h = h + jax.nn.gelu(z, approximate=True) @ feed[2] + feed[3]
-    return normalised(h, scale, shift) @ table.T
+    return normalized(h, scale, shift) @ table.T
 
 
 def jax_training(spec: Spec, arrays: Arrays) -> Job:

@@ -1,4 +1,4 @@
-"""Standardising, scaling, whitening, one-hot rows and vocabularies: fitted on training data, pure, and back again."""
+"""Standardizing, scaling, whitening, one-hot rows and vocabularies: fitted on training data, pure, and back again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fit_min_max_wide(x: Array) -> fn.data.MinMax:
     return fn.data.fit_min_max(x, -3, 5)
 
 
-FITS = [fn.data.fit_standardise, fn.data.fit_min_max, fit_min_max_wide, fn.data.fit_whiten, fit_whiten_zca]
+FITS = [fn.data.fit_standardize, fn.data.fit_min_max, fit_min_max_wide, fn.data.fit_whiten, fit_whiten_zca]
 BY_COLUMN = FITS[:3]
 
 
@@ -103,9 +103,9 @@ def test_wrong_data_for_a_fit(fit: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [(40, 3), (40, 2, 3, 1)])
-def test_standardised_columns_have_mean_0_and_deviation_1(shape: tuple[int, ...]) -> None:
+def test_standardized_columns_have_mean_0_and_deviation_1(shape: tuple[int, ...]) -> None:
     x = data(3, shape=shape)
-    y = fn.data.fit_standardise(x).transform(x)
+    y = fn.data.fit_standardize(x).transform(x)
     np.testing.assert_allclose(y.mean(0), 0, atol=1e-14)
     np.testing.assert_allclose(y.std(0), 1, rtol=1e-14)
 
@@ -129,14 +129,14 @@ def test_moments_are_right_to_the_last_digits() -> None:
     exact = [Fraction(float(value)) for value in x.ravel()]
     mean = sum(exact, Fraction(0)) / len(exact)
     variance = sum(((value - mean) ** 2 for value in exact), Fraction(0)) / len(exact)
-    fitted = fn.data.fit_standardise(x)
+    fitted = fn.data.fit_standardize(x)
     assert abs(Fraction(float(fitted.mean[0])) / mean - 1) < 2**-52
     assert abs(float(fitted.scale[0]) / float(variance) ** 0.5 - 1) < 1e-13
 
 
 def test_single_precision_is_accumulated_in_double() -> None:
     x = (100 + data(5, shape=(200_000, 1)) / 30).astype(np.float32)
-    fitted = fn.data.fit_standardise(x)
+    fitted = fn.data.fit_standardize(x)
     assert fitted.mean[0] == np.float32(x.astype(np.float64).mean())
     assert fitted.scale[0] == np.float32(x.astype(np.float64).std())
 
@@ -144,7 +144,7 @@ def test_single_precision_is_accumulated_in_double() -> None:
 def test_columns_that_overflow_are_named() -> None:
     x = np.array([[1.0, -1.7e308], [2.0, 1.7e308], [2.0, 1.7e308]])
     with pytest.raises(ValueError, match="the range of the columns"):
-        fn.data.fit_standardise(x)
+        fn.data.fit_standardize(x)
     with pytest.raises(ValueError, match="range of the columns"):
         fn.data.fit_min_max(x)
 

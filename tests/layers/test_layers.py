@@ -198,7 +198,7 @@ def test_dropouts_of_one_chain_draw_different_masks() -> None:
     assert 0.15 < (kept != 0).mean() < 0.35  # a quarter: one mask for both would keep half
 
 
-# -------------------------------------------------------------------------------------------------------- normalisation
+# -------------------------------------------------------------------------------------------------------- normalization
 
 
 def norm_params(make: Callable[[], AnyLayer], features: int) -> tuple[Any, Any]:
@@ -286,7 +286,7 @@ def test_batch_norm_of_too_few_rows_leaves_the_running_statistics(rows: int) -> 
     np.testing.assert_array_equal(pulled.params.shift, [rows] * 3)
 
 
-def test_normalised_data_have_mean_0_and_variance_1() -> None:
+def test_normalized_data_have_mean_0_and_variance_1() -> None:
     x = 50 + 7 * numbers(40, 30)
     for layer, axis in ((fn.layer_norm(eps=1e-12), 1), (fn.batch_norm(eps=1e-12), 0)):
         start = layer.init(fn.Key(0), (30,))

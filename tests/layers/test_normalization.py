@@ -1,4 +1,4 @@
-"""Normalisations against loops and decompositions, and what they promise."""
+"""Normalizations against loops and decompositions, and what they promise."""
 
 import math
 from typing import Any
@@ -28,8 +28,8 @@ def perturbed(params: Any, seed: int = 1) -> Any:
 # ------------------------------------------------------------------------------------------------- groups and instances
 
 
-def normalised_in_groups(x: Array, groups: int, eps: float, scale: Array, shift: Array) -> Array:
-    """Normalise every group of every example by the definition."""
+def normalized_in_groups(x: Array, groups: int, eps: float, scale: Array, shift: Array) -> Array:
+    """Normalize every group of every example by the definition."""
     y = np.empty(x.shape)
     size = x.shape[-1] // groups
     for n in range(len(x)):
@@ -48,7 +48,7 @@ def test_group_norm_is_its_definition(shape: tuple[int, ...], groups: int, eps: 
     layer = fn.group_norm(groups, eps=eps)
     params = perturbed(layer.init(fn.Key(0), shape).params)
     x = numbers(3, *shape)
-    expected = normalised_in_groups(x, groups, eps, params.scale, params.shift)
+    expected = normalized_in_groups(x, groups, eps, params.scale, params.shift)
     np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-12, atol=1e-13)
 
 
@@ -57,7 +57,7 @@ def test_instance_norm_is_its_definition(shape: tuple[int, ...]) -> None:
     layer = fn.instance_norm(eps=0.1)
     params = perturbed(layer.init(fn.Key(0), shape).params)
     x = numbers(3, *shape)
-    expected = normalised_in_groups(x, shape[-1], 0.1, params.scale, params.shift)
+    expected = normalized_in_groups(x, shape[-1], 0.1, params.scale, params.shift)
     np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-12, atol=1e-13)
 
 
@@ -250,7 +250,7 @@ def test_vectors_of_a_vanishing_weight_stay() -> None:
 
 
 @pytest.mark.parametrize("combine", [fn.weight_norm, fn.spectral_norm])
-def test_bad_input_of_normalised_weights(combine: Any) -> None:
+def test_bad_input_of_normalized_weights(combine: Any) -> None:
     name = combine.__name__
     with pytest.raises(TypeError, match="inner is the function dense, expected a layer"):
         combine(fn.dense)
@@ -273,7 +273,7 @@ def test_bad_iterations_of_spectral_norm() -> None:
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e12, 1e30, 3e38])
-def test_equal_numbers_are_normalised_to_zero_whatever_their_size(offset: float) -> None:
+def test_equal_numbers_are_normalized_to_zero_whatever_their_size(offset: float) -> None:
     for make in (fn.layer_norm, fn.batch_norm, lambda: fn.group_norm(1), fn.instance_norm):
         layer: AnyLayer = make()
         start = layer.init(fn.Key(0), (7, 3))

@@ -271,7 +271,7 @@ def test_an_input_of_minus_infinity_is_masked_out(make: Callable[[], AnyLayer], 
     assert dx[0, 1] == 0
 
 
-# ------------------------------------------------------------------------------------------------------- normalisation
+# ------------------------------------------------------------------------------------------------------- normalization
 
 OFFSETS = {
     "centred": (0.0, 1.0),
@@ -284,8 +284,8 @@ each_offset = pytest.mark.parametrize(("offset", "spread"), OFFSETS.values(), id
 EPS = [1e-5, 1e-12]
 
 
-def exact_normalisation(x: Sequence[Any], g: Sequence[Any], eps: float) -> tuple[list[Any], Any, list[Any], list[Any]]:
-    """Return the normalised x, rstd, the cotangent of x for that of the normalised x, and the size of its terms."""
+def exact_normalization(x: Sequence[Any], g: Sequence[Any], eps: float) -> tuple[list[Any], Any, list[Any], list[Any]]:
+    """Return the normalized x, rstd, the cotangent of x for that of the normalized x, and the size of its terms."""
     count = len(x)
     mean = mpmath.fsum(x) / count
     rstd = 1 / mpmath.sqrt(mpmath.fsum((one - mean) ** 2 for one in x) / count + mpmath.mpf(eps))
@@ -311,7 +311,7 @@ def test_layer_norm(offset: float, spread: float, eps: float, dtype: type[np.flo
     dx = layer.backward(params, made.residuals, dy).input
     with mpmath.workdps(DIGITS):
         for row in range(len(x)):
-            exact = exact_normalisation([to_mp(one) for one in x[row]], [to_mp(one) for one in dy[row]], eps)
+            exact = exact_normalization([to_mp(one) for one in x[row]], [to_mp(one) for one in dy[row]], eps)
             within(made.output[row], exact[0], [max(map(abs, exact[0]))] * 50, 16)
             within(dx[row], exact[2], exact[3], 32)
 
@@ -331,7 +331,7 @@ def test_batch_norm(offset: float, spread: float, eps: float, dtype: type[np.flo
     with mpmath.workdps(DIGITS):
         for column in range(3):
             numbers = [to_mp(one) for one in x[:, column]]
-            exact = exact_normalisation(numbers, [to_mp(one) for one in dy[:, column]], eps)
+            exact = exact_normalization(numbers, [to_mp(one) for one in dy[:, column]], eps)
             within(made.output[:, column], exact[0], [max(map(abs, exact[0]))] * 50, 16)
             within(dx[:, column], exact[2], exact[3], 32)
             mean = mpmath.fsum(numbers) / 50
@@ -342,7 +342,7 @@ def test_batch_norm(offset: float, spread: float, eps: float, dtype: type[np.flo
 
 @each_dtype
 @pytest.mark.parametrize("make", [fn.layer_norm, fn.batch_norm])
-def test_constant_input_is_normalised_to_zero(make: Callable[[], AnyLayer], dtype: type[np.floating]) -> None:
+def test_constant_input_is_normalized_to_zero(make: Callable[[], AnyLayer], dtype: type[np.floating]) -> None:
     x = np.full((6, 6), 1e4 / 3, dtype)
     layer = make()
     start = layer.init(fn.Key(0), (6,))

@@ -44,7 +44,7 @@ class Verdict:
 
 
 class _Arrays:
-    """NumPy, but what it leaves uninitialised is NaN: otherwise a mutant that fills nothing may find the right numbers there."""
+    """NumPy, but what it leaves uninitialized is NaN: otherwise a mutant that fills nothing may find the right numbers there."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)

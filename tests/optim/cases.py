@@ -23,7 +23,7 @@ class OptimizerCase:
     """How one setting of an optimizer is tested.
 
     ``reference`` is None for those that are made of others and have tests of their own.  ``converging`` makes a setting that
-    minimises a quadratic in so many steps, and how close the method's steps let it come.
+    minimizes a quadratic in so many steps, and how close the method's steps let it come.
     """
 
     make: Callable[[], fn.Optimizer]

@@ -189,14 +189,14 @@ def test_trains_a_network_to_a_stationary_point() -> None:
     target = np.sin(x[:, :1]) * x[:, 1:]
     step = fn.loss_and_grad(model, fn.mean_squared_error())
 
-    def penalised(params: Any) -> Value:
+    def penalized(params: Any) -> Value:
         result = step(params, start.state, x, target, fn.Eval())
         flat, _ = tree.ravel(params)
         return Value(float(result.loss + 0.005 * flat @ flat), tree.map(lambda g, p: g + 0.01 * p, result.grads, params))
 
-    found = fn.minimize(penalised, start.params, tolerance=1e-9)
+    found = fn.minimize(penalized, start.params, tolerance=1e-9)
     assert found.converged, found.message
-    assert found.loss < 0.5 * penalised(start.params).loss
+    assert found.loss < 0.5 * penalized(start.params).loss
 
 
 # ------------------------------------------------------------------------------------------------------ sharpness-aware

@@ -39,7 +39,7 @@ def test_the_precision_is_that_of_the_parameters(penalty: Any, dtype: Any) -> No
     tree.check_like(params, penalty.gradient(params))
 
 
-def test_nothing_to_penalise_is_0() -> None:
+def test_nothing_to_penalize_is_0() -> None:
     assert fn.l2_penalty(1.0, where="nothing").value(PARAMS) == 0
     assert fn.l1_penalty(1.0).value(()) == 0
 

@@ -365,7 +365,7 @@ def quadratic(params: Any) -> tuple[float, Any]:
 
 
 @pytest.mark.parametrize("case", [one for one in cases() if one.values[0].converging is not None])
-def test_minimises_a_quadratic_of_condition_number_100(case: OptimizerCase) -> None:
+def test_minimizes_a_quadratic_of_condition_number_100(case: OptimizerCase) -> None:
     assert case.converging is not None
     opt = case.converging()
     params = {"weight": np.array([[0.2, 0.1], [-0.1, 0.2]]), "bias": np.array([0.1, 0.2])}

@@ -88,7 +88,7 @@ USES: dict[str, Use] = {
     "data.count": Use(fn.data.count, {"data": (X, LABELS)}),
     "data.one_hot": Use(fn.data.one_hot, {"labels": LABELS, "classes": 3, "dtype": np.float32}),
     "data.fit_one_hot": Use(fn.data.fit_one_hot, {"labels": LABELS}),
-    "data.fit_standardise": Use(fn.data.fit_standardise, {"x": X}),
+    "data.fit_standardize": Use(fn.data.fit_standardize, {"x": X}),
     "data.fit_min_max": Use(fn.data.fit_min_max, {"x": X, "low": 0.0, "high": 1.0}),
     "data.fit_whiten": Use(fn.data.fit_whiten, {"x": SCORES[:, :1], "kind": "pca", "components": 1}),
     "data.fit_vocabulary": Use(fn.data.fit_vocabulary, {"text": "abc"}),

@@ -79,7 +79,7 @@ CALLS: dict[str, Call] = {
     "slice_axis": Call({"start": 1, "stop": 5, "step": 2, "axis": 1}),
     "gradient_reversal": Call({"strength": 0.5}),
     "straight_through": Call({"steps": "sign"}),
-    # normalisation
+    # normalization
     "layer_norm": Call({}),
     "rms_norm": Call({}),
     "batch_norm": Call({}),

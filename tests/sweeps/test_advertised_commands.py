@@ -19,7 +19,7 @@ from funcnn.cli.options import ResumeRequest, read_predict, read_sample, read_tr
 ROOT = Path(fn.__file__).parents[1]
 PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "certificate.md")]
 DEEP = ("convnet", "resnet", "unet")
-"""Models of images with normalisations: what is before one has a gradient of zero."""
+"""Models of images with normalizations: what is before one has a gradient of zero."""
 
 
 def shown() -> list[str]:

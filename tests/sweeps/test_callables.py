@@ -81,7 +81,7 @@ yet, and still
 take or raise what no user can read (``apply(3, ...)``, parameters and state exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
-    "data": {"Dataset", "MinMax", "OneHot", "Split", "Standardise", "Vocabulary", "Whiten", "take"},
+    "data": {"Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "metrics": {"Average"},
     "tree": {"Raveled", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},

@@ -14,7 +14,7 @@ DTYPES: tuple[Any, ...] = (np.float32, np.float64)
 
 
 def columns(dtype: Any) -> dict[str, Any]:
-    """Return columns that are hard to standardise: two values of some numbers of rows."""
+    """Return columns that are hard to standardize: two values of some numbers of rows."""
     info = np.finfo(dtype)
     one = dtype(14.62)
     pairs = {
@@ -32,9 +32,9 @@ def columns(dtype: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", columns(np.float32))
-def test_standardised_columns_have_mean_0_and_deviation_1(dtype: Any, name: str) -> None:
+def test_standardized_columns_have_mean_0_and_deviation_1(dtype: Any, name: str) -> None:
     x = columns(dtype)[name]
-    fitted = fn.data.fit_standardise(x)
+    fitted = fn.data.fit_standardize(x)
     y = fitted.transform(x)
     assert y.dtype == dtype
     tolerance = 2e-2 if name == "subnormal" else 200 * np.finfo(dtype).eps  # whose mean and deviation have few digits
@@ -49,7 +49,7 @@ def test_standardised_columns_have_mean_0_and_deviation_1(dtype: Any, name: str)
 def test_a_deviation_below_the_smallest_number_is_none(dtype: Any) -> None:
     x = np.zeros((100_000, 1), dtype)
     x[0] = np.finfo(dtype).smallest_subnormal
-    y = fn.data.fit_standardise(x).transform(x)
+    y = fn.data.fit_standardize(x).transform(x)
     assert np.isfinite(y).all()
     assert np.abs(y).max() < 1e-30
 
@@ -57,7 +57,7 @@ def test_a_deviation_below_the_smallest_number_is_none(dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_ranges_that_overflow_are_named(dtype: Any) -> None:
     x = np.array([[1.0, -1.0], [2.0, -1.0], [3.0, 1.0]], dtype) * np.array([1, np.finfo(dtype).max], dtype)
-    for fit in (fn.data.fit_standardise, fn.data.fit_min_max):
+    for fit in (fn.data.fit_standardize, fn.data.fit_min_max):
         with pytest.raises(ValueError, match="the range of the columns"):
             fit(x)
 
@@ -100,7 +100,7 @@ def test_whitening_of_any_scale_with_constant_columns(dtype: Any, scale: float) 
     np.testing.assert_allclose(fitted.inverse(y), x, atol=1e-5 * scale)
 
 
-FITS = (fn.data.fit_standardise, fn.data.fit_min_max, fn.data.fit_whiten)
+FITS = (fn.data.fit_standardize, fn.data.fit_min_max, fn.data.fit_whiten)
 
 
 @pytest.mark.parametrize("fit", FITS)

@@ -1,4 +1,4 @@
-"""The first outputs of every layer with weights have the deviation that its initialiser promises, for inputs of deviation 1."""
+"""The first outputs of every layer with weights have the deviation that its initializer promises, for inputs of deviation 1."""
 
 import inspect
 import math
@@ -175,7 +175,7 @@ def test_tables_have_the_deviation_that_is_documented(layer: Any, shape: Shape, 
     assert table.std() == pytest.approx(std, rel=0.03)
 
 
-# ---------------------------------------------------------------------------------------------- initialisers of one's own
+# ---------------------------------------------------------------------------------------------- initializers of one's own
 
 
 def test_shapes_that_know_their_fans_are_tuples() -> None:

@@ -1,6 +1,6 @@
 """A gradient that is zero by cancellation passes, whatever its rounding; one that is not zero there fails.
 
-A constant right before a normalisation, or before a softmax, changes nothing: its gradient is a sum that cancels, and formula and
+A constant right before a normalization, or before a softmax, changes nothing: its gradient is a sum that cancels, and formula and
 differences both give rounding errors of zero.  They agree, and that must be seen for every such layer, at every scale of the
 activations, in every precision and with every seed.
 """

@@ -17,7 +17,7 @@ from funcnn.certificate.cases.embedding import EMBEDDING
 from funcnn.certificate.cases.images import IMAGES
 from funcnn.certificate.cases.losses import LOSSES
 from funcnn.certificate.cases.models import MODELS
-from funcnn.certificate.cases.normalisation import NORMALISATION
+from funcnn.certificate.cases.normalization import NORMALIZATION
 from funcnn.certificate.cases.penalties import PENALTIES
 from funcnn.certificate.cases.pooling import POOLING
 from funcnn.certificate.cases.sequences import SEQUENCES
@@ -27,7 +27,7 @@ from funcnn.certificate.cases.transformers import TRANSFORMERS
 LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **DENSE,
     **SMALL,
-    **NORMALISATION,
+    **NORMALIZATION,
     **ACTIVATIONS,
     **CONVOLUTION,
     **POOLING,

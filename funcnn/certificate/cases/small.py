@@ -24,7 +24,7 @@ def constant(features: int) -> AnyLayer:
 
 
 def _no_init(key: fn.Key, in_shape: Any) -> fn.Init[Any, Any]:
-    raise NotImplementedError("the layer itself is initialised")
+    raise NotImplementedError("the layer itself is initialized")
 
 
 def _times_forward(factor: float, params: Any, state: Any, x: Any, mode: Mode) -> fn.Forward[Any, Any, tuple[()]]:

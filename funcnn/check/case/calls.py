@@ -91,7 +91,7 @@ class Calls:
     def by_rounding(self, position: int, one: Array, other: Array) -> bool:
         """Tell whether two gradients of a leaf, of calls that do not vary, differ by rounding alone, as sums in another order do.
 
-        A gradient that is zero by cancellation, as that of a bias right before batch normalisation, is nothing but rounding: so
+        A gradient that is zero by cancellation, as that of a bias right before batch normalization, is nothing but rounding: so
         it is judged by what last digits of the arguments make of it, and since single entries meet luck, of all entries.
         """
         if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):

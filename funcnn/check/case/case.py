@@ -111,7 +111,7 @@ class Case:
     def mere_rounding(self, leaf: int, gradient: Array) -> bool:
         """Tell whether a gradient is nothing but rounding errors: it changes erratically with the last digits of everything.
 
-        So is a gradient that is exactly zero by cancellation, such as that of a bias right before batch normalisation.
+        So is a gradient that is exactly zero by cancellation, such as that of a bias right before batch normalization.
         """
         if not gradient.any():
             return True

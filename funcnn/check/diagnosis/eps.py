@@ -1,6 +1,6 @@
-r"""Explanation by an epsilon: the gradient is right for another epsilon, or for another normalisation of the variance.
+r"""Explanation by an epsilon: the gradient is right for another epsilon, or for another normalization of the variance.
 
-A normalisation, a quotient or a logarithm that holds an epsilon is homogeneous but for it: at $k$ times the input it is the
+A normalization, a quotient or a logarithm that holds an epsilon is homogeneous but for it: at $k$ times the input it is the
 function with a smaller epsilon.  So $k^p N(k x)$, where $N$ is the numeric gradient and $p$ is read off its decay at large
 $k$, is the gradient for another epsilon, whatever the formula; and $N(x + \delta)$ is that of a function of $x + \varepsilon$.
 """

@@ -40,5 +40,5 @@ def hypotheses(probe: Probe) -> Iterator[Hypothesis]:
         elif same(minus_twice, -2 * a):
             how = "twice dy gives twice the gradient, but sums do not add up"
         else:
-            how = "it is masked, clipped or normalised by its own value"
+            how = "it is masked, clipped or normalized by its own value"
         yield Hypothesis("nonlinear_in_dy", f"the gradient is not linear in dy: {how}", 0.0, -1)

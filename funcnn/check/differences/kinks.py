@@ -1,6 +1,6 @@
 r"""Kinks: where the derivative from the right is not the one from the left.
 
-At a kink any value between the two one-sided derivatives is right (it belongs to Clarke's generalised gradient of the function
+At a kink any value between the two one-sided derivatives is right (it belongs to Clarke's generalized gradient of the function
 along that coordinate); which one was chosen is the convention of the code, and is recorded.  Where several outputs have kinks,
 each may have its own convention: an entry outside the interval of the contracted output is judged output by output, by pulling
 back unit cotangents.

@@ -1,7 +1,7 @@
 r"""Points where several kinks meet: judged by the gradients of their neighbours.
 
 Where a whole network stands at a kink (an input of zeros, biases of zeros), each unit has its own convention, and the gradient
-that they make together need not lie between the one-sided derivatives along any coordinate.  Clarke's generalised gradient of the
+that they make together need not lie between the one-sided derivatives along any coordinate.  Clarke's generalized gradient of the
 function of all its variables is the convex hull of the limits of gradients at smooth points nearby: an entry passes when it lies
 among those of neighbours drawn at random, at which the gradient is right.
 """

@@ -1,4 +1,4 @@
-r"""Randomised rectifier (Xu et al. 2015, arXiv:1505.00853, section 2.4).
+r"""Randomized rectifier (Xu et al. 2015, arXiv:1505.00853, section 2.4).
 
 Forward, with $a_k$ drawn from the uniform distribution on $[l, u)$ in training and $a_k = (l + u)/2$ in evaluation
 $$ y_k = \max(x_k, 0) + a_k \min(x_k, 0). $$
@@ -38,7 +38,7 @@ def forward(low: float, high: float, params: Empty, state: Empty, x: Array, mode
 
 
 def rrelu(low: float = 1 / 8, high: float = 1 / 3) -> Layer[Empty, Empty, Array, Array]:
-    """Randomised leaky relu: x where x > 0, and elsewhere x times a slope that is drawn anew for every number in training.
+    """Randomized leaky relu: x where x > 0, and elsewhere x times a slope that is drawn anew for every number in training.
 
     Parameters
     ----------

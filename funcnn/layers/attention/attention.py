@@ -276,7 +276,7 @@ def attention(
     block_rows : int, optional
         How many queries are treated at a time; by default as many as make scores that fit the processor's cache.
     weight_init, output_init : callable, optional
-        Initialisers ``(key, shape) -> array`` of the first map (I, (H + 2 G) d) and of the last (I, I).
+        Initializers ``(key, shape) -> array`` of the first map (I, (H + 2 G) d) and of the last (I, I).
 
     Returns
     -------

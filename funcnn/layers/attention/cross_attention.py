@@ -234,7 +234,7 @@ def cross_attention(
     block_rows : int, optional
         How many queries are treated at a time; by default as many as make scores that fit the processor's cache.
     weight_init, output_init : callable, optional
-        Initialisers ``(key, shape) -> array`` of the maps of sequence and memory, and of the last.
+        Initializers ``(key, shape) -> array`` of the maps of sequence and memory, and of the last.
 
     Returns
     -------

@@ -154,7 +154,7 @@ def conv2d(
     groups : int, optional
         Divide the channels into so many parts that do not mix; as many as input channels makes a depthwise convolution.
     weight_init, bias_init : callable, optional
-        Initialisers of the weight (*kernel, I / groups, O) and the bias (O,).
+        Initializers of the weight (*kernel, I / groups, O) and the bias (O,).
 
     Returns
     -------

@@ -229,7 +229,7 @@ def separable_conv2d(
     stride, padding, dilation : optional
         Of the depthwise convolution, as for :func:`funcnn.conv2d`.
     weight_init, bias_init : callable, optional
-        Initialisers of both convolutions.
+        Initializers of both convolutions.
 
     Returns
     -------

@@ -145,7 +145,7 @@ def conv_transpose2d(
         Points added at the end of each axis, less than the stride: a convolution with a stride gives the same shape for several
         input shapes, and this chooses among them.
     weight_init, bias_init : callable, optional
-        Initialisers of the weight (*kernel, O, I) and the bias (O,).
+        Initializers of the weight (*kernel, O, I) and the bias (O,).
 
     Returns
     -------

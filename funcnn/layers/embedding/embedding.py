@@ -134,7 +134,7 @@ def embedding(
     masked : bool, optional
         Give a :class:`funcnn.Masked` sequence whose padding is where the padding index stands; the input is (n, t).
     weight_init : callable, optional
-        Initialiser ``(key, shape) -> array`` of the table (V, D); the standard normal distribution, as in PyTorch.
+        Initializer ``(key, shape) -> array`` of the table (V, D); the standard normal distribution, as in PyTorch.
 
     Returns
     -------

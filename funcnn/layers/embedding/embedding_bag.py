@@ -111,7 +111,7 @@ def embedding_bag(
         The index that stands for no token, so that bags of unequal size fit one array: it counts for nothing.  A bag of
         padding alone gives 0.
     weight_init : callable, optional
-        Initialiser ``(key, shape) -> array`` of the table (V, D).
+        Initializer ``(key, shape) -> array`` of the table (V, D).
 
     Returns
     -------

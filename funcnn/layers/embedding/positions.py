@@ -102,7 +102,7 @@ def learned_positions(max_length: int, *, weight_init: Initializer = SMALL_NORMA
     max_length : int
         The largest number of steps M.
     weight_init : callable, optional
-        Initialiser ``(key, shape) -> array`` of the vectors (M, D); normal with standard deviation 0.02, as in GPT-2.
+        Initializer ``(key, shape) -> array`` of the vectors (M, D); normal with standard deviation 0.02, as in GPT-2.
 
     Returns
     -------

@@ -102,7 +102,7 @@ def tied_embedding(
     inner : Layer
         What stands between, from (n, ..., D) to the same shape.
     weight_init : callable, optional
-        Initialiser ``(key, shape) -> array`` of the table (V, D); normal with standard deviation 0.02, as in GPT-2.
+        Initializer ``(key, shape) -> array`` of the table (V, D); normal with standard deviation 0.02, as in GPT-2.
 
     Returns
     -------

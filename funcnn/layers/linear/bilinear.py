@@ -111,7 +111,7 @@ def bilinear(
     features : int
         Number of output features O, at least 1.
     weight_init, bias_init : callable, optional
-        Initialisers ``(key, shape) -> array`` of the weight, as a matrix (I J, O) from all products of two features, and of the
+        Initializers ``(key, shape) -> array`` of the weight, as a matrix (I J, O) from all products of two features, and of the
         bias (O,).
 
     Returns

@@ -85,7 +85,7 @@ def dense(
     features : int
         Number of output features O, at least 1.
     weight_init, bias_init : callable, optional
-        Initialisers ``(key, shape) -> array`` of the weight (I, O) and the bias (O,).
+        Initializers ``(key, shape) -> array`` of the weight (I, O) and the bias (O,).
 
     Returns
     -------

@@ -69,7 +69,7 @@ def linear(features: int, *, weight_init: Initializer = initializers.glorot_unif
     features : int
         Number of output features O, at least 1.
     weight_init : callable, optional
-        Initialiser ``(key, shape) -> array`` of the weight (I, O).
+        Initializer ``(key, shape) -> array`` of the weight (I, O).
 
     Returns
     -------

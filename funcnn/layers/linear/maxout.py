@@ -96,7 +96,7 @@ def maxout(
     pieces : int, optional
         Number K of affine maps, at least 2.
     weight_init, bias_init : callable, optional
-        Initialisers of each piece's weight (I, O) and bias (O,).
+        Initializers of each piece's weight (I, O) and bias (O,).
 
     Returns
     -------

@@ -103,7 +103,7 @@ def scale(
     bias : bool, optional
         Whether there is a bias.
     gain_init, bias_init : callable, optional
-        Initialisers ``(key, shape) -> array`` of the gain (C,) and the bias (C,).
+        Initializers ``(key, shape) -> array`` of the gain (C,) and the bias (C,).
 
     Returns
     -------

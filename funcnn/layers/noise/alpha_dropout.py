@@ -45,7 +45,7 @@ def forward(rate: float, params: Empty, state: Empty, x: Array, mode: Mode) -> F
 def alpha_dropout(rate: float) -> Layer[Empty, Empty, Array, Array]:
     """Set each number to selu's limit on the left with a probability in training, and keep mean 0 and variance 1.
 
-    The dropout for self-normalising networks: to be used after selu.
+    The dropout for self-normalizing networks: to be used after selu.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def forward(std: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Fo
 
 
 def gaussian_noise(std: float) -> Layer[Empty, Empty, Array, Array]:
-    """Add normal random numbers in training: a regulariser, often on the input.
+    """Add normal random numbers in training: a regularizer, often on the input.
 
     Parameters
     ----------

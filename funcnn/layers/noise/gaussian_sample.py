@@ -1,4 +1,4 @@
-r"""A sample of independent normal distributions, reparameterised (Kingma and Welling 2014, arXiv:1312.6114, section 2.4).
+r"""A sample of independent normal distributions, reparameterized (Kingma and Welling 2014, arXiv:1312.6114, section 2.4).
 
 Indices: $n$ example, $k$ latent variable; $\mu$ mean and $s = \log\sigma^2$ log-variance.
 

@@ -1,4 +1,4 @@
-r"""Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1).
+r"""Batch normalization (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1).
 
 Indices: $n$ row of $N$ (the batch axis and all others but the last, merged), $i$ feature of $D$.  Means run over $n$.
 
@@ -13,10 +13,10 @@ since the weights of $k$ batches, before they are made to sum to 1, sum to $1 - 
 there ($\beta_1 = 1$), and $\beta_k \to \beta$.  A constant $\beta$ in its place, as in PyTorch and Keras, leaves
 $(1 - \beta)^k$ of the zeros and ones of the start in them: for the first dozens of batches a network that has learned fails in
 evaluation.
-The batch is normalised with its own, biased variance; the running one estimates the population's, so it is made of unbiased
+The batch is normalized with its own, biased variance; the running one estimates the population's, so it is made of unbiased
 ones (as in the paper and in PyTorch; Keras and JAX use the biased one).
 
-Derivation, training.  As for layer normalisation, with rows and columns exchanged:
+Derivation, training.  As for layer normalization, with rows and columns exchanged:
 $\mathrm{d}v_i = \tfrac2N \sum_m (x_{mi} - \mu_i)\,\mathrm{d}x_{mi}$, $\mathrm{d}r_i = -\tfrac12 r_i^3\,\mathrm{d}v_i$, hence
 $$ \mathrm{d}\hat x_{ni} = r_i \Big(\mathrm{d}x_{ni} - \tfrac1N\sum_m \mathrm{d}x_{mi}
    - \hat x_{ni}\,\tfrac1N\sum_m \hat x_{mi}\,\mathrm{d}x_{mi}\Big), $$
@@ -40,7 +40,7 @@ from attrs import frozen
 
 from funcnn.errors import check_cotangent, check_features, check_range
 from funcnn.kernels.arrays import as_matrix, in_dtype_of, sum_axis0
-from funcnn.kernels.moments import Standardised, are_ordinary, standardised
+from funcnn.kernels.moments import Standardized, are_ordinary, standardized
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.runtime.records import read_only_again
@@ -50,7 +50,7 @@ from funcnn.typing import Array, IntArray, Shape
 @read_only_again
 @frozen(eq=False)
 class BatchNormParams:
-    """Parameters of a batch normalisation."""
+    """Parameters of a batch normalization."""
 
     scale: Array  # (D,)
     shift: Array  # (D,)
@@ -59,7 +59,7 @@ class BatchNormParams:
 @read_only_again
 @frozen(eq=False)
 class RunningStatistics:
-    """State of a batch normalisation: what evaluation normalises with."""
+    """State of a batch normalization: what evaluation normalizes with."""
 
     mean: Array  # (D,)
     var: Array  # (D,), unbiased
@@ -68,13 +68,13 @@ class RunningStatistics:
 
 @frozen(eq=False)
 class BatchNormResiduals:
-    """The input minus the mean, as a matrix, what makes it normalised, and whose the statistics were: in training the batch's.
+    """The input minus the mean, as a matrix, what makes it normalized, and whose the statistics were: in training the batch's.
 
-    Where squares would have overflowed, ``centred`` is normalised already, and ``rate`` ones.
+    Where squares would have overflowed, ``centred`` is normalized already, and ``rate`` ones.
     """
 
     centred: Array  # (N, D)
-    rate: Array  # (D,), what centred is multiplied by to be normalised
+    rate: Array  # (D,), what centred is multiplied by to be normalized
     rstd: Array  # (D,)
     mode: Mode
     count: int  # N, of the whole batch
@@ -115,21 +115,21 @@ def forward(
         mean = mean + rest
     else:
         made = with_care(flat, mean, std, eps, mode, count)
-        centred, rate, rstd, mean, var = made.normalised, np.ones_like(rstd), made.rstd, made.mean, made.var
+        centred, rate, rstd, mean, var = made.normalized, np.ones_like(rstd), made.rstd, made.mean, made.var
     y = np.multiply(centred, params.scale * rate, out=square)  # fresh memory costs more than the product
     y += params.shift
     state = update(momentum, state, mean, var, count)
     return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rate, rstd, mode, count, x.shape))
 
 
-def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count: int) -> Standardised:
-    """Return x normalised where a mean or a deviation is extreme; all parts of a batch find so, since they share the moments."""
+def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count: int) -> Standardized:
+    """Return x normalized where a mean or a deviation is extreme; all parts of a batch find so, since they share the moments."""
 
     def means(rows: Array) -> Array:
         return mode.all_reduce_sum(sum_axis0(rows)) / count
 
     first = mode.all_reduce_sum(x[0] if mode.row_offset(len(x)) == 0 else np.zeros_like(mean))
-    return standardised(x, means, first, mean, std, eps)
+    return standardized(x, means, first, mean, std, eps)
 
 
 def in_precision(state: RunningStatistics, scale: Array) -> RunningStatistics:
@@ -176,7 +176,7 @@ def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) 
 
 
 def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[BatchNormParams, RunningStatistics, Array, Array]:
-    """Normalise each feature over the batch to mean 0 and variance 1, then scale and shift it.
+    """Normalize each feature over the batch to mean 0 and variance 1, then scale and shift it.
 
     The statistics run over all axes but the last: over the examples of (batch, D), over examples and time steps of (batch,
     time, D), over examples and pixels of (batch, height, width, D).

@@ -1,4 +1,4 @@
-r"""Group normalisation (Wu & He 2018, arXiv:1803.08494, eqs. 1, 2 and 7).
+r"""Group normalization (Wu & He 2018, arXiv:1803.08494, eqs. 1, 2 and 7).
 
 Indices: $n$ example, $q$ point of $Q$ spatial points (any number of axes, or none), $g$ group of $G$, $k$ channel of the $K$ of
 a group; the channels are the pairs $gk$, in the order of their axis.  Means run over $q$ and $k$: over $M = QK$ numbers.
@@ -8,14 +8,14 @@ $$ \mu_{ng} = \tfrac1M \sum_{qk} x_{nqgk}, \quad v_{ng} = \tfrac1M \sum_{qk} (x_
    r_{ng} = \frac1{\sqrt{v_{ng} + \epsilon}}, \quad \hat x_{nqgk} = (x_{nqgk} - \mu_{ng})\, r_{ng}, \quad
    y_{nqgk} = s_{gk} \hat x_{nqgk} + b_{gk} $$
 
-Derivation.  For each example and group this is the normalisation of one set of $M$ numbers, whose derivative is derived in
+Derivation.  For each example and group this is the normalization of one set of $M$ numbers, whose derivative is derived in
 :mod:`funcnn.layers.normalization.layer_norm`: a symmetric map, so its own transpose.  With $h_{nqgk} = s_{gk} \bar
 y_{nqgk}$, the cotangent of $\hat x$,
 $$ \bar x_{nqgk} = r_{ng} \Big(h_{nqgk} - \tfrac1M\sum_{q'k'} h_{nq'gk'}
    - \hat x_{nqgk}\,\tfrac1M\sum_{q'k'} \hat x_{nq'gk'}\, h_{nq'gk'}\Big), $$
 $$ \bar s_{gk} = \sum_{nq} \bar y_{nqgk} \hat x_{nqgk}, \qquad \bar b_{gk} = \sum_{nq} \bar y_{nqgk}. $$
 Means and squares that are too large for this are left to :mod:`funcnn.kernels.moments`.
-One group of all channels is layer normalisation over a whole example; one channel a group is instance normalisation.
+One group of all channels is layer normalization over a whole example; one channel a group is instance normalization.
 """
 
 import math
@@ -26,7 +26,7 @@ from attrs import frozen
 
 from funcnn.errors import check_cotangent, check_count, check_features, check_range, describe
 from funcnn.kernels.arrays import column_sums, sum_axis0, sum_last
-from funcnn.kernels.moments import are_ordinary, standardised
+from funcnn.kernels.moments import are_ordinary, standardized
 from funcnn.kernels.spatial import check_points
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -37,7 +37,7 @@ from funcnn.typing import Array, Empty, Shape
 @read_only_again
 @frozen(eq=False)
 class GroupNormParams:
-    """Parameters of a group normalisation."""
+    """Parameters of a group normalization."""
 
     scale: Array  # (C,)
     shift: Array  # (C,)
@@ -45,9 +45,9 @@ class GroupNormParams:
 
 @frozen(eq=False)
 class GroupNormResiduals:
-    """The normalised input by groups, and the reciprocal standard deviation of each."""
+    """The normalized input by groups, and the reciprocal standard deviation of each."""
 
-    normalised: Array  # (n, Q, G, K)
+    normalized: Array  # (n, Q, G, K)
     rstd: Array  # (n, 1, G, 1)
     shape: Shape  # of the input
 
@@ -67,30 +67,30 @@ def forward(
     check_features(x, params.scale)
     grouped = by_group(x, groups)
     mean = group_means(grouped)
-    normalised: Array = grouped - mean
-    normalised -= group_means(normalised)  # what rounding left of the mean
-    std: Array = np.sqrt(group_means(normalised * normalised) + eps)
+    normalized: Array = grouped - mean
+    normalized -= group_means(normalized)  # what rounding left of the mean
+    std: Array = np.sqrt(group_means(normalized * normalized) + eps)
     rstd: Array = 1 / std
     if are_ordinary(mean.ravel(), std.ravel(), rstd.ravel(), eps):
-        normalised *= rstd
+        normalized *= rstd
     else:
-        made = standardised(grouped, group_means, grouped[:, :1, :, :1], mean, std, eps)
-        normalised, rstd = made.normalised, made.rstd
-    y = normalised.reshape(x.shape) * params.scale
+        made = standardized(grouped, group_means, grouped[:, :1, :, :1], mean, std, eps)
+        normalized, rstd = made.normalized, made.rstd
+    y = normalized.reshape(x.shape) * params.scale
     y += params.shift
-    return Forward(y, state, GroupNormResiduals(normalised, rstd, x.shape))
+    return Forward(y, state, GroupNormResiduals(normalized, rstd, x.shape))
 
 
 def backward(params: GroupNormParams, residuals: GroupNormResiduals, dy: Array) -> Backward[GroupNormParams, Array]:
     check_cotangent(dy, residuals.shape, params.scale.dtype)
-    normalised, rstd = residuals.normalised, residuals.rstd
-    n, points, groups, size = normalised.shape
+    normalized, rstd = residuals.normalized, residuals.rstd
+    n, points, groups, size = normalized.shape
     dy_rows = dy.reshape(n * points, groups * size)
-    product = normalised.reshape(dy_rows.shape) * dy_rows
+    product = normalized.reshape(dy_rows.shape) * dy_rows
     grads = GroupNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))
-    h = (dy_rows * params.scale).reshape(normalised.shape)
+    h = (dy_rows * params.scale).reshape(normalized.shape)
     dx = h - group_means(h)
-    dx -= normalised * group_means(normalised * h)
+    dx -= normalized * group_means(normalized * h)
     dx *= rstd
     return Backward(grads, dx.reshape(dy.shape))
 
@@ -111,9 +111,9 @@ def group_means(x: Array) -> Array:
 
 
 def group_norm(groups: int, *, eps: float = 1e-5) -> Layer[GroupNormParams, Empty, Array, Array]:
-    """Normalise each group of channels over all spatial points to mean 0 and variance 1, then scale and shift each channel.
+    """Normalize each group of channels over all spatial points to mean 0 and variance 1, then scale and shift each channel.
 
-    Every example is normalised alone: unlike :func:`funcnn.batch_norm` it does the same in training and in evaluation, and for
+    Every example is normalized alone: unlike :func:`funcnn.batch_norm` it does the same in training and in evaluation, and for
     any size of batch.
 
     Parameters

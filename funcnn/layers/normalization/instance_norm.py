@@ -1,6 +1,6 @@
-r"""Instance normalisation (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022, eqs. 7 and 8).
+r"""Instance normalization (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022, eqs. 7 and 8).
 
-Group normalisation (:mod:`funcnn.layers.normalization.group_norm`, where both are derived) with one channel in each group:
+Group normalization (:mod:`funcnn.layers.normalization.group_norm`, where both are derived) with one channel in each group:
 
 Indices: $n$ example, $q$ point of $Q$ spatial points, $c$ channel.  Forward
 $$ \mu_{nc} = \tfrac1Q \sum_q x_{nqc}, \quad v_{nc} = \tfrac1Q \sum_q (x_{nqc} - \mu_{nc})^2, \quad
@@ -28,7 +28,7 @@ def forward(eps: float, params: GroupNormParams, state: Empty, x: Array, mode: M
 
 
 def instance_norm(*, eps: float = 1e-5) -> Layer[GroupNormParams, Empty, Array, Array]:
-    """Normalise each channel of each example over its spatial points to mean 0 and variance 1, then scale and shift it.
+    """Normalize each channel of each example over its spatial points to mean 0 and variance 1, then scale and shift it.
 
     Parameters
     ----------

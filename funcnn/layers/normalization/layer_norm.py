@@ -1,4 +1,4 @@
-r"""Layer normalisation (Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 4).
+r"""Layer normalization (Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 4).
 
 Indices: $n$ example (any number of leading axes), $i$ feature of $D$.  Means run over $i$.
 
@@ -29,7 +29,7 @@ from attrs import frozen
 
 from funcnn.errors import check_cotangent, check_features, check_range
 from funcnn.kernels.arrays import as_matrix, dot_last, mean_last, sum_axis0
-from funcnn.kernels.moments import are_ordinary, standardised
+from funcnn.kernels.moments import are_ordinary, standardized
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.runtime.records import fast_init, read_only_again
@@ -40,7 +40,7 @@ from funcnn.typing import Array, Empty, Shape
 @read_only_again
 @frozen(eq=False)
 class LayerNormParams:
-    """Parameters of a layer normalisation."""
+    """Parameters of a layer normalization."""
 
     scale: Array  # (D,)
     shift: Array  # (D,)
@@ -49,9 +49,9 @@ class LayerNormParams:
 @fast_init
 @frozen(eq=False)
 class LayerNormResiduals:
-    """The normalised input, as a matrix, and the reciprocal standard deviation of each of its rows."""
+    """The normalized input, as a matrix, and the reciprocal standard deviation of each of its rows."""
 
-    normalised: Array  # (n, D)
+    normalized: Array  # (n, D)
     rstd: Array  # (n,)
     shape: Shape  # of the input
 
@@ -68,36 +68,36 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
     flat = as_matrix(x)
     features = len(params.scale)
     mean = mean_last(flat)
-    normalised: Array = flat - mean[:, np.newaxis]
-    normalised -= mean_last(normalised)[:, np.newaxis]
-    std: Array = np.sqrt(dot_last(normalised, normalised) / features + eps)
+    normalized: Array = flat - mean[:, np.newaxis]
+    normalized -= mean_last(normalized)[:, np.newaxis]
+    std: Array = np.sqrt(dot_last(normalized, normalized) / features + eps)
     rstd: Array = 1 / std
     if are_ordinary(mean, std, rstd, eps):
-        normalised *= rstd[:, np.newaxis]
+        normalized *= rstd[:, np.newaxis]
     else:
-        normalised, rstd = with_care(flat, mean, std, eps)
-    y = normalised * params.scale
+        normalized, rstd = with_care(flat, mean, std, eps)
+    y = normalized * params.scale
     y += params.shift
-    return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalised, rstd, x.shape))
+    return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalized, rstd, x.shape))
 
 
 def with_care(x: Array, mean: Array, std: Array, eps: float) -> tuple[Array, Array]:
-    """Return the normalised rows and their reciprocal standard deviations where a mean or a deviation is extreme."""
+    """Return the normalized rows and their reciprocal standard deviations where a mean or a deviation is extreme."""
 
     def means(rows: Array) -> Array:
         return mean_last(rows)[:, np.newaxis]
 
-    made = standardised(x, means, x[:, :1], mean[:, np.newaxis], std[:, np.newaxis], eps)
-    return made.normalised, made.rstd[:, 0]
+    made = standardized(x, means, x[:, :1], mean[:, np.newaxis], std[:, np.newaxis], eps)
+    return made.normalized, made.rstd[:, 0]
 
 
 def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) -> Backward[LayerNormParams, Array]:
     check_cotangent(dy, residuals.shape, params.scale.dtype)
-    normalised, dy_rows = residuals.normalised, as_matrix(dy)
-    product = dy_rows * normalised
+    normalized, dy_rows = residuals.normalized, as_matrix(dy)
+    product = dy_rows * normalized
     grads = LayerNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))
     dx = dy_rows * params.scale  # g
-    np.multiply(normalised, dot_last(dx, normalised)[:, np.newaxis] / len(params.scale), out=product)
+    np.multiply(normalized, dot_last(dx, normalized)[:, np.newaxis] / len(params.scale), out=product)
     dx -= mean_last(dx)[:, np.newaxis]
     dx -= product
     dx *= residuals.rstd[:, np.newaxis]
@@ -105,7 +105,7 @@ def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) 
 
 
 def layer_norm(*, eps: float = 1e-5) -> Layer[LayerNormParams, Empty, Array, Array]:
-    """Normalise each example over its last axis to mean 0 and variance 1, then scale and shift each feature.
+    """Normalize each example over its last axis to mean 0 and variance 1, then scale and shift each feature.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-r"""Local response normalisation across channels (Krizhevsky, Sutskever & Hinton 2012, section 3.3).
+r"""Local response normalization across channels (Krizhevsky, Sutskever & Hinton 2012, section 3.3).
 
 Indices: $n$ example or point (any number of leading axes), $i, j$ channel of $C$; $N(i)$ the neighbours of channel $i$,
 $i - \lfloor m/2\rfloor \le j \le i + \lfloor (m-1)/2\rfloor$ for a window of $m$ channels, as far as they exist.

@@ -1,4 +1,4 @@
-r"""Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4).
+r"""Root mean square normalization (Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4).
 
 Indices: $n$ example (any number of leading axes), $i, j$ feature of $D$.
 
@@ -28,16 +28,16 @@ from funcnn.typing import Array, Empty, Shape
 @read_only_again
 @frozen(eq=False)
 class RMSNormParams:
-    """Parameters of a root mean square normalisation."""
+    """Parameters of a root mean square normalization."""
 
     scale: Array  # (D,)
 
 
 @frozen(eq=False)
 class RMSNormResiduals:
-    """The normalised input, as a matrix, and what each of its rows was multiplied by."""
+    """The normalized input, as a matrix, and what each of its rows was multiplied by."""
 
-    normalised: Array  # (n, D)
+    normalized: Array  # (n, D)
     rate: Array  # (n, 1)
     shape: Shape  # of the input
 
@@ -56,9 +56,9 @@ def forward(eps: float, params: RMSNormParams, state: Empty, x: Array, mode: Mod
     if not (root.dot(rate) < np.inf):  # not so where one is 0, infinite or not a number
         return with_care(eps, params, state, x)
     rate = rate[:, np.newaxis]
-    normalised = flat * rate
-    y = normalised * params.scale
-    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate, x.shape))
+    normalized = flat * rate
+    y = normalized * params.scale
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalized, rate, x.shape))
 
 
 def with_care(eps: float, params: RMSNormParams, state: Empty, x: Array) -> Forward[Array, Empty, RMSNormResiduals]:
@@ -71,18 +71,18 @@ def with_care(eps: float, params: RMSNormParams, state: Empty, x: Array) -> Forw
     scaled = flat * scale
     mean_square = dot_last(scaled, scaled)[:, np.newaxis] / len(params.scale)
     rate = 1 / np.maximum(np.sqrt(mean_square + kind.type(eps) * scale * scale), kind.type(info.tiny))
-    normalised = scaled * rate
-    y = normalised * params.scale
-    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalised, rate * scale, x.shape))
+    normalized = scaled * rate
+    y = normalized * params.scale
+    return Forward(y.reshape(x.shape), state, RMSNormResiduals(normalized, rate * scale, x.shape))
 
 
 def backward(params: RMSNormParams, residuals: RMSNormResiduals, dy: Array) -> Backward[RMSNormParams, Array]:
     check_cotangent(dy, residuals.shape, params.scale.dtype)
-    normalised, dy_rows = residuals.normalised, as_matrix(dy)
-    product = dy_rows * normalised
+    normalized, dy_rows = residuals.normalized, as_matrix(dy)
+    product = dy_rows * normalized
     grads = RMSNormParams(sum_axis0(product))
     dx = dy_rows * params.scale  # g
-    np.multiply(normalised, dot_last(dx, normalised)[:, np.newaxis] / len(params.scale), out=product)
+    np.multiply(normalized, dot_last(dx, normalized)[:, np.newaxis] / len(params.scale), out=product)
     dx -= product
     dx *= residuals.rate
     return Backward(grads, dx.reshape(dy.shape))
@@ -91,7 +91,7 @@ def backward(params: RMSNormParams, residuals: RMSNormResiduals, dy: Array) -> B
 def rms_norm(*, eps: float = 1e-6) -> Layer[RMSNormParams, Empty, Array, Array]:
     """Divide each example by the root mean square of its last axis, then scale each feature.
 
-    Layer normalisation without the subtraction of the mean and without a shift: less work, and in Transformers as good.
+    Layer normalization without the subtraction of the mean and without a shift: less work, and in Transformers as good.
 
     Parameters
     ----------

@@ -263,7 +263,7 @@ def gru(
     reset_after : bool, optional
         Apply the reset gate after the recurrent product, as PyTorch, Keras and cuDNN do; False is the paper's variant.
     input_init, recurrent_init : callable, optional
-        Initialisers of W (I, 3 H) and of the three (H, H) blocks of U.
+        Initializers of W (I, 3 H) and of the three (H, H) blocks of U.
     update_bias : float, optional
         Initial bias of the update gate; the larger, the longer the unit remembers at the start (Tallec & Ollivier 2018).
 

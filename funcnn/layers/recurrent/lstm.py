@@ -291,7 +291,7 @@ def lstm(
     final : bool, optional
         Give a pair (sequence, (hidden, cell)) with the state after the last step that is not masked.
     input_init, recurrent_init : callable, optional
-        Initialisers of W (I, 4 H) and of the four (H, H) blocks of U.
+        Initializers of W (I, 4 H) and of the four (H, H) blocks of U.
     forget_bias : float, optional
         Initial bias of the forget gate; 1 lets the cell remember from the start (Jozefowicz et al. 2015).
     input_bias : float, optional

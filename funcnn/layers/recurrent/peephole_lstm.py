@@ -141,7 +141,7 @@ def peephole_lstm(
     masked, initial, final : bool, optional
         What the layer takes and gives, as in :func:`funcnn.lstm`.
     input_init, recurrent_init, peephole_init : callable, optional
-        Initialisers of W (I, 4 H), of the four (H, H) blocks of U and of the peepholes (3, H).
+        Initializers of W (I, 4 H), of the four (H, H) blocks of U and of the peepholes (3, H).
     forget_bias, input_bias : float, optional
         Initial biases, as in :func:`funcnn.lstm`.
 

@@ -41,7 +41,7 @@ Yes: TypeAlias = Literal[True]
 No: TypeAlias = Literal[False]
 
 ORTHOGONAL = initializers.orthogonal()
-"""The initialiser of recurrent weights, unless another is given."""
+"""The initializer of recurrent weights, unless another is given."""
 
 SMALL_GEMM = 10**6
 """Multiplications of a matrix product up to which OpenBLAS takes the operands as they lie."""

@@ -176,7 +176,7 @@ def rnn(
     final : bool, optional
         Give a pair (sequence, hidden) with the state after the last step that is not masked.
     input_init, recurrent_init : callable, optional
-        Initialisers of W (I, H) and U (H, H).
+        Initializers of W (I, H) and U (H, H).
 
     Returns
     -------

@@ -132,8 +132,8 @@ def log_softmax(logits: Array) -> Array:
     if np.isposinf(logits.real).any():
         logits = certain(logits)
     shifted = logits - np.take_along_axis(logits, logits.argmax(-1)[..., None], -1)
-    normalised: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return normalised
+    normalized: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return normalized
 
 
 def below_largest(logs: Array, axis: int) -> Array:

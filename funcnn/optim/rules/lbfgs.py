@@ -277,7 +277,7 @@ def minimize(
     steps: int = 200,
     tolerance: float = 1e-6,
 ) -> Minimum[P]:
-    """Minimise a smooth function of a parameter tree by L-BFGS.
+    """Minimize a smooth function of a parameter tree by L-BFGS.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@ r"""Muon: momentum whose steps are made orthogonal.
 After Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks", kellerjordan.github.io/posts/muon.
 
 For a matrix, with momentum $\mu$
-$$ b \leftarrow \mu b + g, \qquad o = \operatorname{orthogonalise}(g + \mu b), \qquad
+$$ b \leftarrow \mu b + g, \qquad o = \operatorname{orthogonalize}(g + \mu b), \qquad
    p \leftarrow (1 - \alpha\lambda)\, p - \alpha\, s\, o . $$
 The nearest (semi-)orthogonal matrix to $x = U S V^\top$ is $U V^\top$.  A few steps of a Newton-Schulz iteration, on $x$ over
 its Frobenius norm, bring the singular values near 1 without a decomposition:
@@ -59,13 +59,13 @@ class Muon(Leafwise):
         rate = rate_at(self.learning_rate, count)
         g = shrunk(g, 0.25 * (1 - self.momentum) * float(np.finfo(g.dtype).max))  # for sums that are numbers
         b = self.momentum * kept[0] + g
-        step = orthogonalise((g + self.momentum * b if self.nesterov else b).reshape(-1, p.shape[-1]), self.iterations)
+        step = orthogonalize((g + self.momentum * b if self.nesterov else b).reshape(-1, p.shape[-1]), self.iterations)
         inputs, outputs = step.shape
         scale = math.sqrt(max(1, outputs / max(inputs, 1))) if self.scale == "shape" else 0.2 * math.sqrt(max(inputs, outputs))
         return (1 - rate * self.weight_decay) * p - (rate * scale) * step.reshape(p.shape), (b,)
 
 
-def orthogonalise(x: Array, iterations: int = 5) -> Array:
+def orthogonalize(x: Array, iterations: int = 5) -> Array:
     """Return a matrix with the singular vectors of x and singular values near 1 (between about 0.7 and 1.2)."""
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = x if x.shape[0] <= x.shape[1] else x.T

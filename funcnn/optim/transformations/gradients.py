@@ -3,7 +3,7 @@ r"""Gradients with noise, and gradients without their mean.
 Noise (Neelakantan et al. 2015, arXiv:1511.06807, eq. 1), at update $t = 0, 1, \dots$
 $$ g \leftarrow g + n, \qquad n \sim N\Bigl(0, \frac{\eta}{(1+t)^\gamma}\Bigr) . $$
 
-Centralisation (Yong et al. 2020, arXiv:2004.01461, eq. 1), for each output $o$ of a leaf of two axes and more
+Centralization (Yong et al. 2020, arXiv:2004.01461, eq. 1), for each output $o$ of a leaf of two axes and more
 $$ g_{io} \leftarrow g_{io} - \operatorname{mean}_i(g_{io}) . $$
 """
 

@@ -1,6 +1,6 @@
-r"""Sharpness-aware minimisation: gradients taken where the loss nearby is highest.
+r"""Sharpness-aware minimization: gradients taken where the loss nearby is highest.
 
-SAM (Foret et al. 2021, arXiv:2010.01412, eq. 2 and algorithm 1) minimises $\max_{\lVert e \rVert \le \rho} L(p + e)$.  To first
+SAM (Foret et al. 2021, arXiv:2010.01412, eq. 2 and algorithm 1) minimizes $\max_{\lVert e \rVert \le \rho} L(p + e)$.  To first
 order the maximum lies at
 $$ e = \rho\, \frac{g}{\lVert g \rVert_2}, \qquad g = \nabla L(p), \qquad\text{and the gradient taken there is}\qquad \nabla L(p
 + e) . $$ The adaptive form (Kwon et al. 2021, arXiv:2102.11600, eq. 3) measures $e$ relative to the parameters,

@@ -1,4 +1,4 @@
-"""A network of 3x3 convolutions with batch normalisation: half products, half memory."""
+"""A network of 3x3 convolutions with batch normalization: half products, half memory."""
 
 from tests.benchmarks.conv import training
 

@@ -31,7 +31,7 @@ def softmax_vjp(x: Array, dy: Array) -> Grads:
 
 @wrong(softmax, (normal(3, 4),), "missing_term", "[0]", right=softmax_vjp)
 def softmax_without_sum(x: Array, dy: Array) -> object:
-    """The derivative of the normalisation is left out: y dy."""
+    """The derivative of the normalization is left out: y dy."""
     return (softmax_of(x) * dy,)
 
 

@@ -342,8 +342,8 @@ def cube_of_the_sum(x: Array, dy: Array) -> object:
 
 
 @wrong(cube, (normal(5, 3),), "nonlinear_in_dy", "[0]", right=cube_vjp)
-def cube_gradient_normalised(x: Array, dy: Array) -> object:
-    """The gradient is normalised on its way."""
+def cube_gradient_normalized(x: Array, dy: Array) -> object:
+    """The gradient is normalized on its way."""
     dx = 3 * x * x * dy
     return (dx / np.sqrt((dx * dx).sum() + 1e-6),)
 

@@ -32,8 +32,8 @@ def centred_in_place(x: Array, dy: Array) -> object:
 
 
 @wrong(centred, X, "nonlinear_in_dy", "[0]", right=centred_vjp)
-def centred_normalised(x: Array, dy: Array) -> object:
-    """The cotangent is normalised."""
+def centred_normalized(x: Array, dy: Array) -> object:
+    """The cotangent is normalized."""
     return centred_vjp(x, dy / np.sqrt((dy * dy).sum()))
 
 

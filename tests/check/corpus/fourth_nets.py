@@ -319,7 +319,7 @@ def max_pool_everywhere(x: Array, dy: Array) -> object:
     return (np.repeat(dy, 2, axis=1),)
 
 
-# ------------------------------------------------------------------------------------------------------------- normalisation
+# ------------------------------------------------------------------------------------------------------------- normalization
 
 
 def layer_norm(x: Array, gamma: Array, beta: Array) -> object:

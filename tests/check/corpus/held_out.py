@@ -185,7 +185,7 @@ def mish_central_difference(x: Array, dy: Array) -> object:
     return (dy * (f(x + h) - f(x - h)) / (2 * h),)
 
 
-# Normalisation
+# Normalization
 
 
 def batch_norm2d(x: Array, g: Array, b: Array) -> object:
@@ -488,7 +488,7 @@ def logsumexp_rows_vjp(x: Array, dy: Array) -> Grads:
 
 
 @wrong(logsumexp_rows, (normal(4, 4, seed=6),), "wrong_axis", "[0]", right=logsumexp_rows_vjp)
-def logsumexp_normalised_along_rows(x: Array, dy: Array) -> object:
+def logsumexp_normalized_along_rows(x: Array, dy: Array) -> object:
     """The softmax inside runs along the other axis, and so does dy."""
     return (np.exp(x - np.logaddexp.reduce(x, axis=1)[:, None]) * dy[:, None],)
 
@@ -505,7 +505,7 @@ def inverse_distance_vjp(x: Array, c: Array, dy: Array) -> Grads:
 
 @wrong(inverse_distance, (normal(3, 2) * 2, normal(4, 2) * 2), "eps_mismatch", "[0]", right=inverse_distance_vjp)
 def inverse_distance_without_eps(x: Array, c: Array, dy: Array) -> object:
-    """The regularisation of the denominator is missing backward."""
+    """The regularization of the denominator is missing backward."""
     diff = x[:, None] - c
     return (-2 * dy[..., None] * diff / ((diff**2).sum(-1, keepdims=True)) ** 2).sum(1), inverse_distance_vjp(x, c, dy)[1]
 
@@ -615,6 +615,6 @@ def whiten_mean_constant(x: Array, dy: Array) -> object:
 
 
 @wrong(whiten, (normal(6, 3),), "constant_factor", "[0]", right=whiten_vjp)
-def whiten_other_normalisation(x: Array, dy: Array) -> object:
+def whiten_other_normalization(x: Array, dy: Array) -> object:
     """1/sqrt(n) for 1/sqrt(n - 1)."""
     return ((dy - dy.mean(0)) / math.sqrt(len(x)),)

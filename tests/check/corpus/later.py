@@ -228,8 +228,8 @@ def cross_scale_missing(q: Array, k: Array, v: Array, dy: Array) -> object:
 
 
 @wrong(cross, CROSS, "wrong_axis", "[2]", right=cross_vjp)
-def cross_normalised_over_queries(q: Array, k: Array, v: Array, dy: Array) -> object:
-    """The weights are normalised along the batch in the value's gradient."""
+def cross_normalized_over_queries(q: Array, k: Array, v: Array, dy: Array) -> object:
+    """The weights are normalized along the batch in the value's gradient."""
     dq, dk, _ = cross_vjp(q, k, v, dy)
     s = np.exp(q @ k.swapaxes(1, 2) / 2)
     p = s / s.sum(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Mistakes in normalisation layers."""
+"""Mistakes in normalization layers."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from tests.check.corpus.entry import Grads, normal, uniform, wrong
 EPS = 1e-2
 
 
-def standardise(x: Array, axis: int, eps: float = EPS) -> tuple[Array, Array]:
+def standardize(x: Array, axis: int, eps: float = EPS) -> tuple[Array, Array]:
     centred = x - x.mean(axis, keepdims=True)
     inv = 1 / np.sqrt((centred * centred).mean(axis, keepdims=True) + eps)
     return centred * inv, inv
 
 
-def standardise_pull(xhat: Array, inv: Array, d: Array, axis: int) -> Array:
+def standardize_pull(xhat: Array, inv: Array, d: Array, axis: int) -> Array:
     dx: Array = inv * (d - d.mean(axis, keepdims=True) - xhat * (d * xhat).mean(axis, keepdims=True))
     return dx
 
 
 def layer_norm(x: Array, gamma: Array, beta: Array) -> object:
-    return gamma * standardise(x, -1)[0] + beta
+    return gamma * standardize(x, -1)[0] + beta
 
 
 def layer_norm_vjp(x: Array, gamma: Array, beta: Array, dy: Array) -> Grads:
-    xhat, inv = standardise(x, -1)
-    return standardise_pull(xhat, inv, dy * gamma, -1), (dy * xhat).sum(0), dy.sum(0)
+    xhat, inv = standardize(x, -1)
+    return standardize_pull(xhat, inv, dy * gamma, -1), (dy * xhat).sum(0), dy.sum(0)
 
 
 LAYER = (normal(3, 5), uniform(5), normal(5))
@@ -37,7 +37,7 @@ LAYER_SQUARE = (normal(4, 4), uniform(4), normal(4))
 @wrong(layer_norm, LAYER, "missing_term", "[0]", right=layer_norm_vjp)
 def layer_norm_without_mean(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The mean's own gradient is left out."""
-    xhat, inv = standardise(x, -1)
+    xhat, inv = standardize(x, -1)
     d = dy * gamma
     return inv * (d - xhat * (d * xhat).mean(-1, keepdims=True)), (dy * xhat).sum(0), dy.sum(0)
 
@@ -45,7 +45,7 @@ def layer_norm_without_mean(x: Array, gamma: Array, beta: Array, dy: Array) -> o
 @wrong(layer_norm, LAYER, "missing_term", "[0]", right=layer_norm_vjp)
 def layer_norm_without_variance(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The variance's own gradient is left out."""
-    xhat, inv = standardise(x, -1)
+    xhat, inv = standardize(x, -1)
     d = dy * gamma
     return inv * (d - d.mean(-1, keepdims=True)), (dy * xhat).sum(0), dy.sum(0)
 
@@ -53,21 +53,21 @@ def layer_norm_without_variance(x: Array, gamma: Array, beta: Array, dy: Array) 
 @wrong(layer_norm, LAYER, "eps_mismatch", "[0]", right=layer_norm_vjp)
 def layer_norm_eps_forgotten(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The backward pass recomputes the statistics without epsilon."""
-    xhat, inv = standardise(x, -1, eps=0)
-    return standardise_pull(xhat, inv, dy * gamma, -1), (dy * standardise(x, -1)[0]).sum(0), dy.sum(0)
+    xhat, inv = standardize(x, -1, eps=0)
+    return standardize_pull(xhat, inv, dy * gamma, -1), (dy * standardize(x, -1)[0]).sum(0), dy.sum(0)
 
 
 @wrong(layer_norm, LAYER, "eps_mismatch", "[1]", right=layer_norm_vjp)
 def layer_norm_gain_other_eps(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The gain's gradient uses another default of epsilon."""
-    xhat, inv = standardise(x, -1)
-    return standardise_pull(xhat, inv, dy * gamma, -1), (dy * standardise(x, -1, eps=1e-3)[0]).sum(0), dy.sum(0)
+    xhat, inv = standardize(x, -1)
+    return standardize_pull(xhat, inv, dy * gamma, -1), (dy * standardize(x, -1, eps=1e-3)[0]).sum(0), dy.sum(0)
 
 
 @wrong(layer_norm, LAYER_SQUARE, "wrong_axis", "[0]", right=layer_norm_vjp)
 def layer_norm_means_over_batch(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The two means of the backward pass run over the batch."""
-    xhat, inv = standardise(x, -1)
+    xhat, inv = standardize(x, -1)
     d = dy * gamma
     dx = inv * (d - d.mean(0) - xhat * (d * xhat).mean(0))
     return dx, (dy * xhat).sum(0), dy.sum(0)
@@ -75,16 +75,16 @@ def layer_norm_means_over_batch(x: Array, gamma: Array, beta: Array, dy: Array) 
 
 @wrong(layer_norm, LAYER, "missing_term", "[1]", right=layer_norm_vjp)
 def layer_norm_gain_by_input(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
-    """The gain's gradient multiplies by the input, not by the standardised one."""
-    xhat, inv = standardise(x, -1)
-    return standardise_pull(xhat, inv, dy * gamma, -1), (dy * x).sum(0), dy.sum(0)
+    """The gain's gradient multiplies by the input, not by the standardized one."""
+    xhat, inv = standardize(x, -1)
+    return standardize_pull(xhat, inv, dy * gamma, -1), (dy * x).sum(0), dy.sum(0)
 
 
 @wrong(layer_norm, LAYER, "missing_term", "[0]", right=layer_norm_vjp)
 def layer_norm_gain_forgotten(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The gain does not multiply the cotangent."""
-    xhat, inv = standardise(x, -1)
-    return standardise_pull(xhat, inv, dy, -1), (dy * xhat).sum(0), dy.sum(0)
+    xhat, inv = standardize(x, -1)
+    return standardize_pull(xhat, inv, dy, -1), (dy * xhat).sum(0), dy.sum(0)
 
 
 @wrong(layer_norm, LAYER, "swapped_leaf", "[1]", "[2]", right=layer_norm_vjp)
@@ -95,12 +95,12 @@ def layer_norm_gain_and_shift_swapped(x: Array, gamma: Array, beta: Array, dy: A
 
 
 def batch_norm(x: Array, gamma: Array, beta: Array) -> object:
-    return gamma * standardise(x, 0)[0] + beta
+    return gamma * standardize(x, 0)[0] + beta
 
 
 def batch_norm_vjp(x: Array, gamma: Array, beta: Array, dy: Array) -> Grads:
-    xhat, inv = standardise(x, 0)
-    return standardise_pull(xhat, inv, dy * gamma, 0), (dy * xhat).sum(0), dy.sum(0)
+    xhat, inv = standardize(x, 0)
+    return standardize_pull(xhat, inv, dy * gamma, 0), (dy * xhat).sum(0), dy.sum(0)
 
 
 BATCH = (normal(6, 3), uniform(3), normal(3))
@@ -112,22 +112,22 @@ def batch_norm_unbiased_variance(x: Array, gamma: Array, beta: Array, dy: Array)
     n = len(x)
     centred = x - x.mean(0)
     inv = 1 / np.sqrt((centred * centred).sum(0) / (n - 1) + EPS)
-    dx = standardise_pull(centred * inv, inv, dy * gamma, 0)
-    return dx, (dy * standardise(x, 0)[0]).sum(0), dy.sum(0)
+    dx = standardize_pull(centred * inv, inv, dy * gamma, 0)
+    return dx, (dy * standardize(x, 0)[0]).sum(0), dy.sum(0)
 
 
 @wrong(batch_norm, BATCH, "missing_term", "[0]", right=batch_norm_vjp)
 def batch_norm_statistics_constant(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The batch's statistics are treated as constants, as in evaluation."""
-    xhat, inv = standardise(x, 0)
+    xhat, inv = standardize(x, 0)
     return dy * gamma * inv, (dy * xhat).sum(0), dy.sum(0)
 
 
 @wrong(batch_norm, BATCH, "missing_term", "[0]", right=batch_norm_vjp)
 def batch_norm_gain_forgotten(x: Array, gamma: Array, beta: Array, dy: Array) -> object:
     """The gain does not multiply the cotangent."""
-    xhat, inv = standardise(x, 0)
-    return standardise_pull(xhat, inv, dy, 0), (dy * xhat).sum(0), dy.sum(0)
+    xhat, inv = standardize(x, 0)
+    return standardize_pull(xhat, inv, dy, 0), (dy * xhat).sum(0), dy.sum(0)
 
 
 @wrong(batch_norm, BATCH, "missing_batch_sum", "[2]", right=batch_norm_vjp)
@@ -149,8 +149,8 @@ def batch_norm_eps_outside_root(x: Array, gamma: Array, beta: Array, dy: Array) 
     """The backward pass adds epsilon to the standard deviation, not to the variance."""
     centred = x - x.mean(0)
     inv = 1 / (np.sqrt((centred * centred).mean(0)) + EPS)
-    dx = standardise_pull(centred * inv, inv, dy * gamma, 0)
-    return dx, (dy * standardise(x, 0)[0]).sum(0), dy.sum(0)
+    dx = standardize_pull(centred * inv, inv, dy * gamma, 0)
+    return dx, (dy * standardize(x, 0)[0]).sum(0), dy.sum(0)
 
 
 def rms_norm(x: Array, gain: Array) -> object:
@@ -192,7 +192,7 @@ def rms_norm_eps_forgotten(x: Array, gain: Array, dy: Array) -> object:
 
 def group_norm(x: Array, gamma: Array) -> object:
     n, h, w, c = x.shape
-    xhat, _ = standardise(x.reshape(n, h * w, c).transpose(0, 2, 1).reshape(n, 2, -1), -1)
+    xhat, _ = standardize(x.reshape(n, h * w, c).transpose(0, 2, 1).reshape(n, 2, -1), -1)
     return gamma * xhat.reshape(n, c, h * w).transpose(0, 2, 1).reshape(x.shape)
 
 
@@ -205,8 +205,8 @@ def group_norm_vjp(x: Array, gamma: Array, dy: Array) -> Grads:
     def join(a: Array) -> Array:
         return a.reshape(n, c, h * w).transpose(0, 2, 1).reshape(x.shape)
 
-    xhat, inv = standardise(split(x), -1)
-    return join(standardise_pull(xhat, inv, split(dy * gamma), -1)), (dy * join(xhat)).sum((0, 1, 2))
+    xhat, inv = standardize(split(x), -1)
+    return join(standardize_pull(xhat, inv, split(dy * gamma), -1)), (dy * join(xhat)).sum((0, 1, 2))
 
 
 GROUP = (normal(2, 2, 3, 4), uniform(4))
@@ -226,27 +226,27 @@ def group_norm_gain_one_image(x: Array, gamma: Array, dy: Array) -> object:
     dx, _ = group_norm_vjp(x, gamma, dy)
     n = len(x)
     split = x.reshape(n, 6, 4).transpose(0, 2, 1).reshape(n, 2, -1)
-    xhat = standardise(split, -1)[0].reshape(n, 4, 6).transpose(0, 2, 1).reshape(x.shape)
+    xhat = standardize(split, -1)[0].reshape(n, 4, 6).transpose(0, 2, 1).reshape(x.shape)
     return dx, (dy * xhat)[-1].sum((0, 1))
 
 
 def instance_norm(x: Array) -> object:
     n, c = x.shape[0], x.shape[1]
-    return standardise(x.reshape(n, c, -1), -1)[0].reshape(x.shape)
+    return standardize(x.reshape(n, c, -1), -1)[0].reshape(x.shape)
 
 
 def instance_norm_vjp(x: Array, dy: Array) -> Grads:
     n, c = x.shape[0], x.shape[1]
-    xhat, inv = standardise(x.reshape(n, c, -1), -1)
-    return (standardise_pull(xhat, inv, dy.reshape(n, c, -1), -1).reshape(x.shape),)
+    xhat, inv = standardize(x.reshape(n, c, -1), -1)
+    return (standardize_pull(xhat, inv, dy.reshape(n, c, -1), -1).reshape(x.shape),)
 
 
 @wrong(instance_norm, (normal(2, 3, 2, 2),), "eps_mismatch", "[0]", right=instance_norm_vjp)
 def instance_norm_eps(x: Array, dy: Array) -> object:
     """Epsilon is ten times smaller backward than forward."""
     n, c = x.shape[0], x.shape[1]
-    xhat, inv = standardise(x.reshape(n, c, -1), -1, eps=EPS / 10)
-    return (standardise_pull(xhat, inv, dy.reshape(n, c, -1), -1).reshape(x.shape),)
+    xhat, inv = standardize(x.reshape(n, c, -1), -1, eps=EPS / 10)
+    return (standardize_pull(xhat, inv, dy.reshape(n, c, -1), -1).reshape(x.shape),)
 
 
 def unit_rows(x: Array) -> object:
@@ -287,7 +287,7 @@ WEIGHT = (normal(4, 3), uniform(3))
 
 
 @wrong(weight_norm, WEIGHT, "missing_term", "[1]", right=weight_norm_vjp)
-def weight_norm_gain_not_normalised(v: Array, g: Array, dy: Array) -> object:
+def weight_norm_gain_not_normalized(v: Array, g: Array, dy: Array) -> object:
     """The gain's gradient multiplies by v where v / |v| is due."""
     return weight_norm_vjp(v, g, dy)[0], (dy * v).sum(0)
 

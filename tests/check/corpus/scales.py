@@ -9,7 +9,7 @@ import numpy as np
 from funcnn.typing import Array
 from tests.check.corpus.attention import softmax_of, softmax_pull
 from tests.check.corpus.entry import Grads, normal, tricky, uniform
-from tests.check.corpus.norm import standardise, standardise_pull
+from tests.check.corpus.norm import standardize, standardize_pull
 
 
 def tiny(x: Array) -> object:
@@ -141,21 +141,21 @@ def tanh_saturated(x: Array, dy: Array) -> Grads:
 
 
 def layer_norm(x: Array) -> object:
-    return standardise(x, -1, eps=1e-5)[0]
+    return standardize(x, -1, eps=1e-5)[0]
 
 
 @tricky(layer_norm, (1e-6 * normal(2, 4) + 0.5,))
 def layer_norm_of_tiny_variance(x: Array, dy: Array) -> Grads:
     """The variance is 1e-12, far below epsilon."""
-    xhat, inv = standardise(x, -1, eps=1e-5)
-    return (standardise_pull(xhat, inv, dy, -1),)
+    xhat, inv = standardize(x, -1, eps=1e-5)
+    return (standardize_pull(xhat, inv, dy, -1),)
 
 
 @tricky(layer_norm, (np.ones((2, 4)),))
 def layer_norm_of_constant(x: Array, dy: Array) -> Grads:
     """The variance is zero."""
-    xhat, inv = standardise(x, -1, eps=1e-5)
-    return (standardise_pull(xhat, inv, dy, -1),)
+    xhat, inv = standardize(x, -1, eps=1e-5)
+    return (standardize_pull(xhat, inv, dy, -1),)
 
 
 def steep(x: Array) -> object:

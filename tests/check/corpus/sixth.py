@@ -53,11 +53,11 @@ def scores_weight_transposed(x: Array, w: Array, z: Array, dy: Array) -> Grads:
     return dy @ z @ w.T, z.T @ dy.T @ x, dy.T @ x @ w
 
 
-# ------------------------------------------------------------------------------------------------------------ normalisation
+# ------------------------------------------------------------------------------------------------------------ normalization
 
 
 def over_time(x: Array, gain: Array) -> object:
-    """Normalise over the middle axis: (batch, time, channels), gain (channels,)."""
+    """Normalize over the middle axis: (batch, time, channels), gain (channels,)."""
     c = x - x.mean(1, keepdims=True)
     return gain * c / np.sqrt((c * c).mean(1, keepdims=True) + x.dtype.type(1e-3))
 

@@ -1,4 +1,4 @@
-"""Cases of normalisations."""
+"""Cases of normalizations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import shifted
 
-NORMALISATION: dict[str, tuple[LayerCase, ...]] = {
+NORMALIZATION: dict[str, tuple[LayerCase, ...]] = {
     "layer_norm": (
         LayerCase(lambda: fn.layer_norm(), (5,)),
         LayerCase(lambda: fn.layer_norm(eps=0.5), (2, 4), label="sequence, large eps"),

@@ -1,0 +1,20 @@
+"""Former names of public things: they go on working for one version, with a warning that says the new name."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+
+
+def former_names(module: str, names: Mapping[str, str]) -> Callable[[str], object]:
+    """Return the ``__getattr__`` of a module that gives what former names are called now, with a DeprecationWarning."""
+
+    def look_up(name: str) -> object:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
+        warnings.warn(f"{module}.{name} is called {names[name]} now", DeprecationWarning, stacklevel=2)
+        value: object = getattr(sys.modules[module], names[name])
+        return value
+
+    return look_up
