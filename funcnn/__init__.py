@@ -16,6 +16,10 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
     from funcnn.combinators.frozen import frozen
+    from funcnn.combinators.implicit.convergence import ConvergenceError
+    from funcnn.combinators.implicit.dormand_prince import dormand_prince
+    from funcnn.combinators.implicit.fixed_point import fixed_point
+    from funcnn.combinators.implicit.runge_kutta import runge_kutta
     from funcnn.combinators.masked_residual import masked_residual
     from funcnn.combinators.masked_steps import masked_steps, unmask
     from funcnn.combinators.memory import beside_memory, drop_memory, memory_residual
@@ -345,6 +349,10 @@ __all__ = [
     "join_inputs",
     "add_inputs",
     "multiply_inputs",
+    "fixed_point",
+    "runge_kutta",
+    "dormand_prince",
+    "ConvergenceError",
     # models
     "mlp",
     "lenet5",

@@ -43,6 +43,7 @@ REASONS = (
     Reason("bilinear", "params.bias", "1e+8", _BESIDE),
     Reason("max_pool2d", "input", "zeros", _ALL_TIES),
     Reason("bilinear", "params.weight", "1e-8", _BESIDE),
+    Reason("runge_kutta", "params*", "saturated", _BESIDE),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
     Reason(
         "gaussian_kl",

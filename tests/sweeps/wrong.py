@@ -47,6 +47,10 @@ WRONG: dict[str, list[Any]] = {
     "sizes": [2.5, "2", "same", None, math.nan, (1.5, 1.5), (2,) * 7, (), [], {2: 2}, True, (True, True), ((2, 2), 2), -1],
     "padding": [2.5, "full", None, math.nan, (1.5,), (2,) * 7, (), {1: 1}, True, ((1, 2, 3),) * 2, -1, ((-1, 0),) * 2, object()],
     "integers": [2.5, "ab", None, math.nan, (1.5,), (True,), {1: 1}, object(), 3, ("a",)],
+    "numbers": [
+        "ab", "1", None, math.nan, (math.inf,), (1, 10**400), (True,), {1: 1}, object(), ("a",), (), (2, 1), (1, 1), [1j],
+        np.array([1, 2]), TABLE,
+    ],
     "initializer": [
         None, "he_normal", 0.5, dict, fn.initializers.normal, fn.initializers.uniform, np.zeros((6, 3)), lambda: 0, [], TABLE,
     ],
@@ -71,8 +75,10 @@ def kind_of(annotation: str) -> tuple[str, bool]:
         return "padding", optional
     if text.startswith("int | Sequence[int"):
         return "sizes", optional
-    if text.startswith(("tuple[int, ...]", "Sequence[int]")):
+    if text.startswith(("tuple[int, ...]", "Sequence[int]", "Shape")):
         return "integers", optional
+    if text == "float | Sequence[float]":
+        return "numbers", optional
     raise LookupError(f"no wrong values are known for {annotation!r}: add a list to tests/sweeps/wrong.py")
 
 

@@ -5,6 +5,18 @@ from __future__ import annotations
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import masked, normals
+from funcnn.layer import AnyLayer
+
+
+def _cell(features: int) -> AnyLayer:
+    """Return a layer of two inputs with a fixed point in the first."""
+    return fn.join_inputs() >> fn.dense(features) >> fn.tanh()
+
+
+def _field(features: int) -> AnyLayer:
+    """Return a right-hand side."""
+    return fn.dense(features) >> fn.tanh()
+
 
 COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
     "serial": (
@@ -32,6 +44,37 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.multiply_inputs(), ((2, 3), (2, 3), (2, 3)), inputs=normals),
         LayerCase(lambda: fn.multiply_inputs(), ((3,), (3,)), inputs=normals, label="two"),
         LayerCase(lambda: fn.multiply_inputs(), ((2, 3), (1, 3), (2, 1), (1, 1)), inputs=normals, label="repeated"),
+    ),
+    "fixed_point": (
+        LayerCase(lambda: fn.fixed_point(_cell(2), shape=(2,)), (1,), batch=2),
+        LayerCase(
+            lambda: fn.fixed_point(
+                fn.add_inputs() >> fn.dropout(0.3) >> fn.dense(1, weight_init=fn.initializers.constant(-0.5)) >> fn.tanh()
+            ),
+            (1,),
+            batch=2,
+            label="dropout",
+        ),
+    ),
+    "runge_kutta": (
+        LayerCase(lambda: fn.runge_kutta(_field(2), steps=2), (2,), batch=2),
+        LayerCase(lambda: fn.runge_kutta(_field(1), (0.5, 2.0), steps=1, method="rk5"), (1,), label="several times"),
+        LayerCase(
+            lambda: fn.runge_kutta(fn.join_inputs() >> _field(1), (-0.5, -2.0), steps=1, method="heun", start=0.5, timed=True),
+            (1,),
+            label="time",
+        ),
+    ),
+    "dormand_prince": (
+        LayerCase(lambda: fn.dormand_prince(_field(1), rtol=1e-2, atol=1e-2, first_step=0.7), (1,)),
+        LayerCase(
+            lambda: fn.dormand_prince(
+                fn.join_inputs() >> _field(1), (-0.5, -4.0), rtol=1e-2, atol=1e-3, first_step=5.0, start=0.5, timed=True
+            ),
+            (1,),
+            batch=2,
+            label="time",
+        ),
     ),
     "frozen": (LayerCase(lambda: fn.frozen(fn.dropout(0.5) >> fn.tanh()), (4,)),),
     "shard": (
