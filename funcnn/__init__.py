@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from funcnn.runtime.lazy_imports import attach
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn import check, data, initializers, tree

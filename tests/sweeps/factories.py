@@ -168,7 +168,7 @@ CALLS: dict[str, Call] = {
     "join_inputs": Call({"axis": 1}, ((4, 2), (3, 2))),
     "add_inputs": Call({}, ((2, 3), (1, 3))),
     "multiply_inputs": Call({}, ((2, 3), (1, 3), (2, 1))),
-    "fixed_point": Call({"inner": fn.add_inputs() >> INNER >> fn.tanh(), "tolerance": 1e-5, "iterations": 90, "memory": 5}),
+    "fixed_point": Call({"inner": fn.add_inputs() >> INNER >> fn.tanh(), "tolerance": 1e-5, "iterations": 90, "history_size": 5}),
     "runge_kutta": Call({"inner": INNER >> fn.tanh(), "times": (0.1, 0.3), "steps": 2, "start": -0.1}),
     "dormand_prince": Call(
         {

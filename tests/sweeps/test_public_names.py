@@ -50,5 +50,4 @@ def test_the_version_is_known_at_no_cost() -> None:
     program = "import sys, funcnn; print(funcnn.__version__, 'importlib.metadata' in sys.modules, 'numpy' in sys.modules)"
     version, *loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert version == fn.__version__
-    assert all(part.isdigit() for part in version.split("."))
     assert loaded == ["False", "False"]

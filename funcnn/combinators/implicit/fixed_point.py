@@ -125,7 +125,7 @@ def unsolved(what: str, found: Found, search: Search, advice: str) -> Convergenc
     wanted = "rounding errors" if search.tolerance is None else f"tolerance={search.tolerance:g}"
     return ConvergenceError(
         f"{what} was not found: after {found.iterations} iterations example {example} changes by {off:.1e} of its size, expected"
-        f" {wanted} ({advice}; more iterations= or memory= may help)"
+        f" {wanted} ({advice}; more iterations= or history_size= may help)"
     )
 
 
@@ -135,7 +135,7 @@ def fixed_point(
     shape: Shape | None = None,
     tolerance: float | None = None,
     iterations: int = 500,
-    memory: int = 8,
+    history_size: int = 8,
 ) -> Layer[P, S, Array, Array]:
     r"""Solve z = f(z, x) for z: a network of infinite depth with the weights of one layer.
 
@@ -150,7 +150,7 @@ def fixed_point(
         goes on to rounding errors, for a gradient with all its digits.
     iterations : int, optional
         How many times f (or in the gradient its transpose) is applied at most.
-    memory : int, optional
+    history_size : int, optional
         How many differences of iterates Anderson's method combines.
 
     Returns
@@ -192,7 +192,7 @@ def fixed_point(
         shape = tuple([check_count(one, "a length in shape") for one in shape])
     if tolerance is not None:
         tolerance = check_range(tolerance, "tolerance", 0, 1, open_low=True)
-    search = Search(tolerance, check_count(iterations, "iterations"), check_count(memory, "memory", most=1000))
+    search = Search(tolerance, check_count(iterations, "iterations"), check_count(history_size, "history_size", most=1000))
     # Any: the residuals' type is hidden from here on
     kept: Any = partial(forward, part, shape, search)
     pulled: Any = partial(backward, part, search)
@@ -203,7 +203,7 @@ def fixed_point(
         pulled,
         inner.random,
         (part,),
-        partial(combine, shape=shape, tolerance=tolerance, iterations=iterations, memory=memory),
+        partial(combine, shape=shape, tolerance=tolerance, iterations=iterations, history_size=history_size),
     )
 
 
