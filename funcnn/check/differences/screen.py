@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import attrs
 import numpy as np
 from attrs import frozen
 
@@ -34,7 +35,7 @@ _MISS = 1e-9  # the probability with which an error as small as the reported pow
 _SAMPLE = 32  # entries examined beside the one that bisection names
 _ATTEMPTS = 3
 _FEW = 256  # entries that are all looked at where directions do not settle
-_SECONDS = 10.0  # that this may take
+_WORK = 2e7  # numbers that looking at all of them may move
 _KINKS = 2000  # entries at kinks that are all looked at
 
 
@@ -54,6 +55,10 @@ class Probe:
     def agrees(self, visible: float) -> bool:
         """Tell whether the two are the same, with a bar small enough to say so."""
         return bool(abs(self.off) <= self.allowed and self.bar <= visible * self.size)
+
+    def contradicts(self, other: Probe) -> bool:
+        """Tell whether the slope is another one by the samples of another probe along the same direction."""
+        return bool(abs(self.off - other.off) > CONFIDENCE * (self.spread + other.spread))
 
     @property
     def allowed(self) -> Scalar:
@@ -103,7 +108,16 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
         direction[group] = np.rint(16 * generator.standard_normal(group.size)) / 16 * scales[group]
         probe = _probe(case, leaf, made.analytic, direction, made.slack, first)
         if probe.disagrees and not probe.agrees(case.visible) and not probe.invisible and probe.stage < last:
-            probe = _probe(case, leaf, made.analytic, direction, made.slack, last)  # or did it cross a kink at every step?
+            finer = _probe(case, leaf, made.analytic, direction, made.slack, last)
+            # Did it cross a kink at every step?  Then the slopes differ; bars so wide that they hold both slopes say nothing.
+            if (
+                probe.contradicts(finer)
+                or not finer.agrees(case.visible)
+                or not _locate(case, leaf, gradient, made, probe, group)
+            ):
+                probe = finer
+            else:
+                return
         if probe.agrees(case.visible):
             good.append(probe)
         elif probe.invisible:
@@ -111,7 +125,9 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
         elif probe.disagrees:
             if number and group.size > _KINKS and _at_kinks(case, leaf, made, group, scales, generator):
                 return
-            _locate(case, leaf, gradient, made, probe, group)
+            if not _locate(case, leaf, gradient, made, probe, group):
+                made.unresolved = not made.examined[group].all()
+                made.note = "random directions disagree with the gradient, but no entry was found that does (many kinks?)"
             return
         elif probe.agrees(_ROUGH * case.visible):
             rough.append(probe)
@@ -239,8 +255,10 @@ def _settled(central: Array, errors: Array, steps: Array) -> tuple[Scalar, Scala
     return values[best], bars[best]
 
 
-def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Probe, group: IntArray) -> None:
-    """Find a wrong entry along a direction that disagrees, and examine a sample of the leaf around it."""
+def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Probe, group: IntArray) -> bool:
+    """Find a wrong entry along a direction that disagrees, and examine a sample of the leaf around it; tell whether there is."""
+    direction = probe.direction.copy()
+    probe = attrs.evolve(probe, direction=direction)
     generator = case.generator(50 + leaf)
     chosen = group[:0]
     for _ in range(_ATTEMPTS):
@@ -255,7 +273,7 @@ def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Pro
         probe.direction[seat] = 0
         probe = _probe(case, leaf, made.analytic, probe.direction, made.slack, probe.stage)
     else:
-        if group.size <= min(_KINKS, _SECONDS / (5 * max(case.pace, 1e-9))):
+        if group.size <= min(_KINKS, _WORK / case.numbers):
             chosen = group
     found = compare_entries(case, leaf, gradient, chosen)
     made.take(found, chosen)
@@ -265,9 +283,7 @@ def _locate(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Pro
         if _probe(case, leaf, made.analytic, probe.direction, made.slack, probe.stage).agrees(case.visible):
             count = int(made.wrong.sum())
             made.note = f"without {'it' if count == 1 else 'them'}, a random direction agrees: no other entry seems to be wrong"
-    elif chosen.size < group.size:
-        made.unresolved = True
-        made.note = "random directions disagree with the gradient, but no entry was found that does (many kinks?)"
+    return bool(found.wrong.any())
 
 
 def _bisect(case: Case, leaf: int, flat: Array, probe: Probe) -> IntArray:
