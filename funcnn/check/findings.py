@@ -70,6 +70,16 @@ def _wrong(
     said: tuple[Diagnosis, ...]
     if causes:
         said = (causes[0].diagnosis,)
+    elif done.erratic[wrong].all():
+        share = float(np.max(off[wrong]) / done.scale)
+        text = f"the errors change from point to point, up to {share:.1g} of the largest slope, as rounding does:"
+        said = (
+            Diagnosis(
+                "precision_loss",
+                f"{text} the gradient has about {-np.log10(share):.0f} digits, as a difference quotient has",
+                1.0,
+            ),
+        )
     elif not diagnosed:
         said = ()
     else:

@@ -167,3 +167,8 @@ class Findings(Protocol):
     def reference(self) -> str:
         """The precision of the differences."""
         ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is worth knowing."""
+        ...

@@ -27,6 +27,8 @@ class Report:
     """A line to paste that runs the check again."""
     reference: str = "longdouble"
     """The precision in which the differences were taken."""
+    notes: tuple[str, ...] = ()
+    """What else is worth knowing: another precision than one would expect, an explanation that was cut short."""
 
     @property
     def verdict(self) -> Verdict:

@@ -21,7 +21,7 @@ VISIBLE = 1e-7
 """The widest error bar, relative to the leaf's largest gradient, with which a verdict is given; 1e-6 without long double."""
 SLACK = 16
 """How many roundings a gradient may be off, relative to the largest entry of its leaf, beside the error bar."""
-_SLOW = 5e-3  # seconds of an evaluation
+_MANY = 100_000  # numbers
 _BENDS = 4  # neighbours that are looked at: one alone may meet the same roundings
 _DOUBLE = float(np.finfo(np.float64).eps)
 
@@ -36,11 +36,15 @@ class Case:
         self.cotangent: Array = cotangent.astype(sample.result)
         self.dy = build(sample.output, self.cotangent, sample.result)
         before, started = sample.count, time.perf_counter()
-        self.noise, self.stairs = measure_noise(sample, self.generator(2))
+        self.noise = measure_noise(sample, self.generator(2))
         self.pace = (time.perf_counter() - started) / max(1, sample.count - before)
         """The seconds that one evaluation takes."""
-        self.contraction = Contraction(self.cotangent, np.abs(self.cotangent), sample.y, sample.eps, self.noise)
+        self.contraction = Contraction(
+            self.cotangent, np.abs(self.cotangent), sample.y, sample.eps, self.noise.size, self.noise.inside
+        )
         self.pullbacks = 0
+        self.notes: list[str] = []
+        """What the report has to tell besides."""
 
     def generator(self, stream: int) -> np.random.Generator:
         """Return the random numbers for one purpose: always the same for a seed."""
@@ -50,14 +54,19 @@ class Case:
     def resolution(self) -> float:
         """The relative precision of the function's arithmetic: coarser than its dtype where it moves in stairs."""
         sizes = np.abs(self.sample.y)
-        stairs = self.stairs & (sizes > 0)
-        measured = float(np.median(self.noise[stairs] / sizes[stairs])) if stairs.any() else 0.0
+        stairs = self.noise.stairs & (sizes > 0)
+        measured = float(np.median(self.noise.size[stairs] / sizes[stairs])) if stairs.any() else 0.0
         return max(self.sample.eps, measured)
 
     @property
     def slow(self) -> bool:
-        """Whether an evaluation takes so long that looking at fewer entries is worth it."""
-        return self.pace > _SLOW
+        """Whether an evaluation moves so many numbers that looking at fewer entries is worth it."""
+        return self.numbers > _MANY
+
+    @cached_property
+    def numbers(self) -> int:
+        """How many numbers an evaluation moves at least: what its cost is judged by, the same on every machine."""
+        return sum(leaf.array.size for leaf in self.problem.leaves) + len(self.sample.y)
 
     @property
     def visible(self) -> float:

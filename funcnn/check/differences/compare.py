@@ -15,9 +15,11 @@ import numpy as np
 from funcnn.check.case.case import Case
 from funcnn.check.differences.differences import richardson
 from funcnn.check.differences.entries import entry_line, entry_scales, entry_slopes
+from funcnn.check.differences.far import look_from_afar
 from funcnn.check.differences.kinks import row_by_row, settle_kinks
 from funcnn.check.differences.leaf import Comparison
-from funcnn.check.differences.neighbours import Neighbours, look_around
+from funcnn.check.differences.nearby import contradiction
+from funcnn.check.differences.neighbours import AGREE, Neighbours, look_around
 from funcnn.check.differences.refine import CONFIDENCE, Profile, falling_steps, profile
 from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
@@ -99,7 +101,11 @@ def differences(case: Case, leaf: int) -> tuple[Array, Array]:
         first = first_steps(case.resolution)
         suspect = _pass(case, leaf, made, chosen, scales, (first[0], float(np.sqrt(first[0] * first[-1])), first[-1]))
         made.analytic, made.bar = made.low.copy(), made.spread.copy()
-        _second_look(case, leaf, made, chosen, scales, suspect)
+        look = _second_look(case, leaf, made, chosen, scales, suspect)
+        still = chosen[made.bar[chosen] == 0]
+        if still.size:  # nothing moves; what would not be seen?
+            hidden = look.hidden(still)
+            made.spread[still] = np.maximum(made.spread[still], hidden)
     gap = np.where(made.examined, made.high - made.low, 0)
     return (made.low + made.high) / 2, np.where(made.examined, made.spread + gap / 2, np.inf)
 
@@ -120,7 +126,8 @@ def _pass(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Arr
     return suspect | ~np.isfinite(value)
 
 
-def _second_look(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, suspect: BoolArray) -> None:
+def _second_look(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, suspect: BoolArray) -> Closer:
+    """Look closely at what a first pass has left, and return who did."""
     look = Closer(case, leaf, made, scales)
     kinks = chosen[suspect]
     if kinks.size:
@@ -130,6 +137,22 @@ def _second_look(case: Case, leaf: int, made: Comparison, chosen: IntArray, scal
         look.settle(left)
     if not made.visible_at_all():
         look.faint(chosen)
+    else:
+        still = chosen[(made.bar[chosen] == 0) & (made.analytic[chosen] == 0)]
+        if still.size:  # an error that rounding inside the function hides would have passed there
+            made.floor = max(made.floor, CONFIDENCE * float(look_from_afar(case, leaf, still).hidden / made.scale))
+    if contradiction(case, leaf, made, chosen):
+        smooth = chosen[~made.kink[chosen]]
+        look.closely(smooth[np.argsort(-np.abs(made.analytic[smooth]), kind="stable")])
+        missed = contradiction(case, leaf, made, chosen)
+        if missed > case.visible * made.scale:
+            made.unresolved = True
+            made.note = (
+                "the function changes within steps as fine as they can be: the slopes of longer ones are not those of the point"
+            )
+        elif missed:
+            made.floor = max(made.floor, CONFIDENCE * float(missed / made.scale))
+    return look
 
 
 class Closer:
@@ -175,9 +198,17 @@ class Closer:
             low, high, bar = seen.slope.value, seen.slope.value, seen.slope.bar
             self._set(at, low, high, bar)
         if made.wrong[index]:
-            self._set(at, low, high, bar + self._hidden(index, seen.moved))
+            bar += self._hidden(index, seen.moved)
+            if not seen.moved.any():
+                bar += look_from_afar(self.case, self.leaf, at).hidden
+            self._set(at, low, high, bar)
         if seen.kink and made.wrong[index]:
-            made.forgiven[index] = row_by_row(self.case, self.leaf, index, seen) or self._among_neighbours(index)
+            tolerance = row_by_row(self.case, self.leaf, index, seen)
+            if not tolerance and self._among_neighbours(index):
+                tolerance = AGREE * float(max(abs(low), abs(high)))
+            if tolerance:
+                made.forgiven[index] = True
+                made.floor = max(made.floor, float(tolerance / made.scale))
 
     def _among_neighbours(self, index: int) -> bool:
         """Tell whether an entry is what neighbouring points allow, where several kinks meet."""
@@ -196,6 +227,14 @@ class Closer:
         errors = contraction.weight * np.where(depends, np.abs(contraction.y) * contraction.eps, 0)
         hidden: Scalar = np.sum(errors)
         return hidden / sample.result.type(self.scales[index])
+
+    def hidden(self, still: IntArray) -> Array:
+        """Return the slopes that rounding may hide at entries with which nothing moves, of some of them and seen from afar."""
+        nothing = np.zeros(self.case.contraction.y.shape, bool)
+        found = np.zeros(still.size, self.made.low.dtype)
+        for place, index in enumerate(still[:_CLOSE_LOOKS].tolist()):
+            found[place] = self._hidden(index, nothing)
+        return found + look_from_afar(self.case, self.leaf, still).hidden
 
     def settle(self, left: IntArray) -> None:
         """Settle what the first pass has left: confirm clear errors on the worst of them, find better steps for many entries."""
@@ -234,11 +273,13 @@ class Closer:
     def faint(self, chosen: IntArray) -> None:
         """Judge a leaf without any visible slope by the slopes that larger steps see, if they see any."""
         made, case = self.made, self.case
+        made.faint = True
         order = chosen[np.argsort(-np.abs(made.analytic[chosen]), kind="stable")]
         sample = np.unique(np.concatenate([order[:8], order[:: max(1, order.size // 8)][:8]]))
         self.closely(sample)
         if made.visible_at_all():
             self.closely(np.setdiff1d(chosen, sample)[:_CLOSE_LOOKS])
+            made.faint = False
             return
         if not made.examined[sample].all():
             made.note = "the function has no derivative here that differences can see"
@@ -254,6 +295,12 @@ class Closer:
         made.note = "the function does not change with this leaf"
         still = np.zeros(case.contraction.y.shape, bool)
         hidden = max(self._hidden(index, still) for index in sample.tolist())
+        far = look_from_afar(case, self.leaf, chosen)
+        hidden = max(hidden, far.hidden)
+        if far.motion > 0 and hidden > case.visible * far.motion:
+            made.scale, made.note = far.motion, "rounding inside the function hides whatever slope there is"
+            made.set(chosen, made.low[chosen], made.high[chosen], np.maximum(made.bar[chosen], hidden))
+            return
         bars = np.maximum(made.bar[chosen], hidden)
         made.set(chosen, np.zeros_like(bars), np.zeros_like(bars), bars)
         # A slope that its own rounding hides at steps as large as the variable is as good as none.

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import frozen
 
-from funcnn.typing import Array
+from funcnn.typing import Array, BoolArray
 
 
 @frozen(eq=False)
@@ -38,13 +38,14 @@ class Contraction:
     y: Array  # outputs at the point
     eps: float  # relative spacing of the outputs' arithmetic
     noise: Array  # measured noise of each output
+    inside: BoolArray  # which outputs have rounding inside that hides their motion: it counts where they stand still, too
 
     def slopes(self, above: Array, below: Array, up: Array, down: Array) -> Slopes:
         """Return the slopes from outputs (lines, steps, outputs) at +up and -down (lines, steps)."""
         change = above - below
         span = up + down
         level = np.maximum(np.maximum(np.abs(above), np.abs(below)) * self.eps, self.noise)
-        rounding = np.where(change != 0, level, 0) @ self.weight
+        rounding = np.where((change != 0) | self.inside, level, 0) @ self.weight
         return Slopes(
             (change @ self.cotangent) / span,
             ((above - self.y) @ self.cotangent) / up,

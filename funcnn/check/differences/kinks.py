@@ -55,11 +55,11 @@ def _one_sided(slopes: Array, rounding: Array, steps: tuple[float, float]) -> tu
     return value, bar
 
 
-def row_by_row(case: Case, leaf: int, index: int, seen: Profile) -> bool:
-    """Tell whether an entry of the gradient is right at each output taken alone."""
+def row_by_row(case: Case, leaf: int, index: int, seen: Profile) -> float:
+    """Return the error that would have passed if an entry of the gradient is right at each output taken alone, else 0."""
     outputs = len(case.cotangent)
     if not 1 < outputs <= _ROWS:
-        return False
+        return 0.0
     right, left = seen.right_outputs, seen.left_outputs
     bars = np.maximum(np.abs(right), np.abs(left)) * 1e-9 + 2 * (seen.right.bar + seen.left.bar)
     for output in range(outputs):
@@ -67,9 +67,9 @@ def row_by_row(case: Case, leaf: int, index: int, seen: Profile) -> bool:
         unit[output] = 1
         row = case.pull(case.sample.args, build(case.sample.output, unit, case.sample.result)).leaves[leaf]
         if row is None:
-            return False
+            return 0.0
         value = row.reshape(-1)[index]
         low, high = min(left[output], right[output]), max(left[output], right[output])
         if not low - CONFIDENCE * bars[output] <= value <= high + CONFIDENCE * bars[output]:
-            return False
-    return True
+            return 0.0
+    return float(CONFIDENCE * (bars * case.contraction.weight).sum())

@@ -31,6 +31,9 @@ class Comparison:
         self.falls = np.zeros(size, bool)  # at a kink: whether the left derivative is the larger one
         self.forgiven = np.zeros(size, bool)  # accepted for a reason of its own, such as a convention at each output
         self.rounded = np.zeros(size, bool)  # accepted because the gradient's own rounding explains the difference
+        self.erratic = np.zeros(size, bool)  # wrong, by errors that change from point to point
+        self.faint = False  # no slope is visible: what would have been seen is told relative to the gradient itself
+        self.floor = 0.0  # of the power: an error that would be accepted for another reason than the bars
         self.method = "every entry"
         self.note = ""
         self.convention = ""  # at kinks that were judged together
@@ -125,7 +128,8 @@ class Comparison:
         ratio = (self.off / np.maximum(self.allowed / CONFIDENCE, tiny))[examined]
         bars = self.bar[examined]
         scale = max(self.scale, tiny)
-        power = float(np.max(self.allowed[examined], initial=0) / scale) if self.power is None else self.power
+        size = np.max(np.abs(self.analytic)) if self.faint and self.analytic.any() else scale
+        power = float(np.max(self.allowed[examined], initial=0) / size) if self.power is None else self.power
         return LeafReport(
             path,
             shape,
@@ -133,7 +137,7 @@ class Comparison:
             self.verdict,
             float(np.max(np.where(np.isnan(ratio), np.inf, ratio), initial=self.ratio)),
             float(np.max(bars, initial=0) / scale),
-            power if self.scale else float("inf") if self.analytic.size else 0.0,
+            max(power, self.floor) if self.scale else float("inf") if self.analytic.size else 0.0,
             int(self.kink.sum()),
             self._convention(),
             self.method,

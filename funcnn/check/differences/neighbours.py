@@ -19,7 +19,8 @@ _COUNT = 32
 _VERIFIED = 4
 _DISTANCE = 2.0**-34
 _STEP = 2.0**-44  # far below the distance, so that no kink lies between
-_AGREE = 1e-4
+AGREE = 1e-4
+"""To how much of a slope the gradients of the neighbours are known to be right."""
 
 
 @frozen(eq=False)
@@ -75,4 +76,4 @@ def _is_right(case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Ar
             values.append(sample().copy())
     slope = ((values[0] - values[1]) @ case.cotangent) / (2 * sample.result.type(_STEP))
     terms = gradient * direction
-    return bool(abs(slope - terms.sum()) <= _AGREE * np.sqrt((terms * terms).sum()))
+    return bool(abs(slope - terms.sum()) <= AGREE * np.sqrt((terms * terms).sum()))

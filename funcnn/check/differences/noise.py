@@ -15,31 +15,60 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from attrs import frozen
 
 from funcnn.check.case.sampler import Sampler
 from funcnn.check.differences.entries import own_scales
+from funcnn.check.differences.second import second_opinion
 from funcnn.typing import Array, BoolArray
 
 POINTS = 9
-_FEW = 1e-5  # relative noise of single precision, and some
+FEW = 1e-5  # relative noise of single precision, and some
+_TURNS = 1e-3  # of the largest output
+_TIMES = 100.0
+_STEEP = 0.1
 _WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
 
 
-def measure_noise(sample: Sampler, generator: np.random.Generator) -> tuple[Array, BoolArray]:
-    """Return the standard deviation of the rounding error of each output, and which outputs move in stairs."""
-    fine, moved = _along_some(sample, generator, 2.0**-40)
-    again, moved_again = _along_some(sample, generator, 2.0**-39)  # equal steps can meet equal roundings, and show none
-    coarse, moved_later = _along_some(sample, generator, 2.0**-20)
+@frozen(eq=False)
+class Noise:
+    """What is known of the rounding errors of the outputs."""
+
+    size: Array
+    """The standard deviation of the rounding error of each output."""
+    stairs: BoolArray
+    """Which outputs move in stairs: they are computed in fewer digits than they have."""
+    inside: BoolArray
+    """Which outputs have more rounding inside than their size and their motion show: also where they stand still."""
+    another: bool = False
+    """Whether the function is another one in a narrower precision."""
+
+
+def measure_noise(sample: Sampler, generator: np.random.Generator) -> Noise:
+    """Measure the rounding errors of each output."""
+    fine, moved, *_ = _along_some(sample, generator, 2.0**-40)
+    again, moved_again, *_ = _along_some(sample, generator, 2.0**-39)  # equal steps can meet equal roundings, and show none
+    coarse, moved_later, height, climbed = _along_some(sample, generator, 2.0**-20)
     moved |= moved_again
-    noise: Array = np.where(moved, np.fmax(fine, again), coarse)
+    # What stands still near by moves in stairs, or lies in a dead zone that ends here: stairs are small against what is there.
+    late = ~moved & moved_later & (coarse < FEW * height)
+    if late.any():  # and small against the way that they climb, unless a function so fast that it hits any value
+        late &= bool(np.median(coarse[late] / climbed[late]) < _STEEP)
+    noise: Array = np.where(moved, np.fmax(fine, again), np.where(late, coarse, 0))
     noise = np.where(np.isfinite(noise), noise, 0)
-    partly = moved & (coarse > 1e3 * np.maximum(noise, sample.eps * np.abs(sample.y))) & (coarse < _FEW * np.abs(sample.y))
+    partly = moved & (coarse > 1e3 * np.maximum(noise, sample.eps * np.abs(sample.y))) & (coarse < FEW * np.abs(sample.y))
     if partly.any():
         near, far = (_roughness(sample, generator, spacing)[partly] for spacing in (2.0**-20, 2.0**-18))
         sizes = np.abs(sample.y[partly])  # single outputs can meet equal roundings: all are judged together
         partly &= bool((near / sizes).mean() > 0.4 * (far / sizes).mean())
         noise = np.where(partly, np.fmax(noise, coarse), noise)
-    return np.maximum(noise, _usual(noise, np.abs(sample.y))), partly | (~moved & moved_later)
+    noise = np.maximum(noise, _usual(noise, np.abs(sample.y)))
+    second = second_opinion(sample, generator)
+    # What a narrower precision does not know of at all is no rounding: the function itself turns between such neighbours.
+    floor = np.maximum(second.error, sample.eps * np.abs(sample.y))
+    noise = np.where((noise > _TURNS * second.size) & (noise > _TIMES * floor) & (second.size > 0), floor, noise)
+    inside = second.error > np.maximum(noise, sample.eps * np.abs(sample.y))
+    return Noise(np.maximum(noise, second.error), partly | late, inside, second.another)
 
 
 def _roughness(sample: Sampler, generator: np.random.Generator, spacing: float) -> Array:
@@ -54,8 +83,8 @@ def _roughness(sample: Sampler, generator: np.random.Generator, spacing: float) 
     return typical
 
 
-def _along_some(sample: Sampler, generator: np.random.Generator, spacing: float) -> tuple[Array, BoolArray]:
-    """Return the fourth differences along a random direction of all leaves, and which outputs moved."""
+def _along_some(sample: Sampler, generator: np.random.Generator, spacing: float) -> tuple[Array, BoolArray, Array, Array]:
+    """Return, along a random direction of all leaves, what :func:`_differences` does."""
     directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
     return _differences(sample.along(directions), sample.y, spacing)
 
@@ -79,13 +108,13 @@ def wobble(values: Array, generator: np.random.Generator) -> Array:
     return direction
 
 
-def _differences(at: Callable[[float], Array], y: Array, spacing: float) -> tuple[Array, BoolArray]:
-    """Return the fourth differences at one spacing, and which outputs moved."""
+def _differences(at: Callable[[float], Array], y: Array, spacing: float) -> tuple[Array, BoolArray, Array, Array]:
+    """Return the fourth differences at one spacing, which outputs moved, how large they are, and how far they moved."""
     rows = np.empty((POINTS, len(y)), y.dtype)
     rows[0] = y
     for index in range(1, POINTS):
         rows[index] = at(index * spacing)
-    return fourth_differences(rows), (rows != y).any(0)
+    return fourth_differences(rows), (rows != y).any(0), np.abs(rows).max(0), np.abs(rows - y).max(0)
 
 
 def fourth_differences(rows: Array) -> Array:

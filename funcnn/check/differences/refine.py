@@ -15,7 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.check.differences.differences import Contraction
-from funcnn.check.differences.noise import POINTS, fourth_differences
+from funcnn.check.differences.noise import FEW, POINTS, fourth_differences
 from funcnn.typing import Array, BoolArray, Scalar
 
 _NEAR = 4.0**-6  # steps so far below the size of a variable hit no feature of a function by design
@@ -82,7 +82,8 @@ def profile(
     y = contraction.y
     good_up, good_down = np.isfinite(above).all(1) & (up > 0), np.isfinite(below).all(1) & (down > 0)
     above, below = np.where(good_up[:, None], above, y), np.where(good_down[:, None], below, y)
-    stairs = _stairs(at, above - y, y - below, up, scale)
+    sizes = np.maximum(np.abs(above), np.abs(below)).max(0)
+    stairs = _stairs(at, above - y, y - below, up, scale, sizes)
     return _analyse(above, below, up, down, good_up, good_down, contraction, stairs)
 
 
@@ -101,7 +102,7 @@ def _analyse(
     moved = (above != y).any(0) | (below != y).any(0)
     level = np.maximum(np.maximum(np.maximum(np.abs(above), np.abs(below)), np.abs(y)) * contraction.eps, contraction.noise)
     level = np.maximum(level, stairs)
-    error = np.where(moved, level, 0) @ weight  # of one contracted evaluation at each step
+    error = np.where(moved | contraction.inside, level, 0) @ weight  # of one contracted evaluation at each step
     both, span, change = good_up & good_down, up + down, above - below
     slope = _settle(np.where(both, (change @ v) / span, np.nan), error, span / 2, 2)
     right = _settle(np.where(good_up, ((above - y) @ v) / up, np.nan), 2 * error, up, 1)
@@ -121,7 +122,7 @@ def _analyse(
     )
 
 
-def _stairs(at: Callable[[float], tuple[Array, float]], rise: Array, fall: Array, up: Array, scale: float) -> Array:
+def _stairs(at: Callable[[float], tuple[Array, float]], rise: Array, fall: Array, up: Array, scale: float, sizes: Array) -> Array:
     """Return the height of the stairs in which each output moves, 0 where it does not.
 
     An output that stands still at the finest steps, and moves both ways at somewhat larger ones, still far below the size of the
@@ -135,7 +136,9 @@ def _stairs(at: Callable[[float], tuple[Array, float]], rise: Array, fall: Array
     both = (rise[before, outputs] > 0) & (fall[before, outputs] > 0)
     stairs = moves.any(0) & both & (finest < len(moves) - 1) & near[finest]
     height: Array = np.where(stairs, np.maximum(rise[finest, outputs], fall[finest, outputs]), 0)
-    for first in np.unique(finest[stairs]).tolist():
+    # Rounding is small against what an output becomes; a dead zone that ends between two steps is not.
+    height = np.where(height < FEW * sizes, height, 0)
+    for first in np.unique(finest[height > 0]).tolist():
         beyond = np.stack([at(float(up[first]) * (1 + number / (POINTS - 1)))[0] for number in range(POINTS)])
         height[(finest == first) & (fourth_differences(beyond) <= _SMOOTH * height)] = 0
     return height
@@ -214,7 +217,7 @@ def falling_steps(scale: float, eps: float, size: float = 0.0) -> list[float]:
     An entry far smaller than its neighbours may have a kink, or the edge of the domain, as near as its own size: then they go
     below that.
     """
-    count = (26 if eps < 1e-17 else 20) if eps < 1e-12 else 6
+    count = (26 if eps < 1e-17 else 20) if eps < 1e-12 else 9
     if size == 0 and eps < 1e-12:
         count = 26
     elif size < scale:

@@ -43,7 +43,7 @@ def footing(report: Findings) -> list[str]:
     """Return what the verdict rests on, and the line that runs the check again."""
     precision = f"differences in {report.reference}" if report.reference else "nothing was differenced"
     counts = f"{report.evaluations} evaluations of the function, {report.pullbacks} of the gradient"
-    lines = [f"{precision}, {counts}, seed {report.seed}"]
+    lines = [f"{precision}, {counts}, seed {report.seed}", *(f"note: {note}" for note in report.notes)]
     if any(_power(leaf) for leaf in report.leaves):
         lines.append("would see: the smallest error, relative to the largest entry of the leaf, that would not have passed")
     return [*lines, f"again: {report.reproduce}"] if report.reproduce else lines

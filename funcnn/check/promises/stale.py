@@ -14,7 +14,7 @@ from funcnn.check.promises.contract import Contract
 from funcnn.typing import BoolArray, IntArray
 
 _ENTRIES = 32
-_QUICK = 1e-3  # seconds of an evaluation that allow for many
+_QUICK = 2000  # numbers of an evaluation that allow for many
 _FEW = 4
 _OTHERS = 3
 
@@ -25,7 +25,7 @@ def is_stale(case: Case, contract: Contract, leaf: int, wrong: BoolArray) -> boo
         return False
     # Some of the wrong entries, and some of all.
     order = case.generator(6).permutation(wrong.size)
-    quick = case.pace < _QUICK
+    quick = case.numbers < _QUICK
     entries = order[:_ENTRIES] if quick else np.union1d(order[:_FEW], np.flatnonzero(wrong)[:_FEW])
     first = _error_at(case, contract.elsewhere, leaf, entries)
     if first >= 1e-4:
