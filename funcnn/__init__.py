@@ -153,8 +153,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.models.unet import unet
     from funcnn.models.vae import vae, vae_decoder
     from funcnn.optim import schedules
+    from funcnn.optim.donation import donate_state
     from funcnn.optim.optimizer import Optimizer, OptState, Updated
-    from funcnn.optim.overwriting import overwriting
     from funcnn.optim.penalties import Penalty, l1_penalty, l2_penalty, penalized
     from funcnn.optim.rules.adafactor import adafactor
     from funcnn.optim.rules.adam import adam, adamw
@@ -450,7 +450,7 @@ __all__ = [
     "ema",
     "polyak",
     "lookahead",
-    "overwriting",
+    "donate_state",
     "accumulated",
     "skip_nonfinite",
     "reduce_on_plateau",

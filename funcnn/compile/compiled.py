@@ -2,6 +2,7 @@
 
 A plain call of :func:`funcnn.loss_and_grad`'s function, or of :func:`funcnn.apply`, runs the plain code of the layers.  What
 ``compiled`` returns runs, from its second call on, one function that was written from the same source (:mod:`funcnn.compile`).
+Of an optimizer it gives one that has worked out, from its second update on, what is the same at every step.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 from funcnn.grad import LossAndGrad, LossAndGradFunction, LossAndGradOf, apply, misfit, value_and_grads
 from funcnn.layer import Eval, Layer, Mode
 from funcnn.losses.loss import Loss
+from funcnn.optim.optimizer import Optimizer
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -44,6 +46,8 @@ class ApplyFunction(Protocol[P_in, S_in, X_in, Y_out]):
 def compiled(function: Layer[P, S, X, Y], /) -> ApplyFunction[P, S, X, Y]: ...
 @overload
 def compiled(function: LossAndGradFunction[P, S, X, Y, T], /) -> LossAndGradFunction[P, S, X, Y, T]: ...
+@overload
+def compiled(function: Optimizer, /) -> Optimizer: ...
 def compiled(function: Any, /) -> Any:  # Any: the overloads say
     """Return a function that does the same in less time, for networks of small layers that are called often.
 
@@ -54,20 +58,23 @@ def compiled(function: Any, /) -> Any:  # Any: the overloads say
 
     Parameters
     ----------
-    function : callable or Layer
-        What :func:`funcnn.loss_and_grad` returned, or a layer, for its prediction.  What the library made of the former, such as
-        :func:`funcnn.penalized`, is compiled inside.  Any other function is returned as it stands.
+    function : callable, Layer or Optimizer
+        What :func:`funcnn.loss_and_grad` returned; or a layer, for its prediction; or an optimizer, for its updates.  What the
+        library made of the first, such as :func:`funcnn.penalized`, is compiled inside.  Any other function is returned as it
+        stands.
 
     Returns
     -------
-    callable
+    callable or Optimizer
         Of a ``loss_and_grad`` function: one of the same type, ``(params, state, x, target, mode) -> LossAndGrad``.  Of a layer:
-        ``(params, state, x) -> output``, what :func:`funcnn.apply` gives.  It pickles and copies, without what was written.
+        ``(params, state, x) -> output``, what :func:`funcnn.apply` gives.  Of an optimizer: one with the same ``init`` and
+        ``update``, for trees of small leaves, in which what is the same at every step is worked out once; one whose rule looks
+        at whole leaves is returned as it stands.  They pickle and copy, without what was written.
 
     Raises
     ------
     TypeError
-        When the argument is neither a layer nor a function.
+        When the argument is neither a layer nor a function nor an optimizer.
 
     Notes
     -----
@@ -85,6 +92,9 @@ def compiled(function: Any, /) -> Any:  # Any: the overloads say
     >>> step = fn.compiled(fn.loss_and_grad(model, fn.mean_squared_error()))
     >>> step(start.params, start.state, np.ones((4, 3)), np.ones((4, 2)), fn.Train(fn.Key(1))).grads[0].bias.shape
     (2,)
+    >>> opt = fn.compiled(fn.adam(0.1))
+    >>> opt.update(start.params, start.params, opt.init(start.params)).params[0].bias.shape
+    (2,)
     >>> predict = fn.compiled(model)
     >>> predict(start.params, start.state, np.zeros((1, 3)))
     array([[0., 0.]])
@@ -96,8 +106,12 @@ def compiled(function: Any, /) -> Any:  # Any: the overloads say
     if isinstance(function, partial) and str(getattr(function.func, "__module__", "")).startswith("funcnn."):
         inside = [compiled(one) if isinstance(one, (LossAndGradOf, partial)) else one for one in function.args]
         return partial(function.func, *inside, **function.keywords)
+    if isinstance(function, Optimizer) and not isinstance(function, type):
+        from funcnn.compile.optimizer import compiled_optimizer  # most programs need no optimizer
+
+        return compiled_optimizer(function)
     if not callable(function):
-        raise TypeError(f"compiled takes a layer, or a function such as loss_and_grad returns, got {function!r}")
+        raise TypeError(f"compiled takes a layer, an optimizer, or a function such as loss_and_grad returns, got {function!r}")
     return function
 
 
@@ -188,6 +202,8 @@ def written(write: Callable[[], Any], plain: Callable[..., Any]) -> Any:
 def compiled_if_often(function: Layer[P, S, X, Y], calls: int) -> ApplyFunction[P, S, X, Y]: ...
 @overload
 def compiled_if_often(function: LossAndGradFunction[P, S, X, Y, T], calls: int) -> LossAndGradFunction[P, S, X, Y, T]: ...
+@overload
+def compiled_if_often(function: Optimizer, calls: int) -> Optimizer: ...
 def compiled_if_often(function: Any, calls: int) -> Any:
     """Return :func:`compiled` of a function that will be called so many times, if that is often enough for it to pay."""
     if calls >= WORTHWHILE:

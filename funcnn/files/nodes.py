@@ -29,7 +29,8 @@ def take_apart(whole: object) -> tuple[list[Node], list[tuple[str, Array]]]:
             leaves.append((path, np.asarray(node)))
         else:
             inside = tree.children(node, path)
-            nodes.append((type(node).__name__, [step for step, _ in inside]))
+            name: str = getattr(type(node), "name_in_files", type(node).__name__)
+            nodes.append((name, [step for step, _ in inside]))
             left += [(path + step, child) for step, child in reversed(inside)]
     return nodes, leaves
 

@@ -11,52 +11,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from typing import Any, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
 from funcnn import tree
 from funcnn.optim import blocks, fused
-from funcnn.optim.blocks import Coefficients, Kernel, Share
+from funcnn.optim.blocks import Coefficients, Kernel
+from funcnn.optim.layout import Group, Label, Layout, arranged, joined
 from funcnn.optim.norms import bound_of, bounded, clamped
-from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
-from funcnn.optim.overwriting import output_buffers
-from funcnn.optim.watch import Watch, watched
-from funcnn.optim.where import Where, selects
-from funcnn.runtime.records import fast_init
-from funcnn.runtime.treedef import TreeDef, flatten
-from funcnn.typing import Array, Shape
+from funcnn.optim.optimizer import OptState, Updated, check_shape, counter, foreign, lock, updates_done
+from funcnn.optim.where import Where
+from funcnn.typing import Array
 
 P = TypeVar("P")
 
-LARGE = 1 << 15  # numbers from which on a leaf is not gathered
-SMALL = 1 << 16  # numbers up to which a tree is kept in mind for its next update
-KEPT = 16  # arrangements that are kept in mind for trees of one structure
-MANY = 500  # leaves for which no expression is written
-THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
-COMPILED = 1 << 19  # from which on it pays to compile the rule
-COMPILED_THREADED = 1 << 22  # and from which on a second thread pays then
+COMPILED = 1 << 19  # numbers in large leaves from which on it pays to compile the rule
+SHORT = 1 << 14  # numbers up to which the largest one is found sooner than a sum of squares
 
-Kind: TypeAlias = tuple[Shape, np.dtype[np.floating]]
-"""What of a leaf decides where it stands in its vector."""
+Watched: TypeAlias = tuple[int, float]
+"""The place of a result, and a limit for its largest number."""
+Buffers: TypeAlias = Callable[[Sequence[Array]], Sequence[Array]]
+"""Gives the arrays in which to write the successors of some slots."""
 
 
-Label: TypeAlias = bool | None
-"""Whether the ``where`` of an optimizer selects a leaf; None: it has none, and all leaves are alike."""
-
-
-class Last:
-    """A place for the last update of a small tree; copies and pickles of it are empty."""
-
-    __slots__ = ("update",)
-
-    def __init__(self) -> None:
-        self.update: WholeUpdate | None = None
-
-    def __reduce__(self) -> tuple[type[Last], tuple[()]]:
-        return Last, ()
+def new_buffers(slots: Sequence[Array]) -> Sequence[Array]:
+    """Return new arrays for the successors of slots."""
+    return [np.empty_like(slot) for slot in slots]
 
 
 @frozen
@@ -66,9 +49,6 @@ class Elementwise:
     A subclass is a frozen attrs class with the hyper-parameters as fields.  It says what its slots are called, what its
     coefficients are at each step, and what the rule is.
     """
-
-    last: Last = field(init=False, eq=False, repr=False, factory=Last)
-    """Of a small tree, for the next update: what is given then was made here, so it is neither tested nor gathered again."""
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -120,9 +100,9 @@ class Elementwise:
         TypeError
             When a leaf does not hold floating-point numbers.
         """
-        structure, leaves = flatten(params)
+        layout, leaves = self.arranged(params)
         slots: list[Array] = []
-        for group in self._layout(structure, leaves).groups:
+        for group in layout.groups:
             slots.extend(tree.freeze(self._start(joined([leaves[index] for index in group.order], group.dtype))))
         return OptState(counter(0), tuple(slots))
 
@@ -135,78 +115,78 @@ class Elementwise:
             When the gradients differ from the parameters in structure, shape or dtype, with the path of the leaf; when the
             state is not one of these parameters.
         """
-        last = self.last.update
-        if last is not None and params is last.params and state is last.state:
-            slopes = last.structure.leaves(grads)
-            if slopes is not None and last.layout.fits(slopes):
-                return self._update_whole(last, slopes)
-        count, width = updates_done(state, self), len(self.slots)
-        structure, old = flatten(params)
-        layout = self._layout(structure, old)
-        slopes = structure.leaves(grads)
-        if slopes is None or not layout.fits(slopes):
+        return self.updated(params, grads, state, new_buffers)
+
+    def updated(self, params: P, grads: P, state: OptState[P], buffers: Buffers) -> Updated[P]:
+        """Return what :meth:`update` does, with the slots of large leaves in the arrays that ``buffers`` gives.
+
+        It is asked for them when all arguments have been checked, right before they are written.
+        """
+        count = updates_done(state, self)
+        layout, old = self.arranged(params)
+        slopes = layout.leaves(grads)
+        if slopes is None:
             tree.check_like(params, grads, "the gradients")
             slopes = tree.leaves(grads)
-        remembered = state.slots
-        check_shape(state, self, 0, width * len(layout.groups))
-        new: list[Array] = list(old)
+        vectors: list[Array] = []
         slots: list[Array] = []
-        for group in layout.groups:
-            dtype, size = group.dtype, group.size
-            kept = remembered[len(slots) : len(slots) + width]
-            for slot in kept:
-                if slot.size != size or slot.dtype != dtype:
-                    raise foreign(state, self, f"it is for {slot.size} numbers of {slot.dtype} in place of {size} of {dtype}")
-            if group.whole:
-                watch = watched(dtype, size, self._square_share, self._squares)
-                whole = WholeUpdate(params, state, structure, layout, joined(old, dtype), (), (), watch)
-                return self._update_whole(whole, slopes)
-            c = [coefficient(value, dtype) for value in self._coefficients(count, group.label)]
-            out = [np.empty(size, dtype), *output_buffers(state, kept)]
-            self._run(group, c, old, slopes, kept, out)
+        for group, own in self._slots_of(layout, state):
+            c = coefficients(self._coefficients(count, group.label), group.dtype)
+            if group is layout.whole:
+                out = self._in_one(group, c, joined(old, group.dtype), joined(slopes, group.dtype), own)
+            else:
+                out = (np.empty(group.size, group.dtype), *buffers(own))
+                self._run(group, c, old, slopes, own, out)
             for array in out:
                 lock(array, False)
-            group.scatter(out[0], new)
+            vectors.append(out[0])
             slots += out[1:]
-        return Updated(structure.rebuild(new), OptState(counter(count + 1), tuple(slots)))
+        return Updated(layout.structure.rebuild(layout.views(vectors)), OptState(counter(count + 1), tuple(slots)))
 
-    def _update_whole(self, last: WholeUpdate, slopes: tuple[Array, ...]) -> Updated[Any]:
-        """Return what follows on an update of a tree of small leaves, which are updated as one vector."""
-        group, state, watch = last.layout.groups[0], last.state, last.watch
-        dtype, count = group.dtype, int(state.count)
-        values = self._coefficients(count, group.label)
-        if values == last.values:
-            c = last.c
-        elif len(values) == len(last.values):
-            pairs = zip(values, last.values, last.c)  # noqa: B905  # of one length; to say strict takes as long as to zip
-            c = [
-                known if value == before else np.array(value, dtype) if value > _FAINT else coefficient(value, dtype)
-                for value, before, known in pairs
-            ]
+    def arranged(self, params: P) -> tuple[Layout[P], tuple[Array, ...]]:
+        """Return the arrangement of the leaves of a tree in vectors, and the leaves."""
+        return arranged(params, self._divided_by)
+
+    def _slots_of(self, layout: Layout[P], state: OptState[P]) -> list[tuple[Group, tuple[Array, ...]]]:
+        """Return each group with its slots, or raise where the state is another optimizer's or for other parameters."""
+        slots, width = state.slots, len(self.slots)
+        check_shape(state, self, 0, width * len(layout.groups))
+        found = []
+        for group in layout.groups:
+            own, slots = slots[:width], slots[width:]
+            for slot in own:
+                if slot.size != group.size or slot.dtype != group.dtype:
+                    expected = f"{group.size} of {group.dtype}"
+                    raise foreign(state, self, f"it is for {slot.size} numbers of {slot.dtype} in place of {expected}")
+            found.append((group, own))
+        return found
+
+    def _in_one(self, group: Group, c: Coefficients, p: Array, g: Array, slots: Sequence[Array]) -> tuple[Array, ...]:
+        """Return the rule's results for a tree of small leaves, which are updated as one vector."""
+        share, watched = self._square_share, self._watched(group)
+        if share is None or group.room == math.inf:
+            return self._rule(c, p, g, *slots)
+        if watched is None:
+            return self._rule(c, p, bounded(g, share), *slots)
+        try:
+            out = self._rule(c, p, g, *slots)
+        except (FloatingPointError, RuntimeWarning):  # of somebody who has NumPy or Python raise them
+            fine = False
         else:
-            c = [coefficient(value, dtype) for value in values]
-        g = joined(slopes, dtype)
-        out = cast("tuple[Array, ...]", ())
-        if watch is None:
-            out = self._rule(c, last.vector, g, *state.slots)
-        elif not watch.place:
-            out = self._rule(c, last.vector, bounded(g, watch.share), *state.slots)
-        else:
-            try:
-                out = self._rule(c, last.vector, g, *state.slots)
-                fine = (squares := out[watch.place]).item(squares.argmax()) <= watch.limit
-            except (FloatingPointError, RuntimeWarning):  # of somebody who has NumPy or Python raise them
-                fine = False
-            if not fine:
-                out = self._rule(c, last.vector, clamped(g, bound_of(dtype, watch.share)), *state.slots)
-        for array in out:
-            lock(array, False)
-        vector = out[0]
-        new = [vector[place] if shape is None else vector[place].reshape(shape) for _, place, shape in group.places]
-        updated = Updated(last.structure.rebuild(new), OptState(counter(count + 1), out[1:]))
-        if last.layout.kept:
-            self.last.update = WholeUpdate(updated.params, updated.state, last.structure, last.layout, vector, values, c, watch)
-        return updated
+            fine = is_within(watched, out)
+        return out if fine else self._rule(c, p, clamped(g, bound_of(group.dtype, share)), *slots)
+
+    def _watched(self, group: Group) -> Watched | None:
+        """Return what tells that gradients are too large for :func:`norms.bounded`, at next to no cost.
+
+        Where a result is at least the squares, its largest number is looked up, which is in the processor's cache still, and the
+        rule is run again if that is too large.
+        """
+        share, squares = self._square_share, self._squares
+        if share is None or squares is None or not 0 < group.size <= SHORT:
+            return None
+        place, multiple = squares
+        return place, 0.5 * multiple * group.room * share  # half: all rounding is less
 
     def _run(
         self,
@@ -249,21 +229,16 @@ class Elementwise:
         """
         if name not in self.slots:
             raise ValueError(f"{self!r} has no slot {name!r}, only {self.slots}")
-        structure, leaves = flatten(params)
-        new = list(leaves)
-        for number, group in enumerate(self._layout(structure, leaves).groups):
-            group.scatter(state.slots[number * len(self.slots) + self.slots.index(name)], new)
-        return structure.rebuild(new)
+        layout, _ = self.arranged(params)
+        place = self.slots.index(name)
+        vectors = [slots[place] for _, slots in self._slots_of(layout, state)]
+        return layout.structure.rebuild(layout.views(vectors))
 
-    def _layout(self, structure: TreeDef[P], leaves: tuple[Array, ...]) -> Layout:
-        where = self._divided_by
-        layout: Layout | None = structure.memo.get(where)
-        if layout is None or not layout.fits(leaves):
-            kinds = tuple([(leaf.shape, leaf.dtype) for leaf in leaves])
-            if len(structure.memo) >= KEPT:
-                structure.memo.clear()
-            layout = structure.memo[where] = lay_out(structure.paths, kinds, where)
-        return layout
+
+def is_within(watched: Watched, out: Sequence[Array]) -> bool:
+    """Tell whether a result's largest number is within its limit; NaN is not."""
+    place, limit = watched
+    return bool(out[place].item(out[place].argmax()) <= limit)
 
 
 def _bounded_kernel(
@@ -272,100 +247,9 @@ def _bounded_kernel(
     kernel(c, p, bounded(g, share), slots, out)
 
 
-@fast_init
-@frozen(eq=False)
-class WholeUpdate:
-    """What an update of a small tree gave, and what it is made of."""
-
-    params: Any  # Any: a tree of whatever type
-    state: OptState[Any]
-    structure: TreeDef[Any]
-    layout: Layout
-    vector: Array  # of which the parameters are views
-    values: tuple[float, ...]
-    c: Coefficients  # the values as arrays
-    watch: Watch | None
-
-
-@frozen(eq=False)
-class Group:
-    """The leaves of one dtype and one label, and where each stands in their common vector."""
-
-    dtype: np.dtype[np.floating]
-    label: Label
-    size: int
-    order: tuple[int, ...]  # its leaves, large ones first
-    places: tuple[tuple[int, slice, Shape | None], ...]  # (leaf, place in the vector, shape, or None for one axis)
-    shares: tuple[Share, ...]  # the large leaves, cut up in blocks
-    stretches: tuple[Share, ...]  # the large leaves, cut up among threads only
-    small: tuple[int, ...]  # the leaves that are gathered: they fill the end of the vector
-    large_size: int
-    whole: bool  # whether it is all leaves of the tree in their order, and none of them large
-
-    def scatter(self, vector: Array, leaves: list[Array]) -> None:
-        """Put views of the vector, in the shapes of the leaves, into a list of all leaves."""
-        for index, place, shape in self.places:
-            leaves[index] = vector[place] if shape is None else vector[place].reshape(shape)
-
-
-@frozen(eq=False)
-class Layout:
-    """How the leaves of a tree are arranged in vectors."""
-
-    kinds: tuple[Kind, ...]
-    groups: tuple[Group, ...]
-    fits: Callable[[tuple[Array, ...]], bool]
-    """Tells whether leaves are of these kinds: one expression, since it is asked twice in each update."""
-    kept: bool
-    """Whether an update is kept in mind for the next one: the tree is small, and has no dicts, which might be assigned to."""
-
-
-@lru_cache(maxsize=256)
-def lay_out(paths: tuple[str, ...], kinds: tuple[Kind, ...], where: Where | None) -> Layout:
-    """Arrange leaves in groups."""
-    members: dict[tuple[np.dtype[np.floating], Label], list[int]] = {}
-    for index, (path, (shape, dtype)) in enumerate(zip(paths, kinds, strict=True)):
-        check_trainable(path, dtype)
-        members.setdefault((dtype, None if where is None else selects(where, path, shape)), []).append(index)
-    shapes = [shape for shape, _ in kinds]
-    groups = tuple([_group(dtype, name, found, shapes) for (dtype, name), found in members.items()])
-    fixed = not any("['" in path or '["' in path for path in paths)
-    kept = fixed and sum([group.size for group in groups]) <= SMALL
-    return Layout(kinds, groups, _fits(kinds) if len(kinds) <= MANY else partial(_are_kinds, kinds), kept)
-
-
-def _fits(kinds: tuple[Kind, ...]) -> Callable[[tuple[Array, ...]], bool]:
-    tests = [f"l[{i}].shape == k[{i}][0] and l[{i}].dtype is k[{i}][1]" for i in range(len(kinds))]
-    fits: Callable[[tuple[Array, ...]], bool] = eval(f"lambda l: {' and '.join(tests) or True}", {"k": kinds})
-    return fits
-
-
-def _are_kinds(kinds: tuple[Kind, ...], leaves: tuple[Array, ...]) -> bool:
-    return tuple([(leaf.shape, leaf.dtype) for leaf in leaves]) == kinds
-
-
-def _group(dtype: np.dtype[np.floating], label: Label, members: list[int], shapes: list[Shape]) -> Group:
-    sizes = {index: math.prod(shapes[index]) for index in members}
-    small = tuple([index for index in members if sizes[index] < LARGE])
-    large = tuple([index for index in members if sizes[index] >= LARGE])
-    places: list[tuple[int, slice, Shape | None]] = []
-    begin = 0
-    for index in large + small:
-        places.append((index, slice(begin, begin + sizes[index]), shapes[index] if len(shapes[index]) != 1 else None))
-        begin += sizes[index]
-    stretched = [(index, sizes[index]) for index in large]
-    return Group(
-        dtype,
-        label,
-        begin,
-        large + small,
-        tuple(places),
-        blocks.shares(stretched, blocks.BLOCK, THREADED),
-        blocks.shares(stretched, begin, COMPILED_THREADED),
-        small,
-        sum([sizes[index] for index in large]),
-        len(small) == len(shapes),
-    )
+def coefficients(values: Sequence[float], dtype: np.dtype[np.floating]) -> Coefficients:
+    """Return the numbers of a rule as arrays without axes."""
+    return [np.array(value, dtype) if value > _FAINT else coefficient(value, dtype) for value in values]
 
 
 def coefficient(value: float, dtype: np.dtype[np.floating]) -> Array:
@@ -376,11 +260,3 @@ def coefficient(value: float, dtype: np.dtype[np.floating]) -> Array:
 
 
 _FAINT = 1e-40  # smaller numbers may be 0 in float32
-
-
-def joined(leaves: Sequence[Array], dtype: np.dtype[np.floating]) -> Array:
-    """Return leaves as one vector, a read-only copy: ``np.concatenate`` in a quarter of its time."""
-    try:
-        return np.frombuffer(b"".join(cast("Sequence[bytes]", leaves)), dtype)
-    except (TypeError, ValueError):  # an array that is not contiguous has no plain buffer
-        return np.concatenate([leaf.ravel() for leaf in leaves])

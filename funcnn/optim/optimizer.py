@@ -12,10 +12,10 @@ prints, compares and evolves; its tree type is that of each call.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
-from attrs import fields, frozen
+from attrs import frozen
 
 from funcnn.errors import describe
 from funcnn.runtime.records import fast_init, read_only_again
@@ -39,40 +39,6 @@ class OptState(Generic[P]):
     """The optimizer's own arrays, such as Adam's moments, in the order that its file says."""
     inner: tuple[OptState[P], ...] = ()
     """The states of the optimizers and transformations that this one is made of."""
-
-    if not TYPE_CHECKING:  # a type checker shall not take every name for one of a state's
-
-        def __getattr__(self, name: str) -> NoReturn:
-            """Say why a field is missing: it was taken away by :func:`invalidate`."""
-            if name in _FIELDS:
-                raise RuntimeError(
-                    "this state of an optimizer was used up by an update that wrote its successor over it: go on with the new one"
-                )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-
-_FIELDS = {one.name: getattr(OptState, one.name) for one in fields(OptState)}
-
-
-def invalidate(state: OptState[P]) -> None:
-    """Take away the fields of a state: it refuses to be read from now on."""
-    for one in _FIELDS.values():
-        one.__delete__(state)
-
-
-def is_invalid(state: OptState[P]) -> bool:
-    """Tell whether a state was used up."""
-    try:
-        _FIELDS["count"].__get__(state)
-    except AttributeError:
-        return True
-    return False
-
-
-def set_fields(state: OptState[P], *values: object) -> None:
-    """Give a state its fields back."""
-    for one, value in zip(_FIELDS.values(), values, strict=True):
-        one.__set__(state, value)
 
 
 @fast_init
@@ -115,9 +81,8 @@ def updates_done(state: OptState[P], optimizer: object) -> int:
     if not isinstance(given, OptState):
         raise TypeError(f"state is {describe(given)}, expected what init or update of {optimizer!r} gave, an OptState")
     count = state.count
-    if type(count) is not np.ndarray or count.ndim or count.dtype.kind not in "iu":
+    if type(count) is not np.ndarray or count.ndim or type(updates := count.item()) is not int:
         raise TypeError(f"state.count is {describe(count)}, expected an array of one integer without axes")
-    updates = int(count)
     if updates < 0:
         raise ValueError(f"state.count is {updates}, expected at least 0: the number of updates done so far")
     return updates

@@ -206,7 +206,7 @@ def fit(
                     if asked.metrics:
                         passing.outputs.append((result.output, y_batch))
                     before = now, batch
-                    updated = optimizer.update(now.params, result.grads, now.opt_state)
+                    updated = plan.optimizer.update(now.params, result.grads, now.opt_state)
                     now = Point(updated.params, result.state, updated.state)
                     del result, updated  # the gradients' memory is free for the next step
 

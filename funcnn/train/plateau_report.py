@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from funcnn.optim.composite import Goal, finished, goals, hidden, walk
 from funcnn.optim.composite import told as told_state
+from funcnn.optim.donation import Donating
 from funcnn.optim.optimizer import Optimizer
-from funcnn.optim.overwriting import Overwriting
 from funcnn.optim.transformations.accumulation import Accumulated
 from funcnn.train.history import Row
 from funcnn.train.record import Point
@@ -47,17 +47,17 @@ _HOW = "make it a class on funcnn.optim.composite.Wrapper"
 def check_listening(optimizer: Optimizer, columns: tuple[str, ...]) -> None:
     """Raise a ValueError when ``fit`` cannot train with an optimizer, wherever in it the reason lies."""
     for one in walk(optimizer):
-        if isinstance(one, Overwriting):
+        if isinstance(one, Donating):
             raise ValueError(
                 "fit goes back to the step before when a loss is not finite, and this optimizer writes over that step's state:"
-                f" give fit the optimizer itself, {one.optimizer!r}, in place of overwriting(...)"
+                f" give fit the optimizer itself, {one.rule!r}, in place of donate_state(...)"
             )
         if hasattr(one, "parts") and not hasattr(one, "finish") and any(isinstance(part, Accumulated) for part in walk(one)):
             raise ValueError(
                 f"what accumulated has left over at the end cannot take its step: {one!r} has no method finish; {_HOW}"
             )
     for holder, one in hidden(optimizer):
-        if isinstance(one, (Overwriting, Accumulated)) or goals(one):
+        if isinstance(one, (Donating, Accumulated)) or goals(one):
             raise ValueError(f"optimizer holds {one!r}, which fit cannot reach: {holder!r} does not tell its parts; {_HOW}")
     for goal in goals(optimizer):
         reported_column(goal, columns)

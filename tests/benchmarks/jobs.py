@@ -74,7 +74,7 @@ class FuncnnTraining(FuncnnInference):
         super().__init__(model, in_shape, arrays)
         self.loss, self.optimizer, self.mode = loss, optimizer, fn.Train(fn.Key(0))
         large = sum([array.size for array in parameters(arrays)]) >= LARGE
-        self.updating = fn.overwriting(optimizer) if large else optimizer  # as JAX's buffers are donated
+        self.updating = fn.donate_state(optimizer) if large else fn.compiled(optimizer)  # as JAX's buffers are donated
         self.variant = fn.compiled(fn.loss_and_grad(model, loss))
         self.sharded = fn.compiled(fn.loss_and_grad(fn.shard(model), loss))
 

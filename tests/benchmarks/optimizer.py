@@ -35,7 +35,7 @@ class FuncnnAdam:
         import funcnn as fn
 
         fn.keep_memory()
-        self.optimizer = fn.overwriting(fn.adam(1e-3))  # as torch works in place, and JAX's buffers are donated
+        self.optimizer = fn.donate_state(fn.adam(1e-3))  # as torch works in place, and JAX's buffers are donated
         self.initial, self.grads = (fn.tree.freeze(tuple(part)) for part in divided(arrays))
 
     def reset(self) -> None:

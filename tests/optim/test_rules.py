@@ -14,11 +14,10 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.optim import blocks, flat, fused
+from funcnn.optim import blocks, flat, fused, layout
 from funcnn.optim.optimizer import check_trainable
 from funcnn.optim.rules.schedule_free import ScheduleFree
 from funcnn.optim.transformations.partition import Partition
-from funcnn.runtime import treedef
 from funcnn.typing import Array
 from tests.optim.cases import OPTIMIZERS, OptimizerCase, draw
 
@@ -31,8 +30,8 @@ def test_every_optimizer_has_a_case() -> None:
             made = get_type_hints(one).get("return")
             if hasattr(made, "init") and hasattr(made, "update"):
                 found.append(name)
-    found.remove("overwriting")  # uses up what it is given, and has tests of its own
-    assert sorted(OPTIMIZERS) == sorted(found), "add the missing factories to OPTIMIZERS in tests/optim_cases.py"
+    found.remove("donate_state")  # an optimizer of its argument's kind, with tests of its own
+    assert sorted(OPTIMIZERS) == sorted(found), "add the missing factories to OPTIMIZERS in tests/optim/cases.py"
 
 
 def cases() -> Iterator[Any]:
@@ -190,18 +189,20 @@ def test_arrays_that_are_not_contiguous_give_the_same(case: OptimizerCase) -> No
 @pytest.mark.parametrize("threaded", [1 << 20, 4])
 def test_large_leaves_in_blocks_give_the_same(case: OptimizerCase, threaded: int, monkeypatch: pytest.MonkeyPatch) -> None:
     params, state = run(case.make(), draw(0))
-    flat.lay_out.cache_clear()
-    monkeypatch.setattr(treedef, "_SEEN", {})  # they remember layouts too
-    for name, value in {"LARGE": 6, "THREADED": threaded, "COMPILED": 1 << 20}.items():
-        monkeypatch.setattr(flat, name, value)
-    for name, value in {"BLOCK": 4, "LINE": 2}.items():
-        monkeypatch.setattr(blocks, name, value)
-    try:
-        blocked, blocked_state = run(case.make(), draw(0))
-    finally:
-        flat.lay_out.cache_clear()
+    small_blocks(monkeypatch, COMPILED=1 << 20, THREADED=threaded)
+    blocked, blocked_state = run(case.make(), draw(0))
     assert_close(blocked, params, 1e-15)
     assert len(tree.leaves(state)) == len(tree.leaves(blocked_state))
+
+
+def small_blocks(monkeypatch: pytest.MonkeyPatch, COMPILED: int, **sizes: int) -> None:
+    """Have small leaves count as large ones, and be cut in blocks."""
+    monkeypatch.setattr(layout, "_SEEN", {})
+    monkeypatch.setattr(flat, "COMPILED", COMPILED)
+    for name, value in {"LARGE": 6, **sizes}.items():
+        monkeypatch.setattr(layout, name, value)
+    for name, value in {"BLOCK": 4, "LINE": 2}.items():
+        monkeypatch.setattr(blocks, name, value)
 
 
 class Interpreted:
@@ -217,7 +218,7 @@ COMPILERS = [Interpreted(), *([importlib.import_module("numba")] if importlib.ut
 
 
 @pytest.mark.parametrize("compiler", COMPILERS, ids=lambda one: getattr(one, "__name__", "interpreted"))
-@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, fn.overwriting], ids=["beside", "overwriting"])
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, fn.donate_state], ids=["beside", "in place"])
 @pytest.mark.parametrize("make", [fn.adam, fn.adamw, partial(fn.adamw, where=r"'a'")], ids=["adam", "adamw", "adamw-where"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize("threaded", [1 << 20, 4])
@@ -231,7 +232,6 @@ def test_compiled_rules_give_the_same_bits(
 
     def three_steps(installed: Any) -> Any:
         monkeypatch.setattr(fused, "import_module", installed)
-        flat.lay_out.cache_clear()
         fused.compiled.cache_clear()
         opt, new = wrap(make(0.1)), params
         state = opt.init(new)
@@ -243,16 +243,11 @@ def test_compiled_rules_give_the_same_bits(
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    for name, value in {"LARGE": 6, "THREADED": 4, "COMPILED": 4, "COMPILED_THREADED": threaded}.items():
-        monkeypatch.setattr(flat, name, value)
-    for name, value in {"BLOCK": 4, "LINE": 2}.items():
-        monkeypatch.setattr(blocks, name, value)
-    monkeypatch.setattr(treedef, "_SEEN", {})
+    small_blocks(monkeypatch, COMPILED=4, THREADED=4, COMPILED_THREADED=threaded)
     try:
         with np.errstate(invalid="ignore"):
             assert tree.same(three_steps(missing), three_steps(lambda name: compiler))
     finally:
-        flat.lay_out.cache_clear()
         fused.compiled.cache_clear()
 
 
@@ -265,7 +260,7 @@ def test_large_and_small_leaves_together_follow_the_equations(name: str, dtype: 
         "b": (),
         "threads": (1100, 1000),
         "c": (2, 3),
-        "just": (flat.LARGE,),
+        "just": (layout.LARGE,),
     }
 
     def drawn(seed: int) -> Any:

@@ -76,6 +76,25 @@ def test_tells_structures_apart(name: str) -> None:
         assert found.leaves(wrong) is None
 
 
+@pytest.mark.parametrize("name", [*TREES, "walked"])
+def test_tells_shapes_and_dtypes_apart_where_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "walked":
+        monkeypatch.setattr(treedef, "_LEAVES", 1)
+        monkeypatch.setattr(treedef, "_SEEN", {})
+    one = numbered(TREES["nested" if name == "walked" else name])
+    found, leaves = flatten(one)
+    take = found.leaves_of_kinds(tuple([(part.shape, part.dtype) for part in leaves]))
+    again = take(one)
+    assert again is not None
+    assert all(ours is theirs for ours, theirs in zip(again, leaves, strict=True))
+    assert take((one, one)) is None
+    for place in range(len(leaves)):
+        for other in (leaves[place].astype(np.float32), np.concatenate([leaves[place].reshape(1, -1)] * 2)):
+            changed = found.rebuild([*leaves[:place], other.view(type(leaves[place])), *leaves[place + 1 :]])
+            assert take(changed) is None
+            assert found.leaves(changed) is not None
+
+
 def test_names_what_is_not_a_tree() -> None:
     with pytest.raises(TypeError, match=r"\[1\]\.right is None"):
         flatten((leaf(), Pair(leaf(), None)))

@@ -1,7 +1,7 @@
 """Every way in which an optimizer can be wrapped by another: all pairs of wrappers, and some triples, around some rules.
 
 Held for each: its state tells its parts; a report reaches a plateau wherever it stands, and scales the learning rate and nothing
-else; an overwriting optimizer gives the same bits and is refused by ``fit``; averages are those of the steps that were taken;
+else; one that uses up its states gives the same bits and is refused by ``fit``; averages are those of the steps that were taken;
 gradients that are left over take a step; and training goes on from a file as if it had not been interrupted.
 """
 
@@ -20,6 +20,7 @@ from attrs import frozen
 import funcnn as fn
 from funcnn import tree
 from funcnn.optim.composite import Composite, goals, scaled, told, walk
+from funcnn.optim.donation import Donating
 from funcnn.train.history import Row
 from funcnn.train.plateau_report import check_listening, complete
 from funcnn.train.plateau_report import report_metric as told_by_fit
@@ -37,7 +38,6 @@ WRAPPERS: dict[str, Wrap] = {
     "partition": lambda one: fn.partition(("matrix", one), rest=fn.sgd(0.0625)),
     "freeze": lambda one: fn.freeze("vector", one),
     "reduce_on_plateau": lambda one: fn.reduce_on_plateau(one, factor=0.25, patience=5),
-    "overwriting": fn.overwriting,
 }
 RULES: dict[str, Callable[[float], Any]] = {
     "sgd": fn.sgd,
@@ -95,7 +95,7 @@ def bits(one: Any) -> list[tuple[str, bytes]]:
 
 
 def test_every_composite_optimizer_is_walked() -> None:
-    walked = {type(one) for nest in NESTS for one in walk(wrap(nest, fn.sgd(0.5))) if isinstance(one, Composite)}
+    walked = {type(one) for nest in NESTS for one in walk(wrap(nest, fn.sgd(0.5))) if isinstance(one, Composite)} | {Donating}
     found = set(Composite.__subclasses__())
     while any(kind.__subclasses__() for kind in found):
         found = {one for kind in found for one in (kind.__subclasses__() or [kind])}
@@ -105,12 +105,9 @@ def test_every_composite_optimizer_is_walked() -> None:
 @each_nest
 def test_a_state_has_one_inner_state_for_each_part(nest: tuple[str, ...]) -> None:
     def compare(opt: Any, state: Any) -> None:
-        if isinstance(opt, type(fn.overwriting(fn.sgd()))):  # whose state is that of the optimizer itself
-            compare(opt.optimizer, state)
-        else:
-            assert len(getattr(opt, "parts", ())) == len(state.inner)
-            for part, inner in zip(getattr(opt, "parts", ()), state.inner, strict=True):
-                compare(part, inner)
+        assert len(getattr(opt, "parts", ())) == len(state.inner)
+        for part, inner in zip(getattr(opt, "parts", ()), state.inner, strict=True):
+            compare(part, inner)
 
     opt = wrap(nest, fn.adam(0.5))
     compare(opt, go(opt, 4)[1])
@@ -146,8 +143,6 @@ def test_a_report_reaches_a_plateau_wherever_it_stands_and_scales_the_rate_alone
 @each_nest
 def test_fit_tells_every_plateau(nest: tuple[str, ...]) -> None:
     opt = wrap((*nest, "reduce_on_plateau"), fn.sgd(0.5))
-    if "overwriting" in nest:
-        return
     state = opt.init(draw(0))
     columns = Row(1, (("loss", 2.0), ("accuracy", 0.5), ("val_loss", 3.0), ("val_accuracy", 0.25)))
     point = told_by_fit(opt, Point(draw(0), (), state), columns)
@@ -163,17 +158,35 @@ def states(opt: Any, state: Any) -> list[Any]:
 
 
 @each_nest
-def test_overwriting_gives_the_same_bits_and_is_refused_by_fit(nest: tuple[str, ...]) -> None:
-    for place in range(len(nest) + 1):
-        inside = wrap(nest[place:], fn.adam(0.5))
-        opt = wrap(nest[:place], fn.overwriting(inside))
-        plain = wrap(nest[:place], inside)
-        one, other = go(opt, 7), go(plain, 7)
-        assert bits(one) == bits(other), place
-        last, same = opt.finish(*one), plain.finish(*other)
-        assert bits((last.params, last.state)) == bits((same.params, same.state))
-        with pytest.raises(ValueError, match=r"give fit the optimizer itself, .*, in place of overwriting"):
-            check_listening(opt, ("loss",))
+def test_donated_states_give_the_same_bits_and_are_refused_by_fit(nest: tuple[str, ...]) -> None:
+    plain = wrap(nest, fn.adam(0.5))
+    opt: Any = fn.donate_state(plain)
+    assert fn.donate_state(opt) == opt == wrap_donated(nest)
+    one, other = go(opt, 7), go(plain, 7)
+    assert bits(one) == bits(other)
+    last, same = opt.finish(*one), plain.finish(*other)
+    assert bits((last.params, last.state)) == bits((same.params, same.state))
+    with pytest.raises(ValueError, match=r"give fit the optimizer itself, .*, in place of donate_state"):
+        check_listening(opt, ("loss",))
+
+
+def wrap_donated(nest: tuple[str, ...]) -> Any:
+    rule: Any = fn.donate_state(fn.adam(0.5))
+    for name in reversed(nest):
+        rest = fn.donate_state(fn.sgd(0.0625))
+        rule = fn.partition(("matrix", rule), rest=rest) if name == "partition" else WRAPPERS[name](rule)
+        rule = fn.donate_state(rule)
+    return rule
+
+
+@each_nest
+def test_compiled_rules_give_the_same_bits(nest: tuple[str, ...]) -> None:
+    plain = wrap(nest, fn.adam(0.5))
+    opt: Any = fn.compiled(plain)
+    one, other = go(opt, 7), go(plain, 7)
+    assert bits(one) == bits(other)
+    last, same = opt.finish(*one), plain.finish(*other)
+    assert bits((last.params, last.state)) == bits((same.params, same.state))
 
 
 @each_nest
@@ -347,7 +360,7 @@ def test_a_wrapper_of_ones_own() -> None:
     for hiding in (
         Mine(inside),
         fn.chain(fn.centralize(), Mine([inside])),
-        fn.ema(Mine({"a": Mine(fn.overwriting(fn.sgd()))})),
+        fn.ema(Mine({"a": Mine(fn.donate_state(fn.sgd()))})),
         Mine(partial(go, fn.accumulated(fn.sgd(), 2))),
     ):
         with pytest.raises(ValueError, match=r"which fit cannot reach: Mine\(.* does not tell its parts"):
@@ -361,8 +374,8 @@ def test_a_wrapper_of_ones_own() -> None:
     assert bits(go(opt, 3, None, state)[0]) == bits(go(fn.ema(Telling(fn.sgd(0.25))), 3)[0])
     with pytest.raises(ValueError, match=r"what accumulated has left over .* Telling\(.* has no method finish"):
         check_listening(fn.ema(Telling(fn.accumulated(fn.sgd(), 2))), ("loss",))
-    with pytest.raises(ValueError, match=r"in place of overwriting"):
-        check_listening(Telling(fn.overwriting(fn.sgd())), ("loss",))
+    with pytest.raises(ValueError, match=r"in place of donate_state"):
+        check_listening(Telling(fn.donate_state(fn.sgd())), ("loss",))
 
 
 @pytest.mark.parametrize(

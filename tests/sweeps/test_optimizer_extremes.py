@@ -14,8 +14,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.optim import flat, fused, watch
-from funcnn.runtime import treedef
+from funcnn.optim import flat, fused, layout
 from funcnn.typing import Array
 from tests.optim.cases import OPTIMIZERS, OptimizerCase
 
@@ -346,16 +345,14 @@ def test_huge_and_ordinary_leaves_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     forms = []
     try:
         for large, compiled, installed in ((100, 100, missing), (16, 100, missing), (16, 16, lambda name: interpreted)):
-            monkeypatch.setattr(treedef, "_SEEN", {})
-            flat.lay_out.cache_clear()
+            monkeypatch.setattr(layout, "_SEEN", {})
             fused.compiled.cache_clear()
-            monkeypatch.setattr(flat, "LARGE", large)
+            monkeypatch.setattr(layout, "LARGE", large)
             monkeypatch.setattr(flat, "COMPILED", compiled)
             monkeypatch.setattr(fused, "import_module", installed)
             with np.errstate(all="ignore"):
                 forms.append(last(params, grads))
     finally:
-        flat.lay_out.cache_clear()
         fused.compiled.cache_clear()
     np.testing.assert_array_equal(forms[0], forms[1])
     np.testing.assert_array_equal(forms[0], forms[2])
@@ -430,7 +427,7 @@ def test_a_watched_result_is_at_least_the_squares_that_it_stands_for(case: Optim
 
 
 @each_dtype
-@pytest.mark.parametrize("numbers", [7, watch.SHORT + 1])
+@pytest.mark.parametrize("numbers", [7, flat.SHORT + 1])
 @pytest.mark.parametrize("name", ["adam", "amsgrad", "rmsprop", "adagrad", "yogi"])
 def test_huge_gradients_where_numpy_raises_are_those_where_it_is_silent(name: str, numbers: int, dtype: Any) -> None:
     updates = []

@@ -10,7 +10,7 @@ import pytest
 from attrs import make_class
 
 import funcnn as fn
-from funcnn.optim import flat, leafwise
+from funcnn.optim import layout, leafwise
 from funcnn.optim.transformations import partition
 from funcnn.runtime import treedef
 from tests.optim.cases import OPTIMIZERS, draw
@@ -45,11 +45,11 @@ def test_a_thousand_selections_are_not_kept(name: str) -> None:
     held = [use() for _ in range(600)]
     gc.collect()
     alive = sum([one() is not None for one in held])
-    assert alive <= 2 * 256 + 2 * flat.KEPT, "what is kept has no bound"
+    assert alive <= 2 * 256, "what is kept has no bound"
     assert len(gc.get_objects()) - before < 200 * 256
 
 
-@pytest.mark.parametrize("cache", [flat.lay_out, leafwise._chosen, partition._divide])
+@pytest.mark.parametrize("cache", [leafwise._chosen, partition._divide])
 def test_caches_have_a_bound(cache: Any) -> None:
     assert 0 < cache.cache_info().maxsize <= 256
 
@@ -62,9 +62,12 @@ def test_structures_of_classes_without_end() -> None:
     for number in range(2 * treedef._KEPT):
         treedef.flatten({f"key {number}": np.ones(2)})
     assert len(treedef._SEEN[dict]) <= treedef._KEPT
-    for number in range(40):
+    for number in range(2 * layout.SELECTIONS):
         fn.adamw(0.1, weight_decay=0.1, where=f"^{number}|a").init(params)
-    assert len(treedef.flatten(params)[0].memo) <= flat.KEPT
+        assert len(layout._SEEN) <= layout.SELECTIONS
+    for number in range(2 * layout.KEPT):
+        fn.adam(0.1).init({"a": np.ones(2 + number)})
+    assert len(layout._SEEN[dict, None]) == layout.KEPT
 
 
 def test_a_selection_without_a_hash_is_refused_by_name() -> None:

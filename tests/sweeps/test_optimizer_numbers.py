@@ -66,7 +66,7 @@ def factories() -> Iterator[tuple[str, Any]]:
             yield f"schedules.{name}", one
 
 
-NOT_MADE = {"global_norm", "chain", "partition", "freeze", "overwriting", "penalized", "is_matrix"}  # no numbers
+NOT_MADE = {"global_norm", "chain", "partition", "freeze", "donate_state", "penalized", "is_matrix"}  # no numbers
 
 
 def parameters() -> Iterator[Any]:

@@ -25,9 +25,9 @@ from numpy import add, divide, multiply, sqrt, subtract
 
 from funcnn import tree
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Label
 from funcnn.optim.fused import Numbers
 from funcnn.optim.hyper import AMOUNT, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.moments import Moments
 from funcnn.optim.optimizer import OptState
 from funcnn.optim.schedules.rate import Rate, rate_at

@@ -38,8 +38,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Label
 from funcnn.optim.hyper import AMOUNT, FLAG, between, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.moments import Moments
 from funcnn.optim.schedules.rate import Rate, rate_at
 from funcnn.typing import Array

@@ -23,8 +23,9 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise, Label
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, POSITIVE, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.typing import Array
 

@@ -22,8 +22,9 @@ from attrs import frozen
 
 from funcnn.errors import check_range
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise, Label
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import AMOUNT, FLAG, FRACTION, at_least, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.optimizer import OptState
 from funcnn.typing import Array
 

@@ -20,8 +20,9 @@ from attrs import frozen
 from numpy import add, multiply, subtract
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise, Label
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import FLAG, FRACTION, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.typing import Array
 

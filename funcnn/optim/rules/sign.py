@@ -25,8 +25,9 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn.optim.blocks import Coefficients
-from funcnn.optim.flat import Elementwise, Label
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, between, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
 from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array

@@ -23,8 +23,9 @@ from funcnn.errors import check_count, check_flag, check_range
 from funcnn.layer import comparable
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.composite import Wrapper
-from funcnn.optim.flat import Elementwise, Label
+from funcnn.optim.flat import Elementwise
 from funcnn.optim.hyper import at_least, between, settle
+from funcnn.optim.layout import Label
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, foreign, updates_done
 from funcnn.optim.transformations.partition import check_optimizer
 from funcnn.runtime.treedef import flatten

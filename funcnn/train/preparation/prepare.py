@@ -14,6 +14,7 @@ from funcnn.data.splitting import split
 from funcnn.errors import check_range
 from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.layer import Eval, Mode
+from funcnn.optim.optimizer import Optimizer
 from funcnn.train.checkpoint import resumed
 from funcnn.train.history import History
 from funcnn.train.identity import MAY_DIFFER, Identity
@@ -42,6 +43,8 @@ class Plan(Generic[P, S, X, Y, T, M]):
     """The arguments, of which x and y are now what is trained on."""
     validation: tuple[X, T] | None
     step: LossAndGradFunction[P, S, X, Y, T]
+    optimizer: Optimizer
+    """The optimizer, for the steps."""
     steps: int
     """Batches of an epoch."""
     begin: Callable[[], Reached[P, S]]
@@ -111,7 +114,7 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     made = compiled_if_often(loss_and_grad(request.model, request.loss), calls)
     step = made if request.wrap is None else wrapped(request.wrap, made)
     rehearse_functions(request, beginning.point, step)
-    return Plan(request, held_out, step, steps, begin, identity), beginning
+    return Plan(request, held_out, step, compiled_if_often(request.optimizer, calls), steps, begin, identity), beginning
 
 
 def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | None]:
