@@ -17,7 +17,7 @@ from funcnn.check.differences.compare import compare_entries
 from funcnn.check.differences.leaf import Comparison
 from funcnn.check.differences.screen import screen
 from funcnn.check.findings import gather
-from funcnn.check.promises.contract import Contract, honour
+from funcnn.check.promises.contract import Contract, check_contract
 from funcnn.check.promises.linearity import Linearity, check_linearity
 from funcnn.check.records import Finding, LeafReport, Verdict
 from funcnn.check.report import Report
@@ -75,7 +75,7 @@ def verify(
     calls = Calls(problem, in_working_precision(problem, base.output), vector)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        contract = honour(problem, calls, seed)
+        contract = check_contract(problem, calls, seed)
         if contract.random:
             return _finish(problem, contract, None, [], [], seed, started, explain)
         total = sum(leaf.array.size for leaf in problem.active())

@@ -30,12 +30,12 @@ class Certificate:
     """The whole report."""
 
 
-def certify(lesson: TrainingTask, thoroughness: str | None = None) -> Certificate:
+def certify(training: TrainingTask, thoroughness: str | None = None) -> Certificate:
     """Check the gradient: initial parameters, training mode, rows of the training set.
 
     What is wrong ends the run; what could not be judged is a warning, for it says as little against the gradient as for it.
     """
-    settings, train = lesson.settings, lesson.problem.train
+    settings, train = training.settings, training.problem.train
     if thoroughness == "skip":
         section("Gradient", style("not checked: --certify skip", "yellow"))
         return Certificate("not checked", "The gradient was not checked: --certify skip.\n")
@@ -46,18 +46,18 @@ def certify(lesson: TrainingTask, thoroughness: str | None = None) -> Certificat
         x, y = x[:, :_SHORT], y[:, :_SHORT] if settings.job.task == "write" else y
     method: Literal["auto", "screen"] = "auto" if thorough else "screen"
     report = fn.check.check_model(
-        lesson.model,
-        lesson.loss,
+        training.model,
+        training.loss,
         x,
         y,
-        params=lesson.start.params,
-        state=lesson.start.state,
+        params=training.start.params,
+        state=training.start.state,
         mode=Train(fn.Key(settings.seed).child(2)),
         seed=settings.seed,
         method=method,
         reference=("longdouble" if _PRECISE else "auto") if thorough else "float64",
     )
-    section("Gradient", f"of {lesson.loss.name} through this network, against finite differences in {report.reference}")
+    section("Gradient", f"of {training.loss.name} through this network, against finite differences in {report.reference}")
     lines = [("leaf", "shape", "verdict", "compared", "error/bar", "detects")]
     lines += [
         (leaf.path, "x".join(map(str, leaf.shape)), leaf.verdict, leaf.method, f"{leaf.worst_ratio:.2g}", f"{leaf.power:.0e}")

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from funcnn.cli.arguments import Value
 
-Kind = Literal["classify", "redraw", "imagine", "denoise", "compare", "write", "tell"]
+Kind = Literal["classify", "redraw", "imagine", "denoise", "compare", "write", "classify_text"]
 
 
 @frozen
@@ -40,7 +40,7 @@ class Job:
     @property
     def reads_text(self) -> bool:
         """Whether it learns from text files, and not from rows of numbers."""
-        return self.task in ("write", "tell")
+        return self.task in ("write", "classify_text")
 
     @property
     def counts_steps(self) -> bool:
@@ -97,7 +97,7 @@ JOBS = {
         {"layers": 4, "heads": 4, "features": 128, "context_length": 64, "dropout": 0.0}, _TEXT, _TEXT,
     ),
     "text_classifier": Job(
-        "tell", "the lines of two or more texts are told apart",
+        "classify_text", "the lines of two or more texts are told apart",
         {"encoder": "transformer", "features": 64, "layers": 1, "heads": 4, "dropout": 0.1, "context_length": 96},
         DefaultSchedule(0.002, 32, 10), DefaultSchedule(0.002, 32, 10),
     ),

@@ -73,7 +73,7 @@ class CheckpointWriter:
         self.written = time.perf_counter()
 
 
-def learn(lesson: TrainingTask, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], float]:
+def learn(training: TrainingTask, out: Path, resume: bool) -> tuple[Fit[Trees, Trees], float]:
     """Train, from the start or from the checkpoint of a folder; a diverged run gives its last good parameters.
 
     The checkpoint stays: it is for the caller to remove, when what was learned is safely written elsewhere.
@@ -86,58 +86,58 @@ def learn(lesson: TrainingTask, out: Path, resume: bool) -> tuple[Fit[Trees, Tre
     began = time.perf_counter()
     path = out / folder.CHECKPOINT
     try:
-        fitted = (_in_steps if lesson.settings.job.counts_steps else _in_epochs)(lesson, path, resume)
+        fitted = (_in_steps if training.settings.job.counts_steps else _in_epochs)(training, path, resume)
     except FileError as error:
         raise RequestError(str(error)) from None
     except ValueError as error:  # the loss does not take what the model gives of these data
-        raise network.refused(lesson.settings, error) from None
+        raise network.refused(training.settings, error) from None
     return fitted, time.perf_counter() - began
 
 
-def _in_epochs(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
-    settings, problem = lesson.settings, lesson.problem
+def _in_epochs(training: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
+    settings, problem = training.settings, training.problem
     bar = _bar_is_possible()
-    keeper = CheckpointWriter(Checkpoint(path))
-    start = {"params": lesson.start.params, "state": lesson.start.state}
+    writer = CheckpointWriter(Checkpoint(path))
+    start = {"params": training.start.params, "state": training.start.state}
     given: dict[str, Any] = start | ({"resume": path} if resume else {})
     try:
         fitted: Fit[Trees, Trees] = fn.fit(
-            lesson.model,
-            lesson.loss,
+            training.model,
+            training.loss,
             network.make_optimizer(settings, len(problem.train)),
             problem.train.x,
             problem.train.y,
-            key=lesson.key,
+            key=training.key,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             validation=None if problem.validation is None else (problem.validation.x, problem.validation.y),
-            metrics=lesson.task.metrics,
+            metrics=training.task.metrics,
             progress=bar,
-            callbacks=(keeper,) if bar else (keeper, _tell_every(max(1, settings.epochs // _TOLD))),
+            callbacks=(writer,) if bar else (writer, _print_every(max(1, settings.epochs // _TOLD))),
             **given,
         )
     except fn.DivergenceError as error:
         complain(str(error))
         return error.fit
     if fitted.stopped == "interrupted":
-        keeper.flush()
+        writer.flush()
     return fitted
 
 
-def _in_steps(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
+def _in_steps(training: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
     """Train on batches drawn at random: stretches of some steps, each a pass through windows of its own."""
-    settings, problem = lesson.settings, lesson.problem
+    settings, problem = training.settings, training.problem
     optimizer = network.make_optimizer(settings, len(problem.train))
-    point = Point(lesson.start.params, lesson.start.state, optimizer.init(lesson.start.params))
+    point = Point(training.start.params, training.start.state, optimizer.init(training.start.params))
     history = History()
     if resume:
-        point, history = _read_stretches(path, point, lesson)
+        point, history = _read_stretches(path, point, training)
 
     def write(reached: tuple[Point[Trees, Trees], History]) -> None:
-        note = {"settings": _identity(lesson), "history": [[row.epoch, row.seconds, row.values] for row in reached[1].rows]}
+        note = {"settings": _identity(training), "history": [[row.epoch, row.seconds, row.values] for row in reached[1].rows]}
         save(path, (reached[0],), note=json.dumps(note))
 
-    keeper = CheckpointWriter(write)
+    writer = CheckpointWriter(write)
     watched = problem.validation
     assert watched is not None
     stretch = min(_STRETCH, -(-settings.steps // _TOLD))
@@ -146,11 +146,11 @@ def _in_steps(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Tree
     try:
         while done < settings.steps:
             count = min(stretch, settings.steps - done)
-            key = lesson.key.child(done)
+            key = training.key.child(done)
             rows = key.child(0).generator().integers(len(problem.train.x), size=count * settings.batch_size)
             fitted = fn.fit(
-                lesson.model,
-                lesson.loss,
+                training.model,
+                training.loss,
                 optimizer,
                 problem.train.x[rows],
                 problem.train.y[rows],
@@ -158,7 +158,7 @@ def _in_steps(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Tree
                 epochs=1,
                 batch_size=settings.batch_size,
                 validation=(watched.x, watched.y),
-                metrics=lesson.task.metrics,
+                metrics=training.task.metrics,
                 params=point.params,
                 state=point.state,
                 opt_state=point.opt_state,
@@ -170,28 +170,28 @@ def _in_steps(lesson: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Tree
             row = fitted.history.last
             history = History((*history.rows, Row(done, row.values, row.seconds)))
             point = Point(fitted.params, fitted.state, fitted.opt_state)
-            keeper((point, history))
-            tell(history.last, "step")
+            writer((point, history))
+            print_row(history.last, "step")
     except fn.DivergenceError as error:
         complain(f"counted from step {done}: {error}")
         fitted = error.fit
     except KeyboardInterrupt:
-        keeper.flush()
+        writer.flush()
         fitted = evolve(fitted, stopped="interrupted")
     return evolve(fitted, history=history)
 
 
-def _identity(lesson: TrainingTask) -> dict[str, object]:
+def _identity(training: TrainingTask) -> dict[str, object]:
     """Return what must be the same for a run to be gone on with."""
     return {
-        "windows": len(lesson.problem.train.x),
-        "steps": lesson.settings.steps,
-        "batch_size": lesson.settings.batch_size,
-        "seed": lesson.settings.seed,
+        "windows": len(training.problem.train.x),
+        "steps": training.settings.steps,
+        "batch_size": training.settings.batch_size,
+        "seed": training.settings.seed,
     }
 
 
-def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: TrainingTask) -> tuple[Point[Trees, Trees], History]:
+def _read_stretches(path: Path, like: Point[Trees, Trees], training: TrainingTask) -> tuple[Point[Trees, Trees], History]:
     try:
         note = json.loads(load_note(path))
         identity, rows = note["settings"], note["history"]
@@ -207,9 +207,9 @@ def _read_stretches(path: Path, like: Point[Trees, Trees], lesson: TrainingTask)
         raise
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:  # anybody's JSON
         raise FileError(f"{path} is not a checkpoint of such a run ({shorten(repr(error))})") from None
-    if identity != _identity(lesson):
+    if identity != _identity(training):
         raise FileError(
-            f"{path} was made with {shorten(str(identity), 200)}, this run has {_identity(lesson)}:"
+            f"{path} was made with {shorten(str(identity), 200)}, this run has {_identity(training)}:"
             " only the same run can be gone on with"
         )
     (point,) = load(path, like=(like,))
@@ -220,15 +220,15 @@ def _bar_is_possible() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and find_spec("tqdm") is not None
 
 
-def _tell_every(epochs: int) -> Callable[[Epoch[Trees, Trees]], None]:
-    def told(epoch: Epoch[Trees, Trees]) -> None:
+def _print_every(epochs: int) -> Callable[[Epoch[Trees, Trees]], None]:
+    def print_some(epoch: Epoch[Trees, Trees]) -> None:
         if epoch.number % epochs == 0 or epoch.number == 1:
-            tell(epoch.history.last, "epoch")
+            print_row(epoch.history.last, "epoch")
 
-    return told
+    return print_some
 
 
-def tell(row: Row, counted: str) -> None:
+def print_row(row: Row, counted: str) -> None:
     """Print the figures of an epoch, or of so many steps."""
     figures = "  ".join(f"{name.replace('val_', 'validation ')} {value:.4f}" for name, value in row.values)
     more(f"{counted} {row.epoch:4d}  {figures}")

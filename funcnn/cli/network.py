@@ -165,7 +165,7 @@ def least_parameters(settings: Settings, facts: Facts) -> int:
         return sum(9 * fewer * more for fewer, more in pairwise(settings.sizes("channels"))) * settings.count("depth")
     if settings.model == "resnet":
         return settings.count("depth") * 9 * settings.sizes("channels")[0] ** 2
-    if task in ("write", "tell"):
+    if task in ("write", "classify_text"):
         width, layers = settings.count("features"), settings.count("layers")
         first = settings.count("embedding_size") if "embedding_size" in settings.arguments else width
         places = settings.count("context_length") if settings.model == "gpt" else 0

@@ -183,13 +183,13 @@ def _check(parser: argparse.ArgumentParser, given: dict[str, object], sampling: 
     if job.reads_text and "data" in given:
         parser.error(f"argument --data: {model} learns from text: give it with --text FILE")
     if job.reads_text and not texts:
-        many = " FILE" if job.task == "tell" else ""
+        many = " FILE" if job.task == "classify_text" else ""
         parser.error(f"argument --model: {model} learns from text: add --text FILE{many}")
     if not job.reads_text and texts:
         readers = [name for name, other in JOBS.items() if other.reads_text]
         parser.error(f"argument --text: {model} does not learn from text: choose --model {', '.join(readers)}")
-    if isinstance(texts, list) and (len(texts) > 1) != (job.task == "tell"):
-        wanted = "the files of two texts or more, one for each class" if job.task == "tell" else "the file of one text"
+    if isinstance(texts, list) and (len(texts) > 1) != (job.task == "classify_text"):
+        wanted = "the files of two texts or more, one for each class" if job.task == "classify_text" else "the file of one text"
         parser.error(f"argument --text: {model} takes {wanted}, got {len(texts)}")
     right, wrong = ("steps", "epochs") if job.counts_steps else ("epochs", "steps")
     if wrong in given:

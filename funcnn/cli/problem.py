@@ -84,7 +84,7 @@ def load_problem(settings: Settings, pose: Pose) -> Problem:
             tokens.title, tokens.parts, tokens.facts, Examples(*tokens.train), Examples(*tokens.watched), Examples(*tokens.test),
             tokens.source,
         )  # fmt: skip
-    if settings.job.task == "tell":
+    if settings.job.task == "classify_text":
         lines = text.load_lines(settings)
         held_out = data.stratified_split(key.child(1), (lines.x, lines.y), labels=lines.y)
         learning = data.stratified_split(key.child(2), held_out.train, 0.1, labels=held_out.train[1])

@@ -94,15 +94,15 @@ _SMALL: dict[str, tuple[dict[str, Value], DefaultSchedule, str]] = {
 def defaults_for(model: str, data: str) -> Settings:
     """Return the settings of a model and a data set before any option is given."""
     job = JOBS[model]
-    arguments, course, dtype = dict(job.arguments), job.digits if data == "digits" else job.folder, "float32"
+    arguments, schedule, dtype = dict(job.arguments), job.digits if data == "digits" else job.folder, "float32"
     if data in _SMALL:
-        special, course, dtype = _SMALL[data]
+        special, schedule, dtype = _SMALL[data]
         arguments |= {name: value for name, value in special.items() if name in arguments}
     elif model == "mlp" and data != "digits":
         arguments["hidden"] = (512, 256)
     made = Settings(
-        model, data, (), arguments, learning_rate=course.learning_rate, epochs=max(course.epochs, 0 if course.steps else 1),
-        steps=course.steps, batch_size=course.batch_size, dtype=dtype,
+        model, data, (), arguments, learning_rate=schedule.learning_rate, epochs=max(schedule.epochs, 0 if schedule.steps else 1),
+        steps=schedule.steps, batch_size=schedule.batch_size, dtype=dtype,
     )  # fmt: skip
     return evolve(made, optimizer="adamw", schedule="warmup", clip=1.0) if job.reads_text else made
 

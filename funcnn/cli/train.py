@@ -26,19 +26,19 @@ def main(arguments: Sequence[str]) -> int:
     request = read_train(arguments)
     if isinstance(request, ResumeRequest):
         return _resume(request)
-    lesson = _prepare(request.settings)
-    settings = lesson.settings
+    training = _prepare(request.settings)
+    settings = training.settings
     out = request.output or folder.next_folder(settings.model, settings.data or settings.text[0])
     folder.make_folder(out, request.overwrite)
-    folder.write_config(out, settings, lesson.problem.facts)
+    folder.write_config(out, settings, training.problem.facts)
 
-    _introduce(lesson)
-    certificate = certify(lesson, request.certify)
+    _introduce(training)
+    certificate = certify(training, request.certify)
     write_text(out / folder.GRADIENT, certificate.page)
     if certificate.standing == "wrong":
         complain(f"the gradient is not certified, so nothing was trained; the whole report is in {out / folder.GRADIENT}")
         return NOT_CERTIFIED
-    return _train(lesson, out, request.sampling, certificate.standing, resume=False)
+    return _train(training, out, request.sampling, certificate.standing, resume=False)
 
 
 def _prepare(asked: Settings) -> TrainingTask:
@@ -57,13 +57,13 @@ def _resume(request: ResumeRequest) -> int:
     if not (request.run / folder.CHECKPOINT).is_file():
         done = "it is finished" if (request.run / folder.PARAMS).is_file() else "it ended before anything was learned"
         raise RequestError(f"--resume {request.run}: there is nothing to go on with: {done}")
-    lesson = _prepare(settings)
-    if lesson.problem.facts != facts:
+    training = _prepare(settings)
+    if training.problem.facts != facts:
         raise RequestError(f"--resume {request.run}: the data are not those of the run any more")
-    _introduce(lesson)
+    _introduce(training)
     standing = _standing(request.run)
     section("Gradient", f"{standing} when the run began: {request.run / folder.GRADIENT}")
-    return _train(lesson, request.run, request.sampling, standing, resume=True)
+    return _train(training, request.run, request.sampling, standing, resume=True)
 
 
 def _standing(run: Path) -> Standing:
@@ -80,31 +80,31 @@ def _refuse(message: str) -> None:
     raise RequestError(message)
 
 
-def _introduce(lesson: TrainingTask) -> None:
-    settings, problem = lesson.settings, lesson.problem
+def _introduce(training: TrainingTask) -> None:
+    settings, problem = training.settings, training.problem
     section("Data", problem.title, problem.parts)
-    about = fn.summary(lesson.model, network.in_shape(settings, problem.facts), dtype=settings.dtype)
+    about = fn.summary(training.model, network.in_shape(settings, problem.facts), dtype=settings.dtype)
     rows = [(row.path, row.name, f"{row.params:,}" if row.params else "") for row in about.rows]
     section("Network", *table(rows, right=(2,)), f"{about.params:,} parameters in {settings.dtype}")
 
 
-def _train(lesson: TrainingTask, out: Path, sampling: Sampling, standing: Standing, *, resume: bool) -> int:
-    settings = lesson.settings
+def _train(training: TrainingTask, out: Path, sampling: Sampling, standing: Standing, *, resume: bool) -> int:
+    settings = training.settings
     length = f"{settings.steps} steps" if settings.steps else f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
     section(
         "Training",
         f"{settings.optimizer}, learning rate {settings.learning_rate:g} ({settings.schedule}), batches of {settings.batch_size},"
         f" {length}{', from the checkpoint on' * resume}",
     )
-    fitted, seconds = learn(lesson, out, resume)
-    return _finish(lesson, fitted, seconds, out, sampling, standing)
+    fitted, seconds = learn(training, out, resume)
+    return _finish(training, fitted, seconds, out, sampling, standing)
 
 
 def _finish(
-    lesson: TrainingTask, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling, standing: Standing
+    training: TrainingTask, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling, standing: Standing
 ) -> int:
     """Test what was learned, write everything, and say how to use it."""
-    settings, problem, task = lesson.settings, lesson.problem, lesson.task
+    settings, problem, task = training.settings, training.problem, training.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
     if fitted.stopped != "interrupted":  # only now: until the parameters are written, the checkpoint is all there is
         (out / folder.CHECKPOINT).unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def _finish(
     ended = {"interrupted": "interrupted", "diverged": "diverged"}.get(fitted.stopped, "done")
     more(f"{ended} after {done} {counted}{'s' * (done != 1)} in {seconds:.1f} s, {tree.size(fitted.params):,} parameters kept")
 
-    run = Run(settings, problem.facts, lesson.model, fitted.params, fitted.state)
+    run = Run(settings, problem.facts, training.model, fitted.params, fitted.state)
     outcome = task.report(run, problem)
     ending: dict[str, object] = {
         "stopped": fitted.stopped,

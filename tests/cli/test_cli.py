@@ -208,7 +208,7 @@ def test_ctrl_c_keeps_what_was_learned(monkeypatch: pytest.MonkeyPatch, capsys: 
 
         return tell
 
-    monkeypatch.setattr(learning, "_tell_every", interrupting)
+    monkeypatch.setattr(learning, "_print_every", interrupting)
     assert xor("run") == 130
     assert "interrupted after 2 epochs" in capsys.readouterr().out
     assert results("run")["stopped"] == "interrupted"
@@ -691,15 +691,15 @@ def test_pairs_are_what_their_targets_say() -> None:
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Have Ctrl-C come while the figures of the given line are told."""
-    tell, told = learning.tell, []
+    print_row, printed = learning.print_row, []
 
-    def telling(*arguments: Any) -> None:
-        tell(*arguments)
-        told.append(arguments)
-        if len(told) == number:
+    def printing(*arguments: Any) -> None:
+        print_row(*arguments)
+        printed.append(arguments)
+        if len(printed) == number:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(learning, "tell", telling)
+    monkeypatch.setattr(learning, "print_row", printing)
 
 
 @pytest.mark.usefixtures("texts")

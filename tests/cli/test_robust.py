@@ -269,5 +269,5 @@ def test_a_changed_config_takes_no_memory(model: str) -> None:
 
 
 def evolve_text(settings: Any) -> Any:
-    count = 0 if not settings.job.reads_text else 1 + (settings.job.task == "tell")
+    count = 0 if not settings.job.reads_text else 1 + (settings.job.task == "classify_text")
     return attrs.evolve(settings, text=("one.txt", "two.txt")[:count])

@@ -214,7 +214,7 @@ class Closer:
         """Tell whether an entry is what neighbouring points allow, where several kinks meet."""
         if self.neighbours is _UNKNOWN:
             self.neighbours = look_around(self.case, self.leaf)
-        return isinstance(self.neighbours, Neighbours) and self.neighbours.embrace(index, self.made.analytic[index])
+        return isinstance(self.neighbours, Neighbours) and self.neighbours.contains(index, self.made.analytic[index])
 
     def _set(self, at: IntArray, *numbers: Scalar) -> None:
         self.made.set(at, *(np.array([number], self.made.low.dtype) for number in numbers))

@@ -30,7 +30,7 @@ class Neighbours:
     low: Array
     high: Array
 
-    def embrace(self, index: int, value: Array) -> bool:
+    def contains(self, index: int, value: Array) -> bool:
         """Tell whether a value lies among theirs."""
         slack = 1e-9 * max(np.max(np.abs(self.low)), np.max(np.abs(self.high)))
         return bool(self.low[index] - slack <= value <= self.high[index] + slack)

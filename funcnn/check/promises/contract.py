@@ -34,7 +34,7 @@ class Contract:
     evaluations: int
 
 
-def honour(problem: Problem, calls: Calls, seed: int) -> Contract:
+def check_contract(problem: Problem, calls: Calls, seed: int) -> Contract:
     """Check the contract."""
     elsewhere = other_point(problem, np.random.default_rng([seed, 7]))
     _quietly(lambda: calls.at(elsewhere))

@@ -12,7 +12,7 @@ _HOMES = {
     "imagine": "images",
     "denoise": "images",
     "write": "write",
-    "tell": "tell",
+    "classify_text": "classify_text",
 }
 
 

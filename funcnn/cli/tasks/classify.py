@@ -92,10 +92,10 @@ def predict(run: Run, request: PredictRequest) -> None:
         x, labels, said = problem.test.x, problem.test.y, f"the test set of the run, {problem.title}"
     else:
         x, said = inputs.read_rows(request.input, run), str(request.input)
-    tell(run, request, x, labels, said)
+    show_predictions(run, request, x, labels, said)
 
 
-def tell(run: Run, request: PredictRequest, x: Array | IntArray, labels: IntArray | None, said: str) -> None:
+def show_predictions(run: Run, request: PredictRequest, x: Array | IntArray, labels: IntArray | None, said: str) -> None:
     """Print what a network says of inputs, and write it where that is asked for."""
     probabilities = softmax(fn.predict(run.model, run.params, run.state, x))
     if request.output is not None:  # before anything is printed: a wrong path is an error, not the end of a page

@@ -72,7 +72,7 @@ def report(run: Run, problem: Problem) -> Outcome:
     if len(shape) == 2 and wrong.size:
         shown = wrong[: fitting(shape)]
         captions = [f"{'unlike' if alike[row] else 'alike'}: {apart[row]:.2f}" for row in shown]
-        more("", f"{len(shown)} of {wrong.size} pairs told wrong, one image above the other:", "")
+        more("", f"{len(shown)} of {wrong.size} pairs misjudged, one image above the other:", "")
         more(*draw(problem.test.x[0][shown], shape, [""] * len(shown)), *draw(problem.test.x[1][shown], shape, captions))
     return Outcome({"test_accuracy": float(right.mean()), "test_roc_auc": area, "test_rows": len(right)}, {})
 

@@ -56,7 +56,7 @@ def predict(run: Run, request: PredictRequest) -> None:
     context_length = run.facts.features
     if request.output is not None:
         raise RequestError(
-            f"--output: {run.settings.model} foretells text; python -m funcnn sample RUN --output FILE has it write"
+            f"--output: {run.settings.model} predicts text; python -m funcnn sample RUN --output FILE has it write"
         )
     if request.input is None:
         problem = load_problem(run.settings, as_given)

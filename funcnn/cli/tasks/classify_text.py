@@ -39,7 +39,7 @@ def predict(run: Run, request: PredictRequest) -> None:
         problem = load_problem(run.settings, as_given)
         inputs.check_alike(run, problem.facts)
         said = f"the test set of the run, {problem.title}"
-        classify.tell(run, request, problem.test.x, problem.test.y, said)
+        classify.show_predictions(run, request, problem.test.x, problem.test.y, said)
         return
     lines = [line for line in map(str.strip, read_text(request.input, "--input").splitlines()) if line]
     if not lines:
@@ -50,7 +50,7 @@ def predict(run: Run, request: PredictRequest) -> None:
         raise RequestError(
             f"--input {request.input}: no character of the line {lines[unknown[0]]!r:.60} occurred in what was learned from"
         )
-    classify.tell(run, request, tokens, None, f"lines of {request.input}")
+    classify.show_predictions(run, request, tokens, None, f"lines of {request.input}")
 
 
 def use(facts: Facts) -> str:
@@ -63,4 +63,4 @@ def use(facts: Facts) -> str:
     )
 
 
-TELL = Task(classify.loss, {"accuracy": classify.accuracy}, report, predict, use)
+CLASSIFY_TEXT = Task(classify.loss, {"accuracy": classify.accuracy}, report, predict, use)
