@@ -15,8 +15,8 @@ length as it was.
 Derivation.  What is carried from attempt to attempt is $(y, k_1, t, h)$: the first slope is the last one of the step before.
 The cotangents of the stages are those of steps of fixed length.  The lengths depend on the state as well, so they have cotangents
 of their own:
-$$ \bar h \mathrel{+}= \sum_i \Big\langle \bar Y_i, \sum_j a_{ij} k_j \Big\rangle + \sum_i c_i \bar t_i
-   + \Big\langle \bar e, \sum_i (b_i - \hat b_i) k_i \Big\rangle, \qquad
+$$ \bar h \mathrel{+}= \sum_i \langle \bar Y_i, \sum_j a_{ij} k_j \rangle + \sum_i c_i \bar t_i
+   + \langle \bar e, \sum_i (b_i - \hat b_i) k_i \rangle, \qquad
    \bar q = -\frac{0.9\,q^{-6/5}}5\, h\, \bar h_+, \qquad
    \bar e_f = \frac{\bar q}{F q} \frac{e_f}{s_f^2}, \qquad \bar s_f = -\bar e_f \frac{e_f}{s_f}. $$
 So this, too, is the derivative of what forward computes, to the last digit.  That the lengths have a part in it is often left
