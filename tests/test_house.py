@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import funcnn
+import funcnn.check
 import funcnn.layers
 
 ROOT = Path(funcnn.__file__).parent
@@ -135,3 +136,43 @@ def test_the_index_of_layers_names_every_public_layer_and_its_file() -> None:
 
 def test_files_are_short() -> None:
     assert [name for name, path in FILES.items() if len(path.read_text().splitlines()) > 500] == []
+
+
+MANY_OPTIONS = {
+    "attention": "the options of one layer, each with a default",
+    "check_hvp": "what is checked, and how far",
+    "check_layer": "what is checked, and how far",
+    "check_model": "what is checked, and how far",
+    "cross_attention": "the options of one layer, each with a default",
+    "decoder_block": "those of its attention and of its dense part",
+    "dormand_prince": "tolerances and bounds of the length of a step, each with a default",
+    "encoder_block": "those of its attention and of its dense part",
+    "fit": "the words of a whole training",
+    "generate": "how characters are drawn, beside the network",
+    "peephole_lstm": "the options of one layer, each with a default",
+}
+"""The public functions of more than eight parameters, and why: beyond eight all are options that are given by name."""
+
+
+def parameters(one: ast.FunctionDef) -> tuple[int, int]:
+    """Return how many parameters may be given by place, and how many by name alone."""
+    by_place = [arg.arg for arg in (*one.args.posonlyargs, *one.args.args) if arg.arg not in ("self", "cls")]
+    return len(by_place) + (one.args.vararg is not None), len(one.args.kwonlyargs) + (one.args.kwarg is not None)
+
+
+def test_no_function_has_more_than_eight_parameters() -> None:
+    """Overloads of a chain are left out: there is one for each number of layers."""
+    found = set()
+    for name in FILES:
+        for one in ast.walk(syntax(name)):
+            if isinstance(one, ast.FunctionDef) and sum(parameters(one)) > 8:
+                if one.name == "serial" and any(isinstance(by, ast.Name) and by.id == "overload" for by in one.decorator_list):
+                    continue
+                by_place, _ = parameters(one)
+                assert one.name in MANY_OPTIONS, (
+                    f"{name}.{one.name} has {sum(parameters(one))} parameters: a frozen record for some"
+                )
+                assert by_place <= 8, f"{name}.{one.name} takes {by_place} parameters by place"
+                found.add(one.name)
+    assert found == set(MANY_OPTIONS)
+    assert found <= set(funcnn.__all__) | set(funcnn.check.__all__)

@@ -23,7 +23,8 @@ Numbers: TypeAlias = Callable[..., tuple[Any, ...]]
 def two_slots(rule: Numbers) -> Callable[..., None]:
     """Return the loop over a rule for single numbers with two slots."""
 
-    def loop(c: Any, bound: Any, p: Any, g: Any, first: Any, second: Any, new: Any, new_first: Any, new_second: Any) -> None:
+    def loop(c: Any, bound: Any, p: Any, g: Any, slots: Any, new: Any, new_slots: Any) -> None:
+        (first, second), (new_first, new_second) = slots, new_slots
         for i in range(p.size):
             x = g[i]
             if abs(x) > bound and abs(x) < np.inf:
@@ -36,7 +37,8 @@ def two_slots(rule: Numbers) -> Callable[..., None]:
 def two_slots_in_place(rule: Numbers) -> Callable[..., None]:
     """Return the same loop with the next slots in the place of the slots: told so, the compiler need not fear an overlap."""
 
-    def loop(c: Any, bound: Any, p: Any, g: Any, first: Any, second: Any, new: Any) -> None:
+    def loop(c: Any, bound: Any, p: Any, g: Any, slots: Any, new: Any) -> None:
+        first, second = slots
         for i in range(p.size):
             x = g[i]
             if abs(x) > bound and abs(x) < np.inf:
@@ -68,9 +70,9 @@ def kernel(
     """Run a compiled loop in place of a rule's kernel; finite gradients beyond a bound count as that bound."""
     numbers, most = tuple([number[()] for number in c]), p.dtype.type(bound)
     if np.may_share_memory(slots[0], out[1]):
-        loops[1](numbers, most, read_only(p), read_only(g), *out[1:], out[0])
+        loops[1](numbers, most, read_only(p), read_only(g), tuple(out[1:]), out[0])
     else:
-        loops[0](numbers, most, read_only(p), read_only(g), *map(read_only, slots), *out)
+        loops[0](numbers, most, read_only(p), read_only(g), tuple(map(read_only, slots)), out[0], tuple(out[1:]))
 
 
 def read_only(array: Array) -> Array:
