@@ -17,6 +17,7 @@ from funcnn import tree
 from funcnn.optim import blocks, flat, fused, layout
 from funcnn.optim.optimizer import check_trainable
 from funcnn.optim.rules.schedule_free import ScheduleFree
+from funcnn.optim.transformations.averaging import Lerp
 from funcnn.optim.transformations.partition import Partition
 from funcnn.typing import Array
 from tests.optim.cases import OPTIMIZERS, OptimizerCase, draw
@@ -183,6 +184,33 @@ def test_arrays_that_are_not_contiguous_give_the_same(case: OptimizerCase) -> No
     turned = tree.map(lambda leaf: np.asarray(leaf, order="F"), plain)
     got = opt.update(turned[0], turned[1], opt.init(turned[0]))
     assert_close(got.params, expected.params, 0.0 if case.elementwise else 1e-14)
+
+
+def with_kernel() -> list[Any]:
+    """The settings of rules that write out a second form, for large leaves."""
+    made = [(one.id, one.values[0].make()) for one in cases()] + [
+        ("lerp", Lerp(lambda count: 0.25)),
+        ("lerp to", Lerp(lambda count: 1.0)),
+    ]
+    found = [(name, opt) for name, opt in made if isinstance(opt, flat.Elementwise)]
+    return [pytest.param(opt, id=name) for name, opt in found if type(opt)._kernel is not flat.Elementwise._kernel]
+
+
+@pytest.mark.parametrize("opt", with_kernel())
+@pytest.mark.parametrize("in_place", [False, True])
+@each_dtype
+def test_the_form_for_large_leaves_gives_the_bits_of_the_formula(opt: Any, dtype: Any, in_place: bool) -> None:
+    rng = np.random.default_rng(3)
+    p, g = (rng.normal(size=200).astype(dtype) for _ in range(2))
+    slots = opt._start(p)
+    for count, label in ((0, None), (1, True), (2, False), (300, None)):
+        c = flat.coefficients(opt._coefficients(count, label), p.dtype)
+        expected = opt._rule(c, p, g, *slots)
+        kept = [slot.copy() for slot in slots]
+        out = [np.empty_like(p), *(kept if in_place else [np.empty_like(slot) for slot in slots])]
+        opt._kernel(c, p, g, kept, out)
+        assert tree.same(tuple(out), tuple(expected))
+        p, g, slots = expected[0], rng.normal(size=200).astype(dtype), expected[1:]
 
 
 @each_case

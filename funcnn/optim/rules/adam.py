@@ -1,9 +1,7 @@
 r"""Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1) and AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2).
 
-With decay rates $\beta_1, \beta_2$, the learning rate $\alpha$ and a small $\epsilon$, at step $t = 1, 2, \dots$
-$$ m_t = \beta_1 m_{t-1} + (1-\beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1-\beta_2)\, g_t^2, $$
-$$ \hat m_t = \frac{m_t}{1-\beta_1^t}, \qquad \hat v_t = \frac{v_t}{1-\beta_2^t}, \qquad
-   p_t = p_{t-1} - \alpha \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon} - \alpha\,\lambda\, p_{t-1} , $$
+With the moments of :mod:`funcnn.optim.moments`
+$$ p_t = p_{t-1} - \alpha \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon} - \alpha\,\lambda\, p_{t-1} , $$
 where the last term is AdamW's decoupled decay $\lambda$, which Adam does not have.
 
 What runs.  The recursions are linear, so the state may hold $M = m/(1-\beta_1)$ and $V = v/(1-\beta_2)$, which saves two of
@@ -16,8 +14,8 @@ $$ \alpha \frac{\hat m_t}{\sqrt{\hat v_t}+\epsilon} = a_t \frac{M_t}{\sqrt{V_t} 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -26,7 +24,7 @@ from numpy import add, divide, multiply, sqrt, subtract
 from funcnn import tree
 from funcnn.optim.blocks import Coefficients
 from funcnn.optim.fused import Numbers
-from funcnn.optim.hyper import AMOUNT, settle
+from funcnn.optim.hyper import AMOUNT, Check
 from funcnn.optim.layout import Label
 from funcnn.optim.moments import Moments
 from funcnn.optim.optimizer import OptState
@@ -44,9 +42,7 @@ class Adam(Moments):
     weight_decay: float = 0.0
     where: Where = field(default=everywhere, repr=show_where)
 
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        settle(self, weight_decay=AMOUNT, where=check_where)
+    _checks: ClassVar[Mapping[str, Check]] = {**Moments._checks, "weight_decay": AMOUNT, "where": check_where}
 
     @property
     def _divided_by(self) -> Where | None:
@@ -57,6 +53,7 @@ class Adam(Moments):
         return 2, 1.0  # it is V
 
     def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
+        """Return beta1, beta2, a and epsilon s of the module's docstring, and where leaves decay what is left of them."""
         rate, t, beta1, beta2 = rate_at(self.learning_rate, count), count + 1, self.beta1, self.beta2
         s = math.sqrt((1 - beta2**t) / (1 - beta2))
         a = rate * s * (1 - beta1) / (1 - beta1**t)
@@ -65,32 +62,25 @@ class Adam(Moments):
         return beta1, beta2, a, self.eps * s
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
-        return self._step(c, p, g, slots, (None, None, None))
+        return adam_rule(c, p, g, *slots)
 
     def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
-        self._step(c, p, g, slots, out)
-
-    def _step(
-        self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array | None]
-    ) -> tuple[Array, Array, Array]:
-        """Return the next parameters, M and V: in the arrays of ``out`` where there are any, or else in new ones."""
-        mean: Array = multiply(slots[0], c[0], out[1])
-        add(mean, g, mean)
-        square: Array = multiply(slots[1], c[1], out[2])
+        """Do :func:`adam_rule` with one array for all that it needs between: the same operations in the same order."""
+        (beta1, beta2, a, eps, *keep), (new, m, v) = c, out
+        multiply(slots[0], beta1, m)
+        add(m, g, m)
+        multiply(slots[1], beta2, v)
         work: Array = multiply(g, g)
-        add(square, work, square)
-        sqrt(square, work)
-        add(work, c[3], work)
-        divide(mean, work, work)
-        multiply(work, c[2], work)
-        if len(c) == 5:
-            p = multiply(p, c[4], out[0])
-        new: Array = subtract(p, work, out[0])
-        return new, mean, square
+        add(v, work, v)
+        sqrt(v, work)
+        add(work, eps, work)
+        divide(m, work, work)
+        multiply(work, a, work)
+        subtract(multiply(p, keep[0], new) if keep else p, work, new)
 
     @property
     def _numbers(self) -> Numbers:
-        return numbers
+        return adam_rule
 
     def slot(self, name: str, params: P, state: OptState[P]) -> P:
         """Return m ("mean") or v ("square") of the paper as a tree like the parameters."""
@@ -99,14 +89,15 @@ class Adam(Moments):
         return tree.freeze(tree.map(lambda leaf: np.asarray(scale * leaf), kept))
 
 
-def numbers(c: Any, p: Any, g: Any, mean: Any, square: Any) -> tuple[Any, Any, Any]:
-    """Return the next p, M and V of a single parameter: what :class:`Adam` does with arrays."""
-    mean = mean * c[0] + g
-    square = square * c[1] + g * g
-    step = mean / (np.sqrt(square) + c[3]) * c[2]
+def adam_rule(c: Any, p: Any, g: Any, m: Any, v: Any) -> tuple[Any, Any, Any]:  # Any: arrays, or Numba's numbers
+    """Return the next p, M and V: of arrays, or compiled (:mod:`funcnn.optim.fused`) of one number after the other."""
+    beta1, beta2, a, eps = c[0], c[1], c[2], c[3]
+    m = m * beta1 + g
+    v = v * beta2 + g * g
+    step = m / (np.sqrt(v) + eps) * a
     if len(c) == 5:
         p = p * c[4]
-    return p - step, mean, square
+    return p - step, m, v
 
 
 def adam(learning_rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Adam:

@@ -35,8 +35,8 @@ P = TypeVar("P")
 
 
 @frozen
-class Towards(Elementwise):
-    """The step from an average towards the parameters: p is the average, g the parameters."""
+class Lerp(Elementwise):
+    """The step from an average towards the parameters, by linear interpolation: p is the average, g the parameters."""
 
     weight: Callable[[int], float] = field(eq=comparable)  # of the update after so many
 
@@ -45,7 +45,7 @@ class Towards(Elementwise):
 
     def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
         (weight,) = c
-        return (p + weight * (g - p),)
+        return (g.copy() if weight == 1 else p + weight * (g - p),)  # which is g exactly
 
     def _kernel(self, c: Coefficients, p: Array, g: Array, slots: Sequence[Array], out: Sequence[Array]) -> None:
         (weight,), (new,) = c, out
@@ -62,7 +62,7 @@ class Averaged(Wrapper):
     """An optimizer with an average of its parameters beside.  Made by :func:`funcnn.ema` and :func:`funcnn.polyak`."""
 
     optimizer: Optimizer
-    towards: Towards
+    towards: Lerp
 
     def __attrs_post_init__(self) -> None:
         settle(self, optimizer=check_optimizer)
@@ -117,7 +117,7 @@ class Lookahead(Wrapper):
         done = int(state.count) + 1
         if done % self.steps:
             return Updated(updated.params, OptState(counter(done), state.slots, (updated.state,)))
-        towards = Towards(partial(_constant, self.alpha))
+        towards = Lerp(partial(_constant, self.alpha))
         slow = towards.update(before, updated.params, OptState(state.count)).params
         _, leaves = flatten(slow)
         return Updated(slow, OptState(counter(done), leaves, (updated.state,)))
@@ -201,7 +201,7 @@ def ema(optimizer: Optimizer, decay: float = 0.999, *, warmup: bool = True) -> A
     """
     decay = check_range(decay, "decay", 0.0, 1.0, open_high=True)
     warmup = check_flag(warmup, "warmup")
-    return Averaged(optimizer, Towards(partial(_ema, decay, warmup)))
+    return Averaged(optimizer, Lerp(partial(_ema, decay, warmup)))
 
 
 def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
@@ -247,7 +247,7 @@ def polyak(optimizer: Optimizer, *, start: int = 0) -> Averaged:
     ((array([-7.]),), (array([-5.]),))
     """
     start = check_count(start, "start", 0)
-    return Averaged(optimizer, Towards(partial(_polyak, start)))
+    return Averaged(optimizer, Lerp(partial(_polyak, start)))
 
 
 def lookahead(optimizer: Optimizer, *, steps: int = 6, alpha: float = 0.5) -> Lookahead:
