@@ -15,7 +15,7 @@ import numpy as np
 
 from funcnn.certificate.edges import DRAWN, EDGES
 from funcnn.certificate.names import layer_factories, loss_factories, penalty_factories
-from funcnn.certificate.record import Certificate, Entry, Row
+from funcnn.certificate.record import Certificate, Entry, ProductRow, Row
 from funcnn.certificate.subjects import Situation, Subject, names, source, subjects
 from funcnn.certificate.undecided import NOT_CHECKED, REASONS, not_checked, reason
 from funcnn.check import Report
@@ -106,7 +106,18 @@ def certify_name(name: str, *, quick: bool = False) -> Entry:
     rows = [row for case in chosen for at in _situations(case, quick) for row in _rows(name, case, at)]
     controls = [] if quick else [(case.case, path, spoiled.ok) for case in cases for path, spoiled in case.controls()]
     missed = tuple(f"{case}: {path}" for case, path, passed in controls if passed)
-    return Entry(name, kind, source(name), tuple(rows), len(controls), missed)
+    products = tuple([row for case in chosen for row in _products(case, quick)])
+    return Entry(name, kind, source(name), tuple(rows), len(controls), missed, products)
+
+
+def _products(case: Subject, quick: bool) -> Iterator[ProductRow]:
+    """Yield the rows of the products of one case, in every mode that it is checked in."""
+    for mode in case.modes[:1] if quick else case.modes:
+        try:
+            for made in case.products(mode):
+                yield ProductRow(case.case, mode, made.name, made.error, made.bar, made.note)
+        except Exception as error:
+            yield ProductRow(case.case, mode, "", np.inf, 0, f"{type(error).__name__}: {error}", raised=True)
 
 
 def environment() -> dict[str, str]:

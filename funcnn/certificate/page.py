@@ -34,6 +34,29 @@ _SHOWN = {
 }
 
 
+_PRODUCTS = """\
+The products of [derivatives beyond the gradient](beyond/index.md), for every case of every layer and loss: *jvp* and *hvp* beside
+central differences in long double, *ggn* beside a product made of these, *per example* beside a loop, *symmetry* of the Hessian
+and *dot*, the inner product of what goes through with what comes back, at kinks and ties too. The largest error, relative to
+the largest number, stands in each cell; where none does, nothing is compared, for the reason beside it.
+"""
+
+
+def _products(entries: Iterable[Entry]) -> str:
+    names = ("jvp", "dot", "hvp", "symmetry", "ggn", "per example")
+    rows = []
+    for entry in entries:
+        if entry.products:
+            found: dict[str, list[float]] = defaultdict(list)
+            for row in entry.products:
+                if not row.note:
+                    found[next((one for one in names if row.product.startswith(one)), "")].append(row.error)
+            notes = "; ".join(dict.fromkeys(row.note for row in entry.products if row.note))
+            errors = [f"{max(found[name]):.0e}" if found[name] else "" for name in names]
+            rows.append((f"`{entry.name}`", len(entry.products), *errors, notes))
+    return table(("name", "rows", *names, "not compared"), rows)
+
+
 def page(made: Certificate) -> str:
     """Return the certificate as Markdown."""
     by_kind = {title: [entry for entry in made.entries if entry.kind == kind] for kind, title in _KINDS.items()}
@@ -42,6 +65,7 @@ def page(made: Certificate) -> str:
     for title, entries in by_kind.items():
         parts += [f"## {title}\n", folded(f"{len(entries)} {title.lower()}, name by name", _entries(entries))]
         parts.append(folded(f"Leaf by leaf: the parameters and inputs of all {title.lower()}", _leaves(entries)))
+    parts += ["## Products of derivatives\n", _PRODUCTS, folded("Name by name", _products(made.entries))]
     for verdict, title in _SHOWN.items():
         rows = [row for row in made.rows if row.verdict == verdict]
         if rows:
@@ -49,6 +73,13 @@ def page(made: Certificate) -> str:
     wrong = [row for row in made.rows if not row.ok]
     if wrong:
         parts += ["## What is wrong\n", _notes(wrong)]
+    off = [(entry.name, row) for entry in made.entries for row in entry.products if not row.ok]
+    if off:
+        head = ("name", "case", "mode", "product", "error", "bar", "note")
+        rows = (
+            (f"`{name}`", row.case, row.mode, row.product, f"{row.error:.1e}", f"{row.bar:.0e}", row.note) for name, row in off
+        )
+        parts += ["## Products that are wrong\n", table(head, rows)]
     return "\n".join(parts)
 
 

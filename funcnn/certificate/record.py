@@ -51,6 +51,37 @@ class Row:
 
 
 @frozen
+class ProductRow:
+    """How far a product of derivatives is off, for one case in one mode."""
+
+    case: str
+    mode: str
+    """``train``, ``eval``, or empty where there is no mode."""
+    product: str
+    """``jvp``, ``dot``, ``hvp``, ``symmetry``, ``ggn`` or ``per example``; with the edge of inputs that stand at kinks."""
+    error: float
+    """The difference from what it is compared with, relative to the largest number."""
+    bar: float
+    """How large it may be."""
+    note: str = ""
+    """Why there is nothing to compare, or what was raised."""
+    raised: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the product is right, or there is a reason why it is not compared."""
+        return not self.raised and (bool(self.note) or self.error <= self.bar)
+
+
+PRODUCTS = {
+    "layer": ("jvp", "dot", "hvp", "symmetry", "ggn", "per example"),
+    "loss": ("dot", "hvp", "symmetry", "per example"),
+    "penalty": (),
+}
+"""The products that every name of a kind has a row of."""
+
+
+@frozen
 class Entry:
     """All that was done for one public name."""
 
@@ -64,11 +95,13 @@ class Entry:
     """How many leaves were spoiled by one part in a thousand, to see whether the check fails."""
     missed: tuple[str, ...] = ()
     """Spoiled leaves that were passed: there must be none."""
+    products: tuple[ProductRow, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every row is, and every control was caught."""
-        return bool(self.rows) and not self.missed and all(row.ok for row in self.rows)
+        """Whether every row is, every control was caught, and every product has a row and is right."""
+        products = {row.product for row in self.products} >= set(PRODUCTS[self.kind]) and all(row.ok for row in self.products)
+        return bool(self.rows) and not self.missed and products and all(row.ok for row in self.rows)
 
     @property
     def verdicts(self) -> Counter[str]:
@@ -124,6 +157,7 @@ class Certificate:
         for entry in self.entries:
             made: dict[str, object] = {"name": entry.name, "kind": entry.kind, "source": entry.source, "ok": entry.ok}
             made |= {"controls": entry.controls, "missed": list(entry.missed)}
+            made["products"] = [[_plain(one) for one in attrs.astuple(row)] for row in entry.products]
             made["rows"] = [[_plain(getattr(row, column)) for column in columns] for row in entry.rows]
             entries.append(made)
         return {
@@ -133,6 +167,7 @@ class Certificate:
             "stale": list(self.stale),
             "seconds": round(self.seconds, 1),
             "columns": columns,
+            "product_columns": [field.name for field in attrs.fields(ProductRow)],
             "entries": entries,
         }
 

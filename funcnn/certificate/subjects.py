@@ -17,6 +17,7 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LAYERS, LOSSES, PENALTIES, LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.edges import Edge
+from funcnn.certificate.products import Product, layer_products, loss_products
 from funcnn.certificate.spoil import spoiled_gradient, spoiled_layer
 from funcnn.check import Report, check_grad, check_layer, check_loss
 from funcnn.layer import AnyLayer, Mode
@@ -63,6 +64,10 @@ class Subject(Protocol):
 
     def controls(self) -> Iterator[tuple[str, Report]]:
         """Yield the check of each leaf when its gradient is spoiled."""
+        ...
+
+    def products(self, mode: str) -> Iterator[Product]:
+        """Yield how far each product of derivatives is off."""
         ...
 
 
@@ -122,6 +127,10 @@ class LayerSubject:
             wrong = spoiled_layer(layer, path, x)
             yield path, check_layer(wrong, x, mode=mode, params=params, state=state, method=self.of.method, explain=False)
 
+    def products(self, mode: str) -> Iterator[Product]:
+        """Yield how far each product of derivatives is off."""
+        return layer_products(self.of, *start(self.of, self.of.make()), MODES[mode])
+
 
 @frozen
 class LossSubject:
@@ -149,6 +158,10 @@ class LossSubject:
         wrong = attrs.evolve(loss, backward=partial(spoiled_gradient, loss.backward))
         yield "prediction", check_loss(wrong, prediction, target, explain=False)
 
+    def products(self, mode: str) -> Iterator[Product]:
+        """Yield how far each product of derivatives is off."""
+        return loss_products(self.of)
+
 
 @frozen
 class PenaltySubject:
@@ -175,6 +188,10 @@ class PenaltySubject:
         penalty = self.of.make()
         wrong = partial(spoiled_gradient, penalty.gradient)
         yield "params", check_grad(penalty.value, wrong, self.of.params(), explain=False)
+
+    def products(self, mode: str) -> Iterator[Product]:
+        """Yield nothing: a penalty has neither a network nor a batch."""
+        return iter(())
 
 
 def subjects(name: str) -> tuple[str, tuple[Subject, ...]]:

@@ -68,6 +68,10 @@ def _show(entry: Entry) -> None:
     print(f"{state:<5} {entry.name:<24} {verdicts}; {entry.controls} controls", flush=True)
     for missed in entry.missed:
         print(f"      a gradient wrong by 0.1 % was passed: {missed}")
+    for product in entry.products:
+        if not product.ok:
+            found = product.note or f"error {product.error:.1e}, expected at most {product.bar:.0e}"
+            print(f"      {product.case}: {product.product} {product.mode}: {found}")
     for row in entry.rows:
         if not row.ok:
             print(f"      {row.case}: {row.leaf} {row.dtype} batch {row.batch} {row.edge} {row.mode}: {row.verdict} {row.note}")

@@ -12,7 +12,9 @@ in which they are constants.
 from functools import partial
 from typing import Any, TypeVar
 
+from funcnn import tree
 from funcnn.combinators.stop_gradient import zeros_like
+from funcnn.kernels.arrays import without_tangent
 from funcnn.layer import AnyLayer, Backward, Eval, Forward, Layer, Mode, Residuals, Train, backward_without_input, check_layer
 
 P = TypeVar("P")
@@ -22,14 +24,14 @@ Y = TypeVar("Y")
 
 
 def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, Residuals]:
-    return inner.forward(params, state, x, Eval() if isinstance(mode, Train) else mode)
+    return inner.forward(tree.map(without_tangent, params), state, x, Eval() if isinstance(mode, Train) else mode)
 
 
 def backward(inner: Layer[P, S, X, Y], params: P, residuals: Residuals, dy: Y, input_grad: bool = True) -> Backward[P, X]:
     grads = zeros_like(params)
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, inner.backward(params, residuals, dy).input)
+    return Backward(grads, inner.backward(tree.map(without_tangent, params), residuals, dy).input)
 
 
 def frozen(inner: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.combinators.cotangents import Like, check_cotangents, like
+from funcnn.kernels.arrays import without_tangent
 from funcnn.layer import AnyLayer, Backward, Forward, Layer, Mode, backward_without_input, check_layer
 from funcnn.layers.shape.identity import identity
 from funcnn.typing import Array, Empty
@@ -43,7 +44,7 @@ def zeros_like(values: T) -> T:
 
 def forward(inner: Layer[P, S, X, Y], params: P, state: S, x: X, mode: Mode) -> Forward[Y, S, StopResiduals]:
     made = inner.forward(params, state, x, mode)
-    return Forward(made.output, made.state, StopResiduals(x, like(made.output)))
+    return Forward(tree.map(without_tangent, made.output), made.state, StopResiduals(x, like(made.output)))
 
 
 def backward(params: P, residuals: StopResiduals, dy: object, input_grad: bool = True) -> Backward[P, Any]:

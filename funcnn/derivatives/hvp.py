@@ -146,7 +146,7 @@ def differentiated(
     pulled = pull(pushed.params, pushed.network.residuals, doutput)
     grads, dx = real_part(pulled.params), real_part(pulled.input) if input_grad else None
     slope = _tangent_of(scored.value, h)
-    check_alive(slope, (grads, dx), along, (tangent(output, h), real_part(doutput)))
+    check_alive(slope, (grads, dx), along, (tangent(output, h), real_part(doutput)), h)
     return GradientJVP(
         scored.value.real,
         grads,
@@ -165,15 +165,16 @@ def _tangent_of(value: Scalar, h: float) -> Scalar:
     return part
 
 
-def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], output: tuple[Any, Any]) -> None:
+def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], output: tuple[Any, Any], h: float) -> None:
     """Raise unless the loss's complex step is the inner product of its gradient with the direction, to half of the digits.
 
-    What rounding may do is measured at the network's output, where the terms of the sum have not cancelled yet.
+    What rounding may do is measured at the network's output, where the terms of the sum have not cancelled yet.  A slope of 0 has
+    a third order of the step in its place.
     """
     pairs = [(one, way) for one, way in zip(grads, along, strict=True) if way is not None and one is not None]
     expected = sum(inner(one, way) for one, way in pairs)
     size = inner_size(*output) + sum(inner_size(one, way) for one, way in pairs)
-    bar = float(np.sqrt(np.finfo(slope.dtype).eps)) * size
+    bar = float(np.sqrt(np.finfo(slope.dtype).eps)) * size + h
     if np.isfinite(size) and abs(float(slope) - expected) > bar:
         raise NotAnalyticError(
             f"the loss moves by {float(slope):.6g} along the direction in a complex step, and by {expected:.6g} by its gradient:"

@@ -120,13 +120,19 @@ def flatten_examples(x: Array) -> Array:
 
 
 def absolute(x: Array) -> Array:
-    """Return |x|; of a complex x its analytic continuation, x or -x by the sign of the real part."""
-    size: Array = np.abs(x) if x.dtype.kind == "f" else x * np.sign(x.real)
+    """Return |x|; of a complex x its analytic continuation, x or -x by the sign of the real part, and -x where that is 0."""
+    size: Array = np.abs(x) if x.dtype.kind == "f" else np.where(x.real > 0, x, -x)
     return size
 
 
 def positive_part(x: Array) -> Array:
-    """Return ``np.maximum(x, 0)``: two to four times faster where the second operand is an array, which then takes the result."""
+    """Return ``np.maximum(x, 0)``: two to four times faster where the second operand is an array, which then takes the result.
+
+    Of complex numbers the real parts are compared.  NumPy would let imaginary parts decide where these are 0, and a complex step
+    would take the one or the other slope at a kink; it takes the left one.
+    """
+    if x.dtype.kind == "c":
+        return np.where(x.real > 0, x, x.dtype.type(0))
     part: Array = np.zeros(x.shape, x.dtype)
     np.maximum(x, part, out=part)
     return part
@@ -134,9 +140,27 @@ def positive_part(x: Array) -> Array:
 
 def negative_part(x: Array) -> Array:
     """Return ``np.minimum(x, 0)``, likewise."""
+    if x.dtype.kind == "c":
+        return np.where(x.real > 0, x.dtype.type(0), x)
     part: Array = np.zeros(x.shape, x.dtype)
     np.minimum(x, part, out=part)
     return part
+
+
+def maximum_into(y: Array, x: Array) -> None:
+    """Write ``np.maximum(y, x)`` into y, of complex numbers the one whose real part is larger, and y where they are equal."""
+    if y.dtype.kind == "c":
+        np.copyto(y, x, where=x.real > y.real)
+    else:
+        np.maximum(y, x, out=y)
+
+
+def without_tangent(x: Array) -> Array:
+    """Return x, and of complex numbers the real parts in the same dtype: a constant, as far as a complex step is concerned."""
+    if x.dtype.kind != "c":
+        return x
+    constant_part: Array = x.real.astype(x.dtype)
+    return constant_part
 
 
 def minimum_with(limit: float, x: Array) -> Array:

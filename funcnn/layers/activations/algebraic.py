@@ -89,7 +89,7 @@ def squareplus_value(b: float, x: Array) -> Array:
 def squareplus_and_slope(b: float, x: Array) -> tuple[Array, Array]:
     root, y = root_and_excess(b, x)
     slope = y / root
-    slope = np.where(x >= 0, constant(1, x.dtype) - slope, slope)
+    slope = np.where(x.real > 0, constant(1, x.dtype) - slope, slope)
     y += positive_part(x)
     return y, slope
 

@@ -26,6 +26,9 @@ from funcnn.typing import Array, Empty
 
 def clipped(low: float, high: float, x: Array) -> Array:
     """Return x, but at least ``low`` and at most ``high``."""
+    if x.dtype.kind == "c":  # at the ends the flat side
+        above = np.where(x.real > low, x, constant(low, x.dtype))
+        return np.where(above.real < high, above, constant(high, x.dtype))
     y: Array = np.maximum(x, constant(low, x.dtype))
     return np.minimum(y, constant(high, x.dtype), out=y)
 
@@ -98,7 +101,7 @@ def hard_sigmoid_value(x: Array) -> Array:
 
 
 def hard_sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
-    slope: Array = ((x > -3) & (x < 3)) / constant(6, x.dtype)
+    slope: Array = ((x.real > -3) & (x.real < 3)) / constant(6, x.dtype)
     return hard_sigmoid_value(x), slope
 
 
@@ -135,7 +138,7 @@ def hard_swish_and_slope(x: Array) -> tuple[Array, Array]:
     slope += slope
     slope += constant(3, x.dtype)
     slope /= constant(6, x.dtype)
-    slope = np.where(x >= 3, constant(1, x.dtype), slope * (x > -3))
+    slope = np.where(x.real >= 3, constant(1, x.dtype), slope * (x.real > -3))
     return hard_swish_value(x), slope
 
 

@@ -23,8 +23,8 @@ from funcnn.typing import Array, Empty
 def fraction(x: Array, e: Array) -> tuple[Array, Array]:
     """Return the numerator and the denominator of t, given exp(-|x|)."""
     one, two = constant(1, x.dtype), constant(2, x.dtype)
-    numerator: Array = np.where(x >= 0, e * two + one, e * (e + two))
-    return numerator, numerator + np.where(x >= 0, e * e * two, two)
+    numerator: Array = np.where(x.real > 0, e * two + one, e * (e + two))
+    return numerator, numerator + np.where(x.real > 0, e * e * two, two)
 
 
 def mish_value(x: Array) -> Array:
@@ -38,7 +38,7 @@ def mish_and_slope(x: Array) -> tuple[Array, Array]:
     e = decaying(x)
     y, denominator = fraction(x, e)
     y /= denominator
-    slope: Array = np.where(x >= 0, e * e, e)
+    slope: Array = np.where(x.real > 0, e * e, e)
     e += constant(1, x.dtype)
     slope *= e
     slope /= denominator

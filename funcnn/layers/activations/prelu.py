@@ -65,7 +65,7 @@ def backward(shared: bool, params: PReLUParams, residuals: PReLUResiduals, dy: A
     x = residuals.x
     check_cotangent(dy, x.shape, params.slope.dtype)
     moved = sum_axis0(as_matrix(negative_part(x) * dy))
-    slopes = np.where(x > 0, constant(1, params.slope.dtype), params.slope)
+    slopes = np.where(x.real > 0, constant(1, params.slope.dtype), params.slope)
     return Backward(PReLUParams(slope=moved.sum(keepdims=True) if shared else moved), dy * slopes)
 
 

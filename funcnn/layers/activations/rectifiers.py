@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 from funcnn.errors import check_range
-from funcnn.kernels.arrays import constant, negative_part, positive_part
+from funcnn.kernels.arrays import constant, maximum_into, negative_part, positive_part
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_output, from_slope
 from funcnn.typing import Array, Empty
@@ -55,11 +55,12 @@ def leaky_relu_value(slope: float, x: Array) -> Array:
     if slope == 0:  # times minus infinity it would be no number
         return positive_part(x)
     y: Array = x * slope
-    return np.maximum(x, y, out=y)
+    maximum_into(y, x)
+    return y
 
 
 def leaky_relu_pullback(slope: float, y: Array, dy: Array) -> Array:
-    slopes: Array = np.maximum(y > 0, y.dtype.type(slope))  # True counts as 1
+    slopes: Array = np.maximum(y.real > 0, y.real.dtype.type(slope))  # True counts as 1
     return dy * slopes
 
 
@@ -109,7 +110,7 @@ def elu_and_slope(alpha: float, x: Array) -> tuple[Array, Array]:
     y = negative_part(x)
     slope = np.exp(y)  # 1 where x > 0
     if alpha != 1:
-        slope *= np.where(x > 0, x.dtype.type(1), x.dtype.type(alpha))
+        slope *= np.where(x.real > 0, x.dtype.type(1), x.dtype.type(alpha))
     np.expm1(y, out=y)
     y *= alpha
     y += positive_part(x)

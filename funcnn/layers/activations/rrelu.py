@@ -31,7 +31,7 @@ def forward(low: float, high: float, params: Empty, state: Empty, x: Array, mode
         drawn += low
     else:
         drawn = constant((low + high) / 2, kind)
-    slope = np.where(x > 0, constant(1, kind), drawn)
+    slope = np.where(x.real > 0, constant(1, kind), drawn)
     # 0 times minus infinity would be no number
     y = x * slope if low > 0 else np.multiply(x, slope, out=np.zeros_like(x), where=slope != 0)
     return Forward(y, state, Slope(slope))

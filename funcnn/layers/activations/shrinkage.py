@@ -40,7 +40,7 @@ def shrunk_pullback(y: Array, dy: Array) -> Array:
 
 def softshrink_value(threshold: float, x: Array) -> Array:
     y: Array = x - clipped(-threshold, threshold, x)
-    return y
+    return y if x.dtype.kind == "f" else y * (y.real != 0)
 
 
 def softshrink(threshold: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
@@ -74,7 +74,7 @@ def softshrink(threshold: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
 
 
 def hardshrink_value(threshold: float, x: Array) -> Array:
-    inside = (x >= constant(-threshold, x.dtype)) & (x <= constant(threshold, x.dtype))
+    inside = (x.real >= constant(-threshold, x.real.dtype)) & (x.real <= constant(threshold, x.real.dtype))
     return np.where(inside, constant(0, x.dtype), x)
 
 
@@ -120,7 +120,7 @@ def tanhshrink_value(x: Array) -> Array:
     series *= small
     series /= 3
     series /= np.cosh(small)
-    return np.where((x > -1) & (x < 1), series, x - np.tanh(x))
+    return np.where((x.real > -1) & (x.real < 1), series, x - np.tanh(x))
 
 
 def tanhshrink_and_slope(x: Array) -> tuple[Array, Array]:
@@ -152,11 +152,11 @@ def tanhshrink() -> Layer[Empty, Empty, Array, Array]:
 
 
 def threshold_value(threshold: float, value: float, x: Array) -> Array:
-    return np.where(x <= constant(threshold, x.dtype), constant(value, x.dtype), x)
+    return np.where(x.real <= constant(threshold, x.real.dtype), constant(value, x.dtype), x)
 
 
 def threshold_and_slope(threshold: float, value: float, x: Array) -> tuple[Array, Array]:
-    below = x <= constant(threshold, x.dtype)
+    below = x.real <= constant(threshold, x.real.dtype)
     return np.where(below, constant(value, x.dtype), x), np.logical_not(below).astype(x.dtype)
 
 

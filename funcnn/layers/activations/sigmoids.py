@@ -21,7 +21,7 @@ limit.
 
 import numpy as np
 
-from funcnn.kernels.arrays import above_minus_infinity, constant, finite, negative_part, positive_part
+from funcnn.kernels.arrays import above_minus_infinity, absolute, constant, finite, negative_part, positive_part
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
 from funcnn.typing import Array, Empty
@@ -29,6 +29,8 @@ from funcnn.typing import Array, Empty
 
 def decaying(x: Array) -> Array:
     """Return exp(-|x|), of a complex x its analytic continuation: at most 1."""
+    if x.dtype.kind == "c":
+        return np.exp(-absolute(x))
     e: Array = np.negative(x)
     np.minimum(e, x, out=e)
     return np.exp(e, out=e)
@@ -36,8 +38,13 @@ def decaying(x: Array) -> Array:
 
 def numerator(x: Array, e: Array) -> Array:
     """Return 1 where x >= 0 and exp(-|x|) elsewhere: as a maximum, many times faster than np.where."""
-    top: Array = np.maximum(x >= constant(0, x.dtype), e) if x.dtype.kind == "f" else np.where(x >= 0, 1, e)
+    top: Array = np.maximum(x >= constant(0, x.dtype), e) if x.dtype.kind == "f" else np.where(x.real > 0, 1, e)
     return top
+
+
+def opposite_numerator(x: Array, e: Array) -> Array:
+    """Return 1 where x <= 0 and exp(-|x|) elsewhere."""
+    return numerator(-x, e) if x.dtype.kind == "f" else np.where(x.real > 0, e, 1)
 
 
 def sigmoid_value(x: Array) -> Array:
@@ -165,7 +172,7 @@ def log_sigmoid_value(x: Array) -> Array:
 
 def log_sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
     e = decaying(x)
-    slope = numerator(-x, e)
+    slope = opposite_numerator(x, e)
     slope /= e + constant(1, x.dtype)
     np.log1p(e, out=e)
     return np.subtract(negative_part(x), e, out=e), slope

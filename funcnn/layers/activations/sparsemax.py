@@ -22,7 +22,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_cotangent_like
-from funcnn.kernels.arrays import dot_last, sum_last
+from funcnn.kernels.arrays import constant, dot_last, maximum_into, positive_part, sum_last
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.activations.softmax import along, back, check_axis, check_lines, init
 from funcnn.typing import Array, Empty
@@ -38,13 +38,14 @@ class SparsemaxResiduals:
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SparsemaxResiduals]:
     check_lines(axis, x)
     z = along(axis, x)
-    z = np.maximum(z - z.max(1, keepdims=True), z.dtype.type(-2))  # below -1 nothing is in the support
+    z = z - z.max(1, keepdims=True)
+    maximum_into(z, constant(-2, z.dtype))  # below -1 nothing is in the support
     falling = np.sort(z, axis=1)[:, ::-1]
     sums = falling.cumsum(1)
     places = np.arange(1, z.shape[1] + 1)
-    k = np.maximum(1, (1 + places * falling > sums).sum(1, keepdims=True))  # 0 only where there is a NaN
+    k = np.maximum(1, (1 + places * falling.real > sums.real).sum(1, keepdims=True))  # 0 only where there is a NaN
     tau = (np.take_along_axis(sums, k - 1, axis=1) - 1) / k.astype(z.real.dtype)
-    y: Array = np.maximum(z - tau, z.dtype.type(0))
+    y = positive_part(z - tau)
     output = back(axis, y, x.shape)
     return Forward(output, state, SparsemaxResiduals(output))
 

@@ -61,7 +61,7 @@ def forward(params: MaxoutParams, state: Empty, x: Array, mode: Mode) -> Forward
     check_precision(x, params.weight)
     z = as_matrix(x) @ params.weight
     z += params.bias[:, np.newaxis]
-    largest: IntArray = z.argmax(0)[np.newaxis]
+    largest: IntArray = z.real.argmax(0)[np.newaxis]
     y = np.take_along_axis(z, largest, axis=0)
     return Forward(y.reshape(*x.shape[:-1], y.shape[-1]), state, MaxoutResiduals(x, largest))
 

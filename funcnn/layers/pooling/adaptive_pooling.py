@@ -137,7 +137,7 @@ def max_forward(
     for p, points in enumerate(blocks(space, counts)):
         block = x[:, *points]
         block = block.reshape(len(x), math.prod(block.shape[1:-1]), x.shape[-1])
-        index[:, p] = block.argmax(1)
+        index[:, p] = block.real.argmax(1)
         y[:, p : p + 1] = np.take_along_axis(block, index[:, p : p + 1], 1)
     y = y.reshape(len(x), *counts, x.shape[-1])
     return Forward(y, state, AdaptiveMaxResiduals(x.shape, y.shape, index))

@@ -57,7 +57,7 @@ def average_backward(params: Empty, shape: Shape, dy: Array) -> Backward[Empty, 
 
 def max_forward(params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, GlobalMaxResiduals]:
     points = flat(x)
-    index = points.argmax(1)[:, None]
+    index = points.real.argmax(1)[:, None]
     return Forward(np.take_along_axis(points, index, 1)[:, 0], state, GlobalMaxResiduals(x.shape, index))
 
 

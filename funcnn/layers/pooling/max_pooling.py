@@ -17,6 +17,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_cotangent, check_flag
+from funcnn.kernels.arrays import maximum_into
 from funcnn.kernels.windows import Padding, Sizes, Windows, as_void_pixels, crop, from_void_pixels, pad
 from funcnn.layer import Backward, Eval, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
@@ -44,15 +45,15 @@ def max_forward(
     y = from_void_pixels(padded[:, *first], x.dtype)
     if isinstance(mode, Eval) and not mode.residuals:
         for place in rest:
-            np.maximum(y, from_void_pixels(padded[:, *place], x.dtype), out=y)
+            maximum_into(y, from_void_pixels(padded[:, *place], x.dtype))
         return Forward(y, state, ())
     which: IntArray = np.zeros(y.shape, np.min_scalar_type(len(rest)))
     for index, place in enumerate(rest, 1):
         point = from_void_pixels(padded[:, *place], x.dtype)
-        larger = (point > y).astype(which.dtype)
+        larger = (point.real > y.real).astype(which.dtype)
         larger *= which.dtype.type(index)
         np.maximum(which, larger, out=which)
-        np.maximum(y, point, out=y)
+        maximum_into(y, point)
     if y.size and not y.real.min() > -np.inf:  # comparisons tell neither NaN nor the padding from minus infinity
         which = attained(x, own, y, which)
     return Forward(y, state, MaxResiduals(which, x.shape))

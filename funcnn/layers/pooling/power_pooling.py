@@ -42,12 +42,12 @@ def power_forward(
     scale = np.zeros((len(x), *own.count(space), x.shape[-1]), x.real.dtype)
     for place in places:  # the largest entry is divided out: no power of it overflows
         np.maximum(scale, np.abs(padded[:, *place].real), out=scale)
-    scale += scale == 0
+    zero = scale == 0
+    scale += zero
     np.minimum(scale, np.finfo(scale.dtype).max, out=scale)  # infinity divided by itself would be no number
     total: Array = np.zeros(scale.shape, x.dtype)
     for place in places:
-        total += magnitude(padded[:, *place] / scale) ** power
-    zero = total == 0
+        total += powers(padded[:, *place] / scale, power)
     y: Array = scale * (total + zero) ** (1 / power)
     y *= ~zero
     return Forward(y, state, PoolResiduals(x, y))
@@ -65,8 +65,22 @@ def power_backward(
     nonzero = y + (y == 0)
     for place in offsets(own, y.shape[1:-1]):
         part = padded[:, *place]
-        dpadded[:, *place] += dy * np.sign(part.real) * magnitude(part / nonzero) ** (power - 1)
+        dpadded[:, *place] += dy * signs(part, y, power) * magnitude(part / nonzero) ** (power - 1)
     return Backward(params, crop(dpadded, pads))
+
+
+def powers(x: Array, power: float) -> Array:
+    """Return ``|x|**power``; of a complex step at 0, where a power below 2 has a kink or no curvature, 0."""
+    raised: Array = magnitude(x) ** power
+    return raised if x.dtype.kind == "f" or power >= 2 else raised * (x.real != 0)
+
+
+def signs(x: Array, y: Array, power: float) -> Array:
+    """Return the sign of x, and at 0 that of both sides: 0, or in a complex step 1 where the power is smooth there."""
+    found: Array = np.sign(x.real)
+    if x.dtype.kind == "c" and power >= 2:
+        found += (found == 0) & (y.real != 0)
+    return found
 
 
 def magnitude(x: Array) -> Array:

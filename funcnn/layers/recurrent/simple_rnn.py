@@ -76,6 +76,8 @@ def forward(
             z = values[t]
             if activation == "tanh":
                 np.tanh(z, out=z)
+            elif z.dtype.kind == "c":  # the real parts are compared
+                np.copyto(z, 0, where=z.real <= 0)
             else:
                 np.maximum(z, 0, out=z)
             hidden[t + 1] = z

@@ -11,10 +11,18 @@ domains, from whose success the features before the layer unlearn what tells the
 
 from functools import partial
 
-from funcnn.errors import check_cotangent, check_range
-from funcnn.layer import Backward, Layer, define_layer
-from funcnn.layers.shape.identity import OutputShape, forward, init
+from funcnn.errors import check_array, check_cotangent, check_range
+from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
+from funcnn.layers.shape.identity import OutputShape, init
 from funcnn.typing import Array, Empty
+
+
+def forward(strength: float, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
+    check_array(x, min_ndim=1)
+    y = x.copy()
+    if x.dtype.kind == "c":  # a complex step has the derivative that backward transposes
+        y.imag *= -strength
+    return Forward(y, state, OutputShape(x.shape))
 
 
 def backward(strength: float, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
@@ -52,4 +60,6 @@ def gradient_reversal(strength: float = 1.0) -> Layer[Empty, Empty, Array, Array
     (array([[1., 2.]]), array([[-0.5, -2. ]]))
     """
     strength = check_range(strength, "strength", 0, float("inf"), open_high=True)
-    return define_layer(f"gradient_reversal({strength:g})", init, forward, partial(backward, strength), random=False)
+    return define_layer(
+        f"gradient_reversal({strength:g})", init, partial(forward, strength), partial(backward, strength), random=False
+    )

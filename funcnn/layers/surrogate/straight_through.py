@@ -25,6 +25,8 @@ STEPS: dict[str, Callable[[Array], Array]] = {"round": np.round, "sign": np.sign
 def forward(steps: str, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x, min_ndim=1)
     y = STEPS[steps](x.real).astype(x.dtype, copy=False)
+    if x.dtype.kind == "c":  # a complex step has the derivative that backward transposes
+        y.imag = x.imag
     return Forward(y, state, OutputShape(y.shape))
 
 

@@ -30,7 +30,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_range
-from funcnn.kernels.arrays import absolute
+from funcnn.kernels.arrays import absolute, negative_part, positive_part
 from funcnn.losses.checks import check_between, check_pair
 from funcnn.losses.classification.softmax_cross_entropy import (
     LabelResiduals,
@@ -65,7 +65,7 @@ def sigmoid_losses(gamma: float, alpha: float | None, prediction: Array, target:
     target = check_between(target, 0, 1, "target")
     positive, negative = (target, 1 - target) if alpha is None else (alpha * target, (1 - alpha) * (1 - target))
     tail: Array = np.log1p(np.exp(-absolute(prediction)))
-    above, below = tail + np.maximum(prediction, 0), tail + np.maximum(-prediction, 0)
+    above, below = tail + positive_part(prediction), tail - negative_part(prediction)
     each = times(positive, times(power(gamma, above), below)) + times(negative, times(power(gamma, below), above))
     return each, SigmoidFocalResiduals(positive, negative, above, below)
 

@@ -8,9 +8,9 @@ $$ \bar p = -t\,[h > 0]\,\bar\ell, \qquad \bar p = -2 t h\,\bar\ell. $$
 The hinge has a kink at $t p = 1$, where the slope taken is 0; its square has none.
 """
 
-import numpy as np
 from attrs import frozen
 
+from funcnn.kernels.arrays import positive_part
 from funcnn.losses.checks import check_pair, check_signs
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
@@ -29,7 +29,7 @@ class HingeResiduals:
 def losses(prediction: Array, target: Array) -> tuple[Array, HingeResiduals]:
     target = check_pair(prediction, target)
     check_signs(target)
-    missing: Array = np.maximum(1 - target * prediction, 0)
+    missing = positive_part(1 - target * prediction)
     return missing, HingeResiduals(missing, target)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_count, check_range
+from funcnn.kernels.arrays import positive_part
 from funcnn.losses.checks import check_labels
 from funcnn.losses.classification.softmax_cross_entropy import starts
 from funcnn.losses.limits import row_totals
@@ -36,7 +37,7 @@ def losses(margin: float, power: int, prediction: Array, target: IntArray) -> tu
     scores = np.ascontiguousarray(prediction)
     places = labels.ravel() + starts(labels.size, scores.shape[-1])
     own = scores.ravel()[places].reshape(*labels.shape, 1)
-    missing: Array = np.maximum(scores - own + margin, 0)
+    missing = positive_part(scores - own + margin)
     missing.ravel()[places] = 0
     each = row_totals(missing if power == 1 else missing * missing) / scores.shape[-1]
     return each, MarginResiduals(missing, places)

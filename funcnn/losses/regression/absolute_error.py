@@ -9,7 +9,6 @@ At $p = t$, where every slope from -1 to 1 is a subgradient, it is 0.
 
 import numpy as np
 
-from funcnn.kernels.arrays import absolute
 from funcnn.losses.checks import check_pair
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
@@ -19,7 +18,8 @@ from funcnn.typing import Array
 
 def losses(prediction: Array, target: Array) -> tuple[Array, Array]:
     difference = prediction - check_pair(prediction, target)
-    return absolute(difference), difference
+    size = np.abs(difference) if difference.dtype.kind == "f" else difference * np.sign(difference.real)
+    return size, difference
 
 
 def pullback(difference: Array, dlosses: Array) -> Array:

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from funcnn.errors import check_range
+from funcnn.kernels.arrays import positive_part
 from funcnn.losses.checks import check_between, check_tuple
 from funcnn.losses.limits import times
 from funcnn.losses.loss import Loss
@@ -32,7 +33,7 @@ def losses(margin: float, prediction: tuple[Array, Array], target: Array) -> tup
     difference = x - y
     parts = polar(difference)
     distance = parts.length
-    missing: Array = np.maximum(margin - distance, 0)
+    missing = positive_part(margin - distance)
     each = times(target, distance * distance / 2) + (1 - target) * missing * missing / 2
     pull, push = target[..., None], ((1 - target) * missing)[..., None]
     return each, times(pull, difference) - push * parts.direction

@@ -20,6 +20,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_range, describe
+from funcnn.kernels.arrays import positive_part
 from funcnn.losses.checks import check_plain, check_signs, check_tuple, is_array
 from funcnn.losses.limits import row_totals
 from funcnn.losses.loss import Loss
@@ -52,7 +53,7 @@ def losses(margin: float, prediction: tuple[Array, Array], target: Array) -> tup
     rest = row_totals(y_across * y_across) / y.square / (1 + side * cosine)  # 1 - |c|
     apart = np.where(cosine.real > 0.5, rest, 1 - cosine)
     excess = np.where(cosine.real > 0.5, (1 - margin) - rest, np.where(cosine.real < -0.5, rest - (1 + margin), cosine - margin))
-    together: Array = np.maximum(excess, 0)
+    together = positive_part(excess)
     slope = np.where(target > 0, -1, together.real > 0).astype(target.dtype)
     kept = CosineResiduals(y_across / lengths[..., None], x_across / lengths[..., None], x.scales, y.scales, slope)
     return np.where(target > 0, apart, together), kept

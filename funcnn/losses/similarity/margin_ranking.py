@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from funcnn.errors import check_range
+from funcnn.kernels.arrays import positive_part
 from funcnn.losses.checks import check_pair, check_signs, check_tuple
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced
@@ -23,7 +24,7 @@ def losses(margin: float, prediction: tuple[Array, Array], target: Array) -> tup
     first, second = check_tuple(prediction, ("first", "second"))
     target = check_pair(first, target)
     check_signs(target)
-    each: Array = np.maximum(margin - target * (first - second), 0)
+    each = positive_part(margin - target * (first - second))
     return each, -target * (each.real > 0)
 
 

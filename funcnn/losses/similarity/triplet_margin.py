@@ -15,6 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_range
+from funcnn.kernels.arrays import positive_part
 from funcnn.losses.checks import check_no_target, check_tuple
 from funcnn.losses.loss import Loss
 from funcnn.losses.reduction import Reduction, Rule, reduced, spread
@@ -36,7 +37,7 @@ def losses(margin: float, prediction: tuple[Array, Array, Array], target: Empty)
     check_no_target(target)
     near, far = anchor - positive, anchor - negative
     near_polar, far_polar = polar(near), polar(far)
-    each: Array = np.maximum(near_polar.length - far_polar.length + margin, 0)
+    each = positive_part(near_polar.length - far_polar.length + margin)
     active = (each.real > 0)[..., None]
     return each, TripletResiduals(near_polar.direction * active, far_polar.direction * active)
 

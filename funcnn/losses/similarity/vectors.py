@@ -38,6 +38,8 @@ def polar(x: Array) -> Polar:
     """Return the directions and lengths of vectors (..., D)."""
     largest = np.abs(x.real).max(-1, initial=0)
     scaled = unit_box(x, largest)
+    if x.dtype.kind == "c":  # no direction, and no derivative of one
+        scaled = np.where(largest[..., None] == 0, 0, scaled)
     root: Array = np.sqrt(row_totals(scaled * scaled))
     root[root == 0] = 1
     return Polar(scaled / root[..., None], root, largest)
@@ -74,6 +76,8 @@ def boxed(x: Array) -> Box:
     unit = np.ones((), x.real.dtype)
     scales = np.ldexp(unit, -(exponent // 2)), np.ldexp(unit, exponent // 2 - exponent)
     vector = x * scales[0] * scales[1]
+    if x.dtype.kind == "c":
+        vector = np.where(largest == 0, 0, vector)
     square = row_totals(vector * vector)
     there = (largest > 0) & ~infinite
     return Box(vector, np.where(square == 0, 1, square), (scales[0] * there, scales[1]))
