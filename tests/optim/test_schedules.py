@@ -100,11 +100,11 @@ def test_compares_pickles_hashes_and_prints(name: str) -> None:
 
 def test_linear_cycle_and_modes() -> None:
     line = schedules.one_cycle(0.8, 40, warmup_fraction=0.25, start_divisor=4, final_divisor=10, shape="linear")
-    assert [line(c) for c in (0, 5, 10, 25, 40, 99)] == pytest.approx([0.2, 0.5, 0.8, 0.41, 0.02, 0.02])
+    assert [line(c) for c in (0, 5, 10, 25, 40, 99)] == pytest.approx([0.2, 0.5, 0.8, 0.41, 0.02, 0.02], rel=1e-14, abs=0.0)
     halving = schedules.cyclic(0.2, 0.8, 5, mode="halving")
-    assert [halving(c) for c in (5, 15, 25)] == pytest.approx([0.8, 0.5, 0.35])
+    assert [halving(c) for c in (5, 15, 25)] == pytest.approx([0.8, 0.5, 0.35], rel=1e-14, abs=0.0)
     shrinking = schedules.cyclic(0.2, 0.8, 5, mode="exponential", factor=0.9)
-    assert [shrinking(c) for c in (5, 15)] == pytest.approx([0.2 + 0.6 * 0.9**5, 0.2 + 0.6 * 0.9**15])
+    assert [shrinking(c) for c in (5, 15)] == pytest.approx([0.2 + 0.6 * 0.9**5, 0.2 + 0.6 * 0.9**15], rel=1e-14, abs=0.0)
     restarts = schedules.warm_restarts(1.0, 10)
     assert [restarts(c) for c in (0, 10, 20_000_000_000)] == [1.0, 1.0, 1.0]
 
