@@ -157,19 +157,23 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.optimizer import Optimizer, OptState, Updated
     from funcnn.optim.penalties import Penalty, l1_penalty, l2_penalty, penalized
     from funcnn.optim.rules.adabelief import adabelief
+    from funcnn.optim.rules.adadelta import adadelta
     from funcnn.optim.rules.adafactor import adafactor
+    from funcnn.optim.rules.adagrad import adagrad
     from funcnn.optim.rules.adam import adam, adamw
     from funcnn.optim.rules.adamax import adamax
-    from funcnn.optim.rules.adaptive import adadelta, adagrad, rmsprop
     from funcnn.optim.rules.amsgrad import amsgrad
     from funcnn.optim.rules.layerwise import lamb, lars
     from funcnn.optim.rules.lbfgs import lbfgs, minimize
+    from funcnn.optim.rules.lion import lion
     from funcnn.optim.rules.muon import muon
     from funcnn.optim.rules.nadam import nadam
     from funcnn.optim.rules.radam import radam
+    from funcnn.optim.rules.rmsprop import rmsprop
+    from funcnn.optim.rules.rprop import rprop
     from funcnn.optim.rules.schedule_free import schedule_free, schedule_free_adamw
     from funcnn.optim.rules.sgd import momentum, nesterov, sgd
-    from funcnn.optim.rules.sign import lion, rprop, sign_sgd
+    from funcnn.optim.rules.sign_sgd import sign_sgd
     from funcnn.optim.rules.yogi import yogi
     from funcnn.optim.transformations.accumulation import accumulated, skip_nonfinite
     from funcnn.optim.transformations.averaging import ema, lookahead, polyak
