@@ -12,6 +12,7 @@ from funcnn.check.case.cotangents import build
 from funcnn.check.case.problem import Problem
 from funcnn.check.differences.evidence import Evidence, LeafEvidence
 from funcnn.check.differences.leaf import Comparison
+from funcnn.check.differences.patience import EXPLAINING, Patience
 from funcnn.check.differences.precision import absolve, check_precision, lost_digits
 from funcnn.check.differences.refine import CONFIDENCE
 from funcnn.check.page.picture import heat_map
@@ -26,7 +27,12 @@ _CAUSES = ("structure", "shape", "dtype", "determinism", "state", "mutation", "l
 
 
 def gather(
-    problem: Problem, contract: Contract, case: Case | None, made: list[Comparison | None], linear: list[Linearity], explain: bool
+    problem: Problem,
+    contract: Contract,
+    case: Case | None,
+    made: list[Comparison | None],
+    linear: list[Linearity],
+    explain: bool | float,
 ) -> list[Finding]:
     """Return all findings, those about the contract first."""
     findings = list(contract.findings)
@@ -37,6 +43,7 @@ def gather(
         findings.append(Finding("inconclusive", problem.active()[0].path, text))
     findings += [one.finding for one in linear if one.finding is not None]
     findings += lost_digits(case, linear)
+    patience = Patience(EXPLAINING if explain is True else float(explain))
     for position, done in enumerate(made):
         if done is None:
             continue
@@ -44,7 +51,7 @@ def gather(
         absolve(case, position, done)
         if done.wrong.any():
             if all(np.isfinite(done.analytic)) or any(one.kind != "nonfinite" for one in findings if one.path == leaf.path):
-                findings.append(_wrong(case, contract, position, done, made, findings, explain))
+                findings.append(_wrong(case, contract, position, done, made, findings, patience))
         elif done.unsure.any() or done.unresolved:
             findings.append(_unsure(leaf.path, leaf.array, done))
     findings += check_precision(case, contract.gradient, made, {one.path for one in findings})
@@ -58,7 +65,7 @@ def _wrong(
     done: Comparison,
     made: list[Comparison | None],
     findings: list[Finding],
-    diagnosed: bool,
+    patience: Patience,
 ) -> Finding:
     leaf = case.problem.active()[position]
     shape = leaf.array.shape
@@ -70,6 +77,8 @@ def _wrong(
     said: tuple[Diagnosis, ...]
     if causes:
         said = (causes[0].diagnosis,)
+    elif done.tied:
+        said = (Diagnosis("region", done.tied, 1.0),)
     elif done.erratic[wrong].all():
         share = float(np.max(off[wrong]) / done.scale)
         text = f"the errors change from point to point, up to {share:.1g} of the largest slope, as rounding does:"
@@ -80,11 +89,14 @@ def _wrong(
                 1.0,
             ),
         )
-    elif not diagnosed:
+    elif not patience.seconds:
         said = ()
     else:
         try:
-            said = explain(case, position, _evidence(case, made), partial(is_stale, case, contract, position, wrong))
+            stale = partial(is_stale, case, contract, position, wrong)
+            said = explain(case, position, _evidence(case, made), stale, patience)
+            if patience.lost and case.notes[-1:] != [patience.note]:
+                case.notes.append(patience.note)
         except Exception as error:  # experiments call the function in ways that it need not bear: the verdict stands
             said = (Diagnosis("unknown", f"the diagnosis came to no end: {type(error).__name__}: {error}"),)
     bad, looked = int(wrong.sum()), int(done.examined.sum())
@@ -136,7 +148,9 @@ def _evidence(case: Case, made: list[Comparison | None]) -> tuple[LeafEvidence, 
     return tuple(found)
 
 
-def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: Callable[[], bool]) -> tuple[Diagnosis, ...]:
+def explain(
+    case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: Callable[[], bool], patience: Patience
+) -> tuple[Diagnosis, ...]:
     """Return the explanations of a wrong leaf, best first."""
     from funcnn.check.diagnosis.diagnose import diagnose
 
@@ -153,5 +167,6 @@ def explain(case: Case, position: int, leaves: tuple[LeafEvidence, ...], stale: 
         case.seed,
         case.problem.constants,
         stale=stale,
+        patience=patience,
     )
     return diagnose(evidence)

@@ -26,7 +26,7 @@ def check_vjp(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     """Check a vector-Jacobian product written by hand against finite differences.
 
@@ -48,8 +48,9 @@ def check_vjp(
         up to a few thousand.
     reference : {"auto", "longdouble", "float64"}, optional
         The precision of the differences.  "auto" is long double where that has more digits than float64 and f takes it.
-    explain : bool, optional
-        Whether wrong leaves are diagnosed; False saves time where only ``report.ok`` is asked.
+    explain : bool or float, optional
+        Whether wrong leaves are diagnosed, and for how many seconds at most: 5 unless said, which ``report.notes`` tells where
+        they did not suffice.  False saves time where only ``report.ok`` is asked.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def check_vjp(
     >>> report.findings[0].path, report.findings[0].index
     ('[0]', (2,))
     """
-    requests.options(seed, method, reference)
+    requests.options(seed, method, reference, explain)
     requests.functions(f=f, vjp=vjp)
     names = argument_names(f, len(args))
     call = ", ".join([called(f, "f"), called(vjp, "vjp"), *names, *spelled(seed, method, reference, cotangent=cotangent)])
@@ -92,7 +93,7 @@ def check_grad(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     """Check the gradient of a scalar function of its first argument.
 
@@ -130,7 +131,7 @@ def check_grad(
     >>> fn.check.check_grad(loss, grad, np.ones(2), np.array([[0.1, 0.2], [-0.3, 0.5]])).ok
     True
     """
-    requests.options(seed, method, reference)
+    requests.options(seed, method, reference, explain)
     requests.functions(loss=loss, grad=grad)
 
     def pullback(params: P, *rest: object) -> tuple[object]:
@@ -153,7 +154,7 @@ def check_hvp(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     r"""Check a Hessian-vector product against differences of the gradient.
 
@@ -185,7 +186,7 @@ def check_hvp(
     >>> fn.check.check_hvp(lambda p: p**3, lambda p, v: 3 * p**2 * v, np.array([1.0, -2.0])).ok
     True
     """
-    requests.options(seed, method, reference)
+    requests.options(seed, method, reference, explain)
     requests.functions(grad=grad, hvp=hvp)
 
     def pullback(params: P, *rest: object) -> tuple[P]:

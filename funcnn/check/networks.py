@@ -41,7 +41,7 @@ def check_layer(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     """Check the gradients of a layer: every leaf of its parameters, and its input.
 
@@ -79,7 +79,7 @@ def check_layer(
     >>> report.ok, [leaf.path for leaf in report.leaves]
     (True, ['params.weight', 'params.bias', 'input'])
     """
-    requests.options(seed, method, reference)
+    requests.options(seed, method, reference, explain)
     requests.a_layer(layer)
     requests.a_mode(mode)
     requests.a_batch(batch)
@@ -126,7 +126,7 @@ def check_loss(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     """Check the gradient of a loss with respect to its prediction.
 
@@ -151,7 +151,7 @@ def check_loss(
     >>> fn.check.check_loss(fn.mean_squared_error(), np.ones((2, 3)), np.zeros((2, 3))).ok
     True
     """
-    requests.options(seed, method, reference)
+    requests.options(seed, method, reference, explain)
     requests.a_loss(loss)
 
     def function(prediction: Y, target: T) -> object:
@@ -185,7 +185,7 @@ def check_model(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     """Check the gradient of a network's loss with respect to every leaf of its parameters: the very one that training follows.
 
@@ -216,7 +216,7 @@ def check_model(
     >>> fn.check.check_model(model, fn.softmax_cross_entropy(), x, labels).ok
     True
     """
-    requests.options(seed, method, reference)
+    requests.options(seed, method, reference, explain)
     requests.a_layer(model, "model")
     requests.a_loss(loss)
     requests.a_mode(mode)

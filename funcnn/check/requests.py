@@ -13,15 +13,15 @@ METHODS = ("auto", "full", "screen")
 REFERENCES = ("auto", "longdouble", "float64")
 
 
-def options(seed: object, method: object = "auto", reference: object = "auto") -> None:
+def options(seed: object, method: object = "auto", reference: object = "auto", explain: object = True) -> None:
     """Refuse options that do not exist.
 
     Raises
     ------
     TypeError
-        When the seed is not an integer.
+        When the seed is not an integer, or ``explain`` neither a boolean nor a number.
     ValueError
-        When it is negative, or a method or reference is not among those that there are.
+        When it is negative, or a method or reference is not among those that there are, or ``explain`` is negative or no number.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"seed is {shown(seed)}, expected an integer of at least 0")
@@ -30,6 +30,10 @@ def options(seed: object, method: object = "auto", reference: object = "auto") -
     for name, given, known in (("method", method, METHODS), ("reference", reference, REFERENCES)):
         if given not in known:
             raise ValueError(f"{name} is {shown(given)}, expected one of {', '.join(map(repr, known))}")
+    if not isinstance(explain, (bool, int, float, np.bool_, np.integer, np.floating)):
+        raise TypeError(f"explain is {shown(explain)}, expected True, False or a number of seconds")
+    if not explain >= 0:
+        raise ValueError(f"explain is {shown(explain)}, expected True, False or a positive number of seconds")
 
 
 def functions(**given: object) -> None:

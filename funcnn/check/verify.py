@@ -16,6 +16,7 @@ from funcnn.check.case.sampler import LONG, WIDER, Sampler, sampler
 from funcnn.check.differences.compare import compare_entries
 from funcnn.check.differences.leaf import Comparison
 from funcnn.check.differences.screen import screen
+from funcnn.check.differences.ties import judge_ties
 from funcnn.check.findings import gather
 from funcnn.check.promises.contract import Contract, check_contract
 from funcnn.check.promises.linearity import Linearity, check_linearity
@@ -50,7 +51,7 @@ def verify(
     seed: int = 0,
     method: Method = "auto",
     reference: str = "auto",
-    explain: bool = True,
+    explain: bool | float = True,
 ) -> Report:
     """Check the gradient of a problem and return the report; ``given`` is what the user calls the cotangent."""
     started = time.perf_counter()
@@ -115,6 +116,7 @@ def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Compa
             if patiently[position] and not done.wrong.any():
                 done.method += f" (for speed: an evaluation takes {1000 * case.pace:.0f} ms)"
             made.append(done)
+    judge_ties(case, made)
     return made, linear
 
 
@@ -165,7 +167,7 @@ def _finish(
     linear: list[Linearity],
     seed: int,
     started: float,
-    explain: bool,
+    explain: bool | float,
 ) -> Report:
     findings = gather(problem, contract, case, made, linear, explain)
     leaves = []

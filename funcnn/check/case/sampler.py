@@ -35,7 +35,13 @@ class Sampler:
         self.args = cast_args(problem, self._buffer)
         self.active = [flat for flat, leaf in zip(self.flat, problem.leaves, strict=True) if leaf.active]
         self.origin = [start for start, leaf in zip(self.start, problem.leaves, strict=True) if leaf.active]
-        self.output = self.evaluate()
+        try:
+            self.output = self.evaluate()
+        except (ValueError, BufferError, TypeError) as error:
+            if self.fresh or "read-only" not in str(error):
+                raise
+            self.fresh = True  # it takes writable buffers only, whatever it does with them
+            self.output = self.evaluate()
         leaves = output_leaves(self.output)
         floating: list[np.dtype[np.floating]] = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
         self.result = dtype or max([*floating], key=lambda kind: kind.itemsize, default=_DOUBLE)

@@ -14,6 +14,7 @@ from funcnn.check.diagnosis.probe import Probe, RefusalError
 from funcnn.check.diagnosis.reduce import reduced
 from funcnn.check.diagnosis.view import ACCEPT, Hypothesis, View, affordable, contracted, look
 from funcnn.check.differences.evidence import Evidence
+from funcnn.check.differences.patience import TimeUpError
 from funcnn.check.records import Diagnosis
 
 _FAMILIES = (
@@ -45,10 +46,19 @@ def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
         return (Diagnosis("nonfinite", f"{count} of {analytic.size} entries are not finite", 1.0),)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = list(_hypotheses(Probe(evidence)))
-        if not any(one.left <= ACCEPT and one.cost < _REMEMBERED for one in found) and evidence.stale():
+        found: list[Hypothesis] = []
+        with suppress(TimeUpError):  # what was found by then is said
+            for one in _hypotheses(Probe(evidence)):
+                found.append(one)
+        if (
+            not evidence.patience.lost
+            and not any(one.left <= ACCEPT and one.cost < _REMEMBERED for one in found)
+            and evidence.stale()
+        ):
             text = "the gradient is that of the point at which it was first called: it is remembered"
             found.append(Hypothesis("stale_state", text, 0.0, _REMEMBERED))
+        if evidence.patience.lost and not found:
+            return (Diagnosis("unknown", "explaining was cut short before any hypothesis could be tried"),)
         return _rank(found)
 
 
@@ -83,6 +93,17 @@ def _in_small(probe: Probe) -> Iterator[Hypothesis]:
 
 def _of_view(view: View, probe: Probe) -> Iterator[Hypothesis]:
     found: list[Hypothesis] = []
+    try:
+        _collect(view, probe, found)
+    except TimeUpError:
+        yield from found
+        yield from terms.last_resort(view)
+        raise
+    yield from found
+
+
+def _collect(view: View, probe: Probe, found: list[Hypothesis]) -> None:
+    """Collect the hypotheses of a view: the plain ones, then the dear ones."""
     for family in _FAMILIES:
         with suppress(RefusalError):
             found.extend(family(view, probe))
@@ -92,7 +113,6 @@ def _of_view(view: View, probe: Probe) -> Iterator[Hypothesis]:
                 found.extend(dear(view, probe))
             if any(one.tag == "eps_mismatch" and one.left <= ACCEPT for one in found):
                 break
-    yield from found
 
 
 def _rank(found: list[Hypothesis]) -> tuple[Diagnosis, ...]:

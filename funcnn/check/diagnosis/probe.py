@@ -70,6 +70,7 @@ class Probe:
         RefusalError
             When the function raises.
         """
+        self.evidence.patience.spend()
         try:
             return self.evidence.function(*self.args(arrays))
         except Exception as error:
@@ -81,6 +82,7 @@ class Probe:
 
     def pull(self, arrays: Sequence[Array], cotangent: Array, spot: int | None = None, output: object = None) -> Array | None:
         """Return the gradient under test of one leaf, raveled; None when it is not one."""
+        self.evidence.patience.spend()
         dy = build(self.evidence.output if output is None else output, cotangent, self.dtype)
         try:
             result = self.evidence.pullback(*self.args(arrays), dy)

@@ -202,19 +202,22 @@ class Closer:
             if not seen.moved.any():
                 bar += look_from_afar(self.case, self.leaf, at).hidden
             self._set(at, low, high, bar)
-        if seen.kink and made.wrong[index]:
-            tolerance = row_by_row(self.case, self.leaf, index, seen)
+        if made.wrong[index] and not (seen.slope.at < 0 and not seen.kink):
+            # Where several kinks meet, as in relu(min(a, b)) at zero, there need be none along any single entry.
+            tolerance = row_by_row(self.case, self.leaf, index, seen) if seen.kink else 0.0
             if not tolerance and self._among_neighbours(index):
-                tolerance = AGREE * float(max(abs(low), abs(high)))
+                tolerance = AGREE * self.neighbours.size if isinstance(self.neighbours, Neighbours) else 0.0
             if tolerance:
-                made.forgiven[index] = True
+                made.forgiven[index] = made.kink[index] = True
                 made.floor = max(made.floor, float(tolerance / made.scale))
 
     def _among_neighbours(self, index: int) -> bool:
         """Tell whether an entry is what neighbouring points allow, where several kinks meet."""
         if self.neighbours is _UNKNOWN:
             self.neighbours = look_around(self.case, self.leaf)
-        return isinstance(self.neighbours, Neighbours) and self.neighbours.contains(index, self.made.analytic[index])
+        if not isinstance(self.neighbours, Neighbours) or not (self.made.kink[index] or self.neighbours.differ(index)):
+            return False
+        return self.neighbours.contains(index, self.made.analytic[index])
 
     def _set(self, at: IntArray, *numbers: Scalar) -> None:
         self.made.set(at, *(np.array([number], self.made.low.dtype) for number in numbers))

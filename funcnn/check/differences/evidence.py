@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from attrs import field, frozen
 
+from funcnn.check.differences.patience import Patience
 from funcnn.typing import Array
 
 
@@ -55,6 +56,8 @@ class Evidence:
     """Numbers of the case by name, such as hyper-parameters, for naming a factor."""
     kind: str = "value"
     """The kind of the finding: ``value`` or ``precision``."""
+    patience: Patience = field(factory=Patience)
+    """The time that experiments may take."""
     _stale: Callable[[], bool] = field(default=lambda: False, repr=False, alias="stale")
 
     @property

@@ -33,6 +33,7 @@ class Comparison:
         self.rounded = np.zeros(size, bool)  # accepted because the gradient's own rounding explains the difference
         self.erratic = np.zeros(size, bool)  # wrong, by errors that change from point to point
         self.faint = False  # no slope is visible: what would have been seen is told relative to the gradient itself
+        self.tied = ""  # what is wrong with entries that are right, each by itself
         self.floor = 0.0  # of the power: an error that would be accepted for another reason than the bars
         self.method = "every entry"
         self.note = ""

@@ -15,7 +15,7 @@ from funcnn.check.case.case import Case
 from funcnn.check.differences.entries import entry_scales
 from funcnn.typing import Array
 
-_COUNT = 32
+_COUNT = 128
 _VERIFIED = 4
 _DISTANCE = 2.0**-34
 _STEP = 2.0**-44  # far below the distance, so that no kink lies between
@@ -30,9 +30,18 @@ class Neighbours:
     low: Array
     high: Array
 
+    @property
+    def size(self) -> float:
+        """The largest of all."""
+        return float(max(np.max(np.abs(self.low)), np.max(np.abs(self.high))))
+
+    def differ(self, index: int) -> bool:
+        """Tell whether their gradients are not all alike: the point is a kink for this entry, whatever it is along its axis."""
+        return bool(self.high[index] - self.low[index] > 1e-3 * self.size)
+
     def contains(self, index: int, value: Array) -> bool:
         """Tell whether a value lies among theirs."""
-        slack = 1e-9 * max(np.max(np.abs(self.low)), np.max(np.abs(self.high)))
+        slack = 1e-9 * self.size
         return bool(self.low[index] - slack <= value <= self.high[index] + slack)
 
 

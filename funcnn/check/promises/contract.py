@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 from attrs import frozen
 
+from funcnn import tree
 from funcnn.check.case.calls import Calls, other_point, roughly_equal, tagged, worst_index
 from funcnn.check.case.cotangents import Cotangents
-from funcnn.check.case.problem import Problem, output_leaves
+from funcnn.check.case.problem import Problem, as_tree, output_leaves
 from funcnn.check.case.sharing import overwritten, shared, shared_at_one
 from funcnn.check.promises.layout import layouts
 from funcnn.check.promises.mutation import changed_leaves, written
@@ -40,7 +41,7 @@ def check_contract(problem: Problem, calls: Calls, seed: int) -> Contract:
     _quietly(lambda: calls.at(elsewhere))
     findings: list[Finding] = []
     random = _function_varies(calls, findings)
-    if any(one.kind == "shape" for one in findings):
+    if any(one.kind in ("shape", "structure") for one in findings):
         nothing = Cotangents((None,) * len(problem.active()), ())
         return Contract(tuple(findings), nothing, False, True, elsewhere, calls.pullbacks, calls.evaluations)
     given, dy = calls.copies(), calls.cotangent()
@@ -85,8 +86,17 @@ def _function_varies(calls: Calls, findings: list[Finding]) -> bool:
     """Check that the function leaves its arguments alone and gives the same result again; return whether it does not."""
     given = calls.copies()
     before = output_leaves(calls.output)
-    again = output_leaves(calls.function(given))
+    output = calls.function(given)
+    again = output_leaves(output)
     findings += changed_leaves(calls.problem, given, "the function")
+    form, forms = _form(calls.output), [_form(output)]
+    if form != [""]:  # a tree: what alternates with two forms shows one of them in every other call only
+        forms.append(_form(calls.function(calls.copies())))
+    changed = next((one for one in forms if one != form), None)
+    if changed is not None:
+        text = f"the function gives an output with the leaves {_listed(form)}, then one with {_listed(changed)}"
+        findings.append(tagged("structure", "", text, "structure"))
+        return True
     if [leaf.shape for leaf in before] != [leaf.shape for leaf in again]:
         shapes = [" and ".join(str(leaf.shape) for leaf in some) for some in (before, again)]
         text = f"the function gives an output of shape {shapes[0]}, then of shape {shapes[1]}"
@@ -99,6 +109,15 @@ def _function_varies(calls: Calls, findings: list[Finding]) -> bool:
             findings.append(tagged("determinism", "", text, "nondeterministic"))
             return True
     return False
+
+
+def _form(output: object) -> list[str]:
+    """Return the paths of the leaves of an output: [""] for an array or a number."""
+    return [path for path, _ in tree.walk(as_tree(output), "")]
+
+
+def _listed(form: list[str]) -> str:
+    return ", ".join(path or "of one array" for path in form) or "of an empty tree"
 
 
 def _adds_up(calls: Calls, first: tuple[Array | None, ...], second: Cotangents) -> bool:

@@ -74,19 +74,17 @@ def _judge(case: Case, position: int, path: str, at_v: Array, parts: list[Array]
         return Linearity()
     tolerance = 1e4 * float(np.finfo(at_v.dtype).eps if at_v.dtype.kind == "f" else 0)
     additive = float(np.max(np.abs(both - at_v - at_w)) / size)
-    twice = float(np.max(np.abs(doubled - 2 * at_v)) / size)
-    sign = float(np.max(np.abs(negated + at_v)) / size)
-    if max(twice, sign) <= tolerance and additive <= _ROUGH:
-        if additive <= tolerance:
-            additive = 0.0
-        elif not case.mere_rounding(position, at_v.reshape(-1)):
-            return Linearity(rounding=additive)
     factors = [(2.0, doubled), (-1.0, negated), *zip(_FACTORS, scaled, strict=True)]
     off = [
         (factor, got)
         for factor, got in factors
         if got is not None and np.max(np.abs(got - factor * at_v)) > tolerance * size * max(1.0, factor)
     ]
+    if not off and additive <= _ROUGH:
+        if additive <= tolerance:
+            additive = 0.0
+        elif not case.mere_rounding(position, at_v.reshape(-1)):
+            return Linearity(rounding=additive)
     if not off and additive <= tolerance:
         return Linearity()
     if case.mere_rounding(position, at_v.reshape(-1)):

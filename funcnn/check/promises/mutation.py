@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
 from typing import TypeAlias
@@ -14,6 +15,9 @@ from funcnn.check.case.cotangents import arrays
 from funcnn.check.case.problem import Problem
 from funcnn.check.records import Finding
 from funcnn.typing import Array
+
+_WRITES = re.compile(r"(destination|output array|sort array|^array|^assignment).* is read-only")
+"""What NumPy says when something is written."""
 
 Change: TypeAlias = Callable[[Array], Array]
 
@@ -37,7 +41,7 @@ def written(calls: Calls, given: tuple[object, ...], dy: object) -> list[Finding
     line = _guilty_line(calls, locked, locked)
     if line is None:
         return found
-    if not found:  # it wrote what was there already, or only wants to be able to write
+    if not found:  # it wrote what was there already
         own = _guilty_line(calls, locked, np.array) is not None
         path, tag = (calls.problem.active()[0].path, "mutates_input") if own else ("dy", "mutates_dy")
         found.append(tagged("mutation", path, "the gradient fails when it is given read-only arrays", tag))
@@ -55,9 +59,11 @@ def _guilty_line(calls: Calls, args: Change, dy: Change) -> str | None:
     """Return the line that raises with read-only arrays, for a message; None when none does."""
     try:
         calls.pull(calls.copies(args), calls.cotangent(dy))
-    except (ValueError, BufferError) as error:
+    except (ValueError, BufferError, TypeError) as error:
         if "read-only" not in str(error):
             raise
+        if not _WRITES.search(str(error)):  # it takes writable buffers only, as compiled code does, whatever it does with them
+            return None
         frame = traceback.extract_tb(error.__traceback__)[-1]
         return f" ({frame.filename.rpartition('/')[2]}, line {frame.lineno}: {frame.line})" if frame.line else ""
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from funcnn.typing import Array
-from tests.check.corpus.conv import blocks, max_pool, max_pool_vjp, unblocks
+from tests.check.corpus.conv import blocks, max_pool, unblocks
 from tests.check.corpus.entry import Grads, normal, tricky, uniform
 
 
@@ -74,12 +74,6 @@ def max_pool_tie_is_shared(x: Array, dy: Array) -> Grads:
     b = blocks(x)
     at = (b == b.max(-1, keepdims=True)).astype(x.dtype)
     return (unblocks(at / at.sum(-1, keepdims=True) * dy[..., None]),)
-
-
-@tricky(max_pool, TIES)
-def max_pool_tie_goes_to_all(x: Array, dy: Array) -> Grads:
-    """Every maximum receives the gradient: each coordinate alone lies between its one-sided derivatives."""
-    return max_pool_vjp(x, dy)
 
 
 def largest(x: Array) -> object:
