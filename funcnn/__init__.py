@@ -63,8 +63,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.activations.softmax import log_softmax, softmax
     from funcnn.layers.activations.softmin import softmin
     from funcnn.layers.activations.sparsemax import sparsemax
-    from funcnn.layers.attention.attention import attention
-    from funcnn.layers.attention.cross_attention import cross_attention
+    from funcnn.layers.attention.attention import attention, attention_without_bias
+    from funcnn.layers.attention.cross_attention import cross_attention, cross_attention_without_bias
     from funcnn.layers.attention.scaled_dot_product import scaled_dot_product
     from funcnn.layers.convolution.convolution import conv1d, conv2d, conv3d
     from funcnn.layers.convolution.depthwise import depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
@@ -295,7 +295,9 @@ __all__ = [
     "sinusoidal_positions",
     "scaled_dot_product",
     "attention",
+    "attention_without_bias",
     "cross_attention",
+    "cross_attention_without_bias",
     "decoder_block",
     "encoder_block",
     "beside_memory",

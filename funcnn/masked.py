@@ -68,6 +68,11 @@ def cotangent_values(
     return cleared(values, mask)
 
 
+def cotangent_of_masked(dvalues: Array) -> Masked:
+    """Return the cotangent of a masked sequence: a mask has none."""
+    return Masked(dvalues, cast(BoolArray, None))
+
+
 def masked_cotangent(dy: object) -> Array:
     """Return the values of the cotangent of a masked sequence, or raise a TypeError when it is something else."""
     if not isinstance(dy, Masked):

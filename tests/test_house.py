@@ -140,10 +140,10 @@ def test_files_are_short() -> None:
 
 MANY_OPTIONS = {
     "attention": "the options of one layer, each with a default",
+    "attention_without_bias": "the options of one layer, each with a default",
     "check_hvp": "what is checked, and how far",
     "check_layer": "what is checked, and how far",
     "check_model": "what is checked, and how far",
-    "cross_attention": "the options of one layer, each with a default",
     "decoder_block": "those of its attention and of its dense part",
     "dormand_prince": "tolerances and bounds of the length of a step, each with a default",
     "encoder_block": "those of its attention and of its dense part",

@@ -12,7 +12,7 @@ from attrs import frozen
 
 @frozen
 class Reason:
-    """Why some findings are no mistakes.  Name, leaf and edge are patterns, such as ``*attention``."""
+    """Why some findings are no mistakes.  Name, leaf and edge are patterns, such as ``*attention*``."""
 
     name: str
     leaf: str
@@ -33,8 +33,8 @@ _ONE_HOT = "every weight is 0 or 1 to the last digit: no bias changes one"
 _ALL_TIES = "in a large case all windows tie at once, and a direction goes through all kinks; smaller cases decide entry by entry"
 
 REASONS = (
-    Reason("attention", "params.position.table", "saturated", _ONE_HOT),
-    Reason("cross_attention", "params.query.*", "1e-8", _NOT_SEEN),
+    Reason("attention*", "params.position.table", "saturated", _ONE_HOT),
+    Reason("cross_attention*", "params.query.*", "1e-8", _NOT_SEEN),
     Reason("memory_residual", "*query.*", "1e-8", _NOT_SEEN),
     Reason("memory_residual", "*query.*", "saturated", _ONE_HOT),
     Reason("drop_memory", "*query.*", "1e-8", _NOT_SEEN),
@@ -60,7 +60,7 @@ _ALL_KINKS = (
 )
 
 NOT_CHECKED: tuple[Reason, ...] = (
-    Reason("*attention", "*", "1e+8", _SCORES, kinds=()),
+    Reason("*attention*", "*", "1e+8", _SCORES, kinds=()),
     Reason("encoder_block", "*", "1e+8", _SCORES, kinds=()),
     Reason("decoder_block", "*", "1e+8", _SCORES, kinds=()),
     Reason("lenet5", "*", "zeros", "in every window all entries tie, and rounding breaks the ties", kinds=()),

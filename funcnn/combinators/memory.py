@@ -21,7 +21,7 @@ from funcnn import tree
 from funcnn.combinators.cotangents import Like, check_cotangents, like
 from funcnn.errors import describe
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer, define_layer
 from funcnn.masked import Masked, cleared
 from funcnn.typing import BoolArray, Empty, Shapes
 
@@ -272,6 +272,4 @@ def drop_memory() -> Layer[Empty, Empty, tuple[Any, Any], Any]:
     >>> fn.apply(fn.drop_memory(), (), (), (np.array([[1.0]]), np.array([[2.0]])))
     array([[1.]])
     """
-    forwards: Any = drop_forward  # Any: the residuals' type is hidden from here on
-    backwards: Any = drop_backward
-    return Layer("drop_memory", drop_init, forwards, backwards, False)
+    return define_layer("drop_memory", drop_init, drop_forward, drop_backward, random=False, inputs=None)

@@ -15,7 +15,6 @@ do where $x_j$ is 0.
 """
 
 from functools import reduce
-from typing import Any
 
 import numpy as np
 from attrs import frozen
@@ -23,7 +22,7 @@ from attrs import frozen
 from funcnn.combinators.pick_input import check_arrays, check_shapes
 from funcnn.errors import check_cotangent, describe
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape, Shapes
 
 
@@ -123,9 +122,7 @@ def add_inputs() -> Layer[Empty, Empty, tuple[Array, ...], Array]:
     >>> fn.apply(fn.add_inputs(), (), (), (np.ones((1, 3)), np.full((1, 3), 2.0)))
     array([[3., 3., 3.]])
     """
-    kept: Any = add_forward  # Any: the residuals' type is hidden from here on
-    pulled: Any = add_backward
-    return Layer("add_inputs", init, kept, pulled, False)
+    return define_layer("add_inputs", init, add_forward, add_backward, random=False, inputs=None)
 
 
 def multiply_inputs() -> Layer[Empty, Empty, tuple[Array, ...], Array]:
@@ -155,6 +152,4 @@ def multiply_inputs() -> Layer[Empty, Empty, tuple[Array, ...], Array]:
     >>> fn.apply(fn.multiply_inputs(), (), (), (np.array([[2.0, 3.0]]), np.array([[10.0]])))
     array([[20., 30.]])
     """
-    kept: Any = multiply_forward  # Any: the residuals' type is hidden from here on
-    pulled: Any = multiply_backward
-    return Layer("multiply_inputs", init, kept, pulled, False)
+    return define_layer("multiply_inputs", init, multiply_forward, multiply_backward, random=False, inputs=None)

@@ -21,7 +21,7 @@ from funcnn.combinators.cotangents import check_cotangents, like
 from funcnn.combinators.stop_gradient import zeros_like
 from funcnn.errors import check_array, check_cotangent, check_count, describe
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init, define_layer
 from funcnn.layers.activations.softmax import check_axis
 from funcnn.typing import Array, Empty, Shape, Shapes
 
@@ -189,6 +189,11 @@ def join_inputs(axis: int = -1) -> Layer[Empty, Empty, tuple[Array, ...], Array]
     (1,)
     """
     axis = check_axis(axis)
-    kept: Any = partial(join_forward, axis)  # Any: the residuals' type is hidden from here on
-    pulled: Any = partial(join_backward, axis)
-    return Layer(f"join_inputs({axis})", partial(join_init, axis), kept, pulled, False)
+    return define_layer(
+        f"join_inputs({axis})",
+        partial(join_init, axis),
+        partial(join_forward, axis),
+        partial(join_backward, axis),
+        random=False,
+        inputs=None,
+    )

@@ -25,7 +25,7 @@ computed is then exactly the one that is differentiated.  They lag behind by one
 """
 
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -43,12 +43,11 @@ from funcnn.layer import (
     Residuals,
     Train,
     backward_without_input,
-    check_init,
     check_layer,
+    define_layer,
     params_only,
 )
 from funcnn.runtime.records import read_only_again
-from funcnn.tree import freeze
 from funcnn.typing import Array, Scalar, Shapes
 
 P = TypeVar("P", bound=HasWeight)
@@ -110,14 +109,13 @@ def normalized(vector: Array, otherwise: Array) -> Array:
 
 
 def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Init[P, SpectralNormState[S]]:
-    check_init(key, in_shape)
     made = inner.init(key.child(0), in_shape)
     check_weight(made.params, "spectral_norm")
     matrix = as_matrix(made.params.weight, axis)
     generator = key.child(1).generator()
     u, v = [normalized(generator.normal(size=length), np.zeros(length)) for length in reversed(matrix.shape)]
     u, v = iterated(matrix, u, v, START)
-    return Init(made.params, freeze(SpectralNormState(made.state, u, v)), made.out_shape)
+    return Init(made.params, SpectralNormState(made.state, u, v), made.out_shape)
 
 
 def forward(
@@ -198,6 +196,11 @@ def spectral_norm(inner: Layer[P, S, X, Y], *, iterations: int = 1, axis: int = 
     check_layer(inner, "inner")
     iterations = check_count(iterations, "iterations", most=10_000)
     axis = check_axis(axis)
-    kept: Any = partial(forward, inner, axis, iterations)  # Any: the residuals' type is hidden from here on
-    pulled: Any = partial(backward, inner, axis)
-    return Layer(f"spectral_norm({inner.name})", partial(init, inner, axis), kept, pulled, inner.random)
+    return define_layer(
+        f"spectral_norm({inner.name})",
+        partial(init, inner, axis),
+        partial(forward, inner, axis, iterations),
+        partial(backward, inner, axis),
+        random=inner.random,
+        inputs=None,
+    )

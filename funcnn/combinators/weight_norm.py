@@ -18,7 +18,7 @@ A direction does not depend on the length: where squares overflow or vanish, tho
 """
 
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -34,12 +34,11 @@ from funcnn.layer import (
     Mode,
     Residuals,
     backward_without_input,
-    check_init,
     check_layer,
+    define_layer,
     params_only,
 )
 from funcnn.runtime.records import read_only_again
-from funcnn.tree import freeze
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P", bound=HasWeight)
@@ -98,12 +97,11 @@ def direction_and_length(v: Array, axis: int) -> tuple[Array, Array]:
 
 
 def init(inner: Layer[P, S, X, Y], axis: int, key: Key, in_shape: Shapes) -> Init[WeightNormParams[P], S]:
-    check_init(key, in_shape)
     made = inner.init(key, in_shape)
     check_weight(made.params, "weight_norm")
     weight = made.params.weight
     _, length = direction_and_length(weight, axis)
-    return Init(WeightNormParams(made.params, freeze(length.ravel())), made.state, made.out_shape)
+    return Init(WeightNormParams(made.params, length.ravel()), made.state, made.out_shape)
 
 
 def forward(
@@ -176,6 +174,11 @@ def weight_norm(inner: Layer[P, S, X, Y], *, axis: int = -1) -> Layer[WeightNorm
     """
     check_layer(inner, "inner")
     axis = check_axis(axis)
-    kept: Any = partial(forward, inner, axis)  # Any: the residuals' type is hidden from here on
-    pulled: Any = partial(backward, inner, axis)
-    return Layer(f"weight_norm({inner.name})", partial(init, inner, axis), kept, pulled, inner.random)
+    return define_layer(
+        f"weight_norm({inner.name})",
+        partial(init, inner, axis),
+        partial(forward, inner, axis),
+        partial(backward, inner, axis),
+        random=inner.random,
+        inputs=None,
+    )

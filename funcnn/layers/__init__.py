@@ -20,8 +20,8 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     activations/softmax.py                 log_softmax, softmax
     activations/softmin.py                 softmin
     activations/sparsemax.py               sparsemax
-    attention/attention.py                 attention
-    attention/cross_attention.py           cross_attention
+    attention/attention.py                 attention, attention_without_bias
+    attention/cross_attention.py           cross_attention, cross_attention_without_bias
     attention/scaled_dot_product.py        scaled_dot_product
     convolution/convolution.py             conv1d, conv2d, conv3d
     convolution/depthwise.py               depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d

@@ -36,19 +36,21 @@ NormKind: TypeAlias = Literal["layer_norm", "rms_norm"]
 Norm: TypeAlias = LayerNormParams | RMSNormParams
 """The parameters of either normalization."""
 
+SelfAttention: TypeAlias = AttentionParams[DenseParams]
+CrossAttention: TypeAlias = CrossAttentionParams[DenseParams]
 Feed: TypeAlias = tuple[DenseParams, Empty, DenseParams, Empty]
 """The parameters of dense, activation, dense, dropout."""
-PreNorm: TypeAlias = tuple[tuple[Norm, AttentionParams, Empty], tuple[Norm, DenseParams, Empty, DenseParams, Empty]]
+PreNorm: TypeAlias = tuple[tuple[Norm, SelfAttention, Empty], tuple[Norm, DenseParams, Empty, DenseParams, Empty]]
 """The parameters of a pre-norm encoder block."""
-PostNorm: TypeAlias = tuple[tuple[AttentionParams, Empty], Norm, Feed, Norm]
+PostNorm: TypeAlias = tuple[tuple[SelfAttention, Empty], Norm, Feed, Norm]
 """The parameters of a post-norm encoder block."""
 PreNormDecoder: TypeAlias = tuple[
-    tuple[Norm, AttentionParams, Empty],
-    tuple[Norm, CrossAttentionParams, Empty],
+    tuple[Norm, SelfAttention, Empty],
+    tuple[Norm, CrossAttention, Empty],
     tuple[Norm, DenseParams, Empty, DenseParams, Empty],
 ]
 """The parameters of a pre-norm decoder block."""
-PostNormDecoder: TypeAlias = tuple[tuple[AttentionParams, Empty], Norm, tuple[CrossAttentionParams, Empty], Norm, Feed, Norm]
+PostNormDecoder: TypeAlias = tuple[tuple[SelfAttention, Empty], Norm, tuple[CrossAttention, Empty], Norm, Feed, Norm]
 """The parameters of a post-norm decoder block."""
 
 STATELESS: TypeAlias = tuple[tuple[Empty, ...], ...]

@@ -12,7 +12,8 @@ import funcnn as fn
 from funcnn.kernels import arrays
 from funcnn.kernels import attention as rule
 from funcnn.kernels.attention import AttentionSpec, attend, attend_backward, plain_attend
-from funcnn.layers.attention.attention import AttentionParams, RelativeBias
+from funcnn.layers.attention.attention import AttentionParams
+from funcnn.layers.attention.position_bias import RelativeBias
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.runtime import threads as threads_module
 from funcnn.typing import Array, BoolArray
@@ -61,7 +62,7 @@ def weighted_mean(query: list[float], keys: list[list[float]], values: list[list
 
 
 def slow_attention(
-    x: Array, params: AttentionParams, heads: int, shared: int, causal: bool, positions: str, mask: BoolArray | None
+    x: Array, params: AttentionParams[Any], heads: int, shared: int, causal: bool, positions: str, mask: BoolArray | None
 ) -> Array:
     """Return self-attention of (n, t, features) by loops over examples, heads, queries and keys."""
     batch, steps, features = x.shape
@@ -120,7 +121,7 @@ def test_every_pair_of_rotary_features_turns_with_a_frequency_of_its_own(feature
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("block_rows", [None, 3])
 def test_masked_self_attention_is_loops_over_numbers(positions: Any, causal: bool, block_rows: int | None) -> None:
-    layer = fn.attention(2, causal=causal, masked=True, positions=positions, bias=False, block_rows=block_rows)
+    layer = fn.attention_without_bias(2, causal=causal, masked=True, positions=positions, block_rows=block_rows)
     params, x = started(layer, (6, 4)), numbers(3, 6, 4)
     mask = np.array([[True] * 6, [False] * 6, [False, True, False, True, True, False]])
     expected = slow_attention(x, params, 2, 2, causal, positions, mask)

@@ -125,6 +125,8 @@ CALLS: dict[str, Call] = {
     "sinusoidal_positions": Call({"max_length": 8}, STEPS),
     "scaled_dot_product": Call({}, ((5, 6), (5, 6), (5, 6))),
     "attention": Call({"heads": 2, "key_value_heads": 1, "positions": "relative", "dropout": 0.25, "block_rows": 4}, STEPS),
+    "attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "positions": "alibi", "dropout": 0.25}, STEPS),
+    "cross_attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25}, (STEPS, (4, 6))),
     "cross_attention": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25, "block_rows": 4}, (STEPS, (4, 6))),
     "encoder_block": Call({"features": 6, "heads": 2, "key_value_heads": 1, "hidden": 5, "dropout": 0.25}, STEPS),
     "decoder_block": Call(

@@ -9,7 +9,19 @@ import funcnn as fn
 from funcnn.certificate.cases import LAYERS, LayerCase
 from funcnn.layer import AnyLayer
 
-MIXING = {"batch_norm", "group_norm", "instance_norm", "rnn", "lstm", "gru", "attention", "reverse_time", "bidirectional"}
+MIXING = {
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "rnn",
+    "lstm",
+    "peephole_lstm",
+    "gru",
+    "attention",
+    "attention_without_bias",
+    "reverse_time",
+    "bidirectional",
+}
 
 
 def sequences() -> list[Any]:

@@ -35,6 +35,8 @@ DenseParams(weight=1.0, bias=x)  # rejected: a number is no array
 fn.serial(fn.dense(3), fn.relu)  # rejected: a factory that was not called
 fn.serial(fn.branch(fn.relu(), fn.tanh()), fn.dense(2))  # rejected: a tuple into dense
 fn.branch(fn.relu(), fn.tanh()) >> fn.dense(2)  # rejected: a tuple into dense
+fn.attention(2, bias=False)  # rejected: maps without a bias have a factory of their own
+fn.attention_without_bias(2).init(key, (5, 4)).params.output.bias  # rejected: there is none
 fn.lstm(3, peepholes=True)  # rejected: peepholes have a factory of their own
 fn.gru(3, masked=True) >> fn.dense(2)  # rejected: a masked sequence into dense
 fn.residual(fn.branch(fn.relu(), fn.tanh()))  # rejected: a residual that changes the type

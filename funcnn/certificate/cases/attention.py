@@ -36,7 +36,6 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
     ),
     "attention": (
         LayerCase(lambda: fn.attention(2), (5, 4)),
-        LayerCase(lambda: fn.attention(1, causal=True, bias=False), (4, 4), label="one head, causal, no bias"),
         LayerCase(
             lambda: fn.attention(3, positions="relative", max_distance=2, masked=True, block_rows=10),
             (5, 3),
@@ -61,7 +60,7 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             label="relative, causal, grouped",
         ),
         LayerCase(
-            lambda: fn.attention(2, positions="relative", max_distance=9, masked=True, bias=False),
+            lambda: fn.attention(2, positions="relative", max_distance=9, masked=True),
             (3, 4),
             inputs=masked,
             label="relative, masked, distances beyond the sequence",
@@ -82,15 +81,22 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             inputs=masked,
             label="blocks, causal, masked, dropout",
         ),
-        LayerCase(lambda: fn.attention(2, bias=False), (182, 2), batch=2, label="blocks of examples", method="screen"),
         LayerCase(lambda: fn.attention(2), (5, 4), inputs=saturating, label="saturated"),
         LayerCase(lambda: fn.attention(2, causal=True), (1, 2), label="one step"),
     ),
+    "attention_without_bias": (
+        LayerCase(lambda: fn.attention_without_bias(1, causal=True), (4, 4), label="one head, causal"),
+        LayerCase(
+            lambda: fn.attention_without_bias(2, positions="relative", max_distance=2, masked=True),
+            (3, 4),
+            inputs=masked,
+            label="relative, masked",
+        ),
+        LayerCase(lambda: fn.attention_without_bias(2), (182, 2), batch=2, label="blocks of examples", method="screen"),
+    ),
     "cross_attention": (
         LayerCase(lambda: fn.cross_attention(2), ((3, 4), (5, 6)), inputs=normals),
-        LayerCase(
-            lambda: fn.cross_attention(2, key_value_heads=1, bias=False), ((4, 4), (4, 4)), inputs=normals, label="multi-query"
-        ),
+        LayerCase(lambda: fn.cross_attention(2, key_value_heads=1), ((4, 4), (4, 4)), inputs=normals, label="multi-query"),
         LayerCase(
             lambda: fn.cross_attention(2, memory_masked=True), ((3, 4), (5, 2)), inputs=masked_memory, label="masked memory"
         ),
@@ -107,8 +113,16 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             inputs=normals,
             label="blocks, grouped",
         ),
+    ),
+    "cross_attention_without_bias": (
         LayerCase(
-            lambda: fn.cross_attention(1, bias=False),
+            lambda: fn.cross_attention_without_bias(2, memory_masked=True),
+            ((3, 4), (5, 2)),
+            inputs=masked_memory,
+            label="masked memory",
+        ),
+        LayerCase(
+            lambda: fn.cross_attention_without_bias(1),
             ((1, 1), (131073, 1)),
             batch=1,
             inputs=normals,

@@ -7,37 +7,32 @@ Forward.  One affine map gives queries, keys and values of all heads side by sid
 $$ [q, k, v]_{nt} = x_{nt} W + b, \qquad o = \operatorname{attend}(q, k, v), \qquad
    y_{nt} = [o^{1}, \ldots, o^{H}]_{nt}\, W' + b' . $$
 Positions, which attention alone does not see, come in one of three ways: queries and keys are turned
-(*rotary*, :mod:`funcnn.layers.attention.heads`), or a bias is added to the scores, with $\delta = u - t$
-$$ \beta_{h\delta} = -2^{-8h/H}\,|\delta|,\ h = 1, \ldots, H \quad\text{(ALiBi, Press et al. 2022, arXiv:2108.12409)}, \qquad
-   \beta_{h\delta} = B_{c(\delta), h} \quad\text{(relative)}, $$
-where $c$ clips the distance to at most $M$ (Shaw et al. 2018, arXiv:1803.02155, eq. 4; a number for each head as in T5,
-Raffel et al. 2020, section 2.1): $c(\delta) = \min(\max(\delta, -M), M) + M$, and for causal attention, which sees no
-$\delta > 0$, $c(\delta) = \min(\max(-\delta, 0), M)$.
+(*rotary*, :mod:`funcnn.layers.attention.heads`), or a bias $\beta$ is added to the scores, a constant one (*alibi*) or one that
+is learned (*relative*, both :mod:`funcnn.layers.attention.position_bias`).
 
 Derivation.  The chain rule through three steps: the two maps are dense layers (:mod:`funcnn.layers.linear.dense`), between them
-stands the derivation of :mod:`funcnn.kernels.attention`.  What rotary positions turned is turned back.  ALiBi's slopes
-are constants.  The bias is linear in the table, so that its cotangent collects from all distances that are clipped to one row:
-$$ \bar B_{mh} = \sum_{\delta : c(\delta) = m} \bar\beta_{h\delta} . $$
+stands the derivation of :mod:`funcnn.kernels.attention`.  What rotary positions turned is turned back.
 
 Masks.  Values in the padding are set to 0 before anything is computed with them, keys there get no weight, and outputs there
 are 0; so is every gradient.
 """
 
 from functools import partial
-from typing import Any, Literal, TypeAlias, cast, get_args, overload
+from typing import Generic, Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_choice, check_count, check_flag, check_range
+from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.attention import AttentionSpec, attend, attend_backward, thread_count
-from funcnn.kernels.scatter import scatter_rows
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
-    Projection,
+    M,
+    check_block_rows,
+    check_dropout,
     check_heads,
     concat_heads,
     head_size,
@@ -50,28 +45,26 @@ from funcnn.layers.attention.heads import (
     split_heads,
     with_dropout,
 )
-from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_values
+from funcnn.layers.attention.position_bias import RelativeBias, alibi_bias, relative_bias, relative_bias_grad
+from funcnn.layers.linear.dense import DenseParams
+from funcnn.layers.linear.linear import LinearParams
+from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
-from funcnn.typing import Array, Empty, IntArray, Shape
+from funcnn.typing import Array, Empty, Shape
 
 Positions: TypeAlias = Literal["none", "rotary", "alibi", "relative"]
 
 
 @read_only_again
 @frozen(eq=False)
-class RelativeBias:
-    """What is added to the score for each clipped distance and head."""
+class AttentionParams(Generic[M]):
+    """Parameters of self-attention; the columns of ``project`` are the heads of queries, then of keys, then of values.
 
-    table: Array  # (2 M + 1, H), or (M + 1, H) for causal attention
+    M is :class:`funcnn.layers.linear.dense.DenseParams`, or, without biases, :class:`funcnn.layers.linear.linear.LinearParams`.
+    """
 
-
-@read_only_again
-@frozen(eq=False)
-class AttentionParams:
-    """Parameters of self-attention; the columns of ``project`` are the heads of queries, then of keys, then of values."""
-
-    project: Projection  # weight (I, (H + 2 G) d), bias
-    output: Projection  # weight (H d, I), bias
+    project: M  # weight (I, (H + 2 G) d), bias
+    output: M  # weight (H d, I), bias
     position: RelativeBias | Empty
 
 
@@ -102,53 +95,45 @@ class Setting:
     block_rows: int | None
 
 
-def init(
-    setting: Setting,
-    max_distance: int,
-    bias: bool,
-    weight_init: Initializer,
-    output_init: Initializer,
-    key: Key,
-    in_shape: Shape,
-) -> Init[AttentionParams, Empty]:
+@frozen
+class AttentionStart(Generic[M]):
+    """What the parameters start from."""
+
+    kind: type[M]
+    max_distance: int
+    weight_init: Initializer
+    output_init: Initializer
+
+
+def init(setting: Setting, start: AttentionStart[M], key: Key, in_shape: Shape) -> Init[AttentionParams[M], Empty]:
     size = head_size(in_shape, setting.heads)
     if setting.positions == "rotary" and size % 2:
         raise ValueError(f"rotary positions turn pairs of features, and a head has {size}: an odd number")
     width = (setting.heads + 2 * setting.key_value_heads) * size
-    distances = max_distance + 1 if setting.causal else 2 * max_distance + 1
+    distances = start.max_distance + 1 if setting.causal else 2 * start.max_distance + 1
     position = RelativeBias(np.zeros((distances, setting.heads))) if setting.positions == "relative" else ()
     params = AttentionParams(
-        init_projection(bias, weight_init, key.child(0), (in_shape[1], width)),
-        init_projection(bias, output_init, key.child(1), (in_shape[1], in_shape[1])),
+        init_projection(start.kind, start.weight_init, key.child(0), (in_shape[1], width)),
+        init_projection(start.kind, start.output_init, key.child(1), (in_shape[1], in_shape[1])),
         position,
     )
     return Init(params, (), in_shape)
 
 
-def clipped_distances(steps: int, causal: bool, table_rows: int) -> IntArray:
-    """Return the row of the table for each diagonal, from u - t = 1 - T to T - 1."""
-    distance = np.arange(1 - steps, steps)
-    if causal:
-        return (-distance).clip(0, table_rows - 1)
-    limit = table_rows // 2
-    return distance.clip(-limit, limit) + limit
-
-
 def diagonals(setting: Setting, position: RelativeBias | Empty, like: Array, steps: int) -> Array | None:
     """Return the bias (G, H / G, 2 T - 1) by its diagonals, or None."""
     if isinstance(position, RelativeBias):
-        made: Array = position.table[clipped_distances(steps, setting.causal, len(position.table))].T
+        made = relative_bias(position, steps, setting.causal)
     elif setting.positions == "alibi":
-        slopes = 2.0 ** (-8 * np.arange(1, setting.heads + 1) / setting.heads)
-        made = (-slopes[:, np.newaxis] * np.abs(np.arange(1 - steps, steps))).astype(like.real.dtype)
+        made = alibi_bias(setting.heads, steps).astype(like.real.dtype)
     else:
         return None
     return np.ascontiguousarray(made).reshape(setting.key_value_heads, -1, made.shape[1])
 
 
 def forward(
-    setting: Setting, params: AttentionParams, state: Empty, x: Any, mode: Mode
-) -> Forward[Any, Empty, AttentionResiduals]:
+    setting: Setting, params: AttentionParams[M], state: Empty, x: object, mode: Mode
+) -> Forward[Array | Masked, Empty, AttentionResiduals]:
     values, mask = check_sequence(x, setting.masked)
     check_steps(values)
     batch, steps, _ = values.shape
@@ -172,70 +157,102 @@ def forward(
 
 
 def backward(
-    setting: Setting, params: AttentionParams, kept: AttentionResiduals, dy: Any, input_grad: bool = True
-) -> Backward[AttentionParams, Any]:
-    mask = kept.rules.mask
-    doutput = cotangent_values(dy, mask, kept.x.shape, params.output.weight.dtype)
+    setting: Setting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object, input_grad: bool = True
+) -> Backward[AttentionParams[M], Array | Masked]:
+    mask = residuals.rules.mask
+    doutput = cotangent_values(dy, mask, residuals.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
-    heads, shape = setting.heads, kept.q.shape
+    heads, shape = setting.heads, residuals.q.shape
     threads = thread_count(shape[:3], steps)
     djoined = project_transposed(params.output, doutput, threads)
     dattended = split_heads(djoined, 0, heads, shape[-1]).reshape(shape)
-    dq, dk, dv, dbias = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
+    dq, dk, dv, dbias = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
     dq = dq.reshape(batch * heads, steps, shape[-1])
     if setting.positions == "rotary":
         dq, dk = rotate(dq, -1), rotate(dk, -1)
     dprojected = concat_heads(((dq, heads), (dk, setting.key_value_heads), (dv, setting.key_value_heads)))
     grads = AttentionParams(
-        projection_grads(params.project, kept.x, dprojected, threads),
-        projection_grads(params.output, kept.joined, doutput, threads),
+        projection_grads(params.project, residuals.x, dprojected, threads),
+        projection_grads(params.output, residuals.joined, doutput, threads),
         position_grad(setting, params.position, dbias, steps),
     )
     if not input_grad:
         return backward_without_input(grads)
     dx = project_transposed(params.project, dprojected, threads)
-    return Backward(grads, dx if mask is None else Masked(dx, cast(Any, None)))
+    return Backward(grads, dx if mask is None else cotangent_of_masked(dx))
 
 
 def position_grad(setting: Setting, position: RelativeBias | Empty, dbias: Array | None, steps: int) -> RelativeBias | Empty:
     """Return the cotangent of the table of relative positions."""
     if not isinstance(position, RelativeBias) or dbias is None:
         return ()
-    count = len(position.table)
-    by_distance = dbias.reshape(setting.heads, -1).T
-    return RelativeBias(scatter_rows(clipped_distances(steps, setting.causal, count), by_distance, count))
+    return relative_bias_grad(position, dbias.reshape(setting.heads, -1), steps, setting.causal)
+
+
+class Settings(TypedDict, total=False):
+    """The arguments that do not change a type."""
+
+    causal: bool
+    key_value_heads: int | None
+    positions: Positions
+    max_distance: int
+    dropout: float
+    block_rows: int | None
+    weight_init: Initializer
+    output_init: Initializer
+
+
+def checked_setting(
+    heads: int,
+    key_value_heads: int | None,
+    causal: bool,
+    masked: bool,
+    positions: Positions,
+    dropout: float,
+    block_rows: int | None,
+) -> Setting:
+    """Return the hyper-parameters that forward and backward need, or raise."""
+    heads, shared = check_heads(heads, key_value_heads)
+    return Setting(
+        heads,
+        shared,
+        check_flag(causal, "causal"),
+        check_flag(masked, "masked"),
+        check_choice(positions, get_args(Positions), "positions"),
+        check_dropout(dropout),
+        check_block_rows(block_rows),
+    )
+
+
+def checked_start(kind: type[M], max_distance: int, weight_init: Initializer, output_init: Initializer) -> AttentionStart[M]:
+    """Return what the parameters start from, or raise."""
+    return AttentionStart(
+        kind,
+        check_count(max_distance, "max_distance"),
+        check_initializer(weight_init, "weight_init"),
+        check_initializer(output_init, "output_init"),
+    )
+
+
+def layer_of(name: str, setting: Setting, start: AttentionStart[M]) -> AnyLayer:
+    """Return a layer of self-attention."""
+    return define_layer(
+        f"{name}({setting.heads})",
+        partial(init, setting, start),
+        partial(forward, setting),
+        partial(backward, setting),
+        random=setting.dropout > 0,
+    )
 
 
 @overload
 def attention(
-    heads: int,
-    *,
-    causal: bool = ...,
-    masked: Literal[False] = False,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    max_distance: int = ...,
-    bias: bool = ...,
-    dropout: float = ...,
-    block_rows: int | None = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[AttentionParams, Empty, Array, Array]: ...
+    heads: int, *, masked: Literal[False] = False, **more: Unpack[Settings]
+) -> Layer[AttentionParams[DenseParams], Empty, Array, Array]: ...
 @overload
 def attention(
-    heads: int,
-    *,
-    causal: bool = ...,
-    masked: Literal[True],
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    max_distance: int = ...,
-    bias: bool = ...,
-    dropout: float = ...,
-    block_rows: int | None = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[AttentionParams, Empty, Masked, Masked]: ...
+    heads: int, *, masked: Literal[True], **more: Unpack[Settings]
+) -> Layer[AttentionParams[DenseParams], Empty, Masked, Masked]: ...
 def attention(
     heads: int,
     *,
@@ -244,7 +261,6 @@ def attention(
     key_value_heads: int | None = None,
     positions: Positions = "none",
     max_distance: int = 32,
-    bias: bool = True,
     dropout: float = 0.0,
     block_rows: int | None = None,
     weight_init: Initializer = initializers.glorot_uniform,
@@ -269,8 +285,6 @@ def attention(
         How steps know their distance; the features of a head must be even for "rotary".
     max_distance : int, optional
         For "relative": larger distances share one bias.
-    bias : bool, optional
-        Whether the two maps, to queries, keys and values and back from the heads, have a bias.
     dropout : float, optional
         Probability with which the weight of a key is dropped in training.
     block_rows : int, optional
@@ -281,7 +295,7 @@ def attention(
     Returns
     -------
     Layer
-        Parameters :class:`AttentionParams`.
+        Parameters :class:`AttentionParams`, of maps with a bias.
 
     Raises
     ------
@@ -291,6 +305,7 @@ def attention(
 
     See Also
     --------
+    attention_without_bias : the same with maps that have no bias.
     cross_attention : queries of one sequence, keys and values of another.
 
     References
@@ -307,19 +322,59 @@ def attention(
     >>> fn.apply(layer, start.params, start.state, np.zeros((3, 5, 8))).shape
     (3, 5, 8)
     """
-    heads, shared = check_heads(heads, key_value_heads)
-    causal, masked, bias = check_flag(causal, "causal"), check_flag(masked, "masked"), check_flag(bias, "bias")
-    positions = check_choice(positions, get_args(Positions), "positions")
-    max_distance = check_count(max_distance, "max_distance")
-    weight_init, output_init = check_initializer(weight_init, "weight_init"), check_initializer(output_init, "output_init")
-    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
-    if block_rows is not None:
-        block_rows = check_count(block_rows, "block_rows")
-    setting = Setting(heads, shared, causal, masked, positions, dropout, block_rows)
-    return define_layer(
-        f"attention({heads})",
-        partial(init, setting, max_distance, bias, weight_init, output_init),
-        partial(forward, setting),
-        partial(backward, setting),
-        random=dropout > 0,
-    )
+    setting = checked_setting(heads, key_value_heads, causal, masked, positions, dropout, block_rows)
+    return layer_of("attention", setting, checked_start(DenseParams, max_distance, weight_init, output_init))
+
+
+@overload
+def attention_without_bias(
+    heads: int, *, masked: Literal[False] = False, **more: Unpack[Settings]
+) -> Layer[AttentionParams[LinearParams], Empty, Array, Array]: ...
+@overload
+def attention_without_bias(
+    heads: int, *, masked: Literal[True], **more: Unpack[Settings]
+) -> Layer[AttentionParams[LinearParams], Empty, Masked, Masked]: ...
+def attention_without_bias(
+    heads: int,
+    *,
+    causal: bool = False,
+    masked: bool = False,
+    key_value_heads: int | None = None,
+    positions: Positions = "none",
+    max_distance: int = 32,
+    dropout: float = 0.0,
+    block_rows: int | None = None,
+    weight_init: Initializer = initializers.glorot_uniform,
+    output_init: Initializer = initializers.glorot_uniform,
+) -> AnyLayer:
+    """Multi-head self-attention whose maps have no bias: sequences (n, t, features) to the same shape.
+
+    Parameters
+    ----------
+    heads : int
+        Number of query heads H, a divisor of the features.
+    causal, masked, key_value_heads, positions, max_distance, dropout, block_rows, weight_init, output_init
+        As in :func:`funcnn.attention`.
+
+    Returns
+    -------
+    Layer
+        Parameters :class:`AttentionParams`, of linear maps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`funcnn.attention`.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.attention_without_bias(2, causal=True)
+    >>> start = layer.init(fn.Key(0), (5, 8))
+    >>> fn.tree.paths(start.params)
+    ('.project.weight', '.output.weight')
+    >>> fn.apply(layer, start.params, start.state, np.zeros((3, 5, 8))).shape
+    (3, 5, 8)
+    """
+    setting = checked_setting(heads, key_value_heads, causal, masked, positions, dropout, block_rows)
+    return layer_of("attention_without_bias", setting, checked_start(LinearParams, max_distance, weight_init, output_init))

@@ -15,18 +15,20 @@ Masks.  Steps of the memory that are padding are not seen, steps of x that are p
 """
 
 from functools import partial
-from typing import Any, Literal, cast, overload
+from typing import Generic, Literal, TypedDict, Unpack, cast, overload
 
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_flag, check_range, describe
+from funcnn.errors import check_flag, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.attention import AttentionSpec, attend, attend_backward, thread_count
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, check_init
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
-    Projection,
+    M,
+    check_block_rows,
+    check_dropout,
     check_heads,
     concat_heads,
     head_size,
@@ -38,20 +40,24 @@ from funcnn.layers.attention.heads import (
     split_heads,
     with_dropout,
 )
-from funcnn.masked import Masked, check_sequence, cleared, cotangent_values
+from funcnn.layers.linear.dense import DenseParams
+from funcnn.layers.linear.linear import LinearParams
+from funcnn.masked import Masked, check_sequence, cleared, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
-from funcnn.tree import freeze
-from funcnn.typing import Array, BoolArray, Empty, Shapes
+from funcnn.typing import Array, BoolArray, Empty, Shape, Shapes
 
 
 @read_only_again
 @frozen(eq=False)
-class CrossAttentionParams:
-    """Parameters of cross-attention; the columns of ``memory`` are the heads of the keys, then of the values."""
+class CrossAttentionParams(Generic[M]):
+    """Parameters of cross-attention; the columns of ``memory`` are the heads of the keys, then of the values.
 
-    query: Projection  # weight (I, H d), bias
-    memory: Projection  # weight (J, 2 G d), bias
-    output: Projection  # weight (H d, I), bias
+    M is :class:`funcnn.layers.linear.dense.DenseParams`, or, without biases, :class:`funcnn.layers.linear.linear.LinearParams`.
+    """
+
+    query: M  # weight (I, H d), bias
+    memory: M  # weight (J, 2 G d), bias
+    output: M  # weight (H d, I), bias
 
 
 @fast_init
@@ -83,24 +89,23 @@ class Setting:
 
 
 def init(
-    setting: Setting, bias: bool, weight_init: Initializer, output_init: Initializer, key: Key, in_shape: Shapes
-) -> Init[CrossAttentionParams, Empty]:
-    check_init(key, in_shape)
+    setting: Setting, kind: type[M], weight_init: Initializer, output_init: Initializer, key: Key, in_shape: Shapes
+) -> Init[CrossAttentionParams[M], Empty]:
     if len(in_shape) != 2 or not all(isinstance(one, tuple) and len(one) == 2 for one in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected ((time, features), (memory time, memory features))")
-    shape, memory_shape = cast("tuple[tuple[int, int], tuple[int, int]]", in_shape)
+    shape, memory_shape = cast("tuple[Shape, Shape]", in_shape)
     size = head_size(shape, setting.heads)
     params = CrossAttentionParams(
-        init_projection(bias, weight_init, key.child(0), (shape[1], shape[1])),
-        init_projection(bias, weight_init, key.child(1), (memory_shape[1], 2 * setting.key_value_heads * size)),
-        init_projection(bias, output_init, key.child(2), (shape[1], shape[1])),
+        init_projection(kind, weight_init, key.child(0), (shape[1], shape[1])),
+        init_projection(kind, weight_init, key.child(1), (memory_shape[1], 2 * setting.key_value_heads * size)),
+        init_projection(kind, output_init, key.child(2), (shape[1], shape[1])),
     )
-    return Init(freeze(params), (), shape)
+    return Init(params, (), shape)
 
 
 def forward(
-    setting: Setting, params: CrossAttentionParams, state: Empty, x: Any, mode: Mode
-) -> Forward[Any, Empty, CrossAttentionResiduals]:
+    setting: Setting, params: CrossAttentionParams[M], state: Empty, x: object, mode: Mode
+) -> Forward[Array | Masked, Empty, CrossAttentionResiduals]:
     if not isinstance(x, tuple) or len(x) != 2:
         raise TypeError(f"the input is {describe(x)}, expected a pair (sequence, memory)")
     values, mask = check_sequence(x[0], setting.masked, "the sequence")
@@ -123,95 +128,95 @@ def forward(
 
 
 def backward(
-    setting: Setting, params: CrossAttentionParams, kept: CrossAttentionResiduals, dy: Any, input_grad: bool = True
-) -> Backward[CrossAttentionParams, Any]:
-    doutput = cotangent_values(dy, kept.mask, kept.x.shape, params.output.weight.dtype)
+    setting: Setting, params: CrossAttentionParams[M], residuals: CrossAttentionResiduals, dy: object, input_grad: bool = True
+) -> Backward[CrossAttentionParams[M], tuple[Array | Masked, Array | Masked]]:
+    doutput = cotangent_values(dy, residuals.mask, residuals.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
-    heads, shape = setting.heads, kept.q.shape
-    threads = thread_count(shape[:3], kept.memory.shape[1])
+    heads, shape = setting.heads, residuals.q.shape
+    threads = thread_count(shape[:3], residuals.memory.shape[1])
     djoined = project_transposed(params.output, doutput, threads)
     dattended = split_heads(djoined, 0, heads, shape[-1]).reshape(shape)
-    dq, dk, dv, _ = attend_backward(kept.q, kept.k, kept.v, kept.rules, kept.logsumexp, dattended)
+    dq, dk, dv, _ = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
     dasked = merge_heads(dq.reshape(batch * heads, steps, shape[-1]), heads)
     dseen = concat_heads(((dk, setting.key_value_heads), (dv, setting.key_value_heads)))
     grads = CrossAttentionParams(
-        projection_grads(params.query, kept.x, dasked, threads),
-        projection_grads(params.memory, kept.memory, dseen, threads),
-        projection_grads(params.output, kept.joined, doutput, threads),
+        projection_grads(params.query, residuals.x, dasked, threads),
+        projection_grads(params.memory, residuals.memory, dseen, threads),
+        projection_grads(params.output, residuals.joined, doutput, threads),
     )
     if not input_grad:
         return backward_without_input(grads)
-    dx: Any = project_transposed(params.query, dasked, threads)
-    dmemory: Any = project_transposed(params.memory, dseen, threads)
-    nothing = cast(Any, None)  # truth has no cotangent
+    dx = project_transposed(params.query, dasked, threads)
+    dmemory = project_transposed(params.memory, dseen, threads)
     return Backward(
         grads,
         (
-            Masked(dx, nothing) if setting.masked else dx,
-            Masked(dmemory, nothing) if setting.memory_masked else dmemory,
+            cotangent_of_masked(dx) if setting.masked else dx,
+            cotangent_of_masked(dmemory) if setting.memory_masked else dmemory,
         ),
     )
 
 
+class Settings(TypedDict, total=False):
+    """The arguments that do not change a type."""
+
+    key_value_heads: int | None
+    dropout: float
+    block_rows: int | None
+    weight_init: Initializer
+    output_init: Initializer
+
+
+def checked_setting(
+    heads: int, key_value_heads: int | None, masked: bool, memory_masked: bool, dropout: float, block_rows: int | None
+) -> Setting:
+    """Return the hyper-parameters that forward and backward need, or raise."""
+    heads, shared = check_heads(heads, key_value_heads)
+    return Setting(
+        heads,
+        shared,
+        check_flag(masked, "masked"),
+        check_flag(memory_masked, "memory_masked"),
+        check_dropout(dropout),
+        check_block_rows(block_rows),
+    )
+
+
+def layer_of(name: str, setting: Setting, kind: type[M], weight_init: Initializer, output_init: Initializer) -> AnyLayer:
+    """Return a layer of cross-attention whose maps are of a kind."""
+    weight_init, output_init = check_initializer(weight_init, "weight_init"), check_initializer(output_init, "output_init")
+    return define_layer(
+        f"{name}({setting.heads})",
+        partial(init, setting, kind, weight_init, output_init),
+        partial(forward, setting),
+        partial(backward, setting),
+        random=setting.dropout > 0,
+        inputs=None,
+    )
+
+
 @overload
 def cross_attention(
-    heads: int,
-    *,
-    masked: Literal[False] = False,
-    memory_masked: Literal[False] = False,
-    key_value_heads: int | None = ...,
-    bias: bool = ...,
-    dropout: float = ...,
-    block_rows: int | None = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[CrossAttentionParams, Empty, tuple[Array, Array], Array]: ...
+    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[False] = False, **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Array, Array], Array]: ...
 @overload
 def cross_attention(
-    heads: int,
-    *,
-    masked: Literal[False] = False,
-    memory_masked: Literal[True],
-    key_value_heads: int | None = ...,
-    bias: bool = ...,
-    dropout: float = ...,
-    block_rows: int | None = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[CrossAttentionParams, Empty, tuple[Array, Masked], Array]: ...
+    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[True], **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Array, Masked], Array]: ...
 @overload
 def cross_attention(
-    heads: int,
-    *,
-    masked: Literal[True],
-    memory_masked: Literal[False] = False,
-    key_value_heads: int | None = ...,
-    bias: bool = ...,
-    dropout: float = ...,
-    block_rows: int | None = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[CrossAttentionParams, Empty, tuple[Masked, Array], Masked]: ...
+    heads: int, *, masked: Literal[True], memory_masked: Literal[False] = False, **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Masked, Array], Masked]: ...
 @overload
 def cross_attention(
-    heads: int,
-    *,
-    masked: Literal[True],
-    memory_masked: Literal[True],
-    key_value_heads: int | None = ...,
-    bias: bool = ...,
-    dropout: float = ...,
-    block_rows: int | None = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[CrossAttentionParams, Empty, tuple[Masked, Masked], Masked]: ...
+    heads: int, *, masked: Literal[True], memory_masked: Literal[True], **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Masked, Masked], Masked]: ...
 def cross_attention(
     heads: int,
     *,
     masked: bool = False,
     memory_masked: bool = False,
     key_value_heads: int | None = None,
-    bias: bool = True,
     dropout: float = 0.0,
     block_rows: int | None = None,
     weight_init: Initializer = initializers.glorot_uniform,
@@ -227,8 +232,6 @@ def cross_attention(
         The sequence, or the memory, is :class:`funcnn.Masked`; the output is masked as the sequence is.
     key_value_heads : int, optional
         Number of key-value heads G, a divisor of H (grouped queries).
-    bias : bool, optional
-        Whether the three maps have a bias.
     dropout : float, optional
         Probability with which the weight of a step of the memory is dropped in training.
     block_rows : int, optional
@@ -239,13 +242,17 @@ def cross_attention(
     Returns
     -------
     Layer
-        Parameters :class:`CrossAttentionParams`; ``init`` takes the pair of shapes.
+        Parameters :class:`CrossAttentionParams`, of maps with a bias; ``init`` takes the pair of shapes.
 
     Raises
     ------
     TypeError, ValueError
         When a setting is out of its range; in ``init``, when the features do not divide into heads; in ``forward``, when the
         input is not what the layer was made for.
+
+    See Also
+    --------
+    cross_attention_without_bias : the same with maps that have no bias.
 
     Examples
     --------
@@ -255,20 +262,65 @@ def cross_attention(
     >>> fn.apply(layer, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
     (3, 5, 8)
     """
-    heads, shared = check_heads(heads, key_value_heads)
-    masked, memory_masked = check_flag(masked, "masked"), check_flag(memory_masked, "memory_masked")
-    bias = check_flag(bias, "bias")
-    dropout = check_range(dropout, "dropout", 0, 1, open_high=True)
-    weight_init, output_init = check_initializer(weight_init, "weight_init"), check_initializer(output_init, "output_init")
-    if block_rows is not None:
-        block_rows = check_count(block_rows, "block_rows")
-    setting = Setting(heads, shared, masked, memory_masked, dropout, block_rows)
-    forwards: Any = partial(forward, setting)  # Any: the overloads say what goes in and out
-    backwards: Any = partial(backward, setting)
-    return Layer(
-        f"cross_attention({heads})",
-        partial(init, setting, bias, weight_init, output_init),
-        forwards,
-        backwards,
-        dropout > 0,
-    )
+    setting = checked_setting(heads, key_value_heads, masked, memory_masked, dropout, block_rows)
+    return layer_of("cross_attention", setting, DenseParams, weight_init, output_init)
+
+
+@overload
+def cross_attention_without_bias(
+    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[False] = False, **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Array, Array], Array]: ...
+@overload
+def cross_attention_without_bias(
+    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[True], **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Array, Masked], Array]: ...
+@overload
+def cross_attention_without_bias(
+    heads: int, *, masked: Literal[True], memory_masked: Literal[False] = False, **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Masked, Array], Masked]: ...
+@overload
+def cross_attention_without_bias(
+    heads: int, *, masked: Literal[True], memory_masked: Literal[True], **more: Unpack[Settings]
+) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Masked, Masked], Masked]: ...
+def cross_attention_without_bias(
+    heads: int,
+    *,
+    masked: bool = False,
+    memory_masked: bool = False,
+    key_value_heads: int | None = None,
+    dropout: float = 0.0,
+    block_rows: int | None = None,
+    weight_init: Initializer = initializers.glorot_uniform,
+    output_init: Initializer = initializers.glorot_uniform,
+) -> AnyLayer:
+    """Multi-head attention to a memory whose maps have no bias: a pair as :func:`funcnn.cross_attention` takes.
+
+    Parameters
+    ----------
+    heads : int
+        Number of query heads H, a divisor of the features.
+    masked, memory_masked, key_value_heads, dropout, block_rows, weight_init, output_init
+        As in :func:`funcnn.cross_attention`.
+
+    Returns
+    -------
+    Layer
+        Parameters :class:`CrossAttentionParams`, of linear maps; ``init`` takes the pair of shapes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`funcnn.cross_attention`.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.cross_attention_without_bias(2)
+    >>> start = layer.init(fn.Key(0), ((5, 8), (7, 6)))
+    >>> fn.tree.paths(start.params)
+    ('.query.weight', '.memory.weight', '.output.weight')
+    >>> fn.apply(layer, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
+    (3, 5, 8)
+    """
+    setting = checked_setting(heads, key_value_heads, masked, memory_masked, dropout, block_rows)
+    return layer_of("cross_attention_without_bias", setting, LinearParams, weight_init, output_init)

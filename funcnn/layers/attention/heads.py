@@ -12,13 +12,13 @@ cotangent goes through, is the rotation by $-t\,\theta_i$.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 from attrs import evolve
 
 from funcnn import initializers
-from funcnn.errors import check_count, check_features
+from funcnn.errors import check_count, check_features, check_range
 from funcnn.initializers import Initializer
 from funcnn.kernels.arrays import as_matrix, parallel_dot, sum_axis0
 from funcnn.kernels.attention import AttentionSpec, blocks
@@ -30,6 +30,8 @@ from funcnn.typing import Array, Shape
 
 Projection: TypeAlias = DenseParams | LinearParams
 """The parameters of an affine or a linear map of the last axis."""
+M = TypeVar("M", bound=Projection)
+"""Which of the two the maps of a layer are."""
 
 
 def check_heads(heads: int, key_value_heads: int | None) -> tuple[int, int]:
@@ -43,6 +45,16 @@ def check_heads(heads: int, key_value_heads: int | None) -> tuple[int, int]:
     return heads, key_value_heads
 
 
+def check_dropout(dropout: float) -> float:
+    """Return the rate of dropout of the weights, or raise."""
+    return check_range(dropout, "dropout", 0, 1, open_high=True)
+
+
+def check_block_rows(block_rows: int | None) -> int | None:
+    """Return how many queries are treated at a time, or raise."""
+    return None if block_rows is None else check_count(block_rows, "block_rows")
+
+
 def head_size(in_shape: Shape, heads: int) -> int:
     """Return the features d of a head for examples (t, features), or raise."""
     if len(in_shape) != 2 or not all(isinstance(length, int) for length in in_shape):
@@ -52,10 +64,11 @@ def head_size(in_shape: Shape, heads: int) -> int:
     return in_shape[1] // heads
 
 
-def init_projection(biased: bool, weight_init: Initializer, key: Key, shape: Shape) -> Projection:
-    """Return the parameters of a map from shape[0] to shape[1] features."""
+def init_projection(kind: type[M], weight_init: Initializer, key: Key, shape: Shape) -> M:
+    """Return the parameters of a map, of the kind, from shape[0] to shape[1] features."""
     weight = weight_init(key, shape)
-    return DenseParams(weight, initializers.zeros(key, shape[1:])) if biased else LinearParams(weight)
+    made = DenseParams(weight, initializers.zeros(key, shape[1:])) if issubclass(kind, DenseParams) else LinearParams(weight)
+    return cast(M, made)
 
 
 def project(params: Projection, x: Array, threads: int = 1) -> Array:
@@ -67,10 +80,11 @@ def project(params: Projection, x: Array, threads: int = 1) -> Array:
     return y
 
 
-def projection_grads(params: Projection, x: Array, dy: Array, threads: int = 1) -> Projection:
+def projection_grads(params: M, x: Array, dy: Array, threads: int = 1) -> M:
     """Return the cotangent of a map's parameters."""
     weight = parallel_dot(as_matrix(x).T, as_matrix(dy), threads)
-    return DenseParams(weight, sum_axis0(as_matrix(dy))) if isinstance(params, DenseParams) else LinearParams(weight)
+    grads = DenseParams(weight, sum_axis0(as_matrix(dy))) if isinstance(params, DenseParams) else LinearParams(weight)
+    return cast(M, grads)
 
 
 def project_transposed(params: Projection, dy: Array, threads: int = 1) -> Array:

@@ -18,7 +18,7 @@ from attrs import frozen
 from funcnn.errors import check_array, check_cotangent, check_flag, describe
 from funcnn.kernels.attention import AttentionSpec, attend, attend_backward
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, check_init
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape, Shapes
 
 Triple: TypeAlias = tuple[Array, Array, Array]
@@ -44,11 +44,10 @@ def check_lengths(causal: bool, queries: Any, keys: Any, values: Any) -> None:
 
 
 def init(causal: bool, key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
-    check_init(key, in_shape)
     if len(in_shape) != 3:
         raise ValueError(f"in_shape is {in_shape}, expected the shapes of queries, keys and values")
-    check_lengths(causal, *in_shape)
-    queries, _, values = cast("tuple[Shape, Shape, Shape]", in_shape)
+    queries, keys, values = cast("tuple[Shape, Shape, Shape]", in_shape)
+    check_lengths(causal, queries, keys, values)
     return Init((), (), (queries[0], values[1]))
 
 
@@ -61,15 +60,15 @@ def forward(causal: bool, params: Empty, state: Empty, x: object, mode: Mode) ->
     check_lengths(causal, q.shape[1:], k.shape[1:], v.shape[1:])
     if not len(q) == len(k) == len(v):
         raise ValueError(f"the batches are {len(q)}, {len(k)} and {len(v)} examples long, expected the same length")
-    asked = q[:, np.newaxis]
-    output, logsumexp = attend(asked, k, v, AttentionSpec(causal))
-    return Forward(output[:, 0].copy(), state, ScaledDotProductResiduals(asked, k, v, logsumexp))
+    one_head = q[:, np.newaxis]
+    output, logsumexp = attend(one_head, k, v, AttentionSpec(causal))
+    return Forward(output[:, 0].copy(), state, ScaledDotProductResiduals(one_head, k, v, logsumexp))
 
 
-def backward(causal: bool, params: Empty, kept: ScaledDotProductResiduals, dy: Array) -> Backward[Empty, Triple]:
-    q = kept.q
-    check_cotangent(dy, (len(q), q.shape[2], kept.v.shape[-1]))
-    dq, dk, dv, _ = attend_backward(q, kept.k, kept.v, AttentionSpec(causal), kept.logsumexp, dy[:, np.newaxis])
+def backward(causal: bool, params: Empty, residuals: ScaledDotProductResiduals, dy: Array) -> Backward[Empty, Triple]:
+    q = residuals.q
+    check_cotangent(dy, (len(q), q.shape[2], residuals.v.shape[-1]))
+    dq, dk, dv, _ = attend_backward(q, residuals.k, residuals.v, AttentionSpec(causal), residuals.logsumexp, dy[:, np.newaxis])
     return Backward(params, (dq[:, 0], dk, dv))
 
 
@@ -103,6 +102,11 @@ def scaled_dot_product(*, causal: bool = False) -> Layer[Empty, Empty, Triple, A
     array([[[3.]]])
     """
     causal = check_flag(causal, "causal")
-    kept: Any = partial(forward, causal)  # Any: the residuals' type is hidden from here on
-    pulled: Any = partial(backward, causal)
-    return Layer("scaled_dot_product", partial(init, causal), kept, pulled, False)
+    return define_layer(
+        "scaled_dot_product",
+        partial(init, causal),
+        partial(forward, causal),
+        partial(backward, causal),
+        random=False,
+        inputs=None,
+    )

@@ -15,7 +15,7 @@ With $j$ and $o$ merged, $u = x W$, $\bar x = v W^\top$ and $\bar W = x^\top v$ 
 """
 
 from functools import partial
-from typing import Any
+from typing import cast
 
 import numpy as np
 from attrs import frozen
@@ -25,10 +25,9 @@ from funcnn.errors import check_array, check_cotangent, check_count, check_preci
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, dot, sum_axis0
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, check_init, checked_shape
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.runtime.records import read_only_again
-from funcnn.tree import freeze
-from funcnn.typing import Array, Empty, Shapes
+from funcnn.typing import Array, Empty, Shape, Shapes
 
 Pair = tuple[Array, Array]
 
@@ -54,15 +53,13 @@ class BilinearResiduals:
 def init(
     features: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shapes
 ) -> Init[BilinearParams, Empty]:
-    check_init(key, in_shape)
     if len(in_shape) != 2 or not all(isinstance(shape, tuple) for shape in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected the shapes of a pair of inputs, ((..., I), (..., J))")
-    first, second = (checked_shape(shape) for shape in in_shape if isinstance(shape, tuple))
+    first, second = cast("tuple[Shape, Shape]", in_shape)
     if not first or not second or first[:-1] != second[:-1]:
         raise ValueError(f"the inputs' shapes are {in_shape}, expected ((..., I), (..., J)), alike but for the features")
     weight = weight_init(key.child(0), (first[-1] * second[-1], features)).reshape(first[-1], second[-1], features)
-    params = freeze(BilinearParams(weight, bias_init(key.child(1), (features,))))
-    return Init(params, (), (*first[:-1], features))
+    return Init(BilinearParams(weight, bias_init(key.child(1), (features,))), (), (*first[:-1], features))
 
 
 def forward(params: BilinearParams, state: Empty, inputs: Pair, mode: Mode) -> Forward[Array, Empty, BilinearResiduals]:
@@ -139,6 +136,6 @@ def bilinear(
     """
     features = check_count(features, "features")
     weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
-    kept: Any = forward  # Any: the residuals' type is hidden from here on
-    pulled: Any = backward
-    return Layer(f"bilinear({features})", partial(init, features, weight_init, bias_init), kept, pulled, False)
+    return define_layer(
+        f"bilinear({features})", partial(init, features, weight_init, bias_init), forward, backward, random=False, inputs=None
+    )

@@ -13,15 +13,12 @@ $$ \bar\mu_{nk} = \bar z_{nk}, \qquad \bar s_{nk} = \tfrac12\, r_{nk}\, \bar z_{
 The noise is drawn in float32 whatever the precision of the inputs: one key draws the same numbers in every precision.
 """
 
-from collections.abc import Callable
-from typing import cast
-
 import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_cotangent, check_cotangent_like, describe
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Residuals, Train, check_init
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shapes
 
@@ -34,7 +31,6 @@ class GaussianSampleResiduals:
 
 
 def init(key: Key, in_shape: Shapes) -> Init[Empty, Empty]:
-    check_init(key, in_shape)
     if len(in_shape) != 2 or not isinstance(in_shape[0], tuple) or in_shape[0] != in_shape[1]:
         raise ValueError(f"gaussian_sample takes a mean and a log-variance of one shape, got shapes {in_shape}")
     return Init((), (), in_shape[0])
@@ -98,6 +94,4 @@ def gaussian_sample() -> Layer[Empty, Empty, tuple[Array, Array], Array]:
     >>> fn.apply(layer, (), (), x)[0]
     array([1., 1., 1.])
     """
-    kept = cast("Callable[[Empty, Empty, tuple[Array, Array], Mode], Forward[Array, Empty, Residuals]]", forward)
-    pulled = cast("Callable[[Empty, Residuals, Array], Backward[Empty, tuple[Array, Array]]]", backward)
-    return Layer("gaussian_sample", init, kept, pulled)
+    return define_layer("gaussian_sample", init, forward, backward, inputs=None)

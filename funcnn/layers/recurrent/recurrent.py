@@ -34,7 +34,7 @@ from funcnn.errors import check_array, check_cotangent, check_features, check_fl
 from funcnn.initializers import Initializer
 from funcnn.kernels.arrays import as_matrix, matmul_last
 from funcnn.key import Key
-from funcnn.masked import Masked, check_sequence, cotangent_values
+from funcnn.masked import Masked, check_sequence, cotangent_of_masked, cotangent_values
 from funcnn.typing import Array, BoolArray, Shapes
 
 Yes: TypeAlias = Literal[True]
@@ -298,7 +298,7 @@ def weight_cotangent(seen: Array, dz: Array) -> Array:
 def pack_input_cotangent(options: SequenceOptions, dz: Array, weight: Array, *dstate: Array) -> object:
     """Return the cotangent of the input: the transpose of :func:`unpack_input`; the state's cotangents are new arrays (n, h)."""
     dvalues = matmul_last(dz, weight.T).swapaxes(0, 1)
-    dx = Masked(dvalues, cast(BoolArray, None)) if options.masked else dvalues  # a mask has no cotangent
+    dx = cotangent_of_masked(dvalues) if options.masked else dvalues
     if not options.initial:
         return dx
     first, *others = dstate
