@@ -21,119 +21,36 @@ where $k$ and $v$, which several query heads share, collect the sum over $r$.
 Digits.  The weights of a query sum to 1, and so the cotangents $\bar s_{ij}$ sum to 0: it changes nothing to subtract one vector
 from all keys or, without dropout, from all values, or one number from all $\bar p_{ij}$ of a query.  Where keys or values are
 nearly alike, or one weight is nearly 1, differences would cancel; so keys and values are centred in backward, and where one
-weight is more than a half, its $\bar p_{im}$ is subtracted first: otherwise that would gain one bit at most.  Where all scores
-of a block are small enough, exponentials are taken of the scores as they are, without the largest of the query subtracted:
-$p$ is their quotient by the sum all the same.
+weight is more than a half, its $\bar p_{im}$ is subtracted first: otherwise that would gain one bit at most.
 
-Memory and time.  Scores are computed for a block of queries at a time, small enough for the cache, against all keys that these
-queries may look at.  Where there is much to do the $b$ are divided among threads, which changes no number.  Backward computes
-them again and needs $\ell_i$ for that, one number for each query; it multiplies the rows of $\bar o$ by $e^{-\ell_i}$, which is
-less work than to subtract $\ell_i$ from all scores.  The bias is kept as its $T + S - 1$ diagonals $\beta_u$; a
-block of it is a view of them.  Random factors of dropout are drawn again too.
+Memory and time.  Scores are computed for a block of queries at a time (:mod:`funcnn.kernels.attention_blocks`,
+:mod:`funcnn.kernels.attention_scores`), so that memory is linear in the length.  Backward computes them again and needs $\ell_i$
+for that, one number for each query; it multiplies the rows of $\bar o$ by $e^{-\ell_i}$, which is less work than to subtract
+$\ell_i$ from all scores.  Random factors of dropout are drawn again too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 from attrs import frozen
-from numpy.lib.stride_tricks import as_strided
 
-from funcnn.kernels.arrays import largest_exponent, mean_weights, ones
-from funcnn.key import Key
-from funcnn.runtime.records import fast_init
-from funcnn.runtime.threads import parallel_for
-from funcnn.typing import Array, BoolArray, Shape
-
-SCORES_PER_BLOCK = 1 << 17
-"""How many scores are computed at a time, unless that makes fewer rows than these: half a megabyte of float32."""
-MIN_QUERIES_PER_BLOCK = 128
-"""Queries of a block, however many keys there are: matrix products of fewer rows waste time, and more of them waste what
-causality saves."""
-MIN_SCORES_PER_THREAD = 1 << 18
-"""From how many scores on a thread of their own pays: a millisecond of work."""
-
-
-@fast_init
-@frozen(eq=False)
-class AttentionSpec:
-    """What decides the weights besides queries and keys."""
-
-    causal: bool = False
-    mask: BoolArray | None = None
-    """(B, S), false where a key is hidden from all queries; B divides the number of b, each entry serving as many in a row."""
-    diagonals: Array | None = None
-    """(G, R, T + S - 1), the bias of distance u - (T - 1) at place u; b takes entry b modulo G."""
-    dropout: float = 0.0
-    key: Key | None = None
-    """The key of dropout; None in evaluation."""
-    skip: int = 0
-    """How many random numbers belong to examples before the first, in other parts of the batch."""
-    block_rows: int | None = None
-    """How many queries are treated at a time, also of several examples that have no more; None for as many as fit the cache."""
-
-
-@fast_init
-@frozen(eq=False)
-class Block:
-    """Some queries of some examples, and the keys that they may look at: the first so many."""
-
-    examples: slice
-    queries: slice
-    keys: int
-
-
-@frozen
-class Sizes:
-    """How scores are divided into blocks."""
-
-    rows: int
-    """Queries of an example that are treated at a time."""
-    group: int
-    """Examples that are, where they have fewer queries than that."""
-    groups: int
-    """How many such groups there are: what threads divide among each other."""
-
-
-@lru_cache(maxsize=64)
-def sizes(queries: Shape, keys: int, block_rows: int | None) -> Sizes:
-    """Return the sizes of blocks for queries (b, r, T) and so many keys: scores that fit the cache, but not too few rows."""
-    count, shared, steps = queries
-    rows = block_rows or max(MIN_QUERIES_PER_BLOCK, SCORES_PER_BLOCK // max(1, shared * keys))
-    group = max(1, rows // max(1, steps))
-    return Sizes(rows, group, -(-count // group))
-
-
-def blocks(q: Array, k: Array, rules: AttentionSpec, part: slice) -> Iterator[Block]:
-    """Yield blocks that cover all scores (b, r, i, j) of some groups of examples, but those that causality forbids."""
-    queries, keys = q.shape[2], k.shape[1]
-    size = sizes(q.shape[:3], keys, rules.block_rows)
-    for index in range(part.start, part.stop):
-        examples = slice(index * size.group, min((index + 1) * size.group, len(q)))
-        for first in range(0, queries, size.rows):
-            last = min(first + size.rows, queries)
-            yield Block(examples, slice(first, last), last if rules.causal else keys)
-
-
-@lru_cache(maxsize=64)
-def thread_count(queries: Shape, keys: int) -> int:
-    """Return how many threads pay for queries (b, r, T) and so many keys."""
-    return min(queries[0], math.prod(queries) * keys // MIN_SCORES_PER_THREAD)
-
-
-def parallel_over_groups(q: Array, k: Array, rules: AttentionSpec, work: Callable[[slice], None]) -> None:
-    """Call a function for all groups of examples, divided among threads; in order where random numbers are drawn."""
-    threads = 1 if rules.key else thread_count(q.shape[:3], k.shape[1])
-    parallel_for(sizes(q.shape[:3], k.shape[1], rules.block_rows).groups, threads, work)
-
-
-def scale(q: Array) -> np.floating:
-    """Return the factor of the scores."""
-    factor: np.floating = 1 / np.sqrt(q.real.dtype.type(q.shape[-1]))
-    return factor
+from funcnn.kernels.arrays import mean_weights
+from funcnn.kernels.attention_blocks import AttentionSpec, blocks, parallel_over_groups
+from funcnn.kernels.attention_scores import (
+    as_matrix,
+    diagonal_sums,
+    exponentials,
+    far_exponent,
+    key_sums,
+    may_overflow,
+    scale,
+    scaled_queries,
+    scores,
+)
+from funcnn.typing import Array
 
 
 def attend(q: Array, k: Array, v: Array, rules: AttentionSpec) -> tuple[Array, Array]:
@@ -142,9 +59,9 @@ def attend(q: Array, k: Array, v: Array, rules: AttentionSpec) -> tuple[Array, A
     Parameters
     ----------
     q : array (b, r, T, d)
-        Queries; the r of one b share its keys and values.
+        Queries; the r of one b inv_sum its keys and values.
     k, v : array (b, S, d), (b, S, e)
-    rules : Rules
+    rules : AttentionSpec
 
     Returns
     -------
@@ -177,70 +94,6 @@ def attend_block(q: Array, k: Array, v: Array, rules: AttentionSpec, output: Arr
         np.divide(made.reshape(shape), total.reshape(*shape[:-1], 1), out=output[place])
 
 
-def exponentials(asked: Array, k: Array, rules: AttentionSpec, block: Block) -> tuple[Array, Array, Array]:
-    """Return the weights (b, S', r T') of a block times numbers (b, r T'), these numbers, and the logarithms of the sums.
-
-    The numbers are the sums of the exponentials of the scores, where neither these nor the sums are too large or too small;
-    otherwise the largest score of each query is subtracted first.
-    """
-    weights = scores(asked, k, rules, block)
-    far = far_exponent(weights.dtype)
-    if weights.real.max(initial=-np.inf) <= far:
-        np.exp(weights, out=weights)
-        total = key_sums(weights)
-        if total.real.min(initial=np.inf) >= least_sum(weights.dtype):
-            return weights, total, np.log(total)
-        weights = scores(asked, k, rules, block)
-    top = weights.real.max(1)
-    if not np.isfinite(top).all() and may_overflow(asked, k):
-        weights, top = differences(asked, k, rules, block)
-    else:
-        if rules.mask is not None:
-            top[np.isneginf(top)] = 0
-        weights -= top[:, np.newaxis]
-    np.exp(weights, out=weights)
-    total = key_sums(weights)
-    if rules.mask is not None:  # a query that sees a key has a sum of at least 1
-        empty = total == 0
-        total[empty] = 1
-        top[empty] = np.inf
-    return weights, total, top + np.log(total)
-
-
-def may_overflow(asked: Array, k: Array) -> bool:
-    """Tell whether scores of queries and keys may be beyond the range of numbers, or some of these are no numbers."""
-    largest = float(np.abs(asked.real).max(initial=0)) * float(np.abs(k.real).max(initial=0)) * k.shape[-1]
-    return not largest < float(np.finfo(k.real.dtype).max)
-
-
-def differences(asked: Array, k: Array, rules: AttentionSpec, block: Block) -> tuple[Array, Array]:
-    """Return the scores of a block less the largest of each query, and this one, where scores are beyond the range of numbers.
-
-    Queries and keys are divided by powers of 2 that are about as large as they are, and differences are multiplied by them.  What
-    a query may not look at is left out, and not added to: it may be no number.
-    """
-    near = k[block.examples, : block.keys]
-    kind = np.result_type(asked, k)
-    size = power_below(asked, -1).swapaxes(1, 2)
-    key_size = power_below(near, (1, 2))
-    added = scores(np.zeros_like(asked), np.zeros_like(k), rules, block)  # the bias, and minus infinity where nothing is seen
-    made: Array = np.matmul(near / key_size, asked.swapaxes(1, 2) / size)
-    made = np.where(np.isneginf(added.real), kind.type(-np.inf), made + added / size / key_size)
-    top = made.real.max(1)
-    made -= np.where(np.isneginf(top), 0, top)[:, np.newaxis]
-    made *= size
-    made *= key_size
-    return made, top * size[:, 0] * key_size[:, 0]
-
-
-def power_below(x: Array, axis: int | tuple[int, ...]) -> Array:
-    """Return the power of 2 below the largest finite number along some axes, which are kept; at least 1."""
-    size = np.abs(x.real)
-    largest = np.where(np.isfinite(size), size, 0).max(axis, initial=1, keepdims=True)
-    power: Array = np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1)
-    return power
-
-
 def weighted_sums(weights: Array, v: Array) -> Array:
     """Return the sums (b, n, e) of values (b, S', e) by weights (b, S', n); a value of weight 0 may be no number."""
     finite = np.isfinite(v)
@@ -249,31 +102,6 @@ def weighted_sums(weights: Array, v: Array) -> Array:
         weight = weights[:, place, :, np.newaxis]
         value = np.where(finite[:, place], v.dtype.type(0), v[:, place])[:, np.newaxis]
         sums += np.where(weight == 0, v.dtype.type(0), weight * value)
-    return sums
-
-
-def key_means(v: Array) -> Array:
-    """Return the means (b, 1, e) over the keys of (b, S, e)."""
-    means: Array = np.matmul(mean_weights(v.shape[1], v.dtype), v)
-    return means[:, np.newaxis]
-
-
-@lru_cache(maxsize=16)
-def far_exponent(dtype: np.dtype[np.floating]) -> int:
-    """Return half the largest exponent: with scores up to there neither a sum of exponentials overflows nor their products."""
-    return largest_exponent(dtype) // 2
-
-
-@lru_cache(maxsize=16)
-def least_sum(dtype: np.dtype[np.floating]) -> np.floating:
-    """Return the exponential of minus that."""
-    least: np.floating = np.exp(-np.finfo(dtype).dtype.type(far_exponent(dtype)))
-    return least
-
-
-def key_sums(weights: Array) -> Array:
-    """Return the sums (b, n) over the keys of (b, S', n)."""
-    sums: Array = np.matmul(ones(weights.shape[1], weights.dtype), weights)
     return sums
 
 
@@ -297,11 +125,11 @@ def attend_backward(
     ddiagonals: Array | None = None
     if rules.diagonals is not None:
         ddiagonals = np.zeros((*q.shape[:2], rules.diagonals.shape[-1]), dtype)
-    # Cotangents of a query's scores sum to 0, so that a shift of all keys changes nothing, and near 0 they lose fewer digits.
-    near = k - k[:, :1]
+    # Cotangents of a query's scores sum to 0, so that a shift of all keys changes nothing; near 0 they keep more digits.
+    centred_k = k - k[:, :1]
     values = v - key_means(v) if rules.key is None else v
-    given = BackwardInputs(q, k, near, values, logsumexp, doutput)
-    parallel_over_groups(q, k, rules, partial(attend_backward_block, given, rules, BackwardOutputs(dq, dk, dv, ddiagonals)))
+    inputs = BackwardInputs(q, k, centred_k, values, logsumexp, doutput)
+    parallel_over_groups(q, k, rules, partial(attend_backward_block, inputs, rules, BackwardOutputs(dq, dk, dv, ddiagonals)))
     if ddiagonals is not None and rules.diagonals is not None:
         ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
     return dq, dk, dv, ddiagonals
@@ -313,7 +141,7 @@ class BackwardInputs:
 
     q: Array
     k: Array
-    near: Array
+    centred_k: Array
     """The keys, less the first one."""
     values: Array
     """The values, less their mean where no weight is dropped."""
@@ -331,30 +159,30 @@ class BackwardOutputs:
     ddiagonals: Array | None
 
 
-def attend_backward_block(given: BackwardInputs, rules: AttentionSpec, made: BackwardOutputs, part: slice) -> None:
+def attend_backward_block(inputs: BackwardInputs, rules: AttentionSpec, outputs: BackwardOutputs, part: slice) -> None:
     """Fill in the cotangents of some groups of examples."""
-    q, k, near, values, logsumexp = given.q, given.k, given.near, given.values, given.logsumexp
-    dq, dk, dv, ddiagonals = made.dq, made.dk, made.dv, made.ddiagonals
+    q, k, centred_k, values, logsumexp = inputs.q, inputs.k, inputs.centred_k, inputs.values, inputs.logsumexp
+    dq, dk, dv, ddiagonals = outputs.dq, outputs.dk, outputs.dv, outputs.ddiagonals
     queries = q.shape[2]
     generator = None if rules.key is None else rules.key.generator(rules.skip)
     for block in blocks(q, k, rules, part):
         examples, keys = block.examples, block.keys
         place = examples, slice(None), block.queries
-        asked = scaled_queries(q, block)
-        weights = scores(asked, k, rules, block)
-        dy = as_matrix(given.doutput[place])
+        scaled_q = scaled_queries(q, block)
+        weights = scores(scaled_q, k, rules, block)
+        dy = as_matrix(inputs.doutput[place])
         log = logsumexp[place].reshape(dy.shape[:2])
         largest = np.abs(log.real).max(initial=0)
-        if not largest < np.inf and may_overflow(asked, k):
-            weights, total, _ = exponentials(asked, k, rules, block)
-            share = 1 / total
+        if not largest < np.inf and may_overflow(scaled_q, k):
+            weights, total, _ = exponentials(scaled_q, k, rules, block)
+            inv_sum = 1 / total
         else:
             if not largest <= far_exponent(log.dtype):  # also where one of another example is not a number
                 weights -= log[:, np.newaxis]
                 log = np.zeros_like(log)
             np.exp(weights, out=weights)
-            share = np.exp(-log)  # the weights times this are p
-        dy = dy * share[..., np.newaxis]
+            inv_sum = np.exp(-log)  # the weights times this are p
+        dy = dy * inv_sum[..., np.newaxis]
         dscores = np.matmul(values[examples, :keys], dy.swapaxes(1, 2))  # also times this
         if generator is None:
             dv[examples, :keys] += np.matmul(weights, dy)
@@ -362,12 +190,12 @@ def attend_backward_block(given: BackwardInputs, rules: AttentionSpec, made: Bac
             factors = dropout_factors(generator, rules.dropout, weights)
             dv[examples, :keys] += np.matmul(weights * factors, dy)
             dscores *= factors
-        subtract_at_half(dscores, weights, share)
+        subtract_at_half(dscores, weights, inv_sum)
         dscores *= weights
-        weights *= (key_sums(dscores) * share)[:, np.newaxis]
+        weights *= (key_sums(dscores) * inv_sum)[:, np.newaxis]
         dscores -= weights
-        dq[place] = (np.matmul(dscores.swapaxes(1, 2), near[examples, :keys]) * scale(q)).reshape(dq[place].shape)
-        dk[examples, :keys] += np.matmul(dscores, asked)
+        dq[place] = (np.matmul(dscores.swapaxes(1, 2), centred_k[examples, :keys]) * scale(q)).reshape(dq[place].shape)
+        dk[examples, :keys] += np.matmul(dscores, scaled_q)
         if ddiagonals is not None:
             square = dscores.reshape(len(dy), keys, q.shape[1], -1).transpose(0, 2, 3, 1)
             sums = diagonal_sums(square)
@@ -375,89 +203,22 @@ def attend_backward_block(given: BackwardInputs, rules: AttentionSpec, made: Bac
             ddiagonals[examples, :, begin : begin + sums.shape[-1]] += sums
 
 
-def subtract_at_half(dscores: Array, weights: Array, share: Array) -> None:
+def key_means(v: Array) -> Array:
+    """Return the means (b, 1, e) over the keys of (b, S, e)."""
+    means: Array = np.matmul(mean_weights(v.shape[1], v.dtype), v)
+    return means[:, np.newaxis]
+
+
+def subtract_at_half(dscores: Array, weights: Array, inv_sum: Array) -> None:
     """Subtract from all cotangents of a query's weights, in place, that of the weight which makes up more than half, if any."""
-    half = 0.5 / share.real
+    half = 0.5 / inv_sum.real
     if weights.real.max(initial=0) <= half.min(initial=np.inf):
         return
     places = np.flatnonzero(weights.real > half[:, np.newaxis])  # of three axes np.nonzero takes twenty times longer
     _, keys, queries = weights.shape
-    base = np.zeros_like(share)
+    base = np.zeros_like(inv_sum)
     base[places // (keys * queries), places % queries] = dscores.ravel()[places]
     dscores -= base[:, np.newaxis]
-
-
-def as_matrix(x: Array) -> Array:
-    """Return (b, r T, d) for (b, r, T, d): queries that share keys are rows of one matrix."""
-    return x.reshape(len(x), x.shape[1] * x.shape[2], x.shape[3])
-
-
-def scaled_queries(q: Array, block: Block) -> Array:
-    """Return the queries of a block as rows, times the factor of the scores."""
-    return as_matrix(q[block.examples, :, block.queries] * scale(q))
-
-
-def scores(asked: Array, k: Array, rules: AttentionSpec, block: Block) -> Array:
-    """Return the scores of a block (b, S', r T'), minus infinity where a query may not look.
-
-    Keys come first because products of a tall matrix with a flat one are the faster ones, and sums over keys products too.
-    """
-    examples, queries, keys = block.examples, block.queries, block.keys
-    made: Array = np.matmul(k[examples, :keys], asked.swapaxes(1, 2))
-    count = queries.stop - queries.start
-    square = made.reshape(len(made), keys, -1, count)
-    if rules.diagonals is not None:
-        square = square + bias_from_diagonals(rules.diagonals, examples, queries, keys, k.shape[1])
-    if rules.mask is not None:
-        repeats = len(k) // len(rules.mask)
-        hidden = ~rules.mask[np.arange(examples.start, examples.stop) // repeats, :keys]
-        square += additive_mask(hidden, made)[..., np.newaxis, np.newaxis]
-    flat = square.reshape(len(made), -1)
-    if rules.causal:
-        later = causal_mask(count, square.shape[2], made.real.dtype)
-        flat[:, -len(later) :] += later
-    return flat.reshape(made.shape)
-
-
-@lru_cache(maxsize=4)
-def causal_mask(count: int, shared: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return minus infinity where key j comes after query i of a square (j, r, i), as one long row, and 0 elsewhere.
-
-    It is the same read-only array every time.
-    """
-    square = np.tril(np.full((count, count), -np.inf, dtype), -1)
-    row: Array = np.repeat(square[:, np.newaxis], shared, axis=1).reshape(-1)
-    row.setflags(write=False)
-    return row
-
-
-def additive_mask(hidden: BoolArray, like: Array) -> Array:
-    """Return minus infinity where something is hidden and 0 elsewhere: to be added, which is faster than choosing."""
-    made: Array = np.zeros(hidden.shape, like.real.dtype)
-    made[hidden] = -np.inf
-    return made
-
-
-def bias_from_diagonals(diagonals: Array, examples: slice, queries: slice, keys: int, all_keys: int) -> Array:
-    """Return the bias (b, S', r, T') of a block: entry (j, i) is at place j - i + T - 1 from the left, so that it is a view."""
-    chosen = np.ascontiguousarray(diagonals[np.arange(examples.start, examples.stop) % len(diagonals)][..., ::-1])
-    zero = all_keys - 1 + queries.start  # the place, now from the right, of the first query and the first key
-    whole, shared, step = chosen.strides
-    shape = (len(chosen), keys, chosen.shape[1], queries.stop - queries.start)
-    return as_strided(chosen[..., zero:], shape, (whole, -step, shared, step), writeable=False)
-
-
-def diagonal_sums(square: Array) -> Array:
-    """Return the sums (b, r, T + S - 1) of the diagonals of matrices (b, r, T, S), from the lower left to the upper right.
-
-    Rows that are T + S long, read as if they were T + S - 1 long, are each shifted by one against the row before.
-    """
-    count, shared, height, width = square.shape
-    wide: Array = np.zeros((count, shared, height, height + width), square.dtype)
-    wide[..., :width] = square[:, :, ::-1]
-    sheared = wide.reshape(count, shared, -1)[..., : height * (height + width - 1)]
-    sums: Array = sheared.reshape(count, shared, height, height + width - 1).sum(2)
-    return sums
 
 
 def dropout_factors(generator: np.random.Generator, rate: float, like: Array) -> Array:

@@ -10,8 +10,9 @@ import pytest
 
 import funcnn as fn
 from funcnn.kernels import arrays
-from funcnn.kernels import attention as rule
-from funcnn.kernels.attention import AttentionSpec, attend, attend_backward, plain_attend
+from funcnn.kernels import attention_blocks as rule
+from funcnn.kernels.attention import attend, attend_backward, plain_attend
+from funcnn.kernels.attention_blocks import AttentionSpec
 from funcnn.layers.attention.attention import AttentionParams
 from funcnn.layers.attention.position_bias import RelativeBias
 from funcnn.layers.linear.dense import DenseParams

@@ -50,7 +50,7 @@ REASONS: Reasons = {
     "kernels.arrays.mean_last": {
         1: (2, "a vector is its own transpose, and the second axis of a matrix is its last"),
     },
-    "kernels.attention.additive_mask": {
+    "kernels.attention_scores.additive_mask": {
         3: (1, "twice minus infinity, or twice 0"),
     },
     "kernels.attention.attend_backward": {
@@ -65,7 +65,7 @@ REASONS: Reasons = {
         15: (7, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         16: (1, "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only"),
     },
-    "kernels.attention.diagonal_sums": {
+    "kernels.attention_scores.diagonal_sums": {
         4: (1, "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same"),
         5: (2, "a negative length stands for what is left, which is rows + columns - 1"),
     },
@@ -75,10 +75,10 @@ REASONS: Reasons = {
     "kernels.attention.key_means": {
         1: (3, "cotangents of scores sum to 0: a shift changes rounding only; and a vector is its own transpose"),
     },
-    "kernels.attention.parallel_over_groups": {
+    "kernels.attention_blocks.parallel_over_groups": {
         1: (6, "how many threads share the work, which changes no number"),
     },
-    "kernels.attention.scores": {
+    "kernels.attention_scores.scores": {
         13: (1, "twice minus infinity, or twice 0"),
     },
     "kernels.attention.subtract_at_half": {

@@ -26,7 +26,8 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer, check_initializer
-from funcnn.kernels.attention import AttentionSpec, attend, attend_backward, thread_count
+from funcnn.kernels.attention import attend, attend_backward
+from funcnn.kernels.attention_blocks import AttentionSpec, thread_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
@@ -50,7 +51,7 @@ from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
-from funcnn.typing import Array, Empty, Shape
+from funcnn.typing import Array, Empty, No, Shape, Yes
 
 Positions: TypeAlias = Literal["none", "rotary", "alibi", "relative"]
 
@@ -247,11 +248,11 @@ def layer_of(name: str, setting: Setting, start: AttentionStart[M]) -> AnyLayer:
 
 @overload
 def attention(
-    heads: int, *, masked: Literal[False] = False, **more: Unpack[Settings]
+    heads: int, *, masked: No = False, **more: Unpack[Settings]
 ) -> Layer[AttentionParams[DenseParams], Empty, Array, Array]: ...
 @overload
 def attention(
-    heads: int, *, masked: Literal[True], **more: Unpack[Settings]
+    heads: int, *, masked: Yes, **more: Unpack[Settings]
 ) -> Layer[AttentionParams[DenseParams], Empty, Masked, Masked]: ...
 def attention(
     heads: int,
@@ -328,11 +329,11 @@ def attention(
 
 @overload
 def attention_without_bias(
-    heads: int, *, masked: Literal[False] = False, **more: Unpack[Settings]
+    heads: int, *, masked: No = False, **more: Unpack[Settings]
 ) -> Layer[AttentionParams[LinearParams], Empty, Array, Array]: ...
 @overload
 def attention_without_bias(
-    heads: int, *, masked: Literal[True], **more: Unpack[Settings]
+    heads: int, *, masked: Yes, **more: Unpack[Settings]
 ) -> Layer[AttentionParams[LinearParams], Empty, Masked, Masked]: ...
 def attention_without_bias(
     heads: int,

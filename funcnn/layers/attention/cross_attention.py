@@ -15,14 +15,15 @@ Masks.  Steps of the memory that are padding are not seen, steps of x that are p
 """
 
 from functools import partial
-from typing import Generic, Literal, TypedDict, Unpack, cast, overload
+from typing import Generic, TypedDict, Unpack, cast, overload
 
 from attrs import frozen
 
 from funcnn import initializers
 from funcnn.errors import check_flag, describe
 from funcnn.initializers import Initializer, check_initializer
-from funcnn.kernels.attention import AttentionSpec, attend, attend_backward, thread_count
+from funcnn.kernels.attention import attend, attend_backward
+from funcnn.kernels.attention_blocks import AttentionSpec, thread_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
@@ -44,7 +45,7 @@ from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import Masked, check_sequence, cleared, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
-from funcnn.typing import Array, BoolArray, Empty, Shape, Shapes
+from funcnn.typing import Array, BoolArray, Empty, No, Shape, Shapes, Yes
 
 
 @read_only_again
@@ -197,19 +198,19 @@ def layer_of(name: str, setting: Setting, kind: type[M], weight_init: Initialize
 
 @overload
 def cross_attention(
-    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[False] = False, **more: Unpack[Settings]
+    heads: int, *, masked: No = False, memory_masked: No = False, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Array, Array], Array]: ...
 @overload
 def cross_attention(
-    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[True], **more: Unpack[Settings]
+    heads: int, *, masked: No = False, memory_masked: Yes, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Array, Masked], Array]: ...
 @overload
 def cross_attention(
-    heads: int, *, masked: Literal[True], memory_masked: Literal[False] = False, **more: Unpack[Settings]
+    heads: int, *, masked: Yes, memory_masked: No = False, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Masked, Array], Masked]: ...
 @overload
 def cross_attention(
-    heads: int, *, masked: Literal[True], memory_masked: Literal[True], **more: Unpack[Settings]
+    heads: int, *, masked: Yes, memory_masked: Yes, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[DenseParams], Empty, tuple[Masked, Masked], Masked]: ...
 def cross_attention(
     heads: int,
@@ -268,19 +269,19 @@ def cross_attention(
 
 @overload
 def cross_attention_without_bias(
-    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[False] = False, **more: Unpack[Settings]
+    heads: int, *, masked: No = False, memory_masked: No = False, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Array, Array], Array]: ...
 @overload
 def cross_attention_without_bias(
-    heads: int, *, masked: Literal[False] = False, memory_masked: Literal[True], **more: Unpack[Settings]
+    heads: int, *, masked: No = False, memory_masked: Yes, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Array, Masked], Array]: ...
 @overload
 def cross_attention_without_bias(
-    heads: int, *, masked: Literal[True], memory_masked: Literal[False] = False, **more: Unpack[Settings]
+    heads: int, *, masked: Yes, memory_masked: No = False, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Masked, Array], Masked]: ...
 @overload
 def cross_attention_without_bias(
-    heads: int, *, masked: Literal[True], memory_masked: Literal[True], **more: Unpack[Settings]
+    heads: int, *, masked: Yes, memory_masked: Yes, **more: Unpack[Settings]
 ) -> Layer[CrossAttentionParams[LinearParams], Empty, tuple[Masked, Masked], Masked]: ...
 def cross_attention_without_bias(
     heads: int,

@@ -21,7 +21,7 @@ from funcnn import initializers
 from funcnn.errors import check_count, check_features, check_range
 from funcnn.initializers import Initializer
 from funcnn.kernels.arrays import as_matrix, parallel_dot, sum_axis0
-from funcnn.kernels.attention import AttentionSpec, blocks
+from funcnn.kernels.attention_blocks import AttentionSpec, blocks
 from funcnn.key import Key
 from funcnn.layer import Mode, Train
 from funcnn.layers.linear.dense import DenseParams

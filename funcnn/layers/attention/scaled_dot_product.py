@@ -16,7 +16,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_array, check_cotangent, check_flag, describe
-from funcnn.kernels.attention import AttentionSpec, attend, attend_backward
+from funcnn.kernels.attention import attend, attend_backward
+from funcnn.kernels.attention_blocks import AttentionSpec
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, Shape, Shapes
