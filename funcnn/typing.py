@@ -4,7 +4,7 @@ Shapes are not part of the static type: NumPy's type checkers cannot follow them
 by index letters that each file declares once.
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -28,3 +28,7 @@ Empty: TypeAlias = tuple[()]
 
 Shapes: TypeAlias = Shape | tuple[Shape, ...]
 """The shape of one example, or, where a layer takes or gives several arrays, the tuple of their shapes."""
+
+Yes: TypeAlias = Literal[True]
+No: TypeAlias = Literal[False]
+"""The values of a flag that changes what a layer takes and gives, as overloads tell them apart."""

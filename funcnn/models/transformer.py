@@ -8,7 +8,7 @@ A decoder block has a third residual part between these two, cross-attention to 
 There is no gradient of their own to derive: they are made of layers and combinators that have theirs.
 """
 
-from typing import Any, Literal, TypeAlias, get_args, overload
+from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
 from attrs import evolve
 
@@ -30,7 +30,7 @@ from funcnn.layers.normalization.layer_norm import LayerNormParams, layer_norm
 from funcnn.layers.normalization.rms_norm import RMSNormParams, rms_norm
 from funcnn.layers.shape.identity import identity
 from funcnn.masked import Masked
-from funcnn.typing import Array, Empty
+from funcnn.typing import Array, Empty, No, Yes
 
 NormKind: TypeAlias = Literal["layer_norm", "rms_norm"]
 Norm: TypeAlias = LayerNormParams | RMSNormParams
@@ -105,73 +105,40 @@ def _normalization(kind: NormKind) -> AnyLayer:
     return layer_norm() if kind == "layer_norm" else rms_norm()
 
 
+class Settings(TypedDict, total=False):
+    """The arguments of both blocks that do not change a type."""
+
+    hidden: int | None
+    activation: Layer[Empty, Empty, Array, Array] | None
+    norm: NormKind
+    dropout: float
+    key_value_heads: int | None
+    positions: Positions
+    weight_init: Initializer
+    output_init: Initializer
+
+
+class EncoderSettings(Settings, total=False):
+    """The arguments of an encoder block that do not change a type."""
+
+    causal: bool
+
+
 @overload
 def encoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[True] = True,
-    masked: Literal[False] = False,
-    hidden: int | None = ...,
-    causal: bool = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
+    features: int, heads: int, *, norm_first: Yes = True, masked: No = False, **more: Unpack[EncoderSettings]
 ) -> Layer[PreNorm, STATELESS, Array, Array]: ...
 @overload
 def encoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[True] = True,
-    masked: Literal[True],
-    hidden: int | None = ...,
-    causal: bool = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
+    features: int, heads: int, *, norm_first: Yes = True, masked: Yes, **more: Unpack[EncoderSettings]
 ) -> Layer[PreNorm, STATELESS, Masked, Masked]: ...
 @overload
 def encoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[False],
-    masked: Literal[False] = False,
-    hidden: int | None = ...,
-    causal: bool = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
+    features: int, heads: int, *, norm_first: No, masked: No = False, **more: Unpack[EncoderSettings]
 ) -> Layer[PostNorm, STATELESS, Array, Array]: ...
 @overload
 def encoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[False],
-    masked: Literal[True],
-    hidden: int | None = ...,
-    causal: bool = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
+    features: int, heads: int, *, norm_first: No, masked: Yes, **more: Unpack[EncoderSettings]
 ) -> Layer[PostNorm, STATELESS, Masked, Masked]: ...
 def encoder_block(
     features: int,
@@ -254,72 +221,36 @@ def encoder_block(
 
 @overload
 def decoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[True] = True,
-    masked: Literal[False] = False,
-    memory_masked: bool = ...,
-    hidden: int | None = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[PreNormDecoder, STATELESS, tuple[Array, Any], tuple[Array, Any]]: ...
+    features: int, heads: int, *, norm_first: Yes = True, masked: No = False, memory_masked: No = False, **more: Unpack[Settings]
+) -> Layer[PreNormDecoder, STATELESS, tuple[Array, Array], tuple[Array, Array]]: ...
 @overload
 def decoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[True] = True,
-    masked: Literal[True],
-    memory_masked: bool = ...,
-    hidden: int | None = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[PreNormDecoder, STATELESS, tuple[Masked, Any], tuple[Masked, Any]]: ...
+    features: int, heads: int, *, norm_first: Yes = True, masked: No = False, memory_masked: Yes, **more: Unpack[Settings]
+) -> Layer[PreNormDecoder, STATELESS, tuple[Array, Masked], tuple[Array, Masked]]: ...
 @overload
 def decoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[False],
-    masked: Literal[False] = False,
-    memory_masked: bool = ...,
-    hidden: int | None = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[PostNormDecoder, STATELESS, tuple[Array, Any], tuple[Array, Any]]: ...
+    features: int, heads: int, *, norm_first: Yes = True, masked: Yes, memory_masked: No = False, **more: Unpack[Settings]
+) -> Layer[PreNormDecoder, STATELESS, tuple[Masked, Array], tuple[Masked, Array]]: ...
 @overload
 def decoder_block(
-    features: int,
-    heads: int,
-    *,
-    norm_first: Literal[False],
-    masked: Literal[True],
-    memory_masked: bool = ...,
-    hidden: int | None = ...,
-    activation: Layer[Empty, Empty, Array, Array] | None = ...,
-    norm: NormKind = ...,
-    dropout: float = ...,
-    key_value_heads: int | None = ...,
-    positions: Positions = ...,
-    weight_init: Initializer = ...,
-    output_init: Initializer = ...,
-) -> Layer[PostNormDecoder, STATELESS, tuple[Masked, Any], tuple[Masked, Any]]: ...
+    features: int, heads: int, *, norm_first: Yes = True, masked: Yes, memory_masked: Yes, **more: Unpack[Settings]
+) -> Layer[PreNormDecoder, STATELESS, tuple[Masked, Masked], tuple[Masked, Masked]]: ...
+@overload
+def decoder_block(
+    features: int, heads: int, *, norm_first: No, masked: No = False, memory_masked: No = False, **more: Unpack[Settings]
+) -> Layer[PostNormDecoder, STATELESS, tuple[Array, Array], tuple[Array, Array]]: ...
+@overload
+def decoder_block(
+    features: int, heads: int, *, norm_first: No, masked: No = False, memory_masked: Yes, **more: Unpack[Settings]
+) -> Layer[PostNormDecoder, STATELESS, tuple[Array, Masked], tuple[Array, Masked]]: ...
+@overload
+def decoder_block(
+    features: int, heads: int, *, norm_first: No, masked: Yes, memory_masked: No = False, **more: Unpack[Settings]
+) -> Layer[PostNormDecoder, STATELESS, tuple[Masked, Array], tuple[Masked, Array]]: ...
+@overload
+def decoder_block(
+    features: int, heads: int, *, norm_first: No, masked: Yes, memory_masked: Yes, **more: Unpack[Settings]
+) -> Layer[PostNormDecoder, STATELESS, tuple[Masked, Masked], tuple[Masked, Masked]]: ...
 def decoder_block(
     features: int,
     heads: int,

@@ -18,6 +18,7 @@ from funcnn.layers.recurrent.lstm import LSTMParams
 from funcnn.layers.recurrent.peephole_lstm import PeepholeLSTMParams
 from funcnn.layers.recurrent.simple_rnn import RNNParams
 from funcnn.models.gpt import Body
+from funcnn.models.transformer import STATELESS, PreNormDecoder
 from funcnn.typing import Array, Empty, Scalar
 
 key = fn.Key(0)
@@ -150,3 +151,5 @@ plain = fn.attention_without_bias(2, masked=True)
 assert_type(plain, Layer[AttentionParams[LinearParams], Empty, fn.Masked, fn.Masked])
 across = fn.cross_attention_without_bias(2, memory_masked=True)
 assert_type(across, Layer[CrossAttentionParams[LinearParams], Empty, tuple[Array, fn.Masked], Array])
+decoder = fn.decoder_block(4, 2, memory_masked=True)
+assert_type(decoder, Layer[PreNormDecoder, STATELESS, tuple[Array, fn.Masked], tuple[Array, fn.Masked]])

@@ -29,10 +29,10 @@ from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import lstm, recurrent
 from funcnn.layers.recurrent.lstm import LSTMParams, LSTMResiduals, LSTMStart, State
-from funcnn.layers.recurrent.recurrent import ORTHOGONAL, No, SequenceOptions, Yes
+from funcnn.layers.recurrent.recurrent import ORTHOGONAL, SequenceOptions
 from funcnn.masked import Masked
 from funcnn.runtime.records import read_only_again
-from funcnn.typing import Array, Empty, Shapes
+from funcnn.typing import Array, Empty, No, Shapes, Yes
 
 
 @read_only_again

@@ -24,7 +24,7 @@ entry by entry for each step.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 from attrs import frozen
@@ -36,9 +36,6 @@ from funcnn.kernels.arrays import as_matrix, matmul_last
 from funcnn.key import Key
 from funcnn.masked import Masked, check_sequence, cotangent_of_masked, cotangent_values
 from funcnn.typing import Array, BoolArray, Shapes
-
-Yes: TypeAlias = Literal[True]
-No: TypeAlias = Literal[False]
 
 ORTHOGONAL = initializers.orthogonal()
 """The initializer of recurrent weights, unless another is given."""

@@ -24,11 +24,11 @@ from funcnn.initializers import Initializer, check_initializer
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import recurrent
-from funcnn.layers.recurrent.recurrent import ORTHOGONAL, No, SequenceOptions, StepInputs, Yes
+from funcnn.layers.recurrent.recurrent import ORTHOGONAL, SequenceOptions, StepInputs
 from funcnn.masked import Masked
 from funcnn.runtime.blas import one_thread
 from funcnn.runtime.records import read_only_again
-from funcnn.typing import Array, Empty, Shapes
+from funcnn.typing import Array, Empty, No, Shapes, Yes
 
 
 @read_only_again
