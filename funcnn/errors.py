@@ -126,6 +126,17 @@ def check_precise(weight: Array, what: str = "the parameters") -> None:
         refuse_dtype(weight.dtype, what, "fn.tree.astype(params, np.float32)")
 
 
+def check_has_features(in_shape: tuple[int, ...], layer: str) -> None:
+    """Raise unless examples have an axis of features, the last."""
+    if not in_shape:
+        raise ValueError(f"{layer} takes examples with a features axis, got in_shape ()")
+
+
+def refuse_without_residuals() -> NoReturn:
+    """Raise because a forward kept nothing that a backward could use."""
+    raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
+
+
 def check_features(x: Array, weight: Array) -> None:
     """Raise unless x (..., I) fits a weight (I, O).
 

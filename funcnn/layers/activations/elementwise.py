@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from funcnn.errors import check_array, check_cotangent_like
+from funcnn.errors import check_array, check_cotangent_like, refuse_without_residuals
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.typing import Array, Empty, Shape
@@ -72,7 +72,7 @@ def forward_keeping_slope(
 
 def backward_from_slope(params: Empty, residuals: Slope | Empty, dy: Array) -> Backward[Empty, Array]:
     if not isinstance(residuals, Slope):
-        raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
+        refuse_without_residuals()
     slope = residuals.value
     check_cotangent_like(dy, slope)
     return Backward(params, slope * dy)

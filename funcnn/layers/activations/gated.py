@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, check_cotangent, describe
+from funcnn.errors import check_array, check_cotangent, describe, refuse_without_residuals
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.layers.activations.elementwise import Function, WithSlope
@@ -55,7 +55,7 @@ def forward(
 
 def backward(params: Empty, residuals: GatedResiduals | Empty, dy: Array) -> Backward[Empty, Array]:
     if not isinstance(residuals, GatedResiduals):
-        raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
+        refuse_without_residuals()
     factors = residuals.factors
     check_cotangent(dy, (*factors.shape[:-1], factors.shape[-1] // 2), factors.dtype)
     return Backward(params, np.concatenate((dy, dy), axis=-1) * factors)
@@ -100,10 +100,8 @@ def swiglu() -> Layer[Empty, Empty, Array, Array]:
 
     Raises
     ------
-    ValueError
-        In ``init`` and ``forward``, when the number of features is odd.
-    TypeError
-        In ``forward``, when x is not a floating array.
+    TypeError, ValueError
+        As :func:`funcnn.glu`.
 
     Examples
     --------
@@ -124,10 +122,8 @@ def geglu() -> Layer[Empty, Empty, Array, Array]:
 
     Raises
     ------
-    ValueError
-        In ``init`` and ``forward``, when the number of features is odd.
-    TypeError
-        In ``forward``, when x is not a floating array.
+    TypeError, ValueError
+        As :func:`funcnn.glu`.
 
     Examples
     --------

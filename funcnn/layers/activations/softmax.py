@@ -155,7 +155,7 @@ def log_softmax(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     Parameters
     ----------
     axis : int, optional
-        Axis of the input array, the batch axis being 0: negative, or at least 1.
+        As in :func:`funcnn.softmax`.
 
     Returns
     -------
@@ -164,10 +164,8 @@ def log_softmax(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
 
     Raises
     ------
-    ValueError
-        When the axis is the batch axis or, in ``init``, does not exist.
-    TypeError
-        When the axis is not an integer; in ``forward``, when x is not a floating array.
+    TypeError, ValueError
+        As :func:`funcnn.softmax`.
 
     Examples
     --------

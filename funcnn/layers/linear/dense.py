@@ -19,7 +19,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_cotangent, check_count, check_features
+from funcnn.errors import check_cotangent, check_count, check_features, check_has_features
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, broadcastable_bias, matmul_last, matmul_last_transposed, sum_axis0
 from funcnn.key import Key
@@ -47,8 +47,7 @@ class DenseResiduals:
 
 
 def init(features: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape) -> Init[DenseParams, Empty]:
-    if not in_shape:
-        raise ValueError("dense takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "dense")
     weight = weight_init(key.child(0), (in_shape[-1], features))
     bias = bias_init(key.child(1), (features,))
     return Init(DenseParams(weight, bias), (), (*in_shape[:-1], features))

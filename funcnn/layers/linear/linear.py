@@ -15,7 +15,7 @@ from functools import partial
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_cotangent, check_count, check_features
+from funcnn.errors import check_cotangent, check_count, check_features, check_has_features
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, dot, matmul_last, matmul_last_transposed
 from funcnn.key import Key
@@ -40,8 +40,7 @@ class LinearResiduals:
 
 
 def init(features: int, weight_init: Initializer, key: Key, in_shape: Shape) -> Init[LinearParams, Empty]:
-    if not in_shape:
-        raise ValueError("linear takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "linear")
     weight = weight_init(key.child(0), (in_shape[-1], features))
     return Init(LinearParams(weight), (), (*in_shape[:-1], features))
 

@@ -18,7 +18,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_array, check_cotangent, check_count, check_precision, describe
+from funcnn.errors import check_array, check_cotangent, check_count, check_has_features, check_precision, describe
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix
 from funcnn.key import Key
@@ -47,8 +47,7 @@ class MaxoutResiduals:
 def init(
     features: int, pieces: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape
 ) -> Init[MaxoutParams, Empty]:
-    if not in_shape:
-        raise ValueError("maxout takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "maxout")
     weight = np.stack([weight_init(piece, (in_shape[-1], features)) for piece in key.child(0).split(pieces)])
     bias = np.stack([bias_init(piece, (features,)) for piece in key.child(1).split(pieces)])
     return Init(MaxoutParams(weight, bias), (), (*in_shape[:-1], features))

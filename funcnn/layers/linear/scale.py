@@ -15,7 +15,7 @@ from typing import Literal, overload
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_cotangent, check_features, check_flag
+from funcnn.errors import check_cotangent, check_features, check_flag, check_has_features
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, sum_axis0
 from funcnn.key import Key
@@ -49,8 +49,7 @@ class ScaleResiduals:
 
 
 def init(gain_init: Initializer, key: Key, in_shape: Shape) -> Init[ScaleParams, Empty]:
-    if not in_shape:
-        raise ValueError("scale takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "scale")
     return Init(ScaleParams(gain_init(key.child(0), in_shape[-1:])), (), in_shape)
 
 

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_flag
+from funcnn.errors import check_cotangent, check_flag, refuse_without_residuals
 from funcnn.kernels.arrays import maximum_into
 from funcnn.kernels.windows import Padding, Sizes, Windows, as_void_pixels, crop, from_void_pixels, pad
 from funcnn.layer import Backward, Eval, Forward, Layer, Mode, define_layer
@@ -77,7 +77,7 @@ def max_backward(
     windows: Windows, ceil: bool, params: Empty, residuals: MaxResiduals | Empty, dy: Array
 ) -> Backward[Empty, Array]:
     if not isinstance(residuals, MaxResiduals):
-        raise ValueError("nothing was kept for backward: run forward in mode Train(key) or Eval(), not Eval(residuals=False)")
+        refuse_without_residuals()
     check_cotangent(dy, residuals.which.shape)
     which, (n, *space, channels) = residuals.which, residuals.shape
     own = fitted(windows, ceil, tuple(space))
