@@ -38,7 +38,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_has_features, check_range
 from funcnn.kernels.arrays import as_matrix, in_dtype_of, sum_axis0
 from funcnn.kernels.moments import Standardized, are_ordinary, standardized
 from funcnn.key import Key
@@ -82,8 +82,7 @@ class BatchNormResiduals:
 
 
 def init(key: Key, in_shape: Shape) -> Init[BatchNormParams, RunningStatistics]:
-    if not in_shape:
-        raise ValueError("batch_norm takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "batch_norm")
     features = in_shape[-1]
     state = RunningStatistics(np.zeros(features), np.ones(features), np.zeros((), np.int64))
     return Init(BatchNormParams(np.ones(features), np.zeros(features)), state, in_shape)
@@ -99,7 +98,7 @@ def forward(
         centred: Array = flat - state.mean
         rstd: Array = 1 / np.sqrt(state.var + eps)
         y: Array = centred * (params.scale * rstd)
-        y += params.shift
+        y += params.shift  # s r (x - mean) + b
         return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rstd, rstd, mode, len(flat), x.shape))
     count = mode.all_reduce_sum(len(flat))
     mean: Array = mode.all_reduce_sum(sum_axis0(flat)) / max(1, count)
@@ -117,7 +116,7 @@ def forward(
         made = with_care(flat, mean, std, eps, mode, count)
         centred, rate, rstd, mean, var = made.normalized, np.ones_like(rstd), made.rstd, made.mean, made.var
     y = np.multiply(centred, params.scale * rate, out=square)  # fresh memory costs more than the product
-    y += params.shift
+    y += params.shift  # s xhat + b
     state = update(momentum, state, mean, var, count)
     return Forward(y.reshape(x.shape), state, BatchNormResiduals(centred, rate, rstd, mode, count, x.shape))
 
@@ -166,6 +165,7 @@ def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) 
     mode = residuals.mode
     if isinstance(mode, Train):
         count = max(1, residuals.count)
+        # dx = s r (dy - mean(dy) - xhat mean(xhat dy)),  the sums being the gradients of scale and shift
         np.multiply(centred, residuals.rate * mode.all_reduce_sum(grads.scale) / count, out=product)
         dx = np.subtract(dy_rows, product, out=product)
         dx -= mode.all_reduce_sum(grads.shift) / count

@@ -67,8 +67,9 @@ def forward(
     check_features(x, params.scale)
     grouped = by_group(x, groups)
     mean = group_means(grouped)
+    # xhat = (x - mean(x)) r,  centred twice: the second time by what rounding left of the mean
     normalized: Array = grouped - mean
-    normalized -= group_means(normalized)  # what rounding left of the mean
+    normalized -= group_means(normalized)
     std: Array = np.sqrt(group_means(normalized * normalized) + eps)
     rstd: Array = 1 / std
     if are_ordinary(mean.ravel(), std.ravel(), rstd.ravel(), eps):
@@ -77,7 +78,7 @@ def forward(
         made = standardized(grouped, group_means, grouped[:, :1, :, :1], mean, std, eps)
         normalized, rstd = made.normalized, made.rstd
     y = normalized.reshape(x.shape) * params.scale
-    y += params.shift
+    y += params.shift  # s xhat + b
     return Forward(y, state, GroupNormResiduals(normalized, rstd, x.shape))
 
 
@@ -88,9 +89,10 @@ def backward(params: GroupNormParams, residuals: GroupNormResiduals, dy: Array) 
     dy_rows = dy.reshape(n * points, groups * size)
     product = normalized.reshape(dy_rows.shape) * dy_rows
     grads = GroupNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))
-    h = (dy_rows * params.scale).reshape(normalized.shape)
-    dx = h - group_means(h)
-    dx -= normalized * group_means(normalized * h)
+    # dx = r (g - mean(g) - xhat mean(xhat g)),  g = s dy
+    g = (dy_rows * params.scale).reshape(normalized.shape)
+    dx = g - group_means(g)
+    dx -= normalized * group_means(normalized * g)
     dx *= rstd
     return Backward(grads, dx.reshape(dy.shape))
 

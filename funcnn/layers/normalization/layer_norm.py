@@ -27,7 +27,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_has_features, check_range
 from funcnn.kernels.arrays import as_matrix, dot_last, mean_last, sum_axis0
 from funcnn.kernels.moments import are_ordinary, standardized
 from funcnn.key import Key
@@ -57,8 +57,7 @@ class LayerNormResiduals:
 
 
 def init(key: Key, in_shape: Shape) -> Init[LayerNormParams, Empty]:
-    if not in_shape:
-        raise ValueError("layer_norm takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "layer_norm")
     features = in_shape[-1]
     return Init(LayerNormParams(np.ones(features), np.zeros(features)), (), in_shape)
 
@@ -68,6 +67,7 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
     flat = as_matrix(x)
     features = len(params.scale)
     mean = mean_last(flat)
+    # xhat = (x - mean(x)) r,  centred twice
     normalized: Array = flat - mean[:, np.newaxis]
     normalized -= mean_last(normalized)[:, np.newaxis]
     std: Array = np.sqrt(dot_last(normalized, normalized) / features + eps)
@@ -77,7 +77,7 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
     else:
         normalized, rstd = with_care(flat, mean, std, eps)
     y = normalized * params.scale
-    y += params.shift
+    y += params.shift  # s xhat + b
     return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalized, rstd, x.shape))
 
 
@@ -96,7 +96,8 @@ def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) 
     normalized, dy_rows = residuals.normalized, as_matrix(dy)
     product = dy_rows * normalized
     grads = LayerNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))
-    dx = dy_rows * params.scale  # g
+    # dx = r (g - mean(g) - xhat mean(xhat g)),  g = s dy
+    dx = dy_rows * params.scale
     np.multiply(normalized, dot_last(dx, normalized)[:, np.newaxis] / len(params.scale), out=product)
     dx -= mean_last(dx)[:, np.newaxis]
     dx -= product

@@ -61,7 +61,7 @@ def forward(
     check_array(x)
     s = neighbour_sums(x * x, size // 2, (size - 1) // 2)
     s *= alpha
-    s += k
+    s += k  # k + alpha times the sum of squares
     wide = WIDER.get(x.dtype.char)
     if wide and not s.real.max(initial=0) < float(np.finfo(x.dtype).max) ** (0.25 / max(1.0, beta)):  # so that no power is 0
         made = forward(size, alpha, beta, k, params, state, x.astype(wide), mode)
@@ -76,6 +76,7 @@ def backward(
     check_cotangent_like(dy, residuals.x)
     x, s, factor = residuals.x, residuals.s, residuals.factor
     dx = dy * factor
+    # dx = dy s^-beta - 2 alpha beta x sum(dy y / s),  the sum over the channels that see this one
     shared = neighbour_sums(dx * x / s, (size - 1) // 2, size // 2)
     shared *= x
     shared *= 2 * alpha * beta

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_has_features, check_range
 from funcnn.kernels.arrays import as_matrix, dot_last, sum_axis0
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
@@ -43,8 +43,7 @@ class RMSNormResiduals:
 
 
 def init(key: Key, in_shape: Shape) -> Init[RMSNormParams, Empty]:
-    if not in_shape:
-        raise ValueError("rms_norm takes examples with a features axis, got in_shape ()")
+    check_has_features(in_shape, "rms_norm")
     return Init(RMSNormParams(np.ones(in_shape[-1])), (), in_shape)
 
 
@@ -81,7 +80,8 @@ def backward(params: RMSNormParams, residuals: RMSNormResiduals, dy: Array) -> B
     normalized, dy_rows = residuals.normalized, as_matrix(dy)
     product = dy_rows * normalized
     grads = RMSNormParams(sum_axis0(product))
-    dx = dy_rows * params.scale  # g
+    # dx = r (g - xhat mean(xhat g)),  g = s dy
+    dx = dy_rows * params.scale
     np.multiply(normalized, dot_last(dx, normalized)[:, np.newaxis] / len(params.scale), out=product)
     dx -= product
     dx *= residuals.rate
