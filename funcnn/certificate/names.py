@@ -32,6 +32,7 @@ BUILDERS = {
     "avg_pool",
     "lp_pool",
     "activation_named",
+    "watched",
 }
 
 
@@ -58,7 +59,7 @@ def factories(kind: type, *packages: str) -> list[str]:
 
 def layer_factories() -> list[str]:
     """Return the names of all layer factories."""
-    return factories(Layer, "layers", "combinators", "models", "sharding")
+    return factories(Layer, "layers", "combinators", "models", "sharding", "derivatives")
 
 
 def loss_factories() -> list[str]:

@@ -5,6 +5,13 @@ analytic.py         layers of one's own are tried for being analytic
 jvp.py              jvp, vjp, linearize
 hvp.py              hvp, input_hvp, mixed_product, gradient_jvp
 ggn.py              ggn_product
+directional.py      directional_derivatives, estimate_derivatives: derivatives of any order as a layer
+laplacian.py        laplacian
+input_gradient.py   input_gradient, divergence
+cauchy.py           Cauchy's formula: the circle, its weights, its errors
+line.py             a network on a circle, and the transpose
+kinks.py            layers that are not analytic
+coordinates.py      the inputs in which is differentiated
 per_example.py      per_example_grads, per_example_norms, clipped_grads
 apart.py            a network whose backward keeps the examples of a batch apart
 rules.py            how single layers do that without running once for each example

@@ -178,6 +178,16 @@ CALLS: dict[str, Call] = {
             "start": -0.1,
         }
     ),
+    # derivatives
+    "directional_derivatives": Call(
+        {
+            "inner": INNER >> fn.tanh(), "directions": ((1.0, 0, 0, 0, 0, 0),), "order": 2, "points": 16, "radius": 0.5,
+            "tolerance": 0.1,
+        }
+    ),
+    "laplacian": Call({"inner": INNER >> fn.tanh(), "inputs": (0, 2), "points": 16, "radius": 0.5, "tolerance": 0.1}),
+    "input_gradient": Call({"inner": fn.dense(1) >> fn.tanh()}),
+    "divergence": Call({"inner": INNER >> fn.tanh(), "inputs": (0, 2)}),
     # models
     "mlp": Call({"dropout": 0.25}, positional=(5, 3)),
     "siamese": Call({"dropout": 0.25}, ((6,), (6,)), positional=(5, 3)),
@@ -201,7 +211,7 @@ CALLS: dict[str, Call] = {
 
 def public_factories() -> dict[str, Callable[..., Any]]:
     """Every public function that makes a layer, by the module where layers, combinators and models are."""
-    homes = ("funcnn.layers.", "funcnn.combinators.", "funcnn.sharding.", "funcnn.models.")
+    homes = ("funcnn.layers.", "funcnn.combinators.", "funcnn.sharding.", "funcnn.models.", "funcnn.derivatives.")
     found = {name: getattr(fn, name) for name in fn.__all__}
     return {
         name: one

@@ -51,6 +51,9 @@ WRONG: dict[str, list[Any]] = {
         "ab", "1", None, math.nan, (math.inf,), (1, 10**400), (True,), {1: 1}, object(), ("a",), (), (2, 1), (1, 1), [1j],
         np.array([1, 2]), TABLE,
     ],
+    "vectors": [
+        "ab", None, 3, (), [], (1.0, 2.0), ((1.0, math.nan),), ((),), ((1, 0), (1,)), ((0.0, 0.0),), {1: 1}, object(), TABLE,
+    ],
     "initializer": [
         None, "he_normal", 0.5, dict, fn.initializers.normal, fn.initializers.uniform, np.zeros((6, 3)), lambda: 0, [], TABLE,
     ],
@@ -77,6 +80,8 @@ def kind_of(annotation: str) -> tuple[str, bool]:
         return "sizes", optional
     if text.startswith(("tuple[int, ...]", "Sequence[int]", "Shape")):
         return "integers", optional
+    if text == "Sequence[Sequence[float]]":
+        return "vectors", optional
     if text == "float | Sequence[float]":
         return "numbers", optional
     raise LookupError(f"no wrong values are known for {annotation!r}: add a list to tests/sweeps/wrong.py")

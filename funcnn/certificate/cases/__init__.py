@@ -13,6 +13,7 @@ from funcnn.certificate.cases.case import LayerCase, LossCase, PenaltyCase
 from funcnn.certificate.cases.combinators import COMBINATORS
 from funcnn.certificate.cases.convolution import CONVOLUTION
 from funcnn.certificate.cases.dense import DENSE
+from funcnn.certificate.cases.derivatives import DERIVATIVES
 from funcnn.certificate.cases.embedding import EMBEDDING
 from funcnn.certificate.cases.images import IMAGES
 from funcnn.certificate.cases.losses import LOSSES
@@ -38,6 +39,7 @@ LAYERS: dict[str, tuple[LayerCase, ...]] = {
     **TRANSFORMERS,
     **MODELS,
     **COMBINATORS,
+    **DERIVATIVES,
 }
 """By the name of the factory."""
 
