@@ -1,7 +1,7 @@
 """An optimizer's rule in a single pass over memory, where Numba is installed (``pip install 'funcnn[fast]'``).
 
-NumPy passes over the numbers once for each operation of a rule.  Written for single numbers and compiled, the rule reads and
-writes each of them once.  The operations are the same in the same order, and no two are contracted: results are equal to the last
+NumPy passes over the numbers once for each operation of a rule.  Compiled for single numbers, the same function reads and writes
+each of them once.  The operations are the same in the same order, and no two are contracted: results are equal to the last
 bit, with Numba and without.  It takes a second or so to compile, and is therefore for many parameters.
 """
 
