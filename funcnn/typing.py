@@ -30,5 +30,7 @@ Shapes: TypeAlias = Shape | tuple[Shape, ...]
 """The shape of one example, or, where a layer takes or gives several arrays, the tuple of their shapes."""
 
 Yes: TypeAlias = Literal[True]
+"""A flag that is set, where overloads tell by it what a layer takes and gives."""
+
 No: TypeAlias = Literal[False]
-"""The values of a flag that changes what a layer takes and gives, as overloads tell them apart."""
+"""A flag that is not set."""
