@@ -240,7 +240,7 @@ def test_examples_that_meet_in_batch_statistics_are_solved_together() -> None:
     tangent = layer.forward(start.params, start.state, x + 1e-30j * along, fn.Train(fn.Key(0))).output.imag / 1e-30
     made = layer.forward(start.params, start.state, x, fn.Train(fn.Key(0)))
     dx = layer.backward(start.params, made.residuals, dy).input
-    assert (dx * along).sum() == pytest.approx((dy * tangent).sum(), rel=1e-12)
+    assert (dx * along).sum() == pytest.approx((dy * tangent).sum(), rel=1e-12, abs=0.0)
     moved = x + np.eye(4, 2)  # of other examples than the one that is looked at
     assert abs(layer.forward(start.params, start.state, moved, fn.Train(fn.Key(0))).output - made.output)[3].max() > 1e-3
 
@@ -257,7 +257,9 @@ def test_a_tolerance_ends_the_iteration_early() -> None:
     for tolerance in (None, 1e-3):
         calls.clear()
         got = solved(fn.fixed_point(cell, tolerance=tolerance), np.ones((1, 1)))
-        assert got[0, 0] == pytest.approx(0.7390851332151607, rel=1e-15 if tolerance is None else 1e-3)  # Dottie's number
+        assert got[0, 0] == pytest.approx(
+            0.7390851332151607, rel=1e-15 if tolerance is None else 1e-3, abs=0.0
+        )  # Dottie's number
         counts.append(len(calls))
     assert counts[1] < counts[0] - 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -294,13 +295,22 @@ def test_wrong_data_for_batches_raise_at_once() -> None:
 # ---------------------------------------------------------------------------------------------------------------- splits
 
 
-@pytest.mark.parametrize("rows", [2, 3, 10, 101])
-@pytest.mark.parametrize("test", [0.1, 0.25, 0.5, 0.9])
+SHARES = list(itertools.product([2, 3, 10, 101], [0.1, 0.25, 0.5, 0.9]))
+
+
+def leaves_rows(rows: int, test: float) -> bool:
+    """Tell whether both sets of a split get a row."""
+    return 0 < round(rows * test) < rows
+
+
+@pytest.mark.parametrize(("rows", "test"), [one for one in SHARES if not leaves_rows(*one)])
+def test_a_split_that_leaves_a_set_empty_is_an_error(rows: int, test: float) -> None:
+    with pytest.raises(ValueError, match="both sets need at least one row"):
+        fn.data.split(KEY, numbered(rows), test)
+
+
+@pytest.mark.parametrize(("rows", "test"), [one for one in SHARES if leaves_rows(*one)])
 def test_a_split_parts_the_rows(rows: int, test: float) -> None:
-    if not 0 < round(rows * test) < rows:
-        with pytest.raises(ValueError, match="both sets need at least one row"):
-            fn.data.split(KEY, numbered(rows), test)
-        return
     parts = fn.data.split(KEY, numbered(rows), test)
     assert len(parts.test[1]) == round(rows * test)
     assert sorted([*parts.train[1], *parts.test[1]]) == list(range(rows))

@@ -239,23 +239,29 @@ def test_gradients_of_parts_are_let_go_of_leaf_by_leaf() -> None:
     assert before - after > 0.9 * layers * leaf
 
 
-def test_products_use_one_thread_while_parts_run() -> None:
-    found = blas.controls()
-    if found is None:  # another library than those that are known: nothing is set
+def test_products_use_one_thread_while_parts_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = [2]
+    monkeypatch.setattr(blas, "controls", lambda: (lambda: threads[-1], threads.append))
+    seen = []
+    with blas.one_thread():
+        seen.append(threads[-1])
         with blas.one_thread():
-            return
-    get, put = found
+            seen.append(threads[-1])
+        seen.append(threads[-1])
+    assert seen == [1, 1, 1]
+    assert threads[-1] == 2
+
+
+@pytest.mark.skipif(blas.controls() is None, reason="NumPy's BLAS is none whose threads can be set")
+def test_the_threads_of_the_blas_are_read_and_set() -> None:
+    controls = blas.controls()
+    assert controls is not None
+    get, put = controls
     before = get()
-    put(2)
     try:
-        seen = []
-        with blas.one_thread():
-            seen.append(get())
-            with blas.one_thread():
-                seen.append(get())
-            seen.append(get())
-        assert seen == [1, 1, 1]
-        assert get() == 2
+        for count in (2, 1):
+            put(count)
+            assert get() == count
     finally:
         put(before)
 

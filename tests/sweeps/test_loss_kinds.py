@@ -156,12 +156,10 @@ def test_a_number_for_each_position_does_not_broadcast(loss: Any, what: str) -> 
 # ------------------------------------------------------------------------------------------------------- sums and overflow
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [name for name in ALL if not name.startswith("info_nce")])  # which is of all pairs of a batch
 def test_sums_over_many_examples_keep_their_digits(name: str) -> None:
     """In single precision the value is that of double precision, but for some units in the last place."""
     case = ALL[name]
-    if name.startswith("info_nce"):  # of all pairs of a batch
-        return
     rows = 2000 if name.startswith("ctc") else 60_000
     loss = case.make()
     prediction, target = draw(case, rows, np.float32)

@@ -82,10 +82,10 @@ def test_precision_recall_and_f1() -> None:
             figures[name].append(value)
     for name, values in figures.items():
         metric: Any = getattr(metrics, name)
-        assert metric(scores, labels) == pytest.approx(sum(values) / 5, rel=1e-14)
+        assert metric(scores, labels) == pytest.approx(sum(values) / 5, rel=1e-14, abs=0.0)
         assert metric(scores, labels, average="micro") == metrics.accuracy(scores, labels)
         weighted = sum(v * n for v, n in zip(values, sizes, strict=True)) / 40
-        assert metric(scores, labels, average="weighted") == pytest.approx(weighted, rel=1e-14)
+        assert metric(scores, labels, average="weighted") == pytest.approx(weighted, rel=1e-14, abs=0.0)
 
 
 def test_the_macro_average_is_over_the_classes_that_occur() -> None:
@@ -100,9 +100,9 @@ def test_roc_auc_counts_pairs_and_ties_half() -> None:
     expected = sum(1.0 if p > q else 0.5 if p == q else 0.0 for p, q in pairs) / len(pairs)
     assert any(p == q for p, q in pairs)
     for target in (TRUTH, TRUTH.astype(bool), TRUTH.astype(float)):
-        assert metrics.roc_auc(RANKED, target) == pytest.approx(expected, rel=1e-14)
+        assert metrics.roc_auc(RANKED, target) == pytest.approx(expected, rel=1e-14, abs=0.0)
     assert metrics.roc_auc(RANKED[:, None], TRUTH[:, None]) == metrics.roc_auc(RANKED, TRUTH)
-    assert metrics.roc_auc(-RANKED, TRUTH) == pytest.approx(1 - expected, rel=1e-14)
+    assert metrics.roc_auc(-RANKED, TRUTH) == pytest.approx(1 - expected, rel=1e-14, abs=0.0)
     assert metrics.roc_auc(np.zeros(4), np.array([0, 1, 0, 1])) == 0.5
 
 
@@ -113,7 +113,7 @@ def test_average_precision_steps_through_the_thresholds() -> None:
         here = TRUTH[reached].sum() / TRUTH.sum()
         expected += (here - recalled) * TRUTH[reached].mean()
         recalled = here
-    assert metrics.average_precision(RANKED, TRUTH) == pytest.approx(expected, rel=1e-14)
+    assert metrics.average_precision(RANKED, TRUTH) == pytest.approx(expected, rel=1e-14, abs=0.0)
     assert metrics.average_precision(TRUTH.astype(float), TRUTH) == 1.0
 
 
@@ -121,13 +121,15 @@ def test_regression() -> None:
     generator = np.random.default_rng(4)
     prediction, target = generator.normal(size=(9, 2)), generator.normal(size=(9, 2))
     differences = (prediction - target).ravel().tolist()
-    assert metrics.mean_absolute_error(prediction, target) == pytest.approx(sum(abs(d) for d in differences) / 18, rel=1e-14)
+    assert metrics.mean_absolute_error(prediction, target) == pytest.approx(
+        sum(abs(d) for d in differences) / 18, rel=1e-14, abs=0.0
+    )
     assert metrics.root_mean_squared_error(prediction, target) == pytest.approx(math.sqrt(sum(d * d for d in differences) / 18))
     each = []
     for p, t in zip(prediction.T, target.T, strict=True):
         middle = sum(t) / 9
         each.append(1 - sum((a - b) ** 2 for a, b in zip(p, t, strict=True)) / sum((b - middle) ** 2 for b in t))
-    assert metrics.r2(prediction, target) == pytest.approx(sum(each) / 2, rel=1e-13)
+    assert metrics.r2(prediction, target) == pytest.approx(sum(each) / 2, rel=1e-13, abs=0.0)
     assert metrics.r2(target, target) == 1.0
     assert metrics.r2(np.broadcast_to(target.mean(0), target.shape), target) == pytest.approx(0.0, abs=1e-15)
 
@@ -143,7 +145,7 @@ def test_perplexity() -> None:
     labels = np.array([0, 2, 1, 1, 0, 2])
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = math.prod(probabilities[n, label] for n, label in enumerate(labels)) ** (-1 / 6)
-    assert metrics.perplexity(logits, labels) == pytest.approx(expected, rel=1e-13)
+    assert metrics.perplexity(logits, labels) == pytest.approx(expected, rel=1e-13, abs=0.0)
     assert metrics.perplexity(logits.reshape(2, 3, 3), labels.reshape(2, 3)) == metrics.perplexity(logits, labels)
 
 
