@@ -125,13 +125,11 @@ def _in_long_double(case: Case, made: list[Comparison | None]) -> None:
     vague = [position for position, done in enumerate(made) if done is not None and done.verdict == "inconclusive"]
     if not vague or not WIDER:
         return
-    started = time.perf_counter()
     try:
         sample = Sampler(case.problem, LONG, fresh=case.sample.fresh)
     except Exception:  # the function does not take the precision
         return
-    pace = time.perf_counter() - started
-    if pace * (_NOISE + _SCREEN * len(vague)) > _PATIENCE:
+    if sample.quickest * (_NOISE + _SCREEN * len(vague)) > _PATIENCE:
         return
     wide = Case(case.problem, sample, case.cotangent, case.seed)
     for position in vague:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cached_property
 
 import numpy as np
@@ -35,9 +34,8 @@ class Case:
         self.seed = seed
         self.cotangent: Array = cotangent.astype(sample.result)
         self.dy = build(sample.output, self.cotangent, sample.result)
-        before, started = sample.count, time.perf_counter()
         self.noise = measure_noise(sample, self.generator(2))
-        self.pace = (time.perf_counter() - started) / max(1, sample.count - before)
+        self.pace = sample.quickest
         """The seconds that one evaluation takes."""
         self.contraction = Contraction(
             self.cotangent, np.abs(self.cotangent), sample.y, sample.eps, self.noise.size, self.noise.inside
@@ -45,6 +43,8 @@ class Case:
         self.pullbacks = 0
         self.notes: list[str] = []
         """What the report has to tell besides."""
+        self.suited: tuple[float, float, float] | None = None
+        """The steps that suited the last entry that was looked at closely, in units of its scale: others may be like it."""
 
     def generator(self, stream: int) -> np.random.Generator:
         """Return the random numbers for one purpose: always the same for a seed."""

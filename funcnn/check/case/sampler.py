@@ -6,6 +6,8 @@ to write into its arguments, fresh copies each time).
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -30,6 +32,8 @@ class Sampler:
         self.dtype = dtype
         self.fresh = fresh
         self.count = 0
+        self.quickest = math.inf
+        """The seconds of the quickest evaluation: others may have waited for a busy machine, whatever the function does."""
         self.flat: list[Array] = []  # the writable buffer of each leaf, as a vector
         self.start: list[Array] = []  # what it holds at the point
         self.args = cast_args(problem, self._buffer)
@@ -64,7 +68,10 @@ class Sampler:
         args = self.args
         if self.fresh:
             args = tuple(tree.map(np.array, arg) for arg in args)
-        return self.problem.function(*args)
+        started = time.perf_counter()
+        output = self.problem.function(*args)
+        self.quickest = min(self.quickest, time.perf_counter() - started)
+        return output
 
     def __call__(self) -> Array:
         """Return the output as a vector: NaN where the function raises or gives another shape (which is reported elsewhere)."""

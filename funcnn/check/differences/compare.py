@@ -25,9 +25,11 @@ from funcnn.typing import Array, BoolArray, IntArray, Scalar
 
 _CLOSE_LOOKS = 256  # entries at most
 _CONFIRM = 3
+_TURNS = 2
 _SMALL = 2.0**-10
 _BLURRED = 1e-2  # of the widest bar that gives a verdict
 _UNKNOWN = object()
+UNCHANGED = "the function does not change with this leaf"
 
 
 def first_steps(eps: float) -> tuple[float, ...]:
@@ -64,6 +66,11 @@ def _compare(case: Case, leaf: int, gradient: Array, indices: IntArray | None, s
     chosen = np.arange(gradient.size) if indices is None else indices
     if indices is not None:
         made.method = f"{len(indices)} entries"
+    if not case.contraction.y.size:  # an empty batch: there is no output that a sample could move
+        still = np.zeros(chosen.size, made.low.dtype)
+        made.set(chosen, still, still, still)
+        made.note = UNCHANGED
+        return made
     endless = np.isinf(case.sample.origin[leaf][chosen])
     if endless.any():  # such an entry has no neighbours; where the function is finite, it has levelled off
         nothing = np.zeros(int(endless.sum()), made.low.dtype)
@@ -110,13 +117,18 @@ def differences(case: Case, leaf: int) -> tuple[Array, Array]:
     return (made.low + made.high) / 2, np.where(made.examined, made.spread + gap / 2, np.inf)
 
 
-def _pass(case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, steps: Sequence[float]) -> BoolArray:
-    """Sample entries at a few steps and record the extrapolations; return which look like kinks."""
+def _pass(
+    case: Case, leaf: int, made: Comparison, chosen: IntArray, scales: Array, steps: Sequence[float], *, rescale: bool = True
+) -> BoolArray:
+    """Sample entries at a few steps and record the extrapolations; return which look like kinks.
+
+    The leaf's scale becomes the largest slope seen, unless the steps are too uncertain to ``rescale`` by.
+    """
     slopes = entry_slopes(case.sample, case.contraction, leaf, chosen, scales, steps)
     value, spread = richardson(slopes.central, steps)
     rounding = 1.5 * slopes.roundoff[:, 0]
-    found = np.max(np.abs(value[np.isfinite(value)]), initial=0)
-    made.scale = max(made.scale, found)
+    if rescale:
+        made.scale = max(made.scale, np.max(np.abs(value[np.isfinite(value)]), initial=0))
     # The next term of the error is as much smaller than the spread as the spread is smaller than the slope.
     gain = value.dtype.type((steps[-1] / steps[0]) ** 2 / (1 if len(steps) == 2 else 16))
     next_term = gain * spread * (spread / made.scale) if made.scale > 0 else spread
@@ -153,6 +165,12 @@ def _second_look(case: Case, leaf: int, made: Comparison, chosen: IntArray, scal
         elif missed:
             made.floor = max(made.floor, CONFIDENCE * float(missed / made.scale))
     return look
+
+
+def _run_from(step: float) -> tuple[float, float, float]:
+    """Return three steps, finest first, from the power of two next to a step."""
+    finest = 2.0 ** round(float(np.log2(step)))
+    return (finest, 4 * finest, 16 * finest)
 
 
 class Closer:
@@ -193,6 +211,8 @@ class Closer:
         self._set(at, low, high, bar)
         if np.isfinite(low):
             made.scale = max(made.scale, abs(low), abs(high))
+            if seen.moved.any() and not seen.kink and np.isfinite(seen.step):
+                self.case.suited = _run_from(seen.step / float(self.scales[index]))
         if made.wrong[index] and not seen.kink and abs(low) < CONFIDENCE * bar and np.isfinite(seen.slope.bar):
             # A side without slope may have levelled off at steps that the other side contradicts: "wrong" needs both sides.
             low, high, bar = seen.slope.value, seen.slope.value, seen.slope.bar
@@ -249,12 +269,17 @@ class Closer:
             if made.wrong[worst].all():
                 left = left[~made.clearly_wrong[left]]
             left = left[~made.right[left]]
+        left = self.as_elsewhere(left)
         if left.size > 16:
             steps = self.better_steps(left)
             if steps is not None:
                 _pass(self.case, self.leaf, made, left, self.scales, steps)
                 left = left[~made.right[left]]
-        self.closely(left)
+        rest = left
+        for _ in range(_TURNS if left.size > _TURNS else 0):  # one closely, the others with the steps that it shows
+            self.closely(rest[:1])
+            rest = self.as_elsewhere(rest[1:])
+        self.closely(rest)
         unsure = left[~made.right[left] & ~made.wrong[left]]
         if unsure.size:
             made.motion = self.motion(unsure[:8])
@@ -266,8 +291,18 @@ class Closer:
         usual = [step for step in seen if np.isfinite(step)]
         if not usual:
             return None
-        step = 2.0 ** round(float(np.log2(np.median(usual))))
-        return (step, 4 * step, 16 * step)
+        return _run_from(float(np.median(usual)))
+
+    def as_elsewhere(self, left: IntArray) -> IntArray:
+        """Look at entries with the steps that suited the last one that was looked at closely; return which are not right so.
+
+        Such steps may suit these entries or not: so they tell of no kink and of no scale.
+        """
+        steps = self.case.suited
+        if steps is None or not 0 < left.size <= _CLOSE_LOOKS:  # all that does not settle so is looked at closely
+            return left
+        suspect = _pass(self.case, self.leaf, self.made, left, self.scales, steps, rescale=False)
+        return left[suspect | ~self.made.right[left]]
 
     def motion(self, indices: IntArray) -> Scalar:
         """Return the largest slope that any step sees along some entries."""
@@ -281,7 +316,7 @@ class Closer:
         sample = np.unique(np.concatenate([order[:8], order[:: max(1, order.size // 8)][:8]]))
         self.closely(sample)
         if made.visible_at_all():
-            self.closely(np.setdiff1d(chosen, sample)[:_CLOSE_LOOKS])
+            self.closely(self.as_elsewhere(np.setdiff1d(chosen, sample)[:_CLOSE_LOOKS]))
             made.faint = False
             return
         if not made.examined[sample].all():
@@ -295,7 +330,7 @@ class Closer:
             self.closely(chosen[~made.right[chosen]])
             return
         # The function is flat, as far as its arithmetic goes.
-        made.note = "the function does not change with this leaf"
+        made.note = UNCHANGED
         still = np.zeros(case.contraction.y.shape, bool)
         hidden = max(self._hidden(index, still) for index in sample.tolist())
         far = look_from_afar(case, self.leaf, chosen)

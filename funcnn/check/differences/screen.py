@@ -18,7 +18,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.check.case.case import Case
-from funcnn.check.differences.compare import compare_entries, first_steps
+from funcnn.check.differences.compare import UNCHANGED, compare_entries, first_steps
 from funcnn.check.differences.differences import richardson
 from funcnn.check.differences.entries import entry_scales, own_scales
 from funcnn.check.differences.leaf import Comparison
@@ -188,7 +188,7 @@ def _judge_faint(case: Case, leaf: int, made: Comparison, probes: list[Probe]) -
         made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
         _record(made, probes, motion)
         return True
-    made.note = "the function does not change with this leaf"
+    made.note = UNCHANGED
     small = all(probe.bar <= nothing for probe in probes)
     return not made.analytic[moving].any() or (small and case.mere_rounding(leaf, made.analytic))
 
