@@ -40,7 +40,6 @@ _NEAR = (
     16.0,
     64.0,
     2.0**10,
-    *_FAR,
 )
 _AFFORDABLE = 4000  # evaluations of the function for one Jacobian
 _TINY = float(np.finfo(np.float64).tiny)

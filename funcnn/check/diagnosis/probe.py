@@ -114,31 +114,28 @@ class Probe:
         start = flat.copy()
         sizes = np.abs(start[start != 0])
         unit = float(np.median(sizes)) if sizes.size else 1.0
-        columns = [self._column(moved, flat, index, max(float(abs(start[index])), unit)) for index in range(flat.size)]
-        nothing = np.zeros((self.rows, 0), self.dtype)
-        if not columns:
-            return nothing, nothing
-        return np.stack([value for value, _ in columns], axis=1), np.stack([bar for _, bar in columns], axis=1)
-
-    def _column(self, arrays: list[Array], flat: Array, index: int, size: float) -> tuple[Array, Array]:
-        """Return the derivatives with respect to one entry, which is moved in place and put back, and their error bars."""
-        start, scale = flat[index], 2.0 ** np.floor(np.log2(size))
+        scales = 2.0 ** np.floor(np.log2(np.maximum(np.abs(start), unit)))
+        above, below = (np.zeros((len(self.steps), flat.size, self.rows), self.dtype) for _ in range(2))
+        span = np.ones((len(self.steps), flat.size, 1), self.dtype)
+        refused = np.zeros(flat.size, bool)
+        for index, scale in enumerate(scales):
+            try:
+                for at_step, step in enumerate(self.steps):
+                    flat[index] = start[index] + scale * step
+                    above[at_step, index], up = self.vector(moved), flat[index]
+                    flat[index] = start[index] - scale * step
+                    below[at_step, index] = self.vector(moved)
+                    span[at_step, index] = (up - start[index]) + (start[index] - flat[index])
+            except RefusalError:  # a domain edge
+                refused[index] = True
+            finally:
+                flat[index] = start[index]
+        value, spread = richardson(np.moveaxis((above - below) / span, 0, -1), self.steps)
         eps = max(float(np.finfo(self.dtype).eps), self.noise * self.steps[0])
-        slopes, level = [], np.zeros(self.rows, self.dtype)
-        try:
-            for step in self.steps:
-                flat[index] = start + scale * step
-                above, up = self.vector(arrays), flat[index] - start
-                flat[index] = start - scale * step
-                below, down = self.vector(arrays), start - flat[index]
-                slopes.append((above - below) / (up + down))
-                level = np.where(above != below, eps * np.abs(above), 0)
-        except RefusalError:  # a domain edge
-            return np.full(self.rows, np.nan, self.dtype), np.zeros(self.rows, self.dtype)
-        finally:
-            flat[index] = start
-        value, spread = richardson(np.stack(slopes, axis=-1), self.steps)
-        return value, spread + level / (self.steps[0] * scale)
+        level = np.where(above[-1] != below[-1], eps * np.abs(above[-1]), 0)
+        bars = spread + level / (self.steps[0] * scales[:, None])
+        value[refused], bars[refused] = np.nan, 0
+        return np.ascontiguousarray(value.T), np.ascontiguousarray(bars.T)
 
     def analytic(self, arrays: Sequence[Array], spot: int | None = None) -> Array | None:
         """Return the Jacobian by the gradient under test, one unit cotangent after the other."""
