@@ -56,6 +56,7 @@ NOT_RUN = {  # command: why
     "python -m pytest -q -n 2": "this is what runs",
     "python -m mypy": "tests/test_types.py runs it",
     "python docs/examples/shakespeare.py input.txt": "2,000 steps; tests/test_examples.py learns the lines that stand in it",
+    "python -m tests.benchmarks.torch_products": "needs PyTorch",
     "python docs/examples/compare_checkers.py": "a minute and more; its rules are those of other programs",
 }
 

@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import attrs
+
 from funcnn.certificate.edges import EDGES
 from funcnn.certificate.record import Certificate, Entry, Row
 
@@ -73,13 +75,10 @@ def page(made: Certificate) -> str:
     wrong = [row for row in made.rows if not row.ok]
     if wrong:
         parts += ["## What is wrong\n", _notes(wrong)]
-    off = [(entry.name, row) for entry in made.entries for row in entry.products if not row.ok]
+    off = [(f"`{entry.name}`", *attrs.astuple(row)[:6]) for entry in made.entries for row in entry.products if not row.ok]
     if off:
         head = ("name", "case", "mode", "product", "error", "bar", "note")
-        rows = (
-            (f"`{name}`", row.case, row.mode, row.product, f"{row.error:.1e}", f"{row.bar:.0e}", row.note) for name, row in off
-        )
-        parts += ["## Products that are wrong\n", table(head, rows)]
+        parts += ["## Products that are wrong\n", table(head, off)]
     return "\n".join(parts)
 
 

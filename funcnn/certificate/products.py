@@ -60,7 +60,7 @@ def layer_products(case: LayerCase, params: Any, state: Any, mode: Mode) -> Iter
     along, across = _direction((params, x), 1), _direction((params, x), 2)
     at = params, state, x, ()
     both = gradient_jvp(layer, loss, probe=False)
-    one, other = both(*at, *along, mode), both(*at, *across, mode)
+    one, other = both(*at, along[0], along[1], mode), both(*at, across[0], across[1], mode)
     rows = (one.grads_tangent, one.input_tangent), (other.grads_tangent, other.input_tangent)
     yield _close("symmetry", inner(rows[0], across), inner(rows[1], along), _DOT, inner_size(rows[0], across))
     yield from _by_differences(case, layer, (params, state, x), along, rows[0], mode)
@@ -71,7 +71,7 @@ def _dots(layer: AnyLayer, at: tuple[Any, Any, Any], mode: Mode, edge: Edge | No
     """Yield the dot test."""
     params, state, x = at
     along = _direction((params, x), 1)
-    made = jvp(layer, probe=False)(params, state, x, *along, mode)
+    made = jvp(layer, probe=False)(params, state, x, along[0], along[1], mode)
     kept = layer.forward(params, state, x, mode)
     doutput = _direction(kept.output, 3)
     pulled = layer.backward(params, kept.residuals, doutput)
@@ -96,7 +96,7 @@ def _by_differences(
     params, state, x = at
     above, below = (_gradient(layer, at, along, sign * _STEP, mode) for sign in (1, -1))
     tangent, slopes = (_quotient(one, other) for one, other in zip(above, below, strict=True))
-    yield _near("jvp", jvp(layer, probe=False)(params, state, x, *along, mode).tangent, tangent, _DIFFERENCES)
+    yield _near("jvp", jvp(layer, probe=False)(params, state, x, along[0], along[1], mode).tangent, tangent, _DIFFERENCES)
     yield _near("hvp", row, slopes, _DIFFERENCES, _rounding(above[1]))
     only = along[0], tree.map_cotangents(np.zeros_like, along[1])
     up, down = (_gradient(layer, at, only, sign * _STEP, mode)[0] for sign in (1, -1))
@@ -169,9 +169,11 @@ def _own_gradient(loss: Loss[Any, Any], prediction: Any, target: Any) -> Any:
 def _direction(values: Any, seed: int) -> Any:
     """Draw a direction: like the values, with None for what has none."""
     generator = np.random.default_rng([7, seed])  # no case draws by this
-    return tree.map_cotangents(
-        lambda leaf: generator.normal(size=leaf.shape).astype(leaf.dtype) if leaf.dtype.kind == "f" else None, values
-    )
+
+    def draw(leaf: Array) -> Any:  # Any: None of integers
+        return generator.normal(size=leaf.shape).astype(leaf.dtype) if leaf.dtype.kind == "f" else None
+
+    return tree.map_cotangents(draw, values)
 
 
 def _moved(values: Any, along: Any, step: float) -> Any:
@@ -186,7 +188,11 @@ def _moved(values: Any, along: Any, step: float) -> Any:
 
 def _floating(output: Any) -> Any:
     """Return an output with None in the place of integers, as its cotangents have it."""
-    return tree.map_cotangents(lambda leaf: leaf if leaf.dtype.kind in "fc" else None, output)
+    return tree.map_cotangents(_if_floating, output)
+
+
+def _if_floating(leaf: Array) -> Any:  # Any: None of integers
+    return leaf if leaf.dtype.kind in "fc" else None
 
 
 def _quotient(above: Any, below: Any) -> Any:

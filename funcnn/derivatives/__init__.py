@@ -12,6 +12,8 @@ cauchy.py           Cauchy's formula: the circle, its weights, its errors
 line.py             a network on a circle, and the transpose
 kinks.py            layers that are not analytic
 coordinates.py      the inputs in which is differentiated
+fisher.py           fisher_product
+matrices.py         jacobian, input_jacobian, hessian
 per_example.py      per_example_grads, per_example_norms, clipped_grads
 apart.py            a network whose backward keeps the examples of a batch apart
 rules.py            how single layers do that without running once for each example

@@ -184,6 +184,27 @@ def inner_size(one: object, other: object) -> float:
     return sum(float(np.vdot(np.abs(a), np.abs(b))) for a, b in pairs if a is not None and b is not None)
 
 
+def length(values: object) -> float:
+    """Return the Euclidean norm of a tree of cotangents."""
+    return float(np.sqrt(sum(float(np.vdot(leaf, leaf)) for leaf in parts(values) if leaf is not None)))
+
+
+def rounding(eps: float, size: float, lengths: float) -> float:
+    """Return how far two inner products that should be equal may be apart, for half of the digits of their terms.
+
+    Parameters
+    ----------
+    eps : float
+        Of the precision in which they were computed.
+    size : float
+        The sum of the absolute values of their terms (:func:`inner_size`).
+    lengths : float
+        The product of the lengths of a direction and of a gradient: along a direction in which nothing changes, such as that of
+        the bias of attention's keys, the terms themselves are what rounding leaves of larger ones.
+    """
+    return float(np.sqrt(eps)) * size + 1e4 * eps * lengths
+
+
 def parts(values: object) -> list[Array | None]:
     """Return the leaves of a tree of cotangents, with None where there is none."""
     if values is None or is_plain(values):

@@ -21,7 +21,7 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn.derivatives.analytic import NotAnalyticError
-from funcnn.derivatives.complex_step import check_mode, inner, inner_size, moved, parts, step_size, tangent
+from funcnn.derivatives.complex_step import check_mode, inner, inner_size, length, moved, parts, rounding, step_size, tangent
 from funcnn.derivatives.hvp import checked
 from funcnn.derivatives.jvp import push
 from funcnn.grad import check_loss_gradient
@@ -122,7 +122,7 @@ def check_transpose(vectors: tuple[Any, Any], outputs: tuple[Any, Any]) -> None:
     forwards, backwards = inner(*outputs), inner(*vectors)
     size = inner_size(*outputs) + inner_size(*vectors)
     eps = max((float(np.finfo(leaf.dtype).eps) for leaf in parts(outputs[0]) if leaf is not None), default=0.0)
-    if np.isfinite(size) and abs(forwards - backwards) > np.sqrt(eps) * size:
+    if np.isfinite(size) and abs(forwards - backwards) > rounding(eps, size, length(vectors[0]) * length(vectors[1])):
         raise NotAnalyticError(
             f"the output moves by {forwards:.6g} along its cotangent in a complex step, and by {backwards:.6g} by the gradient: a"
             " layer is not analytic, or its gradient is wrong; fn.check.check_layer tells which"

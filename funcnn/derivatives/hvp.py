@@ -24,7 +24,7 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn.derivatives.analytic import NotAnalyticError, watched, watched_loss
-from funcnn.derivatives.complex_step import check_mode, inner, inner_size, real_part, tangent
+from funcnn.derivatives.complex_step import check_mode, inner, inner_size, length, real_part, rounding, tangent
 from funcnn.derivatives.jvp import push
 from funcnn.errors import shown
 from funcnn.grad import check_loss_gradient
@@ -174,7 +174,8 @@ def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], o
     pairs = [(one, way) for one, way in zip(grads, along, strict=True) if way is not None and one is not None]
     expected = sum(inner(one, way) for one, way in pairs)
     size = inner_size(*output) + sum(inner_size(one, way) for one, way in pairs)
-    bar = float(np.sqrt(np.finfo(slope.dtype).eps)) * size + h
+    lengths = length(tuple(way for _, way in pairs)) * (length(tuple(one for one, _ in pairs)) + length(output[1]))
+    bar = rounding(float(np.finfo(slope.dtype).eps), size, lengths) + h
     if np.isfinite(size) and abs(float(slope) - expected) > bar:
         raise NotAnalyticError(
             f"the loss moves by {float(slope):.6g} along the direction in a complex step, and by {expected:.6g} by its gradient:"
