@@ -15,7 +15,7 @@ from funcnn.check.diagnosis.reduce import reduced
 from funcnn.check.diagnosis.view import ACCEPT, Hypothesis, View, affordable, contracted, look
 from funcnn.check.differences.evidence import Evidence
 from funcnn.check.differences.patience import TimeUpError
-from funcnn.check.records import Diagnosis
+from funcnn.check.records import UNKNOWN, Diagnosis
 
 _FAMILIES = (
     scale.hypotheses,
@@ -122,4 +122,5 @@ def _rank(found: list[Hypothesis]) -> tuple[Diagnosis, ...]:
     best: dict[str, Hypothesis] = {}
     for one in (*accepted, *rest):
         best.setdefault(one.tag, one)
-    return tuple(Diagnosis(one.tag, one.text, max(-1.0, 1 - one.left)) for one in best.values())
+    said = tuple(Diagnosis(one.tag, one.text, max(-1.0, 1 - one.left)) for one in best.values())
+    return said if accepted else (UNKNOWN, *said)

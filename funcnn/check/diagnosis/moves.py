@@ -9,14 +9,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from funcnn.check.diagnosis.probe import Probe
+from funcnn.check.diagnosis.sequence import is_sequence
 from funcnn.check.diagnosis.view import Hypothesis, View, jacobian_view
 from funcnn.typing import Array, IntArray
+
+_ANCHORS = 3
 
 
 def hypotheses(view: View, probe: Probe) -> Iterator[Hypothesis]:
     """Yield transposes, swaps, shifts and permutations."""
     yield from _transposes(view)
     yield from _exchanges(view)
+    yield from _behind(view)
+    yield from _backwards(view, probe)
     yield from _swaps(view, probe)
     yield from _flips(view)
     yield from _shifts(view)
@@ -65,6 +70,47 @@ def _exchanges(view: View) -> Iterator[Hypothesis]:
         if shape[p] == shape[q] > 1:
             text = f"the cotangent's axes {p} and {q} are exchanged: a sum or a product runs over the wrong one"
             yield Hypothesis("wrong_axis", text, view.left(view.numeric.swapaxes(p, q)), 1.6)
+
+
+def _pairs(view: View) -> Iterator[tuple[int, int, Array, Array]]:
+    """Yield an axis of the output and one of the leaf of one length, with (analytic, numeric) as stacks of square matrices."""
+    for p in range(len(view.out)) if view.full else ():
+        for q in view.axes():
+            length = view.numeric.shape[p]
+            if length == view.numeric.shape[q] > 2:
+                ours, true = (
+                    np.moveaxis(one, (p, q), (-2, -1)).reshape(-1, length, length) for one in (view.analytic, view.numeric)
+                )
+                yield p, q, ours, true
+
+
+def _behind(view: View) -> Iterator[Hypothesis]:
+    """A linear map where its transpose is due, behind a function of single entries: $D M^T$ in the place of $D M$."""
+    for _, q, ours, true in _pairs(view):
+        turned = np.swapaxes(true, -2, -1)
+        with np.errstate(all="ignore"):
+            ratio = np.where(turned != 0, ours / turned, 0)
+        whole = float(((ours - true) ** 2).sum())
+        for anchor in range(min(_ANCHORS, ours.shape[-1])):
+            slope = ratio[:, :, anchor]  # of the single entries, relative to one of them
+            with np.errstate(all="ignore"):
+                made = np.where(slope[:, None, :] != 0, turned * slope[:, :, None] / slope[:, None, :], 0)
+            diagonal = np.abs(slope[:, anchor] - 1) < 1e-6
+            left = float(((ours - made) ** 2).sum()) / whole if whole > 0 and diagonal[true.any((1, 2))].all() else np.inf
+            where = f"(axis {q - len(view.out)})"
+            text = f"behind a function of single entries, a linear map is applied where its transpose is due {where}"
+            yield Hypothesis("transpose", text, left, 2.1)
+
+
+def _backwards(view: View, probe: Probe) -> Iterator[Hypothesis]:
+    """What each output of a scan says goes to the steps after it, not to those before it, or the other way round."""
+    for _, q, ours, true in _pairs(view):
+        below, above = np.tril(np.ones(ours.shape[-2:], bool), -1), np.triu(np.ones(ours.shape[-2:], bool), 1)
+        sides = [bool((one[:, part] != 0).any()) for one in (true, ours) for part in (below, above)]
+        if sides in ([True, False, False, True], [False, True, True, False]):
+            place = q - len(view.out)
+            text = f"the slopes go the wrong way along axis {place}: an output speaks to the steps on the other side of it"
+            yield Hypothesis("time" if is_sequence(probe, probe.spot, place) else "wrong_axis", text, 0.0, 2.6)
 
 
 def _swaps(view: View, probe: Probe) -> Iterator[Hypothesis]:

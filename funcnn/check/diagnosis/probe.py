@@ -131,8 +131,11 @@ class Probe:
             finally:
                 flat[index] = start[index]
         value, spread = richardson(np.moveaxis((above - below) / span, 0, -1), self.steps)
-        eps = max(float(np.finfo(self.dtype).eps), self.noise * self.steps[0])
-        level = np.where(above[-1] != below[-1], eps * np.abs(above[-1]), 0)
+        # The noise is relative to the slopes; what that makes of an output is no more than its size suggests.
+        largest = float(np.nanmax(np.abs(self.evidence.wrong.numeric), initial=0))
+        heights, eps = np.abs(above[-1]), float(np.finfo(self.dtype).eps)
+        rough = self.noise * self.steps[0] * np.minimum(heights, scales[:, None] * largest)
+        level = np.where(above[-1] != below[-1], np.maximum(eps * heights, rough), 0)
         bars = spread + level / (self.steps[0] * scales[:, None])
         value[refused], bars[refused] = np.nan, 0
         return np.ascontiguousarray(value.T), np.ascontiguousarray(bars.T)

@@ -151,7 +151,9 @@ def _few_steps(probe: Probe, spot: int, axis: int) -> Iterator[Hypothesis]:
         states = {_state(probe, shorten(probe, spot, axis, slice(at, at + steps))) for at in _some(length - steps + 1)}
         if "right" in states and "wrong" not in states:
             many = f"{steps} step{'s' * (steps > 1)}, wrong for {length} (axis {axis} of {probe.paths[spot]})"
-            yield Hypothesis("time", f"right for a sequence of {many}: steps are left out of the sum over time", 0.0, 2.65)
+            yield Hypothesis(
+                "time", f"right for a sequence of {many}: what joins the steps, or adds them up, is wrong", 0.0, 2.65
+            )
             return
 
 

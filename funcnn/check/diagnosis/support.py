@@ -79,7 +79,9 @@ def _shared(bad: BoolArray, alive: BoolArray, view: View, probe: Probe) -> Itera
     hit, live = bad.any(rest), alive.any(rest)
     if hit.any() and (live & ~hit).any() and uses[hit].min() > uses[live & ~hit].max():
         rows = ", ".join(map(str, np.flatnonzero(hit)[:8].tolist()))
-        text = f"the rows that are used more than once ({rows}) are wrong: repeated indices are not added up"
+        text = f"exactly the rows that are used more than once ({rows}) are wrong"
+        if any(leaf.dtype.kind in "iu" and np.unique(leaf).size < leaf.size for leaf in probe.arrays):
+            text += ": repeated indices are not added up"
         yield _exact("row_or_column", text, 2.4)
 
 

@@ -188,6 +188,8 @@ def last_resort(view: View) -> Iterator[Hypothesis]:
     peak = float(numeric.max(initial=0))
     ratio = float(error.max(initial=0)) / peak if peak else float("inf")
     total = float(np.sqrt((error**2).sum() / max(float((numeric**2).sum()), np.finfo(float).tiny)))
+    if not view.error.any():  # the Jacobians do not show it: nothing is known
+        return
     stays = not (view.error[view.numeric == 0] != 0).any()
     if ratio < _SMALL and total < _SMALL and stays:
         text = (
