@@ -10,7 +10,7 @@ EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 DEMANDED = {"compare_checkers"}  # runs the rules of other checkers: on demand, not in every test run
 
 
-def run(name: str, /, **options: str) -> Any:
+def run(name: str, /, **options: Any) -> Any:
     spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -88,6 +88,20 @@ def test_lines_are_learned_character_by_character() -> None:
 @pytest.mark.parametrize(("name", "least"), [("mlp", 0.94), ("lenet5", 0.92), ("convnet", 0.95)])
 def test_networks_learn_in_two_epochs(name: str, least: float) -> None:
     assert run("mnist", name=name) >= least
+
+
+def test_the_heat_equation_is_solved_by_a_network() -> None:
+    assert run("heat", adam=60, lbfgs=40) < 0.1  # of u = 0 it is 1
+
+
+def test_a_law_of_motion_is_learned_from_paths() -> None:
+    seen, later = run("neural_ode", epochs=30)
+    assert seen < 0.15
+    assert later < 0.3
+
+
+def test_a_critic_tells_the_distance_of_clouds() -> None:
+    assert run("critic", steps=400) == pytest.approx(5.125, abs=0.25)
 
 
 def test_every_example_is_run() -> None:
