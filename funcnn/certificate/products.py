@@ -52,6 +52,11 @@ class Product:
 def layer_products(case: LayerCase, params: Any, state: Any, mode: Mode) -> Iterator[Product]:
     """Yield how far each product of a layer is off."""
     layer, x = case.make(), case.x()
+    if _computes_at_complex_points(layer):
+        why = "it computes at complex points itself, and refuses an imaginary step by name"
+        yield from [Product(name, 0, 0, why) for name in ("dot", "jvp", "hvp", "symmetry", "ggn")]
+        yield from _single(case, layer, (params, state, x), mode)
+        return
     yield from _dots(layer, (params, state, x), mode)
     for edge in _KINKED:
         with np.errstate(all="ignore"):
@@ -65,6 +70,12 @@ def layer_products(case: LayerCase, params: Any, state: Any, mode: Mode) -> Iter
     yield _close("symmetry", inner(rows[0], across), inner(rows[1], along), _DOT, inner_size(rows[0], across))
     yield from _by_differences(case, layer, (params, state, x), along, rows[0], mode)
     yield from _single(case, layer, (params, state, x), mode)
+
+
+def _computes_at_complex_points(layer: AnyLayer) -> bool:
+    """Tell whether a layer gives derivatives of a network."""
+    function: Any = layer.forward
+    return str(getattr(getattr(function, "func", function), "__module__", "")).startswith("funcnn.derivatives.")
 
 
 def _dots(layer: AnyLayer, at: tuple[Any, Any, Any], mode: Mode, edge: Edge | None = None) -> Iterator[Product]:
