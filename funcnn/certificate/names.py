@@ -18,6 +18,7 @@ from funcnn.optim.penalties import Penalty
 BUILDERS = {
     "define_layer",
     "define_loss",
+    "layer_of",
     "reduced",
     "chain",
     "combine",
