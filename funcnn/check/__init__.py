@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.check.functions import check_grad, check_hvp, check_vjp
     from funcnn.check.networks import check_layer, check_loss, check_model
     from funcnn.check.numeric import NumericGradient, numeric_grad
-    from funcnn.check.records import Diagnosis, Finding, LeafReport
+    from funcnn.check.records import Diagnosis, Finding, LeafReport, Witness
     from funcnn.check.report import Report
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LeafReport",
     "NumericGradient",
     "Report",
+    "Witness",
     "check_grad",
     "check_hvp",
     "check_layer",

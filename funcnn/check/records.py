@@ -69,7 +69,7 @@ class Finding:
 
     kind: str
     """What was violated: ``value``, ``linearity``, ``mutation``, ``aliasing``, ``determinism``, ``state``, ``layout``,
-    ``structure``, ``shape``, ``dtype``, ``precision``, ``nonfinite`` or ``inconclusive``."""
+    ``structure``, ``shape``, ``dtype``, ``precision``, ``nonfinite``, ``complex step`` or ``inconclusive``."""
     path: str
     """The leaf: ``[1]`` or ``[1].weight`` of the arguments of a function, ``params[0].weight`` or ``input`` of a layer."""
     text: str = ""
@@ -92,6 +92,19 @@ class Finding:
     """Explanations that were tried and explain less."""
     picture: str = ""
     """A map of where the error sits in the leaf, as text."""
+
+
+@frozen
+class Witness:
+    """What the complex step says of a gradient, beside the differences: the dot test <Jv, w> = <v, J'w>."""
+
+    verdict: Literal["holds", "fails", "open", "silent"]
+    """``holds`` to rounding; ``fails``, which is a finding; ``open``: the two sides differ, and it cannot be told which is wrong;
+    ``silent``: the function is not analytic, or its complex step says nothing here."""
+    error: float = 0.0
+    """How far apart the two sides are, relative to the sum of the absolute values of their terms: the largest of all leaves."""
+    reason: str = ""
+    """Why nothing is said."""
 
 
 @frozen
@@ -171,4 +184,9 @@ class Findings(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What else is worth knowing."""
+        ...
+
+    @property
+    def witness(self) -> Witness | None:
+        """What the complex step says."""
         ...

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from funcnn.check.page.html import page
 from funcnn.check.page.render import render
-from funcnn.check.records import Finding, LeafReport, Verdict
+from funcnn.check.records import Finding, LeafReport, Verdict, Witness
 
 
 @frozen
@@ -29,6 +29,8 @@ class Report:
     """The precision in which the differences were taken."""
     notes: tuple[str, ...] = ()
     """What else is worth knowing: another precision than one would expect, an explanation that was cut short."""
+    witness: Witness | None = None
+    """What the complex step says of the gradient; None where it was not asked."""
 
     @property
     def verdict(self) -> Verdict:

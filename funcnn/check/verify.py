@@ -22,6 +22,7 @@ from funcnn.check.promises.contract import Contract, check_contract
 from funcnn.check.promises.linearity import Linearity, check_linearity
 from funcnn.check.records import Finding, LeafReport, Verdict
 from funcnn.check.report import Report
+from funcnn.check.witness.dot import dot_test
 from funcnn.errors import describe
 from funcnn.typing import Array
 
@@ -168,6 +169,9 @@ def _finish(
     explain: bool | float,
 ) -> Report:
     findings = gather(problem, contract, case, made, linear, explain)
+    known = {one.path for one in findings if one.kind != "inconclusive"}
+    witness, more = (None, ()) if case is None else dot_test(case, contract.gradient.leaves, made, known)
+    findings += more
     leaves = []
     for position, leaf in enumerate(problem.active()):
         shape, dtype = leaf.array.shape, str(leaf.array.dtype)
@@ -183,7 +187,17 @@ def _finish(
     reference = _NAMES.get(case.sample.eps, str(case.sample.result)) if case else ""
     notes = tuple(case.notes) if case else ()
     return Report(
-        problem.name, tuple(leaves), tuple(findings), evaluations, pullbacks, seed, seconds, problem.reproduce, reference, notes
+        problem.name,
+        tuple(leaves),
+        tuple(findings),
+        evaluations,
+        pullbacks,
+        seed,
+        seconds,
+        problem.reproduce,
+        reference,
+        notes,
+        witness,
     )
 
 

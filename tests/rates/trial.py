@@ -32,6 +32,7 @@ class Outcome:
     seconds: float
     kinds: tuple[str, ...] = ()  # of the findings
     text: str = ""  # of the first finding
+    witness: str = ""  # what the complex step says
 
 
 @frozen
@@ -116,7 +117,8 @@ class Subject:
             )
         kinds = tuple(found.kind for found in report.findings)
         text = f"{report.findings[0].path}: {report.findings[0].text}" if report.findings else ""
-        return report, Outcome(report.verdict, time.process_time() - started, kinds, text)
+        witness = report.witness.verdict if report.witness is not None else ""
+        return report, Outcome(report.verdict, time.process_time() - started, kinds, text, witness)
 
 
 def subject(number: int, seed: int, family: str | None = None) -> Subject:

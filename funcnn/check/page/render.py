@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from funcnn.check.records import Finding, Findings, LeafReport
+from funcnn.check.records import Finding, Findings, LeafReport, Witness
 
 _SHOWN = 5
 
@@ -44,9 +44,24 @@ def footing(report: Findings) -> list[str]:
     precision = f"differences in {report.reference}" if report.reference else "nothing was differenced"
     counts = f"{report.evaluations} evaluations of the function, {report.pullbacks} of the gradient"
     lines = [f"{precision}, {counts}, seed {report.seed}", *(f"note: {note}" for note in report.notes)]
+    lines += testimony(report.witness)
     if any(_power(leaf) for leaf in report.leaves):
         lines.append("would see: the smallest error, relative to the largest entry of the leaf, that would not have passed")
     return [*lines, f"again: {report.reproduce}"] if report.reproduce else lines
+
+
+def testimony(witness: Witness | None) -> list[str]:
+    """Return the line that says whether the gradient passes the dot test by a complex step."""
+    if witness is None:
+        return []
+    test = "<Jv, w> = <v, J'w>"
+    said = {
+        "holds": f"complex step: {test} holds to {witness.error:.0e}",
+        "fails": f"complex step: {test} fails, by {witness.error:.0e}",
+        "open": f"complex step: {test} holds to {witness.error:.0e} only; {witness.reason}",
+        "silent": f"complex step: nothing, for the function is not analytic: {witness.reason}",
+    }
+    return [said[witness.verdict]]
 
 
 def _order(finding: Finding) -> float:

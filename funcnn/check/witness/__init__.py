@@ -1,0 +1,1 @@
+"""Witnesses beside differences: the complex step."""
