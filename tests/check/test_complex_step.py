@@ -10,6 +10,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import check
+from funcnn.certificate.cases.activations import ACTIVATIONS
 from funcnn.check import Finding, Witness
 from funcnn.check.case.case import Case
 from funcnn.check.case.cotangents import draw
@@ -212,3 +213,13 @@ def test_losses_pass() -> None:
         made = check.check_loss(loss, rng.normal(size=(3, 4)), target)
         assert made.witness is not None
         assert made.witness.verdict == "holds"
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_activations_pass_at_zero(name: str) -> None:
+    """Smooth ones are put together from parts with kinks there, which must turn in the same way at a complex step."""
+    case = ACTIVATIONS[name][0]
+    layer = case.promised()
+    made = check.check_layer(layer, np.zeros_like(case.x()), explain=False)
+    assert made.ok
+    assert made.witness is None or made.witness.verdict == "holds"

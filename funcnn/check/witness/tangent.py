@@ -23,7 +23,7 @@ from funcnn.derivatives.complex_step import COMPLEX, step_size
 from funcnn.typing import Array
 
 _DOUBLE = np.dtype(np.float64)
-_ANOTHER = 1e-6  # relative to the outputs: a real part that differs by more is another function
+_ANOTHER = 1e-6  # relative to the outputs and slopes: where real parts differ by more, it is another function
 
 
 class NotAnalyticError(Exception):
@@ -80,14 +80,14 @@ class Stepped:
             raise NotAnalyticError(
                 "it gives real outputs at a complex point: the imaginary part is lost (abs, real, a real array)"
             )
-        size = np.max(np.abs(self.y), initial=0)
+        tangent: Array = found.imag / h
+        if not np.isfinite(tangent).all():
+            raise NotAnalyticError("its complex step is not finite")
+        size = np.max(np.abs(self.y), initial=0) + np.max(np.abs(tangent), initial=0)
         if not np.max(np.abs(found.real - self.y), initial=0) <= _ANOTHER * size:
             raise NotAnalyticError(
                 "it is another function at a complex point: it gives other real parts (an order, a comparison)"
             )
-        tangent: Array = found.imag / h
-        if not np.isfinite(tangent).all():
-            raise NotAnalyticError("its complex step is not finite")
         return tangent
 
 
