@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING
 from funcnn.runtime.lazy_imports import attach
 
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
+    from funcnn.check.adapters.foreign import check_foreign
+    from funcnn.check.adapters.jax import check_jax
+    from funcnn.check.adapters.objects import check_backward, check_object
+    from funcnn.check.adapters.pytorch import check_torch
+    from funcnn.check.adapters.scipy import check_scipy
     from funcnn.check.functions import check_grad, check_hvp, check_vjp
     from funcnn.check.networks import check_layer, check_loss, check_model
     from funcnn.check.numeric import NumericGradient, numeric_grad
@@ -18,11 +23,17 @@ __all__ = [
     "NumericGradient",
     "Report",
     "Witness",
+    "check_backward",
+    "check_foreign",
     "check_grad",
     "check_hvp",
+    "check_jax",
     "check_layer",
     "check_loss",
     "check_model",
+    "check_object",
+    "check_scipy",
+    "check_torch",
     "check_vjp",
     "numeric_grad",
 ]

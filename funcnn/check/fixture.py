@@ -8,6 +8,11 @@ from functools import partial
 import pytest
 from attrs import field, frozen
 
+from funcnn.check.adapters.foreign import check_foreign
+from funcnn.check.adapters.jax import check_jax
+from funcnn.check.adapters.objects import check_backward, check_object
+from funcnn.check.adapters.pytorch import check_torch
+from funcnn.check.adapters.scipy import check_scipy
 from funcnn.check.functions import check_grad, check_hvp, check_vjp
 from funcnn.check.networks import check_layer, check_loss, check_model
 from funcnn.check.report import Report
@@ -45,6 +50,30 @@ class GradCheck:
     def model(self, *args: object, **given: object) -> Report:
         """Check a network with its loss: :func:`funcnn.check.check_model`."""
         return self._passed(check_model, *args, **given)
+
+    def foreign(self, f: Callable[..., object], vjp: Callable[..., object], *args: object, **given: object) -> Report:
+        """Check a function on terms of its own: :func:`funcnn.check.check_foreign`."""
+        return self._passed(check_foreign, f, vjp, *args, **given)
+
+    def torch(self, function: Callable[..., object], *args: object, **given: object) -> Report:
+        """Check a function of PyTorch: :func:`funcnn.check.check_torch`."""
+        return self._passed(check_torch, function, *args, **given)
+
+    def jax(self, function: Callable[..., object], *args: object, **given: object) -> Report:
+        """Check a function of JAX: :func:`funcnn.check.check_jax`."""
+        return self._passed(check_jax, function, *args, **given)
+
+    def scipy(self, *args: object, **given: object) -> Report:
+        """Check a gradient or Jacobian for SciPy: :func:`funcnn.check.check_scipy`."""
+        return self._passed(check_scipy, *args, **given)
+
+    def instance(self, *args: object, **given: object) -> Report:
+        """Check an object's loss and gradient: :func:`funcnn.check.check_object`."""
+        return self._passed(check_object, *args, **given)
+
+    def backward(self, *args: object, **given: object) -> Report:
+        """Check an object's forward and backward: :func:`funcnn.check.check_backward`."""
+        return self._passed(check_backward, *args, **given)
 
     def _passed(self, check: Callable[..., Report], *args: object, **given: object) -> Report:
         report = partial(check, *args)(**{**self.options, **given})

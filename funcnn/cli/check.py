@@ -8,10 +8,11 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-from funcnn.check.functions import check_vjp
+from funcnn.check.functions import check_vjp, name_of
 from funcnn.check.networks import check_layer, check_loss, check_model
 from funcnn.check.report import Report
 from funcnn.check.verify import Method
@@ -31,6 +32,7 @@ and returns what is to be checked:
   (loss, prediction, target)    a loss at a point
   (model, loss, x, target)      a network with its loss
   (f, vjp, *arguments)          a function with its vector-Jacobian product, at a point
+  partial(check, *arguments)    any check of funcnn.check, such as partial(fn.check.check_torch, function, tensor)
 
 A name that is a layer itself, or a factory of layers such as funcnn:relu, will do as well.
 """
@@ -155,6 +157,11 @@ def _import(module: str) -> object:
 
 def _check(found: object, options: argparse.Namespace) -> list[Report]:
     seed, method = cast(int, options.seed), cast(Method, options.method)
+    if isinstance(found, partial):
+        report = found(**{"seed": seed, "method": method, **found.keywords})
+        if not isinstance(report, Report):
+            raise RequestError(f"{options.what} gives a partial of {name_of(found)}, expected one of a check of funcnn.check")
+        return [report]
     if isinstance(found, Layer):
         if options.shape is None:
             raise RequestError("a layer needs the shape of one example: --shape 3, say, or --shape 8,8,1")

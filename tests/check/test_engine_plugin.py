@@ -57,6 +57,8 @@ def test_options_are_validated_and_documented(tmp_path: Path) -> None:
 
 
 MODULE = """
+from functools import partial
+
 import numpy as np
 import funcnn as fn
 
@@ -81,6 +83,12 @@ def function():
 def wrong():
     return np.sin, lambda x, dy: (dy * np.sin(x),), np.array([0.1, 0.2])
 
+def foreign():
+    return partial(fn.check.check_scipy, lambda x: x @ x, lambda x: 2 * x, np.ones(2), seed=5)
+
+def no_check():
+    return partial(dict, a=3)
+
 def nonsense():
     return 3
 
@@ -103,7 +111,16 @@ def module(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(
     "what",
-    ["layer --shape 4", "ready --shape 2x3", "layer_with_input", "layer_with_shape", "loss", "model --mode train", "function"],
+    [
+        "layer --shape 4",
+        "ready --shape 2x3",
+        "layer_with_input",
+        "layer_with_shape",
+        "loss",
+        "model --mode train",
+        "function",
+        "foreign",
+    ],
 )
 def test_what_is_right_passes(module: str, what: str, capsys: pytest.CaptureFixture[str]) -> None:
     name, *options = what.split()
@@ -131,6 +148,7 @@ def test_what_is_wrong_fails_and_is_written_as_json(module: str, tmp_path: Path,
     [
         ("layer", "needs the shape"),
         ("nonsense", "gives int"),
+        ("no_check", "a partial of dict"),
         ("also_nonsense", "a tuple of int, int"),
         ("takes", "without arguments"),
         ("lyaer", "did you mean layer"),

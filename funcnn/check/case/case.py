@@ -20,6 +20,7 @@ VISIBLE = 1e-7
 """The widest error bar, relative to the leaf's largest gradient, with which a verdict is given; 1e-6 without long double."""
 SLACK = 16
 """How many roundings a gradient may be off, relative to the largest entry of its leaf, beside the error bar."""
+_BLURRED = 1e-2  # of the leaf's largest gradient: what is hidden by calls that vary more is for no verdict
 _MANY = 100_000  # numbers
 _BENDS = 4  # neighbours that are looked at: one alone may meet the same roundings
 _DOUBLE = float(np.finfo(np.float64).eps)
@@ -54,7 +55,7 @@ class Case:
     def resolution(self) -> float:
         """The relative precision of the function's arithmetic: coarser than its dtype where it moves in stairs."""
         sizes = np.abs(self.sample.y)
-        stairs = self.noise.stairs & (sizes > 0)
+        stairs = (self.noise.stairs | self.problem.noisy) & (sizes > 0)
         measured = float(np.median(self.noise.size[stairs] / sizes[stairs])) if stairs.any() else 0.0
         return max(self.sample.eps, measured)
 
@@ -71,6 +72,8 @@ class Case:
     @property
     def visible(self) -> float:
         """The widest relative error bar that gives a verdict: wider for a function that has only seven digits itself."""
+        if self.problem.noisy:
+            return min(max(2e4 * self.resolution, 10 * VISIBLE), _BLURRED)
         if self.resolution > 1e-12:
             return 2e4 * self.resolution
         return VISIBLE if self.resolution < 1e-17 else 10 * VISIBLE

@@ -44,6 +44,7 @@ class Problem:
     again: Callable[..., object] | None = None  # a pullback that asks twice with the same residuals, and gives the second answer
     constants: Mapping[str, float] = {}  # hyper-parameters by name, for naming a factor
     reproduce: str = ""  # a line that runs the check again
+    noisy: bool = False  # whether calls may differ a little: then by how much is measured, and no finding
 
     def active(self) -> tuple[Leaf, ...]:
         """Return the leaves that are differentiated: those that have a gradient."""

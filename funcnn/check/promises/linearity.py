@@ -19,6 +19,7 @@ from funcnn.typing import Array
 
 _FACTORS = (2.0**20, 2.0**-20, 0.0)
 _ROUNDINGS = 1e3  # of last digits
+_VARYING = 30.0  # times what one call differed by from another
 _ROUGH = 0.02  # rounding in eleven bits, at the most
 
 
@@ -49,14 +50,18 @@ def check_linearity(case: Case, gradient: tuple[Array | None, ...]) -> tuple[Lin
     if failed and case.wide is not None:  # it takes the precision, and not every cotangent
         text = f"the gradient fails with another cotangent: {type(failed[0]).__name__}: {failed[0]}"
         return tuple(Linearity(_finding(leaf.path, text, "nonlinear_in_dy")) for leaf in case.problem.active())
+    # What calls differ by of themselves is no matter of linearity.
+    varied = pull(v) if case.problem.noisy else (None,) * len(gradient)
     made = []
-    for position, (leaf, at_v) in enumerate(zip(case.problem.active(), gradient, strict=True)):
+    for position, at_v in enumerate(gradient):
         parts = [result[position] for result in (doubled, negated, other, both)]
         if at_v is None or not at_v.size or not np.isfinite(at_v).all() or any(part is None for part in parts):
             made.append(Linearity())
             continue
         more = [result[position] for result in scaled]
-        made.append(_judge(case, position, leaf.path, at_v, [p for p in parts if p is not None], more))
+        again = varied[position]
+        noise = 0.0 if again is None else float(np.max(np.abs(again - at_v)) / np.max(np.abs(at_v)))
+        made.append(_judge(case, position, at_v, [p for p in parts if p is not None], more, noise))
     return tuple(made)
 
 
@@ -67,12 +72,14 @@ def _sparse(size: int, generator: np.random.Generator) -> Array:
     return vector
 
 
-def _judge(case: Case, position: int, path: str, at_v: Array, parts: list[Array], scaled: list[Array | None]) -> Linearity:
+def _judge(case: Case, position: int, at_v: Array, parts: list[Array], scaled: list[Array | None], noise: float) -> Linearity:
+    path = case.problem.active()[position].path
     doubled, negated, at_w, both = parts
     size = max(np.max(np.abs(at_v)), np.max(np.abs(at_w)))
     if not size > 0:
         return Linearity()
     tolerance = 1e4 * float(np.finfo(at_v.dtype).eps if at_v.dtype.kind == "f" else 0)
+    tolerance = max(tolerance, _VARYING * noise)
     additive = float(np.max(np.abs(both - at_v - at_w)) / size)
     factors = [(2.0, doubled), (-1.0, negated), *zip(_FACTORS, scaled, strict=True)]
     off = [
