@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+import attrs
 import numpy as np
 from attrs import evolve
 
@@ -85,10 +86,10 @@ def _functions(value: object, seen: dict[int, object]) -> Iterator[object]:
             yield from _functions(one, seen)
     elif isinstance(value, types.MethodType):
         yield value
-    elif hasattr(kind := type(value), "__attrs_attrs__"):
+    elif attrs.has(kind := type(value)):
         if callable(value):
             yield kind
-        yield from _functions(tuple(getattr(value, one.name) for one in kind.__attrs_attrs__), seen)
+        yield from _functions(tuple(getattr(value, one.name) for one in attrs.fields(kind)), seen)
     elif callable(value):
         yield value if hasattr(value, "__qualname__") else type(value)
 

@@ -15,7 +15,7 @@ are at hand, so that $\langle \dot y, \bar y \rangle = \langle v, G v \rangle$ i
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from attrs import field, frozen
@@ -113,8 +113,7 @@ def curved(loss: Loss[Y, T], output: Y, target: T, along: Y) -> Y:
     doutput: Any = loss.backward(loss.forward(stepped, target).residuals)  # Any: most often an array, which is looked at
     if type(doutput) is not np.ndarray or doutput.shape != getattr(output, "shape", None):
         check_loss_gradient(doutput, output, loss.name)
-    made: Y = tangent(doutput, h)
-    return made
+    return cast(Y, tangent(doutput, h))
 
 
 def check_transpose(vectors: tuple[Any, Any], outputs: tuple[Any, Any]) -> None:

@@ -161,8 +161,7 @@ def differentiated(
 
 def _tangent_of(value: Scalar, h: float) -> Scalar:
     """Return the derivative of a loss's value, a number."""
-    part: Scalar = np.asarray(value).imag[()] / value.real.dtype.type(h)
-    return part
+    return cast(Scalar, np.asarray(value).imag[()] / value.real.dtype.type(h))
 
 
 def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], output: tuple[Any, Any], h: float) -> None:

@@ -65,12 +65,12 @@ class DonatedState(OptState[P]):
         return held
 
     @property
-    def count(self) -> IntArray:
+    def count(self) -> IntArray:  # pyright: ignore[reportIncompatibleVariableOverride] - read-only in both
         """(), updates done so far."""
         return self._look().count
 
     @property
-    def slots(self) -> tuple[Array, ...]:
+    def slots(self) -> tuple[Array, ...]:  # pyright: ignore[reportIncompatibleVariableOverride] - read-only in both
         """Copies of the optimizer's own arrays."""
         with self._reading:  # no update begins meanwhile
             copies = tuple([slot.copy() for slot in self._look().slots])
@@ -79,7 +79,7 @@ class DonatedState(OptState[P]):
         return copies
 
     @property
-    def inner(self) -> tuple[OptState[P], ...]:
+    def inner(self) -> tuple[OptState[P], ...]:  # pyright: ignore[reportIncompatibleVariableOverride] - read-only in both
         """The states of the optimizers that this one is made of: none, in a rule's."""
         return self._look().inner
 

@@ -171,10 +171,10 @@ class Elementwise:
         try:
             out = self._rule(c, p, g, *slots)
         except (FloatingPointError, RuntimeWarning):  # of somebody who has NumPy or Python raise them
-            fine = False
-        else:
-            fine = is_within(watched, out)
-        return out if fine else self._rule(c, p, clamped(g, bound_of(group.dtype, share)), *slots)
+            out = None
+        if out is not None and is_within(watched, out):
+            return out
+        return self._rule(c, p, clamped(g, bound_of(group.dtype, share)), *slots)
 
     def _watched(self, group: Group) -> Watched | None:
         """Return what tells that gradients are too large for :func:`norms.bounded`, at next to no cost.

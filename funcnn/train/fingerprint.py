@@ -130,7 +130,7 @@ def _record(value: object) -> Described:
         text = repr(value)
         return f"{_name(value)} {'' if ' at 0x' in text else text}", ()
     former = next((names for room, names in FORMER_NAMES.items() if kind.__module__.startswith(room)), {})
-    said = " ".join([former.get(name, name) for name in found])
+    said = " ".join([str(former.get(name, name)) for name in found])
     return f"{_name(value)} {said}", (*[getattr(value, name) for name in found], *methods)
 
 

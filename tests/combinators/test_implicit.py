@@ -1,5 +1,6 @@
 """Implicit layers: solutions in closed form, the orders of methods, both adjoints, and equations without a solution."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -18,11 +19,15 @@ IMPLICIT = ("fixed_point", "runge_kutta", "dormand_prince")
 EACH_METHOD = pytest.mark.parametrize("method", list(METHODS))
 
 
+def _first(in_shape: Any, inputs: Any) -> Any:
+    return in_shape if inputs == 1 else in_shape[0]
+
+
 def formula(value: Callable[[Any], Array], slope: Callable[[Any, Array], Any], inputs: Any = 1) -> Any:
     """Return a layer without parameters."""
     return fn.define_layer(
         "formula",
-        init=lambda key, in_shape: fn.Init((), (), in_shape if inputs == 1 else in_shape[0]),
+        init=lambda key, in_shape: fn.Init((), (), _first(in_shape, inputs)),
         forward=lambda params, state, x, mode: fn.Forward(value(x), state, x),
         backward=lambda params, x, dy: fn.Backward((), slope(x, dy)),
         inputs=inputs,
@@ -60,7 +65,7 @@ def elementary_weights(tableau: Tableau, b: tuple[Fraction, ...]) -> dict[str, t
     aac = [sum((w * x for w, x in zip(row, ac, strict=True)), Fraction(0)) for row in a]
 
     def dot(*factors: Any) -> Fraction:
-        return sum((np.prod(column) for column in zip(b, *factors, strict=True)), Fraction(0))
+        return sum((Fraction(math.prod(column)) for column in zip(b, *factors, strict=True)), Fraction(0))
 
     return {
         "1": (dot(), Fraction(1)),

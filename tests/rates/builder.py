@@ -44,7 +44,7 @@ class Builder:
 
     def leaf(self, array: Array | IntArray) -> int:
         """Add an argument and return its node."""
-        self.args.append(np.array(array))
+        self.args.append(np.array(array))  # pyright: ignore[reportArgumentType] - labels stand among the arguments
         self.nodes.append(len(self.args) - 1)
         self.values.append(self.args[-1])
         return len(self.nodes) - 1

@@ -19,7 +19,8 @@ def _in_both(fast: Callable[[Any], Any], exact: Callable[[Any], Any]) -> Callabl
     slow = np.frompyfunc(exact, 1, 1)
 
     def apply(x: Array) -> Array:
-        return np.asarray(slow(x)) if x.dtype == object else np.asarray(fast(x))
+        made: Any = slow(x) if x.dtype == object else fast(x)  # Any: an array of mpmath's numbers among them
+        return np.asarray(made)
 
     return apply
 

@@ -15,7 +15,7 @@ from tests.rates.families.choice import draw
 from tests.rates.program import Function
 from tests.rates.rules.linear import CASTS
 from tests.rates.spoil import Cotangents, Spoiled, spoil
-from tests.rates.truth import exact_gradient, interval, outputs_of
+from tests.rates.truth import as_output, exact_gradient, interval, outputs_of
 
 ROUNDINGS = 256
 """How many roundings a gradient may be off to count as right: more, and that digits are lost is true and no false alarm."""
@@ -127,13 +127,13 @@ def subject(number: int, seed: int, family: str | None = None) -> Subject:
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number, 1))))
     with np.errstate(all="ignore"):
         outputs = outputs_of(made.program(*made.args))
-        parts = tuple(
+        parts: tuple[Array, ...] = tuple(
             (generator.choice((-1, 1), one.shape) * generator.uniform(0.5, 1.5, one.shape)).astype(one.dtype) for one in outputs
         )
-        dy = parts if len(parts) > 1 else parts[0]
+        dy = as_output(parts)
         wide = tuple(arg.astype(np.longdouble) if arg.dtype.kind == "f" else arg for arg in made.args)
-        wide_dy = tuple(part.astype(np.longdouble) for part in parts)
-        truth = evolve(made.program, casts=CASTS).vjp(*wide, wide_dy if len(wide_dy) > 1 else wide_dy[0])
+        wide_dy: tuple[Array, ...] = tuple(part.astype(np.longdouble) for part in parts)
+        truth = evolve(made.program, casts=CASTS).vjp(*wide, as_output(wide_dy))
         return Subject(number, made, dy, made.program.vjp(*made.args, dy), truth, generator)
 
 

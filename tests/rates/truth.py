@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +15,22 @@ STEP = 1e-40
 """A step so short that nothing but a kink at the very point lies within it; its square is beyond every comparison."""
 
 
-def outputs_of(made: object) -> tuple[Array, ...]:
+def outputs_of(made: Any) -> tuple[Array, ...]:
     """Return the outputs of a program as a tuple."""
-    return made if isinstance(made, tuple) else (made,)
+    return tuple(made) if isinstance(made, tuple) else (made,)
+
+
+def as_output(parts: tuple[Any, ...]) -> Any:
+    """Return parts as a program gives them: one alone, or a tuple."""
+    first, *others = parts
+    return parts if others else first
 
 
 def exact_gradient(program: Program, args: tuple[Array, ...], dy: object) -> list[Array | None]:
     """Return the gradient by the program's rules, computed in exact arithmetic."""
     with mpmath.workdps(DIGITS):
-        cotangent = tuple(exactly(one) for one in outputs_of(dy))
-        found = program.vjp(*(exactly(arg) for arg in args), cotangent if len(cotangent) > 1 else cotangent[0])
+        cotangent: tuple[Any, ...] = tuple(exactly(one) for one in outputs_of(dy))
+        found = program.vjp(*(exactly(arg) for arg in args), as_output(cotangent))
         return [None if one is None else one.astype(float) for one in found]
 
 

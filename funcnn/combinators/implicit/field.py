@@ -137,7 +137,7 @@ def summed(total: Any, params: Any) -> Any:
 def checked_times(times: object, start: float) -> tuple[float, ...]:
     """Return the times at which the solution is wanted; raise unless they run one way from the start."""
     wanted = f"numbers that run one way from start={start:g}, such as (0.5, 1.0)"
-    many = tuple(times) if isinstance(times, (tuple, list)) else (times,)
+    many: tuple[Any, ...] = tuple(times) if isinstance(times, (tuple, list)) else (times,)  # Any: looked at next
     made = [check_range(one, "times" if many[0] is times else "a number in times", -1e300, 1e300) for one in many]
     steps = np.diff((start, *made))
     if not made or not (np.all(steps > 0) or np.all(steps < 0)):

@@ -27,7 +27,7 @@ from funcnn.typing import Array, Empty
 def clipped(low: float, high: float, x: Array) -> Array:
     """Return x, but at least ``low`` and at most ``high``."""
     if x.dtype.kind == "c":  # at the ends the flat side
-        above = np.where(x.real > low, x, constant(low, x.dtype))
+        above: Array = np.where(x.real > low, x, constant(low, x.dtype))
         return np.where(above.real < high, above, constant(high, x.dtype))
     y: Array = np.maximum(x, constant(low, x.dtype))
     return np.minimum(y, constant(high, x.dtype), out=y)

@@ -40,8 +40,8 @@ def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> For
     z = along(axis, x)
     z = z - z.max(1, keepdims=True)
     maximum_into(z, constant(-2, z.dtype))  # below -1 nothing is in the support
-    falling = np.sort(z, axis=1)[:, ::-1]
-    sums = falling.cumsum(1)
+    falling: Array = np.sort(z, axis=1)[:, ::-1]
+    sums: Array = falling.cumsum(1)
     places = np.arange(1, z.shape[1] + 1)
     k = np.maximum(1, (1 + places * falling.real > sums.real).sum(1, keepdims=True))  # 0 only where there is a NaN
     tau = (np.take_along_axis(sums, k - 1, axis=1) - 1) / k.astype(z.real.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from funcnn.typing import Array, IntArray
@@ -80,7 +82,7 @@ def _cross_entropy(x: Array, labels: IntArray) -> Array:
     return np.asarray(_logsumexp(x, -1) - x[np.arange(len(x)), labels])
 
 
-def _cross_entropy_reverse(xs: tuple[Array, ...], y: Array, dy: Array) -> tuple[Array, ...]:
+def _cross_entropy_reverse(xs: tuple[Any, ...], y: Array, dy: Array) -> tuple[Array, ...]:
     x, labels = xs
     dx = _softmax(x)
     rows = np.arange(len(x))
