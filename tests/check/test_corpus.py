@@ -57,11 +57,11 @@ def rebuilt(part: object, convert: Callable[[object], object]) -> object:
     return tuple(children) if type(part) is tuple else type(part)(*children)
 
 
-def run(f: Function, vjp: Function, args: tuple[object, ...], variant: str) -> Report:
+def run(f: Function, vjp: Function, args: tuple[object, ...], variant: str, explain: bool = True) -> Report:
     if variant.startswith("times"):
         factor = float(variant.removeprefix("times "))
-        return check.check_vjp(times(f, factor, gradient=False), times(vjp, factor, gradient=True), *args)
-    return check.check_vjp(f, vjp, *(args if variant == "float64" else as_dtype(args, np.float32)))
+        return check.check_vjp(times(f, factor, gradient=False), times(vjp, factor, gradient=True), *args, explain=explain)
+    return check.check_vjp(f, vjp, *(args if variant == "float64" else as_dtype(args, np.float32)), explain=explain)
 
 
 def cases(variant: str) -> list[Wrong]:
@@ -70,9 +70,18 @@ def cases(variant: str) -> list[Wrong]:
     return [one for one in chosen if not (variant.startswith("times") and one.tag in UNSCALED)]
 
 
+def explained(variant: str) -> list[Wrong]:
+    """Return the mistakes whose cause is asked for: all in float64, and every fourth in the variants.
+
+    The verdict is asked of every mistake in every variant.  The search for the cause takes most of the time.
+    """
+    return cases(variant)[:: 1 if variant == "float64" else 4]
+
+
 @cache
 def reports(variant: str) -> dict[str, Report]:
-    return {one.name: run(*one.functions(), one.args, variant) for one in cases(variant)}
+    named = {one.name for one in explained(variant)}
+    return {one.name: run(*one.functions(), one.args, variant, one.name in named) for one in cases(variant)}
 
 
 def tag_of(report: Report, one: Wrong) -> str:
@@ -111,10 +120,10 @@ def test_nine_in_ten_mistakes_are_named(variant: str) -> None:
     found = reports(variant)
     confused = [
         f"{one.name}: {tag_of(found[one.name], one)} for {one.tag}"
-        for one in cases(variant)
+        for one in explained(variant)
         if tag_of(found[one.name], one) != one.tag
     ]
-    rate = 1 - len(confused) / len(found)
+    rate = 1 - len(confused) / len(explained(variant))
     assert rate >= TAG_RATE, f"{rate:.3f}\n" + "\n".join(confused)
 
 

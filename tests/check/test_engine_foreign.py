@@ -65,7 +65,7 @@ def test_sparse_and_large_cotangents_are_tried() -> None:
 
 def test_explaining_has_a_limit_that_is_told() -> None:
     def slow(x: Array) -> Array:
-        time.sleep(2e-4)
+        time.sleep(2e-3)
         y: Array = np.tanh(np.cumsum(x, 1))
         return y
 

@@ -62,6 +62,16 @@ USES: dict[str, Use] = {
         fn.summary,
         {"model": MODEL, "in_shape": (2,), "dtype": np.float32, "batch_size": 2, "optimizer": fn.sgd(0.1)},
     ),
+    **{name: Use(getattr(fn, name), {"model": MODEL}) for name in ("jvp", "vjp", "linearize", "jacobian", "input_jacobian")},
+    **{
+        name: Use(getattr(fn, name), {"model": MODEL, "loss": LOSS})
+        for name in (
+            "hvp", "input_hvp", "mixed_product", "gradient_jvp", "ggn_product", "hessian", "per_example_grads",
+            "per_example_norms",
+        )
+    },
+    "fisher_product": Use(fn.fisher_product, {"model": MODEL, "loss": fn.softmax_cross_entropy(), "kind": "true"}),
+    "clipped_grads": Use(fn.clipped_grads, {"model": MODEL, "loss": LOSS, "max_norm": 1.0}),
     "map_layers": Use(fn.map_layers, {"function": lambda path, layer: layer, "model": MODEL}),
     "generate": Use(
         fn.generate,

@@ -33,7 +33,7 @@ RIGHT: dict[str, set[str]] = {
     "batch_size": COUNT, "context_length": {"None", *COUNT}, "top_k": {"None", *COUNT}, "k": COUNT, "steps": {"3"}, "rows": COUNT,
     "stride": COUNT, "length": {"3"}, "groups": COUNT, "seed": COUNT, "batch": COUNT, "components": {"None"},
     "temperature": NUMBER, "noise": NUMBER, "turns": NUMBER, "high": NUMBER, "low": NUMBER, "threshold": NUMBER, "value": NUMBER,
-    "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
+    "max_norm": NUMBER, "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
     "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
     "loss": {"loss"}, "shape": {"()"}, "text": {"text"}, "function": {"function", "factory"}, "grad": {"function", "factory"},
     "f": {"function", "factory"}, "tree": {"()", "array"}, "data": {"()", "array"}, "x": {"array"}, "y": {"array"},
@@ -68,25 +68,39 @@ ALSO_NAMED = {
 
 PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
-    "FileError", "backward_without_input",
+    "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "JVP", "Linearized",
+    "NotAnalyticError", "VJP",
 }  # fmt: skip
 """Records that the library makes, and types."""
 
 ELSEWHERE = ("funcnn.losses.", "funcnn.optim.", "funcnn.optim.penalties", "funcnn.files.save")
 """Modules whose arguments have sweeps of their own."""
 
-OF_TRAINING = {"fit", "EarlyStopping", "Checkpoint", "loss_and_grad", "compiled", "apply", "define_layer", "keep_memory"}
-"""Not walked here: those of ``fit`` have a sweep of their own; ``apply``, ``loss_and_grad``, ``define_layer`` have none
-yet, and still
-take or raise what no user can read (``apply(3, ...)``, parameters and state exchanged, ``loss_and_grad(3, loss)``)."""
+OF_TRAINING = {
+    "fit",
+    "EarlyStopping",
+    "Checkpoint",
+    "loss_and_grad",
+    "compiled",
+    "apply",
+    "define_layer",
+    "keep_memory",
+    "estimate_derivatives",
+}
+"""Not walked here: those of ``fit`` have a sweep of their own; ``apply``, ``loss_and_grad``, ``define_layer``,
+``estimate_derivatives`` have none yet, and still take or raise what no user can read (``apply(3, ...)``, parameters and state
+exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
     "data": {"Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "metrics": {"Average"},
     "tree": {"Raveled", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},
-    "check": {"Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "check_hvp", "check_vjp"},
-}
+    "check": {
+        "Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "Witness", "check_backward", "check_foreign",
+        "check_hvp", "check_jax", "check_object", "check_scipy", "check_torch", "check_vjp",
+    },
+}  # fmt: skip
 """Records and types of a module, and functions for writers of layers."""
 
 

@@ -15,7 +15,7 @@ import funcnn as fn
 ROOT = Path(__file__).parents[2]
 
 FORMER = {
-    "epsilon": "eps", "epsilon1": "eps1", "epsilon2": "eps2", "lr": "learning_rate", "radius": "rho", "pull": "alpha",
+    "epsilon": "eps", "epsilon1": "eps1", "epsilon2": "eps2", "lr": "learning_rate", "pull": "alpha",
     "memory": "history_size", "clipping": "clip_threshold", "relative": "scale_parameter", "trust": "trust_coefficient",
     "smallest": "min_...", "largest": "max_...", "goal": "mode", "block": "context_length", "code": "latent_size",
     "embedded": "embedding_size", "maximum": "max_length", "level": "threshold", "width": "threshold",

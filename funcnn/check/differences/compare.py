@@ -335,7 +335,9 @@ class Closer:
         hidden = max(self._hidden(index, still) for index in sample.tolist())
         far = look_from_afar(case, self.leaf, chosen)
         hidden = max(hidden, far.hidden)
-        if far.motion > 0 and hidden > case.visible * far.motion:
+        # Zero against zero: what is left of a cancellation, by differences and by the formula, each by its own rounding.
+        cancels = max(hidden, np.max(made.bar[chosen])) <= nothing and case.mere_rounding(self.leaf, made.analytic)
+        if far.motion > 0 and hidden > case.visible * far.motion and not cancels:
             made.scale, made.note = far.motion, "rounding inside the function hides whatever slope there is"
             made.set(chosen, made.low[chosen], made.high[chosen], np.maximum(made.bar[chosen], hidden))
             return
@@ -343,7 +345,6 @@ class Closer:
         made.set(chosen, np.zeros_like(bars), np.zeros_like(bars), bars)
         # A slope that its own rounding hides at steps as large as the variable is as good as none.
         made.forgiven[chosen] = np.abs(made.analytic[chosen]) <= hidden
-        if case.mere_rounding(self.leaf, made.analytic) and np.max(bars) <= nothing:
-            # Zero against zero: what is left of a cancellation, by differences and by the formula, each by its own rounding.
+        if cancels:
             rounding = np.maximum(CONFIDENCE * bars, made.slack * made.natural)
             made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= rounding
