@@ -34,6 +34,7 @@ RUN = {  # command: the options that make it short
     "python -m funcnn check module:factory --shape 3": "",
     "python docs/examples/anomalies.py 0 1 2 3 4 5 6 7 8 9": "",
     "python docs/examples/digits.py --splits 5": "--splits 1",
+    "python -m tests.rates --only 17": "",
     "python docs/examples/memory.py --length 100 --steps 2000 --seeds 3 --picture curves.svg": "--length 12 --steps 20 --seeds 1",
     "python docs/examples/mnist.py --model convnet --data FOLDER": "--epochs 2",
     "python docs/examples/mnist.py --model lenet5 --data FOLDER": "--epochs 2",
@@ -57,6 +58,11 @@ NOT_RUN = {  # command: why
     "python -m mypy": "tests/test_types.py runs it",
     "python docs/examples/shakespeare.py input.txt": "2,000 steps; tests/test_examples.py learns the lines that stand in it",
     "python -m tests.benchmarks.torch_products": "needs PyTorch",
+    "python -m tests.benchmarks.public_gradients": "needs the packages that it looks at",
+    "python -m tests.rates --functions 5000 --seed 0 --workers 2 --page docs/error-rates.md": "minutes: see tests/rates",
+    "python docs/examples/critic.py": "tests/test_examples.py runs it in short form",
+    "python docs/examples/heat.py --picture heat.svg": "half a minute; tests/test_examples.py runs it in short form",
+    "python docs/examples/neural_ode.py": "tests/test_examples.py runs it in short form",
     "python docs/examples/compare_checkers.py": "a minute and more; its rules are those of other programs",
 }
 

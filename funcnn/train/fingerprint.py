@@ -42,6 +42,17 @@ FORMER_NAMES = {
 }  # fmt: skip
 """By where a class stands, names that its fields had before: fingerprints keep them, so that older checkpoints can be resumed."""
 
+FORMER_MODULES = {
+    f"funcnn.optim.rules.{now}": f"funcnn.optim.rules.{before}"
+    for before, all_now in {
+        "adaptive": ("adagrad", "rmsprop", "adadelta"),
+        "adam_variants": ("nadam", "radam", "amsgrad", "adamax", "adabelief", "yogi"),
+        "sign": ("lion", "rprop", "sign_sgd"),
+    }.items()
+    for now in all_now
+}
+"""Modules whose classes stood in another one before: for the same reason."""
+
 Described = tuple[str, tuple[object, ...]]
 """What a value is, and the values that it is made of."""
 
@@ -201,7 +212,8 @@ def _texts(slots: str | Iterable[str]) -> Iterable[str]:
 
 
 def _name(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+    module = type(value).__module__
+    return f"{FORMER_MODULES.get(module, module)}.{type(value).__qualname__}"
 
 
 # -------------------------------------------------------------------------------------------------------------------- arrays

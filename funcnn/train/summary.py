@@ -217,7 +217,7 @@ def _kept(model: AnyLayer, params: object, state: object, x: object) -> int:
 
 def _examples(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike) -> Callable[[int], object]:
     """Return what makes a batch of the first kind of input that the model takes: its shape does not say which kind it wants."""
-    *others, last = [partial(make, in_shape, dtype) for make in (_zeros, _tokens, _masked, _pooled)]
+    *others, last = [partial(make, in_shape, dtype) for make in (_zeros, _tokens, _masked, _memory, _pooled)]
     with np.errstate(all="ignore"):
         for make in others:
             try:
@@ -241,6 +241,15 @@ def _tokens(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
 def _masked(shape: Shapes, dtype: DTypeLike, batch: int) -> Masked:
     values = np.zeros((batch, *cast("tuple[int, ...]", shape)), dtype)
     return Masked(values, np.ones(values.shape[:2], bool))
+
+
+def _memory(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
+    """Return a sequence beside a memory of steps that may be padding."""
+    try:
+        values, memory = cast("tuple[Shapes, Shapes]", shape)
+        return _zeros(values, dtype, batch), _masked(memory, dtype, batch)
+    except ValueError:
+        raise TypeError("no pair of sequences") from None
 
 
 def _pooled(shape: Shapes, dtype: DTypeLike, batch: int) -> Pooled:

@@ -250,3 +250,11 @@ def test_a_loss_that_is_not_analytic_is_named() -> None:
         for make in (fn.hvp, fn.ggn_product):
             with pytest.raises(fn.NotAnalyticError, match="the loss mine"):
                 make(MODEL, loss)(START.params, START.state, X, np.zeros((5, 2)), drawn(START.params), MODE)
+
+
+def test_a_power_is_smooth_at_zero_beside_other_numbers() -> None:
+    r"""y = |(0, b)|_2 has dy/dx = x / y: at the zero its slope along a moved first entry is 1 / b, though sign(0) is 0."""
+    x, dx = np.array([[[0.0], [2.0]]]), np.array([[[1.0], [0.0]]])
+    made = fn.input_hvp(fn.lp_pool1d(2, 2), fn.half_squared_error())((), (), x, np.full((1, 1, 1), 1.0), dx, fn.Eval())
+    # The loss is (y - 1)^2 / 2; its second derivative along the first entry is (y - 1) y'' + y'^2 with y' = 0 and y'' = 1 / y.
+    np.testing.assert_allclose(made, [[[0.5], [0.0]]], rtol=1e-12, atol=1e-15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from funcnn.certificate.page import folded, table
-from tests.mutants.elsewhere import ELSEWHERE
+from tests.mutants.elsewhere import ELSEWHERE, ROOMS
 from tests.mutants.record import MutationScore
 
 _HEAD = """\
@@ -27,7 +27,10 @@ def page(made: MutationScore) -> str:
     parts = [_HEAD, _score(made), folded(f"{len(made.functions)} functions, one by one", _functions(made))]
     if made.survivors:
         parts += ["## Survivors\n", _survivors(made)]
-    elsewhere = table(("function", "tests"), ((f"`{one}`", where) for one, where in ELSEWHERE.items()))
+    elsewhere = table(
+        ("function", "tests"),
+        ((f"`{one}`", where) for one, where in (*ELSEWHERE.items(), *((f"{room}*", tests) for room, tests in ROOMS.items()))),
+    )
     parts += ["## Functions that other tests hold\n", elsewhere]
     return "\n".join([*parts, "## Mutants that change no gradient\n", folded("Each with its reason", _equivalent(made))])
 

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from funcnn.certificate.cases import LAYERS, LOSSES, PENALTIES, LayerCase, LossCase, PenaltyCase
-from tests.mutants.elsewhere import ELSEWHERE
+from tests.mutants.elsewhere import is_held_elsewhere
 from tests.mutants.equivalent import REASONS, Reasons
 from tests.mutants.judge import Verdict, exchange, fails, judge
 from tests.mutants.memory import little_memory
@@ -77,7 +77,7 @@ def measure(
     for case in cases:
         for function in case.parts:
             of.setdefault(function, []).append(case)
-            if (names is None or case.name in names) and function not in chosen and name_of(function) not in ELSEWHERE:
+            if (names is None or case.name in names) and function not in chosen and not is_held_elsewhere(name_of(function)):
                 chosen.append(function)
     tally = _Tally(reasons, quick)
     with np.errstate(all="ignore"), little_memory(), warnings.catch_warnings():

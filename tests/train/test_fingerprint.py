@@ -150,10 +150,17 @@ WRITTEN_BEFORE: list[tuple[object, str]] = [
     (fn.schedule_free_adamw(0.1), "0a86583b9f94"),
     (fn.chain(fn.clip_adaptive(0.1), fn.sgd(0.1)), "b8bf3e2f3f55"),
     (fn.lookahead(fn.sgd(0.1)), "a10de6fd8a28"),
+    (fn.nadam(0.1), "fa481a87351c"),
+    (fn.radam(0.1), "1de147e5299b"),
+    (fn.amsgrad(0.1), "49f555dad80f"),
+    (fn.adamax(0.1), "c298bfbe0272"),
+    (fn.adabelief(0.1), "e7c07d8cf711"),
+    (fn.lion(0.1), "d5570bc3e040"),
+    (fn.sign_sgd(0.1), "a087c4e9f51d"),
     (fn.skip_nonfinite(fn.sgd(0.1)), "80e19be44a93"),
     (fn.reduce_on_plateau(fn.sgd(0.1)), "a4855b592f13"),
 ]
-"""Optimizers whose fields had other names once, and the beginning of the fingerprints that checkpoints of then hold."""
+"""Optimizers whose fields or modules had other names once, and the beginnings of their fingerprints in checkpoints of then."""
 
 
 @pytest.mark.parametrize(("optimizer", "before"), WRITTEN_BEFORE)

@@ -42,11 +42,12 @@ class JaxArrays:
             places = {device.platform for device in given.devices()}
             if places != {"cpu"}:
                 raise ValueError(f"{path} is on {', '.join(sorted(places))}, expected the CPU: jax.device_put({path}, cpu)")
-            array = np.asarray(given)
+            array: Array = np.asarray(given)
         elif isinstance(node, np.ndarray):
             array = node
         else:
-            return np.asarray(node) if isinstance(node, np.generic) else None
+            alone: Any = node  # one of NumPy's numbers
+            return np.asarray(alone) if isinstance(node, np.generic) else None
         if array.dtype.kind == "V" or array.dtype == np.float16:
             raise TypeError(f"{path} is {array.dtype}, expected float64, or float32")
         return array
