@@ -604,7 +604,9 @@ def test_other_functions_are_called_as_they_stand_and_other_things_refused() -> 
         return LossAndGrad(np.float64(0), params, state, x)
 
     assert fn.compiled(own) is own
-    with pytest.raises(TypeError, match="compiled takes a layer, an optimizer, or a function such as loss_and_grad returns, got 3"):
+    with pytest.raises(
+        TypeError, match="compiled takes a layer, an optimizer, or a function such as loss_and_grad returns, got 3"
+    ):
         fn.compiled(3)  # type: ignore[call-overload]  # that is the point
 
 

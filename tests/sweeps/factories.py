@@ -216,8 +216,14 @@ def public_factories() -> dict[str, Callable[..., Any]]:
     return {
         name: one
         for name, one in found.items()
-        if inspect.isfunction(one) and one.__module__.startswith(homes) and name != "generate"
+        if inspect.isfunction(one) and one.__module__.startswith(homes) and name != "generate" and not is_product(one)
     }
+
+
+def is_product(function: Callable[..., Any]) -> bool:
+    """Tell whether a function gives a product of derivatives, or numbers, and no layer: tests.sweeps.callables has those."""
+    made = str(inspect.signature(function).return_annotation)
+    return function.__module__.startswith("funcnn.derivatives.") and not made.startswith(("Layer[", "funcnn.layer."))
 
 
 def parameters(name: str) -> Iterator[tuple[str, str]]:

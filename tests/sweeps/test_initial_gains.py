@@ -51,6 +51,7 @@ LAYERS: dict[str, tuple[Make, Shape, int]] = {
 OTHERS = {
     "attention", "bilinear", "cross_attention", "decoder_block", "embedding", "embedding_bag", "encoder_block", "gru", "maxout",
     "learned_positions", "lstm", "rnn", "scale", "separable_conv1d", "separable_conv2d", "tied_embedding", "trained_start",
+    "attention_without_bias", "cross_attention_without_bias", "peephole_lstm",
 }  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def test_bilinear_counts_pairs_of_inputs() -> None:
     assert y.std() == pytest.approx(math.sqrt(2 * 500 / 530), rel=0.1, abs=0.0)
 
 
-@pytest.mark.parametrize(("make", "gates"), [(fn.rnn, 1), (fn.gru, 3), (fn.lstm, 4)])
+@pytest.mark.parametrize(("make", "gates"), [(fn.rnn, 1), (fn.gru, 3), (fn.lstm, 4), (fn.peephole_lstm, 4)])
 def test_recurrent_layers_start_as_in_keras(make: Any, gates: int) -> None:
     """The input's weights of all gates are drawn as one matrix; each gate's recurrent weights are a rotation."""
     params = make(64).init(fn.Key(0), (7, 48)).params
@@ -151,6 +152,8 @@ def test_recurrent_layers_start_as_in_keras(make: Any, gates: int) -> None:
     [
         (fn.attention(4), (9, 64)),
         (fn.cross_attention(4), ((9, 64), (5, 64))),
+        (fn.attention_without_bias(4), (9, 64)),
+        (fn.cross_attention_without_bias(4), ((9, 64), (5, 64))),
         (fn.encoder_block(64, 4), (9, 64)),
         (fn.decoder_block(64, 4), ((9, 64), (5, 64))),
         (fn.maxout(64, 3), (64,)),
