@@ -10,7 +10,7 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.errors import describe, shown
 from funcnn.layer import Eval, Layer, Mode, Train, check_layer, params_only, refuse_mode
-from funcnn.losses.loss import Loss
+from funcnn.losses.loss import Loss, check_loss
 from funcnn.runtime.records import fast_init
 from funcnn.typing import Scalar
 
@@ -125,9 +125,7 @@ def loss_and_grad(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> LossAndGradFunc
     compiled : the same function in less time, for small networks that are called often.
     """
     check_layer(model, "the model")
-    if not isinstance(loss, Loss):
-        hint = ": a factory is called first, mean_squared_error() and not mean_squared_error" if callable(loss) else ""
-        raise TypeError(f"the loss is {shown(loss)}, expected a loss such as fn.mean_squared_error(){hint}")
+    check_loss(loss)
     return LossAndGradOf(model, loss)
 
 

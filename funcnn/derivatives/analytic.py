@@ -22,7 +22,7 @@ import numpy as np
 from attrs import evolve
 
 from funcnn import tree
-from funcnn.derivatives.complex_step import COMPLEX, moved, parts, real_part, tangent
+from funcnn.derivatives.complex_step import as_complex, moved, parts, real_part, tangent
 from funcnn.layer import AnyLayer, Forward, Layer, Mode
 from funcnn.layer.instrument import is_composed, map_layers
 from funcnn.losses.loss import Loss, LossForward
@@ -101,7 +101,7 @@ def _forward(layer: AnyLayer, path: str, backward: bool, params: Any, state: Any
     with_backward = partial(_layer_values, layer, state, mode, backward)
     _try(name, with_backward, _few(with_backward, at))
     made = layer.forward(params, state, x, mode)
-    return evolve(made, output=tree.map_cotangents(_complex, made.output))
+    return evolve(made, output=as_complex(made.output))
 
 
 def _few(function: Callable[[Any, Any], Any], at: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -216,7 +216,3 @@ def _shift(leaf: Array, step: complex, number: int) -> Array:
         return moved(leaf, [along * (size or 1.0)], step.imag)
     shifted: Array = leaf + step * (size or 1.0) * along
     return shifted
-
-
-def _complex(leaf: Array) -> Any:  # Any: the library's type for arrays is that of real ones
-    return leaf.astype(COMPLEX[leaf.dtype.char]) if leaf.dtype.kind == "f" else leaf

@@ -25,8 +25,8 @@ from collections.abc import Callable
 import numpy as np
 from attrs import frozen
 
-from funcnn.derivatives.complex_step import COMPLEX
-from funcnn.typing import Array, Scalar
+from funcnn.derivatives.complex_step import COMPLEX, step_length
+from funcnn.typing import Array
 
 PROBE_POINTS = 16
 WIDEST, NARROWEST = 4.0**4, 4.0**-12
@@ -43,15 +43,9 @@ class Circle:
     reach: float
 
 
-def step_length(dtype: np.dtype[np.floating]) -> Scalar:
-    """Return the length of a complex step, a power of two, whose square vanishes beside 1."""
-    made: Scalar = np.dtype(dtype).type(2.0**-60 if np.dtype(dtype).char == "f" else 2.0**-100)
-    return made
-
-
-def step(order: int, dtype: np.dtype[np.floating]) -> Circle | None:
-    """Return the circle of one point that is enough for a first derivative: the complex step; None for higher orders."""
-    return Circle(float(step_length(dtype)), 1, 1.0) if order == 1 else None
+def step(dtype: np.dtype[np.floating]) -> Circle:
+    """Return the circle of one point that is enough for a first derivative: the complex step."""
+    return Circle(float(step_length(dtype)), 1, 1.0)
 
 
 def places(circle: Circle, dtype: np.dtype[np.floating]) -> Array:

@@ -22,7 +22,7 @@ import numpy as np
 from funcnn import tree
 from funcnn.errors import describe, is_plain, refuse_dtype
 from funcnn.layer import Eval, Mode, Train, refuse_mode
-from funcnn.typing import Array
+from funcnn.typing import Array, Scalar
 
 T = TypeVar("T")
 
@@ -122,6 +122,12 @@ def _kind(node: object) -> str:
     return "None" if node is None else f"a {type(node).__name__}"
 
 
+def step_length(dtype: np.dtype[np.floating]) -> Scalar:
+    """Return the length of a complex step along a direction of length 1, a power of two whose square vanishes beside 1."""
+    made: Scalar = np.dtype(dtype).type(2.0 ** _EXPONENT[np.dtype(dtype).char])
+    return made
+
+
 def step_size(values: object, along: list[Array | None]) -> float:
     """Return h for these directions: a power of two, for the coarsest precision among the leaves that are moved."""
     chars = [leaf.dtype.char for leaf in tree.leaves(values) if leaf.dtype.kind == "f"]
@@ -145,6 +151,16 @@ def _moved(leaf: Array, along: Array | None, h: float) -> Array:
     shifted.real = leaf
     shifted.imag = 0 if along is None else np.multiply(along, h, dtype=leaf.dtype)
     return shifted
+
+
+def as_complex(values: T) -> T:
+    """Return values with their floating leaves complex; the other leaves stay, None too."""
+    return tree.map_cotangents(_complex, values)
+
+
+def _complex(leaf: Array) -> Array:
+    made: Array = leaf.astype(COMPLEX[leaf.dtype.char]) if leaf.dtype.kind == "f" else leaf
+    return made
 
 
 def real_part(values: T) -> T:

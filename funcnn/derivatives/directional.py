@@ -121,9 +121,8 @@ def one_line(network: Network, direction: Array, orders: Orders) -> Line:
     order, points = orders.order, orders.points
     mode = Eval(residuals=False) if isinstance(network.mode, Eval) else network.mode
     dtype = network.x.dtype
-    single = step(order, dtype) if orders.radius is None else None
-    if single is not None:
-        return along(network, direction, order, single)
+    if order == 1 and orders.radius is None:
+        return along(network, direction, order, step(dtype))
     if orders.radius is not None:
         circle = Circle(orders.radius, points, orders.radius)
     elif len(network.x):

@@ -18,19 +18,21 @@ with the gradient $\bar y_n$ of the example's loss.  It is no approximation of t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import field, frozen
 
 from funcnn import tree
+from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.apart import Apart, batch_size
 from funcnn.derivatives.complex_step import check_mode, parts, tangent
 from funcnn.derivatives.ggn import GGNProductFunction, check_transpose
 from funcnn.derivatives.hvp import checked
 from funcnn.derivatives.jvp import push
 from funcnn.derivatives.per_example import checked as checked_examples
-from funcnn.derivatives.per_example import cotangents
+from funcnn.derivatives.per_example import cotangents, times_examples
 from funcnn.errors import check_choice
 from funcnn.layer import Layer, Mode, Train, params_only
 from funcnn.losses.loss import Loss
@@ -96,7 +98,7 @@ def fisher_product(
         checked_examples(model, loss, "sum")
         return EmpiricalFisherFunction(*checked(model, loss, probe))
     made = checked(model, loss, probe)
-    if loss.name not in NATURAL:
+    if loss.name not in NATURAL or is_foreign(loss):
         raise ValueError(
             f"the loss {loss.name} is not known to be a negative log-likelihood whose curvature does not depend on the target"
             f" ({', '.join(NATURAL)}, without options): use fn.ggn_product, or kind='empirical'"
@@ -125,7 +127,7 @@ class EmpiricalFisherFunction(Generic[P, S, X, Y, T]):
         each = _inner_of_examples(slopes, along)
         if self.loss.reduction == "mean":
             each = each / max(1, count)
-        doutput: Any = tree.map_cotangents(lambda leaf: leaf * _column(each, leaf), slopes)
+        doutput: Any = tree.map_cotangents(partial(times_examples, each), slopes)
         product: P = params_only(self.model, params, network.residuals, doutput).params
         check_transpose((vector, product), (along, doutput))
         return product
@@ -138,8 +140,3 @@ def _inner_of_examples(slopes: Any, along: Any) -> Array:
         if one is not None and other is not None:
             total = total + np.einsum("ni,ni->n", one.reshape(len(one), -1), other.reshape(len(other), -1))
     return total
-
-
-def _column(each: Array, leaf: Array) -> Array:
-    """Return numbers of the examples in a shape and precision to multiply a leaf by."""
-    return each.astype(leaf.dtype, copy=False).reshape(-1, *(1,) * (leaf.ndim - 1))

@@ -26,10 +26,9 @@ from attrs import field, frozen
 from funcnn.derivatives.analytic import NotAnalyticError, watched, watched_loss
 from funcnn.derivatives.complex_step import check_mode, inner, inner_size, length, real_part, rounding, tangent
 from funcnn.derivatives.jvp import push
-from funcnn.errors import shown
 from funcnn.grad import check_loss_gradient
 from funcnn.layer import Layer, Mode, check_layer, params_only
-from funcnn.losses.loss import Loss
+from funcnn.losses.loss import Loss, check_loss
 from funcnn.typing import Scalar
 
 P = TypeVar("P")
@@ -102,9 +101,7 @@ def gradient_jvp(model: Layer[P, S, X, Y], loss: Loss[Y, T], *, probe: bool = Tr
 def checked(model: Layer[P, S, X, Y], loss: Loss[Y, T], probe: bool) -> tuple[Any, Any, Any, Any]:
     """Return a model and a loss, and the forms of both that try what is one's own; raise when they are something else."""
     check_layer(model, "the model")
-    if not isinstance(loss, Loss):
-        hint = ": a factory is called first, mean_squared_error() and not mean_squared_error" if callable(loss) else ""
-        raise TypeError(f"the loss is {shown(loss)}, expected a loss such as fn.mean_squared_error(){hint}")
+    check_loss(loss)
     return (model, loss, watched(model), watched_loss(loss)) if probe else (model, loss, model, loss)
 
 
@@ -121,7 +118,9 @@ class GradientJVPFunction(Generic[P, S, X, Y, T]):
         self, params: P, state: S, x: X, target: T, dparams: P | None, dx: X | None, mode: Mode, /
     ) -> GradientJVP[P, S, X, Y]:
         """Return the loss, its gradient, and the derivative of both along a direction."""
-        return differentiated(self.watched, self.watched_loss, (params, state, x, target), (dparams, dx), mode, ("dparams", "dx"))
+        return differentiated(
+            self.watched, self.watched_loss, (params, state, x, target), (dparams, dx), mode, ("dparams", "dx"), True
+        )
 
 
 def differentiated(
@@ -131,8 +130,9 @@ def differentiated(
     along: tuple[P | None, X | None],
     mode: Mode,
     names: tuple[str, str] = ("vector", "vector"),
+    input_grad: bool = False,
 ) -> GradientJVP[P, S, X, Y]:
-    """Return loss and gradient, and the derivative of both along a direction; the input's part where it is asked for."""
+    """Return loss and gradient, and the derivative of both along a direction; the input's part if it is asked for, or moved."""
     params, state, x, target = at
     check_mode(mode)
     pushed = push(model, (params, state, x), along, mode, names)
@@ -141,7 +141,7 @@ def differentiated(
     doutput: Any = loss.backward(scored.residuals)  # Any: most often an array, which is looked at
     if type(doutput) is not np.ndarray or doutput.shape != getattr(output, "shape", None):
         check_loss_gradient(doutput, output, loss.name)
-    input_grad = along[1] is not None or names[1] == "dx"
+    input_grad = input_grad or along[1] is not None
     pull: Any = model.backward if input_grad else partial(params_only, model)
     pulled = pull(pushed.params, pushed.network.residuals, doutput)
     grads, dx = real_part(pulled.params), real_part(pulled.input) if input_grad else None
@@ -178,7 +178,7 @@ def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], o
     if np.isfinite(size) and abs(float(slope) - expected) > bar:
         raise NotAnalyticError(
             f"the loss moves by {float(slope):.6g} along the direction in a complex step, and by {expected:.6g} by its gradient:"
-            " a layer or the loss is not analytic, or its gradient is wrong; fn.check.check_network tells which"
+            " a layer or the loss is not analytic, or its gradient is wrong; fn.check.check_model tells which"
         )
 
 

@@ -25,11 +25,11 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.derivatives.cauchy import Circle, step_length
-from funcnn.derivatives.complex_step import COMPLEX
+from funcnn.derivatives.cauchy import step
+from funcnn.derivatives.complex_step import as_complex, moved, step_size, tangent
 from funcnn.derivatives.coordinates import checked_inputs, chosen
 from funcnn.derivatives.directional import try_own_layers
-from funcnn.derivatives.line import Line, Network, along, as_complex, largest_finite, pull
+from funcnn.derivatives.line import Line, Network, along, pull
 from funcnn.errors import check_array, check_cotangent, describe
 from funcnn.key import Key
 from funcnn.layer import (
@@ -45,7 +45,7 @@ from funcnn.layer import (
     check_layer,
     keeps_residuals,
 )
-from funcnn.typing import Array, Scalar, Shapes
+from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -102,18 +102,11 @@ def gradient_backward(
             " be moved by another one, as fn.hvp would"
         )
     try_own_layers(inner, params, state, x, residuals.mode)
-    largest = largest_finite(dy)
-    unit = dy.dtype.type(2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0)  # neither a long nor a short one is lost
-    h = step_length(dy.dtype)
-    moved = x + COMPLEX[dy.dtype.char].type(complex(0, float(h))) * (dy / unit)
-    at, _ = gradient_at(inner, as_complex(params), state, moved, residuals.mode)
-    grads, dx = tree.map(partial(_slope, h, unit), (at.params, at.input))
-    return Backward(grads, dx) if input_grad else backward_without_input(grads)
-
-
-def _slope(h: Scalar, unit: Scalar, leaf: Array) -> Array:
-    made: Array = leaf.imag / h * unit
-    return made
+    along: list[Array | None] = [np.where(np.isfinite(dy), dy, 0)]
+    h = step_size((params, x), along)  # of the finite numbers: one that is not finite spoils its own example
+    at, _ = gradient_at(inner, as_complex(params), state, moved(x, [dy], h), residuals.mode)
+    made = Backward(tangent(at.params, h), tangent(at.input, h))
+    return made if input_grad else backward_without_input(made.params)
 
 
 def input_gradient(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Array, Array]:
@@ -194,8 +187,7 @@ def divergence_forward(
     numbers = chosen(inputs, x.shape[1:])
     network = Network.of(inner, params, state, x, mode)
     try_own_layers(inner, params, state, x, mode)
-    circle = Circle(float(step_length(x.dtype)), 1, 1.0)
-    lines = [along(network, np.eye(x.shape[1], dtype=x.dtype)[number], 1, circle) for number in numbers]
+    lines = [along(network, np.eye(x.shape[1], dtype=x.dtype)[number], 1, step(x.dtype)) for number in numbers]
     if lines[0].values[1].shape != x.shape:
         raise ValueError(f"{inner.name} gives {describe(lines[0].values[1])}, expected the shape of its input, {x.shape}")
     slopes: list[Array] = [line.values[1][:, [number]] for line, number in zip(lines, numbers, strict=True)]

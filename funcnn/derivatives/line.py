@@ -18,7 +18,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.derivatives.cauchy import Bars, Circle, bars, circle_within, find_reach, places, weights
-from funcnn.derivatives.complex_step import COMPLEX
+from funcnn.derivatives.complex_step import as_complex, real_part
 from funcnn.errors import check_precision, describe
 from funcnn.layer import AnyLayer, Forward, Mode
 from funcnn.typing import Array
@@ -58,25 +58,6 @@ class Network:
                 f"{self.inner.name} gives {describe(output)}, expected one array of real numbers to be differentiated"
             )
         return made
-
-
-def as_complex(values: Any) -> Any:
-    """Return a tree with its floating leaves complex."""
-    return tree.map(_complex, values)
-
-
-def _complex(leaf: Array) -> Array:
-    made: Array = leaf.astype(COMPLEX[leaf.dtype.char]) if leaf.dtype.kind == "f" else leaf
-    return made
-
-
-def real_of(values: Any) -> Any:
-    """Return a tree's real parts."""
-    return tree.map_cotangents(_real, values)
-
-
-def _real(leaf: Array) -> Array:
-    return np.ascontiguousarray(leaf.real) if leaf.dtype.kind == "c" else leaf
 
 
 @frozen(eq=False)
@@ -142,7 +123,7 @@ def along(network: Network, direction: Array, order: int, circle: Circle) -> Lin
     sums: list[Array] = [
         np.sum([_real_product(factor, value) for factor, value in zip(row, values, strict=True)], axis=0) for row in factors
     ]
-    return Line(circle, sums, bars(values, circle, order), tuple(kept), real_of(state), max(map(largest_finite, values)))
+    return Line(circle, sums, bars(values, circle, order), tuple(kept), real_part(state), max(map(largest_finite, values)))
 
 
 def _real_product(factor: Any, value: Array) -> Array:
@@ -163,7 +144,7 @@ def pull(inner: AnyLayer, params: Any, line: Line, order: int, douts: list[Array
         terms = [factor * one for factor, one in zip(column, douts, strict=True) if one is not None]
         dpoint = sum(terms[1:], start=terms[0])
         made = inner.backward(params if point.s_real else complex_params, point.residuals, dpoint)
-        grads, dinput = real_of(made.params), real_of(made.input)
+        grads, dinput = real_part(made.params), real_part(made.input)
         dparams = grads if dparams is None else tree.map(np.add, dparams, grads)
         dx = dinput if dx is None else dx + dinput
     return dparams, dx

@@ -24,11 +24,11 @@ from funcnn import tree
 from funcnn.combinators.stop_gradient import zeros_like
 from funcnn.derivatives.apart import Apart, Kind, apart, batch_size, example
 from funcnn.derivatives.complex_step import check_mode, check_real, parts
-from funcnn.errors import check_range, shown
+from funcnn.errors import check_range
 from funcnn.grad import check_loss_gradient
 from funcnn.layer import Forward, Layer, Mode, Residuals, Train, check_layer, params_only
 from funcnn.losses import reduction
-from funcnn.losses.loss import Loss
+from funcnn.losses.loss import Loss, check_loss
 from funcnn.losses.similarity import info_nce
 from funcnn.losses.weighted import Weighted
 from funcnn.sharding.shard import joined
@@ -95,9 +95,7 @@ def per_example_grads(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> PerExampleG
 def checked(model: Any, loss: Any, kind: Kind) -> tuple[Any, Any, Any]:
     """Return a model, a loss, and the model that keeps examples apart; raise when they are something else."""
     check_layer(model, "the model")
-    if not isinstance(loss, Loss):
-        hint = ": a factory is called first, mean_squared_error() and not mean_squared_error" if callable(loss) else ""
-        raise TypeError(f"the loss is {shown(loss)}, expected a loss such as fn.mean_squared_error(){hint}")
+    check_loss(loss)
     function: Any = loss.forward
     if isinstance(function, partial) and function.func is info_nce.forward:
         raise ValueError(
@@ -283,7 +281,7 @@ def clipped_grads(model: Layer[P, S, X, Y], loss: Loss[Y, T], max_norm: float) -
     """
     max_norm = check_range(max_norm, "max_norm", 0, np.inf, open_low=True, open_high=True)
     model, loss, squares = checked(model, loss, "squares")
-    return ClippedGradsFunction(model, loss, max_norm, squares)
+    return ClippedGradsFunction(model, loss, max_norm, squares, apart(model, "sum"))
 
 
 @frozen
@@ -294,17 +292,18 @@ class ClippedGradsFunction(Generic[P, S, X, Y, T]):
     loss: Loss[Y, T]
     max_norm: float
     apart: Layer[P, S, X, Y] = field(repr=False)
+    summed: Layer[P, S, X, Y] = field(repr=False)
 
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> ClippedGrads[P]:
         """Return the sum of the clipped gradients, and the norms."""
         network, doutput = forwards(self.apart, self.loss, (params, state, x, target), mode)
         found = norms(self.apart, params, network.residuals, doutput, batch_size(x))
         factors = self.max_norm / np.maximum(found, self.max_norm)
-        weighed = tree.map_cotangents(partial(_times, factors), doutput)
-        summed = apart(self.model, "sum")
-        return ClippedGrads(params_only(summed, params, network.residuals, weighed).params, found)
+        weighed = tree.map_cotangents(partial(times_examples, factors), doutput)
+        return ClippedGrads(params_only(self.summed, params, network.residuals, weighed).params, found)
 
 
-def _times(factors: Array, leaf: Array) -> Array:
+def times_examples(factors: Array, leaf: Array) -> Array:
+    """Return each example of a leaf times a number of its own, in the leaf's precision."""
     shaped: Array = leaf * factors.astype(leaf.dtype, copy=False).reshape(-1, *(1,) * (leaf.ndim - 1))
     return shaped

@@ -64,6 +64,13 @@ class Loss(Generic[Y, T]):
     mass: Callable[[T], float] | None = field(eq=comparable, default=None, repr=False)
 
 
+def check_loss(value: object) -> None:
+    """Raise a TypeError unless a value is a loss."""
+    if not isinstance(value, Loss):
+        hint = ": a factory is called first, mean_squared_error() and not mean_squared_error" if callable(value) else ""
+        raise TypeError(f"the loss is {shown(value)}, expected a loss such as fn.mean_squared_error(){hint}")
+
+
 def check_reduction(reduction: Reduction) -> None:
     """Raise unless the reduction is one of the two."""
     check_choice(reduction, ("mean", "sum"), "reduction")

@@ -193,6 +193,20 @@ def test_the_continuous_adjoint_of_chosen_steps_is_right_to_the_tolerance() -> N
     assert 1e-14 < distance(discrete, continuous) < 1e-6
 
 
+@pytest.mark.parametrize(("field", "times"), [(FIELD, 3.0), (TIMED, (1.2, 3.0))], ids=["one time", "timed, several times"])
+def test_a_gradient_goes_through_the_lengths_of_steps(field: Any, times: Any) -> None:
+    """Also where attempts are refused, and where lengths follow the error with nothing that limits them."""
+    make: Any = fn.dormand_prince
+    model = make(field, times, rtol=1e-3, atol=1e-3, first_step=2.0, timed=field is TIMED)
+    start = model.init(fn.Key(3), (2,))
+    params = tree.map(lambda leaf: 3 * leaf, start.params)
+    made = model.forward(params, start.state, X, fn.Train(fn.Key(0))).residuals
+    attempts = [one for stretch in made.attempts for one in stretch]
+    assert any((one.active & ~one.accepted & one.measured.free).any() for one in attempts)
+    assert any((one.accepted & ~one.clipped & one.measured.free).any() for one in attempts)
+    fn.check.check_layer(model, X, params=params, state=start.state, mode=fn.Train(fn.Key(0))).raise_if_failed()
+
+
 def test_recomputed_stages_give_the_same_gradient() -> None:
     kept, again = [gradients(fn.runge_kutta(inner, steps=3), X) for inner in (FIELD, fn.recompute(FIELD))]
     assert all(np.array_equal(one, other) for one, other in zip(kept, again, strict=True))

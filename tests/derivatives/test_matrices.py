@@ -84,6 +84,9 @@ def test_empirical_fisher_is_made_of_single_gradients(reduction: Any) -> None:
 def test_bad_requests() -> None:
     with pytest.raises(ValueError, match=r"softmax_cross_entropy.label_smoothing=0.1. is not known"):
         fn.fisher_product(MODEL, fn.softmax_cross_entropy(label_smoothing=0.1))
+    named_alike: Any = fn.define_loss("mean_squared_error", lambda y, t: fn.LossForward(np.abs(y - t).sum(), y - t), np.sign)
+    with pytest.raises(ValueError, match="not known to be a negative log-likelihood"):
+        fn.fisher_product(MODEL, named_alike)
     with pytest.raises(ValueError, match="kind"):
         fn.fisher_product(MODEL, fn.softmax_cross_entropy(), "exact")  # type: ignore[arg-type]  # on purpose
     normed: Any = fn.dense(2) >> fn.batch_norm()

@@ -252,6 +252,22 @@ def test_a_loss_that_is_not_analytic_is_named() -> None:
                 make(MODEL, loss)(START.params, START.state, X, np.zeros((5, 2)), drawn(START.params), MODE)
 
 
+def test_every_product_sees_a_lost_imaginary_part_without_the_trial() -> None:
+    """The two ends are compared each time: forward in complex numbers, backward in real ones."""
+    lossy = fn.define_layer(
+        "lossy",
+        init=lambda key, in_shape: fn.Init((), (), in_shape),
+        forward=lambda params, state, x, mode: fn.Forward(x * np.abs(x), state, x),
+        backward=lambda params, x, dy: fn.Backward((), 2 * np.abs(x) * dy),
+    )
+    model = fn.dense(2) >> lossy
+    start = model.init(fn.Key(0), (3,))
+    vector = drawn(start.params)
+    for product in (fn.hvp, fn.ggn_product):
+        with pytest.raises(fn.NotAnalyticError, match="not analytic"):
+            product(model, fn.half_squared_error(), probe=False)(start.params, start.state, X, np.ones((5, 2)), vector, fn.Eval())
+
+
 def test_a_power_is_smooth_at_zero_beside_other_numbers() -> None:
     r"""y = |(0, b)|_2 has dy/dx = x / y: at the zero its slope along a moved first entry is 1 / b, though sign(0) is 0."""
     x, dx = np.array([[[0.0], [2.0]]]), np.array([[[1.0], [0.0]]])

@@ -2,8 +2,10 @@
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -51,3 +53,17 @@ def test_the_version_is_known_at_no_cost() -> None:
     version, *loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert version == fn.__version__
     assert loaded == ["False", "False"]
+
+
+def test_names_in_messages_and_pages_exist() -> None:
+    """An advice that names a function which is not there helps nobody."""
+    root = Path(fn.__file__).parents[1]
+    texts = [*root.glob("funcnn/**/*.py"), *root.glob("docs/**/*.md"), root / "README.md"]
+    named = {name for path in texts for name in re.findall(r"\bfn\.((?:[a-z]\w*\.)?[A-Za-z]\w*)", path.read_text())}
+    missing = []
+    for name in sorted(named):
+        first, *second = name.split(".")
+        one: Any = getattr(fn, first, None)
+        if one is None or (second and isinstance(one, ModuleType) and not hasattr(one, second[0])):
+            missing.append(name)
+    assert missing == []

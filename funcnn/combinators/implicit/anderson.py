@@ -35,7 +35,7 @@ class Search:
 
     tolerance: float | None
     iterations: int
-    memory: int
+    history_size: int
 
 
 @frozen(eq=False)
@@ -77,10 +77,9 @@ def solve(step: Callable[[Array], Array], start: Array, search: Search) -> Found
         return Found(value, np.zeros(len(value)), np.ones(len(value), bool), 1)
     like: Array = np.empty(value.shape, np.result_type(value, start))
     z, mapped = as_blocks(start.astype(like.dtype)), as_blocks(value.astype(like.dtype))
-    history = History.empty(search.memory, z)
+    history = History.empty(search.history_size, z)
     eps = float(np.finfo(z.dtype).eps)
     limit = FLOOR * eps if search.tolerance is None else search.tolerance
-    lost = ~np.isfinite(relative_residual(mapped - z, mapped, len(like)))  # not finite from the start on: spoils no other
     best, waited = np.full(len(like), np.inf), np.zeros(len(like), int)
     count = 1
     lost = ~np.isfinite(relative_residual(mapped - z, mapped, len(like)))  # from the start on: they spoil no other example
@@ -124,25 +123,25 @@ class History:
     residuals: Array
     values: Array
     last: tuple[Array, Array] | None
-    memory: int
+    history_size: int
 
     @classmethod
-    def empty(cls, memory: int, z: Array) -> History:
+    def empty(cls, history_size: int, z: Array) -> History:
         """Return a history of nothing."""
         none: Array = np.zeros((0, *z.shape), z.dtype)
-        return cls(none, none, None, memory)
+        return cls(none, none, None, history_size)
 
     def with_iterate(self, residual: Array, value: Array) -> History:
         """Return the history with one more iterate, and without those that are too old."""
         if self.last is None:
-            return History(self.residuals, self.values, (residual, value), self.memory)
-        older = slice(max(0, len(self.residuals) + 1 - self.memory), None)
+            return History(self.residuals, self.values, (residual, value), self.history_size)
+        older = slice(max(0, len(self.residuals) + 1 - self.history_size), None)
         dresidual, dvalue = residual - self.last[0], value - self.last[1]
         return History(
             np.concatenate((self.residuals[older], dresidual[None])),
             np.concatenate((self.values[older], dvalue[None])),
             (residual, value),
-            self.memory,
+            self.history_size,
         )
 
     def correction(self, residual: Array) -> Array:
