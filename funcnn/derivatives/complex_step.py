@@ -185,7 +185,7 @@ class _Tangent:
 
     def __call__(self, leaf: Array) -> Any:  # Any: None of integers
         if leaf.dtype.kind == "c":
-            return leaf.imag / leaf.real.dtype.type(self.h)
+            return np.asarray(leaf.imag / leaf.real.dtype.type(self.h))  # of an array without axes too
         return np.zeros_like(leaf) if leaf.dtype.kind == "f" else None
 
 

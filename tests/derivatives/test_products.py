@@ -252,6 +252,19 @@ def test_a_loss_that_is_not_analytic_is_named() -> None:
                 make(MODEL, loss)(START.params, START.state, X, np.zeros((5, 2)), drawn(START.params), MODE)
 
 
+def test_a_loss_of_ones_own_that_is_analytic_is_taken() -> None:
+    """Its value is a number without axes, which has to stay an array while the loss is tried."""
+    mine: Any = fn.define_loss("mine", lambda y, t: fn.LossForward(((y - t) ** 2).sum() / 2, y - t), lambda e: 1 * e)
+    vector = drawn(START.params)
+    for make in (fn.hvp, fn.ggn_product):
+        made, known = [
+            make(MODEL, loss)(START.params, START.state, X, np.zeros((5, 2)), vector, MODE)
+            for loss in (mine, fn.half_squared_error(reduction="sum"))
+        ]
+        for one, other in zip(tree.leaves(made), tree.leaves(known), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_every_product_sees_a_lost_imaginary_part_without_the_trial() -> None:
     """The two ends are compared each time: forward in complex numbers, backward in real ones."""
     lossy = fn.define_layer(
