@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from funcnn.layer import AnyLayer
 from funcnn.layer.instrument import map_layers
@@ -28,7 +29,9 @@ class _Refuse:
         self.what = what
 
     def __call__(self, path: str, layer: AnyLayer) -> AnyLayer:
-        if not KINKED.isdisjoint(re.findall(r"\w+", layer.name)):
+        function: Any = layer.forward
+        settings = [one for one in getattr(function, "args", ()) if isinstance(one, str)]  # such as the activation of rnn
+        if not KINKED.isdisjoint([*re.findall(r"\w+", layer.name), *settings]):
             raise ValueError(
                 f"{self.what} needs analytic layers, and {layer.name}{f' at {path}' if path else ''} is not: it has a"
                 " branch where a derivative jumps, or a gradient that is not its own; use tanh, silu, gelu, softplus, or first"

@@ -63,7 +63,9 @@ def _map(function: Callable[[str, AnyLayer], AnyLayer], layer: AnyLayer, path: s
 
 def is_composed(layer: AnyLayer) -> bool:
     """Tell whether a layer is no more than the combination of its parts: not one whose gradient was replaced, for example."""
-    return bool(layer.parts) and layer.combine is not None and layer.combine(layer.parts) == layer
+    if not layer.parts or layer.combine is None:
+        return False
+    return evolve(layer.combine(layer.parts), name=layer.name) == layer  # a model has a name of its own
 
 
 def part_steps(layer: AnyLayer) -> tuple[str, ...]:

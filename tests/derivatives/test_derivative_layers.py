@@ -119,6 +119,8 @@ def test_a_chosen_circle_has_the_gradient_of_a_given_one() -> None:
         (fn.relu(), r"relu at \[1\]"),
         (fn.leaky_relu(0.1), r"leaky_relu\(0\.1\) at \[1\]"),
         (fn.residual(fn.elu()), r"elu\(1\) at \[1\]"),
+        (fn.residual(fn.mlp(4, 3)), r"relu at \[1\]\[1\]"),
+        (fn.reshape((1, 3)) >> fn.rnn(4, activation="relu") >> fn.flatten(), r"rnn\(4\) at \[1\]\[1\]"),
     ],
 )
 def test_layers_that_are_not_analytic_are_refused_by_name_and_path(kinked: Any, what: str) -> None:

@@ -61,6 +61,18 @@ def test_the_paths_are_those_of_the_parameters() -> None:
     }
 
 
+def test_a_model_with_a_name_of_its_own_is_looked_into() -> None:
+    seen = []
+
+    def look(path: str, layer: Any) -> Any:
+        seen.append((path, layer.name))
+        return layer
+
+    again = fn.map_layers(look, fn.mlp(4, 2))
+    assert (again, again.name) == (fn.mlp(4, 2), "mlp(4, 2)")
+    assert seen == [("[0]", "dense(4)"), ("[1]", "relu"), ("[2]", "dense(2)"), ("", "mlp(4, 2)")]
+
+
 @pytest.mark.parametrize("case", [pytest.param(cases[0], id=name) for name, cases in LAYERS.items()])
 def test_every_layer_of_the_package_can_be_looked_into(case: LayerCase) -> None:
     layer = case.make()
