@@ -20,9 +20,24 @@ import numpy as np
 from attrs import evolve, frozen
 
 from funcnn import tree
-from funcnn.combinators import add, bidirectional, branch, concatenate, parallel, residual, reverse_time, shared
+from funcnn.combinators import (
+    add,
+    bidirectional,
+    branch,
+    concatenate,
+    masked_residual,
+    masked_steps,
+    memory,
+    on_values,
+    parallel,
+    recompute,
+    residual,
+    reverse_time,
+    shared,
+)
 from funcnn.derivatives.analytic import is_foreign
-from funcnn.derivatives.rules import rule_of, squares_of
+from funcnn.derivatives.rules.form import Form, Gradients, Squares
+from funcnn.derivatives.rules.table import AROUND, rule_of
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, backward_without_input, chain_parts, params_only
 from funcnn.layer.instrument import is_composed
 from funcnn.sharding import shard
@@ -41,7 +56,14 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
         bidirectional.backward,
         branch.backward,
         concatenate.backward,
+        masked_residual.backward,
+        masked_steps.backward,
+        memory.beside_backward,
+        memory.residual_backward,
+        on_values.backward,
         parallel.backward,
+        recompute.backward,
+        recompute.backward_in_stretches,
         residual.backward,
         reverse_time.backward,
         shared.backward,
@@ -132,6 +154,11 @@ def _wrapped(layer: AnyLayer, kind: Kind) -> AnyLayer:
             parts = tuple([_wrapped(part, kind) for part in layer.parts])
             return evolve(layer.combine(parts), name=layer.name)
     known = rule_of(layer) is not None and not is_foreign(layer)
+    if known and own in AROUND:
+        inner, *others = function.args
+        part: Any = _wrapped(inner, kind)
+        forward: Any = layer.forward
+        layer = evolve(layer, forward=partial(forward.func, part), backward=partial(own, part, *others))
     return evolve(
         layer,
         forward=partial(_forward_together if known else _forward_apart, layer),
@@ -157,11 +184,8 @@ def _backward_together(
     rule: Any = rule_of(layer)
     if kind == "sum":
         return layer.backward(params, residuals, dy) if input_grad else params_only(layer, params, residuals, dy)
-    made = rule.grads(layer, params, residuals, dy) if kind == "grads" else squares_of(rule, layer, params, residuals, dy)
-    if not input_grad:
-        return backward_without_input(made)
-    dx = layer.backward(params, residuals, dy).input if rule.dx is None else rule.dx(layer, params, residuals, dy)
-    return Backward(made, dx)
+    made, dx = rule(_FORMS[kind], layer, params, residuals, dy)
+    return Backward(made, dx()) if input_grad else backward_without_input(made)
 
 
 def _forward_apart(layer: AnyLayer, params: Any, state: Any, x: Any, mode: Mode) -> Forward[Any, Any, Any]:
@@ -216,4 +240,5 @@ def _summed(*leaves: Array) -> Array:
     return total
 
 
+_FORMS: dict[Kind, Form] = {"grads": Gradients(), "squares": Squares()}
 _KINDS: dict[Kind, Callable[[Array], Array]] = {"grads": _itself, "squares": _square, "sum": _itself}

@@ -68,8 +68,9 @@ def per_example_grads(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> PerExampleG
 
     Notes
     -----
-    Dense and linear layers, convolutions, norms, embeddings and positions run once for the whole batch; other layers with
-    parameters run once for each example.
+    Layers run once for the whole batch.  Those whose weights are made of others (``weight_norm``, ``spectral_norm``), that are
+    run twice (``shared``) or iterate (``fixed_point``, ``runge_kutta``, ``dormand_prince``), derivatives of a network, and layers
+    of one's own with parameters run once for each example.
 
     Examples
     --------

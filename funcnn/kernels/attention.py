@@ -118,6 +118,16 @@ def attend_backward(
         From there.
     doutput : array (b, r, T, e)
     """
+    dq, dk, dv, ddiagonals = attend_backward_by_group(q, k, v, rules, logsumexp, doutput)
+    if ddiagonals is not None and rules.diagonals is not None:
+        ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
+    return dq, dk, dv, ddiagonals
+
+
+def attend_backward_by_group(
+    q: Array, k: Array, v: Array, rules: AttentionSpec, logsumexp: Array, doutput: Array
+) -> tuple[Array, Array, Array, Array | None]:
+    """Return what :func:`attend_backward` does, with the cotangents of the diagonals of each b and r, (b, r, 2 T - 1)."""
     dtype = np.result_type(q, k, v, doutput)
     dq: Array = np.empty(q.shape, dtype)
     dk: Array = np.zeros(k.shape, dtype)
@@ -130,8 +140,6 @@ def attend_backward(
     values = v - key_means(v) if rules.key is None else v
     inputs = BackwardInputs(q, k, centred_k, values, logsumexp, doutput)
     parallel_over_groups(q, k, rules, partial(attend_backward_block, inputs, rules, BackwardOutputs(dq, dk, dv, ddiagonals)))
-    if ddiagonals is not None and rules.diagonals is not None:
-        ddiagonals = ddiagonals.reshape(-1, *rules.diagonals.shape).sum(0)
     return dq, dk, dv, ddiagonals
 
 

@@ -11,10 +11,11 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.certificate.subjects import start
+from funcnn.derivatives import apart
 from funcnn.derivatives.apart import batch_size, example, example_mode
 from funcnn.derivatives.complex_step import parts
 from funcnn.derivatives.per_example import cotangents, example_target
-from funcnn.derivatives.rules import RULES, rule_of
+from funcnn.derivatives.rules.table import RULES, rule_of
 
 MODES = (fn.Train(fn.Key(5)), fn.Eval())
 
@@ -110,6 +111,29 @@ def check_loss(case: LossCase) -> None:
         near(example(found, index), wanted, 1e-13)
 
 
+def test_few_layers_run_one_example_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose weights are made of others or seen twice, or that iterate; and the derivatives of a network."""
+    taken = []
+
+    def noted(values: Any, index: int) -> Any:
+        taken.append(index)
+        return example(values, index)
+
+    monkeypatch.setattr(apart, "example", noted)
+    alone = set()
+    for name, cases in LAYERS.items():
+        for case in cases:
+            if case.method != "screen":
+                layer = case.make()
+                params, state = start(case, layer)
+                fn.per_example_norms(layer, CUBIC)(params, state, case.x(), (), fn.Eval())
+        alone |= {name} if taken else set()
+        taken.clear()
+    weights = {"weight_norm", "spectral_norm", "shared", "siamese"}
+    iterating = {"fixed_point", "runge_kutta", "dormand_prince"}
+    assert alone == weights | iterating | {"directional_derivatives", "laplacian", "input_gradient", "divergence"}
+
+
 def test_every_rule_is_used_by_a_case() -> None:
     used = {rule_of(case.make()) for cases in LAYERS.values() for case in cases if case.method != "screen"} - {None}
     assert used == set(RULES.values())
@@ -119,6 +143,19 @@ MODEL = fn.embedding(9, 4) >> fn.flatten() >> fn.layer_norm() >> fn.dropout(0.5)
 LOSS = fn.softmax_cross_entropy()
 START = MODEL.init(fn.Key(0), (5,))
 TOKENS, LABELS = np.random.default_rng(0).integers(0, 9, (6, 5)), np.array([0, 1, 1, 0, 1, 0])
+
+
+def test_parts_that_learn_nothing() -> None:
+    """Their examples stay independent in training, and their gradients are 0."""
+    model = fn.frozen(fn.dense(3) >> fn.batch_norm()) >> fn.stop_gradient(fn.dense(4)) >> fn.dense(2)
+    made = model.init(fn.Key(0), (3,))
+    at = made.params, made.state, np.arange(12.0).reshape(4, 3), LABELS[:4]
+    grads = fn.per_example_grads(model, LOSS)(*at, MODES[0])
+    assert not any(leaf.any() for part in grads[:2] for leaf in tree.leaves(part))
+    for own, leaf in zip(tree.leaves(grads), tree.leaves(made.params), strict=True):
+        assert own.shape == (4, *leaf.shape)
+    norms = np.sqrt(sum((leaf**2).reshape(4, -1).sum(1) for leaf in tree.leaves(grads[2])))
+    np.testing.assert_allclose(fn.per_example_norms(model, LOSS)(*at, MODES[0]), norms)
 
 
 def test_they_sum_to_the_gradient_of_the_batch() -> None:

@@ -54,9 +54,11 @@ REASONS: Reasons = {
         3: (1, "twice minus infinity, or twice 0"),
     },
     "kernels.attention.attend_backward": {
+        2: (3, "the one is None where the other is"),
+    },
+    "kernels.attention.attend_backward_by_group": {
         8: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
         9: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
-        12: (3, "the one is None where the other is"),
     },
     "kernels.attention.attend_backward_block": {
         12: (2, "it decides between two forms alone"),
@@ -236,13 +238,13 @@ REASONS: Reasons = {
     "layers.activations.sparsemax.backward": {
         3: (1, "a scalar product is the same in either order"),
     },
-    "layers.attention.attention.backward": {
+    "layers.attention.attention.heads_backward": {
         5: (4, "how many threads share the work, which changes no number"),
     },
     "layers.attention.attention.position_grad": {
         1: (1, "there is a cotangent of the bias exactly where there is a table"),
     },
-    "layers.attention.cross_attention.backward": {
+    "layers.attention.cross_attention.heads_backward": {
         4: (6, "how many threads share the work, which changes no number"),
     },
     "layers.attention.heads.project_transposed": {
@@ -291,7 +293,7 @@ REASONS: Reasons = {
         3: (5, "the fitted windows hold their padding, whatever the shape"),
         6: (2, "only the magnitude of the ratio is used"),
     },
-    "layers.recurrent.gru.backward": {
+    "layers.recurrent.gru.steps_backward": {
         14: (1, "the product before the last is written over next"),
     },
     "layers.recurrent.peephole_lstm.backward": {

@@ -26,7 +26,7 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer, check_initializer
-from funcnn.kernels.attention import attend, attend_backward
+from funcnn.kernels.attention import attend, attend_backward_by_group
 from funcnn.kernels.attention_blocks import AttentionSpec, thread_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
@@ -160,22 +160,12 @@ def forward(
 def backward(
     setting: Setting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object, input_grad: bool = True
 ) -> Backward[AttentionParams[M], Array | Masked]:
-    mask = residuals.rules.mask
-    doutput = cotangent_values(dy, mask, residuals.x.shape, params.output.weight.dtype)
-    batch, steps, _ = doutput.shape
-    heads, shape = setting.heads, residuals.q.shape
-    threads = thread_count(shape[:3], steps)
-    djoined = project_transposed(params.output, doutput, threads)
-    dattended = split_heads(djoined, 0, heads, shape[-1]).reshape(shape)
-    dq, dk, dv, dbias = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
-    dq = dq.reshape(batch * heads, steps, shape[-1])
-    if setting.positions == "rotary":
-        dq, dk = rotate(dq, -1), rotate(dk, -1)
-    dprojected = concat_heads(((dq, heads), (dk, setting.key_value_heads), (dv, setting.key_value_heads)))
+    pulled = heads_backward(setting, params, residuals, dy)
+    mask, dprojected, threads = residuals.rules.mask, pulled.dprojected, pulled.threads
     grads = AttentionParams(
         projection_grads(params.project, residuals.x, dprojected, threads),
-        projection_grads(params.output, residuals.joined, doutput, threads),
-        position_grad(setting, params.position, dbias, steps),
+        projection_grads(params.output, residuals.joined, pulled.doutput, threads),
+        position_grad(setting, params.position, pulled.dbias),
     )
     if not input_grad:
         return backward_without_input(grads)
@@ -183,11 +173,41 @@ def backward(
     return Backward(grads, dx if mask is None else cotangent_of_masked(dx))
 
 
-def position_grad(setting: Setting, position: RelativeBias | Empty, dbias: Array | None, steps: int) -> RelativeBias | Empty:
+@frozen(eq=False)
+class HeadsCotangents:
+    """The cotangents of what the two maps give, and of the diagonals."""
+
+    doutput: Array  # (n, T, I)
+    dprojected: Array  # (n, T, (H + 2 G) d)
+    dbias: Array | None  # (n G, H / G, 2 T - 1)
+    threads: int
+
+
+def heads_backward(setting: Setting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object) -> HeadsCotangents:
+    """Return the cotangents that the gradients of the parameters, and that of the input, are made of."""
+    mask = residuals.rules.mask
+    doutput = cotangent_values(dy, mask, residuals.x.shape, params.output.weight.dtype)
+    batch, steps, _ = doutput.shape
+    heads, shape = setting.heads, residuals.q.shape
+    threads = thread_count(shape[:3], steps)
+    djoined = project_transposed(params.output, doutput, threads)
+    dattended = split_heads(djoined, 0, heads, shape[-1]).reshape(shape)
+    dq, dk, dv, dbias = attend_backward_by_group(
+        residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended
+    )
+    dq = dq.reshape(batch * heads, steps, shape[-1])
+    if setting.positions == "rotary":
+        dq, dk = rotate(dq, -1), rotate(dk, -1)
+    dprojected = concat_heads(((dq, heads), (dk, setting.key_value_heads), (dv, setting.key_value_heads)))
+    return HeadsCotangents(doutput, dprojected, dbias, threads)
+
+
+def position_grad(setting: Setting, position: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
     """Return the cotangent of the table of relative positions."""
     if not isinstance(position, RelativeBias) or dbias is None:
         return ()
-    return relative_bias_grad(position, dbias.reshape(setting.heads, -1), steps, setting.causal)
+    dtable: Array = dbias.reshape(-1, setting.heads, dbias.shape[-1]).sum(0)
+    return relative_bias_grad(position, dtable, (dbias.shape[-1] + 1) // 2, setting.causal)
 
 
 class Settings(TypedDict, total=False):

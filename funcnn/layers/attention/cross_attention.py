@@ -131,6 +131,21 @@ def forward(
 def backward(
     setting: Setting, params: CrossAttentionParams[M], residuals: CrossAttentionResiduals, dy: object, input_grad: bool = True
 ) -> Backward[CrossAttentionParams[M], tuple[Array | Masked, Array | Masked]]:
+    doutput, dasked, dseen, threads = heads_backward(setting, params, residuals, dy)
+    grads = CrossAttentionParams(
+        projection_grads(params.query, residuals.x, dasked, threads),
+        projection_grads(params.memory, residuals.memory, dseen, threads),
+        projection_grads(params.output, residuals.joined, doutput, threads),
+    )
+    if not input_grad:
+        return backward_without_input(grads)
+    return Backward(grads, input_cotangents(setting, params, dasked, dseen, threads))
+
+
+def heads_backward(
+    setting: Setting, params: CrossAttentionParams[M], residuals: CrossAttentionResiduals, dy: object
+) -> tuple[Array, Array, Array, int]:
+    """Return the cotangents of what the output's, the query's and the memory's map give, and how many threads pay."""
     doutput = cotangent_values(dy, residuals.mask, residuals.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
     heads, shape = setting.heads, residuals.q.shape
@@ -140,21 +155,18 @@ def backward(
     dq, dk, dv, _ = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
     dasked = merge_heads(dq.reshape(batch * heads, steps, shape[-1]), heads)
     dseen = concat_heads(((dk, setting.key_value_heads), (dv, setting.key_value_heads)))
-    grads = CrossAttentionParams(
-        projection_grads(params.query, residuals.x, dasked, threads),
-        projection_grads(params.memory, residuals.memory, dseen, threads),
-        projection_grads(params.output, residuals.joined, doutput, threads),
-    )
-    if not input_grad:
-        return backward_without_input(grads)
+    return doutput, dasked, dseen, threads
+
+
+def input_cotangents(
+    setting: Setting, params: CrossAttentionParams[M], dasked: Array, dseen: Array, threads: int = 1
+) -> tuple[Array | Masked, Array | Masked]:
+    """Return the cotangents of the sequence and of the memory."""
     dx = project_transposed(params.query, dasked, threads)
     dmemory = project_transposed(params.memory, dseen, threads)
-    return Backward(
-        grads,
-        (
-            cotangent_of_masked(dx) if setting.masked else dx,
-            cotangent_of_masked(dmemory) if setting.memory_masked else dmemory,
-        ),
+    return (
+        cotangent_of_masked(dx) if setting.masked else dx,
+        cotangent_of_masked(dmemory) if setting.memory_masked else dmemory,
     )
 
 

@@ -159,9 +159,34 @@ def backward(
     after: bool, options: SequenceOptions, params: GRUParams, residuals: GRUResiduals, dy: object, input_grad: bool = True
 ) -> Backward[GRUParams, object]:
     steps, size = residuals.steps, residuals.steps.size
+    dgates, dstate = steps_backward(after, options, params.recurrent_weight, residuals, dy)
+    dz, dcandidate = recurrent.flatten_gates(dgates[:, :, :3]), dgates[:, :, 3]
+    before = steps.hidden[:-1]
+    input_weight, bias = recurrent.input_grads(steps, dz)
+    recurrent_weight = np.concatenate(
+        [
+            recurrent.weight_cotangent(before, dz[..., : 2 * size]),
+            recurrent.weight_cotangent(before if after else residuals.inner, dcandidate),
+        ],
+        axis=1,
+    )
+    grads = GRUParams(input_weight, recurrent_weight, bias, sum_axis0(as_matrix(dcandidate)))
+    if not input_grad:
+        return backward_without_input(grads)
+    return Backward(grads, recurrent.pack_input_cotangent(options, dz, params.input_weight, dstate))
+
+
+def steps_backward(
+    after: bool, options: SequenceOptions, recurrent_weight: Array, residuals: GRUResiduals, dy: object
+) -> tuple[Array, Array]:
+    """Return the cotangents of all gates (t, n, 4, H), before their activations, and of the initial state.
+
+    They are those of r, u and n, and last what $U_n$ gives.
+    """
+    steps = residuals.steps
     doutput, (dh,) = recurrent.unpack_output_cotangent(options, steps, 1, dy)
-    weights = recurrent.transposed_blocks(params.recurrent_weight, 3, len(dh))
-    dgates: Array = np.empty((steps.count, len(dh), 4, size), dh.dtype)  # dz of r, u and n, and last what U_n gives
+    weights = recurrent.transposed_blocks(recurrent_weight, 3, len(dh))
+    dgates: Array = np.empty((steps.count, len(dh), 4, steps.size), dh.dtype)
     dz_by_gate, dh_by_gate = dgates.swapaxes(1, 2), np.empty((3, *dh.shape), dh.dtype)
     products = recurrent.blocked_view(dh_by_gate, weights)
     with one_thread():
@@ -180,20 +205,7 @@ def backward(
             dh += np.add.reduce(dh_by_gate, axis=0)
             if dmasked is not None:
                 dh += dmasked
-    dz, dcandidate = recurrent.flatten_gates(dgates[:, :, :3]), dgates[:, :, 3]
-    before = steps.hidden[:-1]
-    input_weight, bias = recurrent.input_grads(steps, dz)
-    recurrent_weight = np.concatenate(
-        [
-            recurrent.weight_cotangent(before, dz[..., : 2 * size]),
-            recurrent.weight_cotangent(before if after else residuals.inner, dcandidate),
-        ],
-        axis=1,
-    )
-    grads = GRUParams(input_weight, recurrent_weight, bias, sum_axis0(as_matrix(dcandidate)))
-    if not input_grad:
-        return backward_without_input(grads)
-    return Backward(grads, recurrent.pack_input_cotangent(options, dz, params.input_weight, dh))
+    return dgates, dh
 
 
 class Settings(TypedDict, total=False):

@@ -95,10 +95,21 @@ def slope_of_steps(activation: str, residuals: RNNResiduals, part: slice) -> tup
 def backward(
     activation: str, options: SequenceOptions, params: RNNParams, residuals: RNNResiduals, dy: object, input_grad: bool = True
 ) -> Backward[RNNParams, object]:
+    dz, dstate = steps_backward(activation, options, params.recurrent_weight, residuals, dy)
+    grads = RNNParams(*recurrent.affine_grads(residuals.steps, dz))
+    if not input_grad:
+        return backward_without_input(grads)
+    return Backward(grads, recurrent.pack_input_cotangent(options, dz, params.input_weight, dstate))
+
+
+def steps_backward(
+    activation: str, options: SequenceOptions, recurrent_weight: Array, residuals: RNNResiduals, dy: object
+) -> tuple[Array, Array]:
+    """Return the cotangents of all steps (t, n, H), before the activation, and of the initial state."""
     steps = residuals.steps
     doutput, (dh,) = recurrent.unpack_output_cotangent(options, steps, 1, dy)
-    weight = recurrent.transposed_blocks(params.recurrent_weight, 1, len(dh))
-    dz: Array = np.empty(residuals.values.shape, dh.dtype)  # of all steps
+    weight = recurrent.transposed_blocks(recurrent_weight, 1, len(dh))
+    dz: Array = np.empty(residuals.values.shape, dh.dtype)
     products = recurrent.blocked_view(dh[None], weight)
     with one_thread():
         for t, (slope,) in recurrent.reversed_steps(partial(slope_of_steps, activation, residuals), steps.count):
@@ -108,10 +119,7 @@ def backward(
             np.matmul(dz[t], weight, out=products)
             if dmasked is not None:
                 dh += dmasked
-    grads = RNNParams(*recurrent.affine_grads(steps, dz))
-    if not input_grad:
-        return backward_without_input(grads)
-    return Backward(grads, recurrent.pack_input_cotangent(options, dz, params.input_weight, dh))
+    return dz, dh
 
 
 class Settings(TypedDict, total=False):
