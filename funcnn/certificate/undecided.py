@@ -29,6 +29,7 @@ class Reason:
 
 _NOT_SEEN = "the slope is a product of differences of 1e-8 between keys and between values: below the last digit of the output"
 _BESIDE = "what it adds is below the last digit of what stands beside it"
+_FLAT = "derivatives of units so far saturated that the rounding of their mean over a circle is larger than they are"
 _ONE_HOT = "every weight is 0 or 1 to the last digit: no bias changes one"
 _ALL_TIES = "in a large case all windows tie at once, and a direction goes through all kinks; smaller cases decide entry by entry"
 
@@ -44,6 +45,8 @@ REASONS = (
     Reason("max_pool2d", "input", "zeros", _ALL_TIES),
     Reason("bilinear", "params.weight", "1e-8", _BESIDE),
     Reason("runge_kutta", "params*", "saturated", _BESIDE),
+    Reason("laplacian", "params?0?.bias", "saturated", _FLAT),
+    Reason("directional_derivatives", "params?0?.bias", "saturated", _FLAT),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
     Reason(
         "gaussian_kl",

@@ -27,6 +27,7 @@ FEW = 1e-5  # relative noise of single precision, and some
 _TURNS = 1e-3  # of the largest output
 _TIMES = 100.0
 _STEEP = 0.1
+_LARGE = 0.1  # of the largest output
 _WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
 
 
@@ -48,11 +49,14 @@ def measure_noise(sample: Sampler, generator: np.random.Generator) -> Noise:
     """Measure the rounding errors of each output."""
     fine, moved, *_ = _along_some(sample, generator, 2.0**-40)
     again, moved_again, *_ = _along_some(sample, generator, 2.0**-39)  # equal steps can meet equal roundings, and show none
-    coarse, moved_later, height, climbed = _along_some(sample, generator, 2.0**-20)
+    coarse, moved_later, height, _ = _along_some(sample, generator, 2.0**-20)
     moved |= moved_again
     # What stands still near by moves in stairs, or lies in a dead zone that ends here: stairs are small against what is there.
     late = ~moved & moved_later & (coarse < FEW * height)
-    if late.any():  # and small against the way that they climb, unless a function so fast that it hits any value
+    if late.any():  # and small against the way that many of them climb, unless a function so fast that it hits any value
+        for spacing in (2.0**-19, 2.0**-18):  # here too equal steps can meet equal roundings
+            coarse = np.fmax(coarse, _along_some(sample, generator, spacing)[0])
+        climbed = _along_some(sample, generator, 2.0**-16)[-1]
         late &= bool(np.median(coarse[late] / climbed[late]) < _STEEP)
     noise: Array = np.where(moved, np.fmax(fine, again), np.where(late, coarse, 0))
     noise = np.where(np.isfinite(noise), noise, 0)
@@ -60,9 +64,10 @@ def measure_noise(sample: Sampler, generator: np.random.Generator) -> Noise:
     if partly.any():
         near, far = (_roughness(sample, generator, spacing)[partly] for spacing in (2.0**-20, 2.0**-18))
         sizes = np.abs(sample.y[partly])  # single outputs can meet equal roundings: all are judged together
-        partly &= bool((near / sizes).mean() > 0.4 * (far / sizes).mean())
+        typical, single = (near / sizes).mean(), (coarse[partly] / sizes).mean()  # where a kink is all, most have nothing
+        partly &= bool(typical > 0.4 * (far / sizes).mean() and typical > single)
         noise = np.where(partly, np.fmax(noise, coarse), noise)
-    noise = np.maximum(noise, _usual(noise, np.abs(sample.y)))
+    noise = np.maximum(noise, _usual(noise, np.abs(sample.y), moved | late))
     second = second_opinion(sample, generator)
     # What a narrower precision does not know of at all is no rounding: the function itself turns between such neighbours.
     floor = np.maximum(second.error, sample.eps * np.abs(sample.y))
@@ -89,9 +94,13 @@ def _along_some(sample: Sampler, generator: np.random.Generator, spacing: float)
     return _differences(sample.along(directions), sample.y, spacing)
 
 
-def _usual(noise: Array, sizes: Array) -> Array:
-    """Return the noise that outputs of these sizes usually have: single ones may show none by chance."""
-    seen = (sizes > 0) & np.isfinite(sizes)
+def _usual(noise: Array, sizes: Array, moved: BoolArray) -> Array:
+    """Return the noise that outputs of these sizes usually have: single ones may show none by chance.
+
+    The larger of those that move tell: outputs near 0, made from larger numbers, have far more noise for their size.
+    """
+    seen = (sizes > 0) & np.isfinite(sizes) & moved
+    seen &= sizes >= _LARGE * np.max(sizes, initial=0, where=seen)
     relative = np.median(noise[seen] / sizes[seen]) if seen.any() else 0.0
     return np.where(np.isfinite(sizes), sizes, 0) * relative
 

@@ -20,6 +20,7 @@ from funcnn.typing import Array, BoolArray, Scalar
 
 _NEAR = 4.0**-6  # steps so far below the size of a variable hit no feature of a function by design
 _SMOOTH = 1e-2  # of the height of stairs
+_MOST = 0.5  # of the samples beyond a dead zone, each of which moves
 CONFIDENCE = 10.0
 """How many error bars a difference may have."""
 
@@ -147,7 +148,8 @@ def _stairs(at: Callable[[float], tuple[Array, float]], rise: Array, fall: Array
     height = np.where(height < FEW * sizes, height, 0)
     for first in np.unique(finest[height > 0]).tolist():
         beyond = np.stack([at(float(up[first]) * (1 + number / (POINTS - 1)))[0] for number in range(POINTS)])
-        height[(finest == first) & (fourth_differences(beyond) <= _SMOOTH * height)] = 0
+        goes_on = (np.diff(beyond, axis=0) != 0).mean(0) > _MOST  # a level that the points happen to meet alone is smooth, too
+        height[(finest == first) & goes_on & (fourth_differences(beyond) <= _SMOOTH * height)] = 0
     return height
 
 

@@ -21,6 +21,7 @@ _ORDINARY = 64.0  # roundings of an output that need no cancellation
 _LOST = 0.1  # of an output, in the narrower precision
 _OTHER = 1e-3  # of the largest output: more than rounding
 _FARTHER = 12  # factors of four
+_SHRINKS = 100.0  # times that a narrower precision is farther off, where it is for its rounding
 _NARROWER: dict[np.dtype[np.floating], np.dtype[np.floating]] = {
     LONG: np.dtype(np.float64),
     np.dtype(np.float64): np.dtype(np.float32),
@@ -133,7 +134,19 @@ def _is_another(pair: Pair, seen: list[tuple[Array, Array]], generator: np.rando
         wide, other = pair(0.0, generator)
         if not (np.abs(other - wide - first) <= _LOST * np.abs(first))[here].all():
             return False
-    return True
+    return not _shrinks(pair, np.abs(first), here)
+
+
+def _shrinks(pair: Pair, gap: Array, here: BoolArray) -> bool:
+    """Tell whether a third precision, narrower still, is farther off by far: then all of them round one function.
+
+    Where units are saturated to the last digit, rounding does not change with the last digits of the arguments.
+    """
+    third = narrower(pair.narrow)
+    if third is None:
+        return False
+    off = np.abs(third.y.astype(gap.dtype) - pair.sample.y)
+    return bool((off > _SHRINKS * gap)[here & np.isfinite(off)].all())
 
 
 def _apart(wide: Array, other: Array) -> BoolArray:
