@@ -213,8 +213,9 @@ class Closer:
             made.scale = max(made.scale, abs(low), abs(high))
             if seen.moved.any() and not seen.kink and np.isfinite(seen.step):
                 self.case.suited = _run_from(seen.step / float(self.scales[index]))
-        if made.wrong[index] and not seen.kink and abs(low) < CONFIDENCE * bar and np.isfinite(seen.slope.bar):
-            # A side without slope may have levelled off at steps that the other side contradicts: "wrong" needs both sides.
+        if made.wrong[index] and not seen.kink and np.isfinite(seen.slope.bar):
+            # One side may be even at steps that the other side contradicts, while next to the point, where rounding hides it,
+            # it bends (a smooth kink, such as sqrt(r^2 + e^2)): "wrong" needs both sides.
             low, high, bar = seen.slope.value, seen.slope.value, seen.slope.bar
             self._set(at, low, high, bar)
         if made.wrong[index]:
@@ -348,3 +349,5 @@ class Closer:
         if cancels:
             rounding = np.maximum(CONFIDENCE * bars, made.slack * made.natural)
             made.forgiven[chosen] |= np.abs(made.analytic[chosen]) <= rounding
+            if made.analytic.any():  # of rounding errors nobody can say how large they should be
+                made.floor = np.inf

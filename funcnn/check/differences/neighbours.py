@@ -3,7 +3,8 @@ r"""Points where several kinks meet: judged by the gradients of their neighbours
 Where a whole network stands at a kink (an input of zeros, biases of zeros), each unit has its own convention, and the gradient
 that they make together need not lie between the one-sided derivatives along any coordinate.  Clarke's generalized gradient of the
 function of all its variables is the convex hull of the limits of gradients at smooth points nearby: an entry passes when it lies
-among those of neighbours drawn at random, at which the gradient is right.
+among those of neighbours drawn at random, at which the gradient is right.  That is asked of a few of them and, entry by entry,
+of the two that it lies between: most neighbours may be on a side where there is no slope to be wrong.
 """
 
 from __future__ import annotations
@@ -25,24 +26,33 @@ AGREE = 1e-4
 
 @frozen(eq=False)
 class Neighbours:
-    """The smallest and the largest gradient of each entry of a leaf at neighbouring points."""
+    """The gradients of a leaf at neighbouring points."""
 
-    low: Array
-    high: Array
+    case: Case
+    leaf: int
+    ways: list[list[tuple[int, Array]]]  # from the point to each of them
+    table: Array  # their gradients, as rows
 
     @property
     def size(self) -> float:
-        """The largest of all."""
-        return float(max(np.max(np.abs(self.low)), np.max(np.abs(self.high))))
+        """The largest slope of all."""
+        return float(np.max(np.abs(self.table)))
 
     def differ(self, index: int) -> bool:
         """Tell whether their gradients are not all alike: the point is a kink for this entry, whatever it is along its axis."""
-        return bool(self.high[index] - self.low[index] > 1e-3 * self.size)
+        return bool(np.ptp(self.table[:, index]) > 1e-3 * self.size)
 
     def contains(self, index: int, value: Array) -> bool:
-        """Tell whether a value lies among theirs."""
-        slack = 1e-9 * self.size
-        return bool(self.low[index] - slack <= value <= self.high[index] + slack)
+        """Tell whether a value lies among theirs, between two at which the entry is right."""
+        column, slack = self.table[:, index], 1e-9 * self.size
+        if not column.min() - slack <= value <= column.max() + slack:
+            return False
+        alone = np.zeros_like(self.table[0])
+        alone[index] = entry_scales(self.case.sample.origin[self.leaf])[index]
+        return all(
+            _is_right(self.case, self.leaf, self.ways[row], self.table[row], alone, self.size)
+            for row in (int(column.argmin()), int(column.argmax()))
+        )
 
 
 def look_around(case: Case, leaf: int) -> Neighbours | None:
@@ -51,7 +61,7 @@ def look_around(case: Case, leaf: int) -> Neighbours | None:
     if sample.eps > 1e-17:  # too few digits for differences at such distances
         return None
     generator = case.generator(13)
-    rows = []
+    rows, there = [], []
     for number in range(_COUNT):
         ways = [
             (position, (entry_scales(start) * generator.standard_normal(start.shape)).astype(start.dtype))
@@ -65,16 +75,18 @@ def look_around(case: Case, leaf: int) -> Neighbours | None:
         if got is None or not np.isfinite(got).all():
             return None
         rows.append(got.reshape(-1).astype(sample.result))
-        if number < _VERIFIED and not _is_right(case, leaf, ways, rows[-1], generator):
-            return None
-    table = np.stack(rows)
-    return Neighbours(table.min(0), table.max(0))
+        there.append(ways)
+        if number < _VERIFIED:
+            scales = entry_scales(sample.origin[leaf])
+            direction = (scales * generator.standard_normal(rows[-1].shape)).astype(sample.result)
+            if not _is_right(case, leaf, ways, rows[-1], direction):
+                return None
+    return Neighbours(case, leaf, there, np.stack(rows))
 
 
-def _is_right(case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Array, generator: np.random.Generator) -> bool:
-    """Tell whether a neighbour's gradient agrees with a difference along one direction."""
+def _is_right(case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Array, direction: Array, size: float = 0.0) -> bool:
+    """Tell whether a neighbour's gradient agrees with a difference along one direction; slopes count from a ``size`` on."""
     sample = case.sample
-    direction = (entry_scales(sample.origin[leaf]) * generator.standard_normal(gradient.shape)).astype(gradient.dtype)
     values = []
     for sign in (1, -1):
         there: list[tuple[int, Array]] = [(position, way * sample.result.type(_DISTANCE)) for position, way in ways]
@@ -85,4 +97,5 @@ def _is_right(case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Ar
             values.append(sample().copy())
     slope = ((values[0] - values[1]) @ case.cotangent) / (2 * sample.result.type(_STEP))
     terms = gradient * direction
-    return bool(abs(slope - terms.sum()) <= AGREE * np.sqrt((terms * terms).sum()))
+    norm = np.maximum(np.sqrt((terms * terms).sum()), size * np.max(np.abs(direction)))
+    return bool(abs(slope - terms.sum()) <= AGREE * norm)
