@@ -120,7 +120,7 @@ class LeafReport:
     worst_bar: float = 0.0
     """The largest error bar, relative to the largest entry of the leaf's gradient."""
     power: float = float("inf")
-    """The smallest error, relative to the largest entry, that would have been seen."""
+    """The smallest error of the formula, relative to the largest entry, that would have been seen."""
     kinks: int = 0
     """How many entries stand at a kink of the function."""
     convention: str = ""
@@ -131,6 +131,9 @@ class LeafReport:
     """How many evaluations of the function the leaf took."""
     name: str = ""
     """The path with the name of the argument in the function's signature, such as ``weight`` for ``[1]``."""
+    rounding: float = 0.0
+    """The rounding of the result in its own precision, relative to the largest entry, that passes beside ``power``; 0 where the
+    formula was judged in that precision itself."""
 
 
 class Findings(Protocol):

@@ -20,7 +20,7 @@ of them against differences in a hundred and twenty digits. Each function is che
   with the last digits of the arguments; with another sign, or in one entry, zero, transposed, without one of its terms, or made
   of forward differences. Three in four of the mistakes that come in any size are 1.2, 2, 5, 30, a thousand or a million times
   what the report on the right gradient says that it *would see*. A spoiled gradient that passes although its error, relative to
-  the largest entry, is above what the report on it says that it would see, was **missed**.
+  the largest entry, is above what the report on it says that it would see, and let pass as rounding besides, was **missed**.
 
 Verdicts are counted on the whole report: a finding of any kind makes a *fail*. Intervals are those of Clopper and Pearson, at
 95 %. Everything follows from the seed and the number of a function; verdicts do not hang on how fast the machine is. The page is

@@ -149,7 +149,7 @@ def run(number: int, seed: int, family: str | None = None) -> Trial:
         return start
     report, spoiled = one.check(wrong)
     position = one.active.index(wrong.argument)
-    claim = report.leaves[position].power
+    claim = report.leaves[position].power + report.leaves[position].rounding
     error = error_of(one, wrong, report.ok, claim)
     accused = any(leaf.verdict == "fail" for place, leaf in enumerate(report.leaves) if place != position)
     accused = accused and wrong.kind != "missing term"  # a missing term spoils every argument behind it

@@ -14,7 +14,7 @@ from funcnn.check.case.sampler import Sampler
 from funcnn.check.differences.differences import Contraction
 from funcnn.check.differences.entries import leaf_scale
 from funcnn.check.differences.noise import measure_noise
-from funcnn.typing import Array, Scalar
+from funcnn.typing import Array, BoolArray, Scalar
 
 VISIBLE = 1e-7
 """The widest error bar, relative to the leaf's largest gradient, with which a verdict is given; 1e-6 without long double."""
@@ -120,20 +120,22 @@ class Case:
         """Return the rounding errors that a gradient may have, relative to its leaf's scale."""
         return SLACK * max(_DOUBLE, float(np.finfo(gradient.dtype).eps) if gradient.dtype.kind == "f" else _DOUBLE)
 
-    def mere_rounding(self, leaf: int, gradient: Array) -> bool:
+    def mere_rounding(self, leaf: int, gradient: Array, smooth: BoolArray | None = None) -> bool:
         """Tell whether a gradient is nothing but rounding errors: it changes erratically with the last digits of everything.
 
-        So is a gradient that is exactly zero by cancellation, such as that of a bias right before batch normalization.
+        So is a gradient that is exactly zero by cancellation, such as that of a bias right before batch normalization.  Only
+        entries that are ``smooth`` tell: at a kink last digits decide between two slopes.
         """
         if not gradient.any():
             return True
+        told: BoolArray = np.ones(gradient.size, bool) if smooth is None else smooth
         generator = self.generator(3)
         # A point at the edge of the domain has neighbours on one side: probabilities of 1 on the lower one, logits anywhere.
         for side in (-1, 1) * (_BENDS // 2):
             for only_active in (False, True):
                 other = self._bent(leaf, side, only_active, generator)
                 if other is not None:
-                    if np.max(np.abs(other.reshape(-1) - gradient)) > ERRATIC * np.max(np.abs(gradient)):
+                    if np.max(np.abs(other.reshape(-1) - gradient)[told], initial=0) > ERRATIC * np.max(np.abs(gradient)):
                         return True
                     break
         return False

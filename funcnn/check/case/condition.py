@@ -13,10 +13,11 @@ from funcnn.typing import Array
 _DRAWS = 4
 
 
-def last_digits(case: Case, position: int, exact: Array, eps: float) -> Array:
+def last_digits(case: Case, position: int, exact: Array, eps: float, upper: Array | None = None) -> Array:
     """Return by how much the gradient changes, entry by entry, when everything changes by its last digit.
 
-    The digit is eps or, where that is 0, the last one of each leaf in its own precision.
+    The digit is eps or, where that is 0, the last one of each leaf in its own precision.  With an upper bound, whatever lies
+    between ``exact`` and that is no change.
     """
     generator = case.generator(8)
     wide = case.sample.result
@@ -38,7 +39,7 @@ def last_digits(case: Case, position: int, exact: Array, eps: float) -> Array:
         except Exception:  # a neighbour may lie outside the domain
             continue
         if other is not None:
-            largest = np.fmax(largest, np.abs(other - exact))
+            largest = np.fmax(largest, np.abs(other - np.clip(other, exact, exact if upper is None else upper)))
     return largest
 
 

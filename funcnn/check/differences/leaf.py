@@ -35,6 +35,7 @@ class Comparison:
         self.faint = False  # no slope is visible: what would have been seen is told relative to the gradient itself
         self.tied = ""  # what is wrong with entries that are right, each by itself
         self.floor = 0.0  # of the power: an error that would be accepted for another reason than the bars
+        self.rounding = 0.0  # of the result in its own precision: what was let pass, relative to the largest entry
         self.method = "every entry"
         self.note = ""
         self.convention = ""  # at kinks that were judged together
@@ -131,6 +132,8 @@ class Comparison:
         scale = max(self.scale, tiny)
         size = np.max(np.abs(self.analytic)) if self.faint and self.analytic.any() else scale
         power = float(np.max(self.allowed[examined], initial=0) / size) if self.power is None else self.power
+        if self.faint and self.rounded.any():  # of rounding errors nobody can say how large they should be
+            power = np.inf
         return LeafReport(
             path,
             shape,
@@ -144,6 +147,7 @@ class Comparison:
             self.method,
             self.evaluations,
             name,
+            self.rounding,
         )
 
     def _convention(self) -> str:

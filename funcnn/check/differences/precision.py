@@ -106,16 +106,23 @@ def check_precision(case: Case, working: Cotangents, made: list[Comparison | Non
         eps = eps_of(leaf.array)
         # Where the reference gradient itself is only rounding away from the differences, these are the better judge.
         judge = np.where(done.rounded, done.low, exact.reshape(-1)).reshape(exact.shape)
-        blur = CONFIDENCE * np.where(done.rounded, done.spread, 0).reshape(exact.shape)
-        off = np.abs(got.astype(exact.dtype) - judge)
-        size = max(np.max(np.abs(exact)), done.scale)
+        # At a kink last digits decide between conventions: what counts is how far outside of them a result is.
+        kink = (done.kink & ~done.forgiven).reshape(exact.shape)
+        blur = CONFIDENCE * np.where(done.rounded.reshape(exact.shape) | kink, done.spread.reshape(exact.shape), 0)
+        low, high = (np.where(kink, side.reshape(exact.shape), judge) for side in (done.low, done.high))
+        off = np.abs(got - np.clip(got, low, high))
+        largest = max(np.max(np.abs(exact)), done.scale)
         least = np.finfo(leaf.array.dtype).tiny
-        if np.max(off) <= ROUNDINGS / 2 * eps * size + least:
+        if np.max(off) <= ROUNDINGS / 2 * eps * largest + least:
+            done.rounding = ROUNDINGS / 2 * eps
             continue
-        size = max(size, case.natural(position))
-        allowed = ROUNDINGS * (eps * size + last_digits(case, position, exact, 0.0)) + blur + least
+        size = max(largest, case.natural(position))
+        digits = last_digits(case, position, np.where(kink, low, exact), 0.0, np.where(kink, high, exact))
+        allowed = ROUNDINGS * (eps * size + digits) + blur + least
+        done.rounding = float(np.max(allowed) / largest) if largest else np.inf
         bad = off > allowed
-        if bad.any() and case.mere_rounding(position, exact.reshape(-1)):  # zero by cancellation: by what do the terms round?
+        smooth = ~kink.reshape(-1)
+        if bad.any() and case.mere_rounding(position, exact.reshape(-1), smooth):  # zero by cancellation: how do its terms round?
             allowed = np.maximum(allowed, ROUNDINGS * working_digits(case, position, got))
             bad = off > allowed
         if bad.any():

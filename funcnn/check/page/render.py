@@ -7,6 +7,7 @@ import math
 from funcnn.check.records import Finding, Findings, LeafReport, Witness
 
 _SHOWN = 5
+_BESIDES = 10  # times what would be seen: rounding that is worth a line
 
 
 def render(report: Findings) -> str:
@@ -47,6 +48,8 @@ def footing(report: Findings) -> list[str]:
     lines += testimony(report.witness)
     if any(_power(leaf) for leaf in report.leaves):
         lines.append("would see: the smallest error, relative to the largest entry of the leaf, that would not have passed")
+        narrow = sorted({leaf.dtype: leaf.rounding for leaf in report.leaves if leaf.rounding > _BESIDES * leaf.power}.items())
+        lines += [f"besides, rounding in {dtype} passes up to {rounding:.0e}" for dtype, rounding in narrow]
     return [*lines, f"again: {report.reproduce}"] if report.reproduce else lines
 
 

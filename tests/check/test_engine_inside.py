@@ -1,0 +1,130 @@
+"""What happens inside a function, at its corners: stairs of single precision, kinks next to the point, rounding at a kink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcnn as fn
+from funcnn.check import check_layer, check_vjp
+from funcnn.typing import Array
+
+STAIRS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "flat exponential": (lambda x: np.exp(np.maximum(x, 0) ** 2), lambda x: 2 * np.maximum(x, 0) * np.exp(np.maximum(x, 0) ** 2)),
+    "reciprocal": (lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
+    "cosine of a sine": (lambda x: np.cos(np.sin(x)), lambda x: -np.sin(np.sin(x)) * np.cos(x)),
+    "identity": (lambda x: x, np.ones_like),
+}
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("curve", STAIRS)
+def test_single_precision_inside_makes_no_gradient_wrong(curve: str, full: bool) -> None:
+    value, slope = STAIRS[curve]
+    generator = np.random.default_rng(3)
+
+    def f(x: Array) -> Any:
+        return np.sin(value(x.astype(np.float32)).astype(x.dtype))
+
+    def vjp(x: Array, dy: Array) -> tuple[Array]:
+        z = x if full else x.astype(np.float32)
+        return ((dy * np.cos(value(z)) * slope(z)).astype(x.dtype),)
+
+    for _ in range(12):
+        x = generator.uniform(0.02, 1.2, size=(1, 2))
+        assert check_vjp(f, vjp, x, explain=False).verdict != "fail"
+        wrong = check_vjp(f, lambda x, dy: (1.01 * vjp(x, dy)[0],), x, explain=False)
+        assert not wrong.ok or wrong.leaves[0].power > 1e-2
+
+
+def test_one_side_alone_does_not_say_wrong() -> None:
+    def f(r: Array) -> Any:  # next to 0.02 it bends by 5e-12: hidden by the others, and gone at every longer step to the right
+        return np.sqrt(r * r + 6e-8**2).sum()
+
+    r = np.array([3.3e5, 2e-2, 6.7e5, 7.5e5])
+    assert check_vjp(f, lambda r, dy: (dy * r / np.sqrt(r * r + 6e-8**2),), r, explain=False).verdict != "fail"
+    assert not check_vjp(f, lambda r, dy: (dy * np.where(r < 1, 0.999, 1.0),), r, explain=False).ok
+
+
+def test_small_outputs_do_not_make_the_large_ones_noisy() -> None:
+    w = np.random.default_rng(1).normal(size=(3, 5))
+    x = np.random.default_rng(2).normal(size=3)
+    b = 1e-9 * np.array([1, -2, 0, 2, 0]) - (x @ w) * np.array([1, 1, 0, 1, 0])  # three sums lose nine digits
+
+    def vjp(x: Array, b: Array, dy: Array) -> tuple[Array, Array]:
+        d = dy / np.cosh(x @ w + b) ** 2
+        return d @ w.T, d.copy()
+
+    report = check_vjp(lambda x, b: np.tanh(x @ w + b), vjp, x, b, explain=False)
+    assert report.ok
+    assert max(leaf.power for leaf in report.leaves) < 1e-11
+
+
+def test_neighbours_on_a_side_without_slope_excuse_no_slope_on_the_other() -> None:
+    def shrink(x: Array) -> Any:
+        return np.sign(x) * np.maximum(np.abs(x) - 1, 0)
+
+    def vjp(x: Array, dy: Array, factor: float = 1.0) -> tuple[Array]:
+        return (factor * dy * (np.abs(x) >= 1),)
+
+    for seed in range(80, 88):  # in two of them the first neighbours all lie there
+        x = np.array([[-0.5, 0.0, -0.5, 1.0]])
+        assert check_vjp(shrink, vjp, x, seed=seed, explain=False).ok
+        assert not check_vjp(shrink, lambda x, dy: vjp(x, dy, 1.03), x, seed=seed, explain=False).ok
+
+
+def test_rounding_is_told_where_it_is_more_than_what_the_formula_is_held_to() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    (leaf,) = check_vjp(np.sin, lambda x, dy: (dy * np.cos(x),), x, explain=False).leaves
+    assert leaf.power < 1e-11
+    assert 1e-7 < leaf.rounding < 1e-5
+    report = check_vjp(np.sin, lambda x, dy: (dy * np.cos(x),), x, explain=False)
+    assert "besides, rounding in float32 passes up to 4e-06" in str(report)
+    assert "besides" not in str(check_vjp(np.sin, lambda x, dy: (dy * np.cos(x),), x.astype(float), explain=False))
+
+
+def test_at_a_kink_rounding_is_what_lies_outside_of_the_conventions() -> None:
+    def larger(a: Array, b: Array) -> Any:
+        return 1 / (1 + np.maximum(a, b) ** 2)
+
+    def slope(a: Array, b: Array, dy: Array) -> Array:
+        largest = np.maximum(a, b)
+        slopes: Array = -2 * dy * largest / (1 + largest**2) ** 2
+        return slopes
+
+    def right(a: Array, b: Array, dy: Array) -> tuple[Array, Array]:
+        d = slope(a, b, dy)
+        return d * (a > b) + d * (a == b) / 2, d * (a < b) + d * (a == b) / 2
+
+    def noisy(a: Array, b: Array, dy: Array) -> tuple[Array, Array]:
+        d, lost = slope(a, b, dy), 1e-7 if a.dtype == np.float64 else 0.0
+        return d * (a > b), d * (a <= b) * (1 + lost)
+
+    a, b = np.array([0.5, 0.0, 1.0]), np.array([0.5, -0.7, 0.5])
+    assert check_vjp(larger, right, a, b, explain=False).ok
+    report = check_vjp(larger, noisy, a, b, explain=False)
+    assert [found.kind for found in report.findings] == ["precision"]
+
+
+def test_of_rounding_errors_nothing_is_claimed() -> None:
+    def f(x: Array) -> Any:
+        z = 1 / (1 + np.exp(-x))
+        return (z - z.mean()) / np.sqrt(z.var() + 5e-5)
+
+    def erratic(x: Array, dy: Array) -> tuple[Array]:
+        seed = int.from_bytes(x.astype(float).tobytes()[:6], "little")
+        return (3e-15 * dy * np.random.default_rng(seed).uniform(-1, 1, x.shape).astype(x.dtype),)
+
+    (leaf,) = check_vjp(f, erratic, np.array([[-59.0, 58.0, 59.3, -60.2]]), explain=False).leaves
+    assert leaf.verdict != "pass" or leaf.power == np.inf
+
+
+def test_a_saturated_function_is_no_other_one_in_long_double() -> None:
+    layer = fn.laplacian(fn.dense(1) >> fn.tanh(), points=12, radius=0.125)
+    made = layer.init(fn.Key(3), (2,))
+    report = check_layer(layer, 30 * np.array([[1.2, 0.7]]), params=made.params, state=made.state, explain=False)
+    assert report.verdict != "fail"
+    assert not any("another one in long double" in note for note in report.notes)
