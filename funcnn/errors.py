@@ -322,12 +322,12 @@ def shorten(text: str, most: int = 80) -> str:
     return shown if len(shown) <= most and len(text) <= 2 * most else f"{shown[: most - 3]}..."
 
 
-def check_path(value: object) -> Path:
+def check_path(value: object, what: str = "path") -> Path:
     """Return a path as a Path; raise unless it is a text or a path that a file system can hold."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
-        raise TypeError(f"path is {shown(value)}, expected the path of a file: a str or a pathlib.Path")
+        raise TypeError(f"{what} is {shown(value)}, expected the path of a file: a str or a pathlib.Path")
     if "\0" in os.fspath(value):
-        raise ValueError(f"path is {shorten(repr(os.fspath(value)))}, which holds a null character: no file has such a name")
+        raise ValueError(f"{what} is {shorten(repr(os.fspath(value)))}, which holds a null character: no file has such a name")
     return Path(value)
 
 

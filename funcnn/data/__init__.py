@@ -20,6 +20,8 @@ from funcnn.data.splitting import (
 )
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
+from funcnn.data.tokens.byte_pairs import BytePairEncoding, read_byte_pairs
+from funcnn.data.tokens.fitting import fit_byte_pairs
 from funcnn.data.whitening import Whiten, fit_whiten
 from funcnn.runtime.former_names import former_names
 from funcnn.runtime.lazy_imports import listing
@@ -31,6 +33,7 @@ else:
     __getattr__ = former_names(__name__, FORMER)
 
 __all__ = [
+    "BytePairEncoding",
     "Dataset",
     "MinMax",
     "OneHot",
@@ -42,6 +45,7 @@ __all__ = [
     "batches",
     "count",
     "digits",
+    "fit_byte_pairs",
     "fit_min_max",
     "fit_one_hot",
     "fit_standardize",
@@ -52,6 +56,7 @@ __all__ = [
     "k_fold",
     "load_idx",
     "one_hot",
+    "read_byte_pairs",
     "sinusoid",
     "spirals",
     "split",

@@ -102,6 +102,8 @@ USES: dict[str, Use] = {
     "data.fit_min_max": Use(fn.data.fit_min_max, {"x": X, "low": 0.0, "high": 1.0}),
     "data.fit_whiten": Use(fn.data.fit_whiten, {"x": SCORES[:, :1], "kind": "pca", "components": 1}),
     "data.fit_vocabulary": Use(fn.data.fit_vocabulary, {"text": "abc"}),
+    "data.fit_byte_pairs": Use(fn.data.fit_byte_pairs, {"text": "abc", "vocabulary": 260, "special": ("<end>",)}),
+    "data.read_byte_pairs": Use(fn.data.read_byte_pairs, {"vocabulary_path": "nowhere", "merges_path": "nowhere"}),
     "data.windows": Use(fn.data.windows, {"tokens": LABELS, "length": 2, "stride": 1}),
     "data.load_idx": Use(fn.data.load_idx, {"path": "nowhere"}),
     "data.idx_folder": Use(fn.data.idx_folder, {"folder": "nowhere", "flat": True, "dtype": np.float32}),

@@ -49,10 +49,14 @@ PARTLY: dict[str, set[str]] = {
     "evaluate.state": ANY,
     "apply.state": ANY,
     "generate.state": ANY,
+    "data.fit_byte_pairs.special": {"()"},
+    "data.fit_byte_pairs.vocabulary": {"huge"},
     "tree.same.first": ANY,  # answers no
     "tree.same.second": ANY,
     "tree.add_cotangents.first": {"None"},  # the cotangent of integers
     "data.load_idx.path": {"text", "3"},
+    "data.read_byte_pairs.vocabulary_path": {"text"},
+    "data.read_byte_pairs.merges_path": {"text"},
     "data.idx_folder.folder": {"text"},
     "data.batches.key": {"None", "Key"},
     "update_batch_statistics.state": ANY,
@@ -92,7 +96,7 @@ OF_TRAINING = {
 exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
-    "data": {"Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
+    "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "metrics": {"Average"},
     "tree": {"Raveled", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},
@@ -145,7 +149,7 @@ def test_arguments_of_another_kind(name: str, argument: str) -> None:
 
 @pytest.mark.parametrize("name", USES)
 def test_the_entry_itself_is_right(name: str) -> None:
-    if name in ("data.load_idx", "data.idx_folder"):
+    if name in ("data.load_idx", "data.idx_folder", "data.read_byte_pairs"):
         with pytest.raises(FileNotFoundError, match=r"nowhere|No such file"):
             USES[name]()
     else:

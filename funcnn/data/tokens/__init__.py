@@ -1,0 +1,1 @@
+"""Text as tokens that are pieces of words: byte-level byte-pair encoding."""
