@@ -47,6 +47,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.derivatives.laplacian import laplacian
     from funcnn.derivatives.matrices import hessian, input_jacobian, jacobian
     from funcnn.derivatives.per_example import ClippedGrads, clipped_grads, per_example_grads, per_example_norms
+    from funcnn.derivatives.privacy.accountant import PrivacySpent, privacy_noise, privacy_spent, sampled_gaussian_rdp
+    from funcnn.derivatives.privacy.private_grads import PrivateGrads, private_grads
+    from funcnn.derivatives.statistics import GradientNoise, GradientStatistics, gradient_noise_scale, gradient_statistics
     from funcnn.files.save import FileError, load, load_note, save
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.key import Key
@@ -494,6 +497,16 @@ __all__ = [
     "hessian",
     "per_example_grads",
     "per_example_norms",
+    "gradient_statistics",
+    "GradientStatistics",
+    "gradient_noise_scale",
+    "GradientNoise",
+    "private_grads",
+    "PrivateGrads",
+    "sampled_gaussian_rdp",
+    "privacy_spent",
+    "PrivacySpent",
+    "privacy_noise",
     "clipped_grads",
     "ClippedGrads",
     "NotAnalyticError",

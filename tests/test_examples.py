@@ -104,6 +104,25 @@ def test_a_critic_tells_the_distance_of_clouds() -> None:
     assert run("critic", steps=400) == pytest.approx(5.125, abs=0.25)
 
 
+def test_digits_are_read_privately() -> None:
+    accuracy, epsilon = run("private_digits")
+    assert accuracy > 0.9
+    assert epsilon <= 3
+
+
+def test_wrong_labels_have_long_gradients() -> None:
+    found, area = run("mislabelled")
+    assert found > 0.85
+    assert area > 0.99
+
+
+def test_the_gradient_through_a_step_learns_to_learn() -> None:
+    found = run("maml", steps=40)
+    assert found["with the Hessian"] < found["nothing learned"]
+    assert found["with the Hessian, off"] < 1e-6
+    assert found["first order, off"] > 0.01
+
+
 def test_every_example_is_run() -> None:
     text = Path(__file__).read_text()
     names = {path.stem for path in EXAMPLES.glob("*.py")}

@@ -11,6 +11,7 @@ from funcnn.data.dataset import Dataset, Split, count, take
 from funcnn.data.idx import idx_folder, load_idx
 from funcnn.data.one_hot import OneHot, fit_one_hot, one_hot
 from funcnn.data.optical_digits import digits
+from funcnn.data.poisson import poisson_batches
 from funcnn.data.scaling import FORMER, MinMax, Standardize, fit_min_max, fit_standardize
 from funcnn.data.splitting import (
     k_fold,
@@ -56,6 +57,7 @@ __all__ = [
     "k_fold",
     "load_idx",
     "one_hot",
+    "poisson_batches",
     "read_byte_pairs",
     "sinusoid",
     "spirals",

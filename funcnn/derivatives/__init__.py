@@ -15,6 +15,8 @@ coordinates.py      the inputs in which is differentiated
 fisher.py           fisher_product
 matrices.py         jacobian, input_jacobian, hessian
 per_example.py      per_example_grads, per_example_norms, clipped_grads
+statistics.py       gradient_statistics, gradient_noise_scale
+privacy/            private_grads, and the account of what they tell
 apart.py            a network whose backward keeps the examples of a batch apart
-rules.py            how single layers do that without running once for each example
+rules/              how single layers do that without running once for each example
 """

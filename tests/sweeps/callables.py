@@ -67,11 +67,20 @@ USES: dict[str, Use] = {
         name: Use(getattr(fn, name), {"model": MODEL, "loss": LOSS})
         for name in (
             "hvp", "input_hvp", "mixed_product", "gradient_jvp", "ggn_product", "hessian", "per_example_grads",
-            "per_example_norms",
+            "per_example_norms", "gradient_statistics", "gradient_noise_scale",
         )
     },
     "fisher_product": Use(fn.fisher_product, {"model": MODEL, "loss": fn.softmax_cross_entropy(), "kind": "true"}),
     "clipped_grads": Use(fn.clipped_grads, {"model": MODEL, "loss": LOSS, "max_norm": 1.0}),
+    "private_grads": Use(
+        fn.private_grads,
+        {"model": MODEL, "loss": LOSS, "max_norm": 1.0, "noise_multiplier": 1.0, "expected_batch_size": 6.0},
+    ),
+    "sampled_gaussian_rdp": Use(
+        fn.sampled_gaussian_rdp, {"sampling_rate": 0.1, "noise_multiplier": 1.0, "orders": (2.0, 8.0), "steps": 3}
+    ),
+    "privacy_spent": Use(fn.privacy_spent, {"rdp": np.array([0.1, 0.2]), "delta": 1e-5, "orders": (2.0, 8.0)}),
+    "privacy_noise": Use(fn.privacy_noise, {"max_epsilon": 2.0, "delta": 1e-5, "sampling_rate": 0.1, "steps": 10}),
     "map_layers": Use(fn.map_layers, {"function": lambda path, layer: layer, "model": MODEL}),
     "generate": Use(
         fn.generate,
@@ -94,6 +103,7 @@ USES: dict[str, Use] = {
     "data.k_fold": Use(_lists(fn.data.k_fold), {**DATA, "folds": 2}),
     "data.stratified_k_fold": Use(_lists(fn.data.stratified_k_fold), {**DATA, "folds": 2, "labels": LABELS}),
     "data.batches": Use(_lists(fn.data.batches), {**DATA, "batch_size": 4, "drop_last": False}),
+    "data.poisson_batches": Use(_lists(fn.data.poisson_batches), {**DATA, "sampling_rate": 0.5, "steps": 2}),
     "data.batch_count": Use(fn.data.batch_count, {"rows": 6, "batch_size": 4, "drop_last": False}),
     "data.count": Use(fn.data.count, {"data": (X, LABELS)}),
     "data.one_hot": Use(fn.data.one_hot, {"labels": LABELS, "classes": 3, "dtype": np.float32}),

@@ -32,6 +32,7 @@ RIGHT: dict[str, set[str]] = {
     "entropy": COUNT, "index": COUNT, "path": {"()"}, "skip": COUNT, "count": {"3"}, "classes": {"3"}, "folds": {"3"},
     "batch_size": COUNT, "context_length": {"None", *COUNT}, "top_k": {"None", *COUNT}, "k": COUNT, "steps": {"3"}, "rows": COUNT,
     "stride": COUNT, "length": {"3"}, "groups": COUNT, "seed": COUNT, "batch": COUNT, "components": {"None"},
+    "noise_multiplier": NUMBER, "expected_batch_size": NUMBER, "max_epsilon": NUMBER,
     "temperature": NUMBER, "noise": NUMBER, "turns": NUMBER, "high": NUMBER, "low": NUMBER, "threshold": NUMBER, "value": NUMBER,
     "max_norm": NUMBER, "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
     "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
@@ -72,8 +73,8 @@ ALSO_NAMED = {
 
 PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
-    "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "JVP", "Linearized",
-    "NotAnalyticError", "VJP",
+    "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
+    "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
 }  # fmt: skip
 """Records that the library makes, and types."""
 
