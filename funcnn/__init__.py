@@ -54,7 +54,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.grad import LossAndGrad, apply, loss_and_grad
     from funcnn.key import Key
     from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, backward_without_input, define_layer
-    from funcnn.layer.instrument import map_layers
+    from funcnn.layer.instrument import get_layer, map_layers, replace_layer
+    from funcnn.layer.watch import Seen, watch
     from funcnn.layers.activations.algebraic import softsign, squareplus
     from funcnn.layers.activations.clipped import hard_sigmoid, hard_swish, hard_tanh, relu6
     from funcnn.layers.activations.exponential import exponential
@@ -537,6 +538,10 @@ __all__ = [
     "Summary",
     "plots",
     "map_layers",
+    "get_layer",
+    "replace_layer",
+    "watch",
+    "Seen",
     "keep_memory",
     # data
     "data",

@@ -273,6 +273,19 @@ def check_function(value: F, what: str, wanted: str) -> F:
     return value
 
 
+def takes_arguments(function: Callable[..., object], count: int) -> bool:
+    """Tell whether a function may be called with so many arguments; of one that does not tell, that it may."""
+    from inspect import signature
+
+    try:
+        signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # one of C, without a signature
+        return True
+    return True
+
+
 def checked_path(value: str | os.PathLike[str], what: str) -> Path:
     """Return a path that is given as text or as an object, or raise."""
     given: object = value

@@ -139,3 +139,112 @@ def test_freeze_makes_leaves_read_only() -> None:
     frozen = tree.freeze(sample())
     with pytest.raises(ValueError, match="read-only"):
         frozen[0].weight[0, 0] = 1
+
+
+# --------------------------------------------------------------------------------------------------------------- parts by path
+
+
+def test_get_follows_every_path_and_every_beginning_of_one() -> None:
+    whole = sample()
+    for path, leaf in tree.walk(whole):
+        assert tree.get(whole, path) is leaf
+    assert tree.get(whole, "[2]['a']") is whole[2]["a"]
+    assert tree.get(whole, '[2]["a"].right[0]') is whole[2]["a"].right[0]
+    assert tree.get(whole, "") is whole
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("[3]", r"the tree has no \[3\]: its root has \[0\], \[1\], \[2\]"),
+        ("[0].weigh", r"the tree has no \[0\].weigh: \[0\] has .weight, .bias"),
+        ("[0].weight[1]", r"the tree has no \[0\].weight\[1\]: \[0\].weight has nothing, being an array"),
+        ("[1][0]", r"the tree has no \[1\]\[0\]: \[1\] has nothing"),
+        ("[2]['c']", r"the tree has no \[2\]\['c'\]: \[2\] has \['a'\], \['b'\]"),
+        ("weight", "path is 'weight', which does not go on with a step such as"),
+        ("[0]weight", "does not go on with a step such as .* at 'weight'"),
+        ("[-1]", r"at '\[-1\]'"),
+    ],
+)
+def test_paths_that_lead_nowhere_are_told(path: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tree.get(sample(), path)
+    with pytest.raises(ValueError, match=message):
+        tree.replace(sample(), path, np.ones(1))
+
+
+def test_replace_changes_one_place_and_no_other() -> None:
+    whole = sample()
+    for path, leaf in tree.walk(whole):
+        made = tree.replace(whole, path, np.asarray(leaf + 1))
+        for other, new in tree.walk(made):
+            assert (new is tree.get(whole, other)) == (other != path)
+        assert np.array_equal(tree.get(made, path), leaf + 1)  # type: ignore[arg-type]  # a leaf
+    node = tree.replace(whole, "[2]['a']", Named(np.zeros(4), (np.ones(2),)))
+    assert tree.paths(node) == tree.paths(whole)
+    assert node[2]["a"].left.shape == (4,)
+    assert list(node[2]) == ["b", "a"]
+
+
+def test_what_takes_a_place_has_the_structure_of_what_was_there() -> None:
+    with pytest.raises(ValueError, match=r"new, to stand at \[0\], is an array of shape \(2,\), expected a Pair"):
+        tree.replace(sample(), "[0]", np.ones(2))
+    with pytest.raises(ValueError, match=r"new, to stand at \[0\].weight, is a float, expected an array"):
+        tree.replace(sample(), "[0].weight", 1.0)
+
+
+def test_select_by_pattern_and_by_shape() -> None:
+    found = tree.select(sample(), r"\.(weight|left)$")
+    assert list(found) == ["[0].weight", "[2]['a'].left"]
+    assert tree.size(found) == 7
+    assert list(tree.select(sample(), lambda path, shape: len(shape) == 1)) == ["[0].bias", "[2]['b']"]
+    assert tree.select(sample(), "nothing") == {}
+    with pytest.raises(ValueError, match="is not a regular expression"):
+        tree.select(sample(), "[2")
+
+
+def test_map_where_leaves_the_others_as_they_are() -> None:
+    whole = sample()
+    made = tree.map_where(np.negative, whole, "bias")
+    assert made[0].bias.tolist() == [-1, -1, -1]
+    assert made[0].weight is whole[0].weight
+    with pytest.raises(ValueError, match=r"where is 'bia\$', which means no leaf of the tree: its paths are \['\[0\].weight'"):
+        tree.map_where(np.negative, whole, "bia$")
+
+
+# ------------------------------------------------------------------------------------------------------------------ as a table
+
+
+def test_a_table_has_the_figures_of_every_leaf() -> None:
+    generator = np.random.default_rng(0)
+    whole = (Pair(generator.normal(3, 2, (40, 5)), np.ones(3, np.float32)), {"n": np.arange(4)})
+    made = tree.table(whole)
+    assert [row.path for row in made.rows] == list(tree.paths(whole))
+    first = made.rows[0]
+    numbers = whole[0].weight
+    assert (first.shape, first.dtype, first.size, first.nbytes) == ((40, 5), "float64", 200, 1600)
+    np.testing.assert_allclose(
+        (first.mean, first.std, first.min, first.max), (numbers.mean(), numbers.std(), numbers.min(), numbers.max()), rtol=1e-12
+    )
+    assert (made.total.size, made.total.nbytes) == (tree.size(whole), tree.nbytes(whole))
+    assert made.total.dtype == "float32, float64, int64"
+
+
+def test_rows_of_a_depth_hold_all_below() -> None:
+    made = tree.table(sample(), depth=1)
+    assert [(row.path, row.leaves, row.size) for row in made.rows] == [("[0]", 2, 9), ("[2]", 3, 3)]
+    both = np.concatenate([leaf.ravel() for leaf in tree.leaves(sample()[0])])
+    np.testing.assert_allclose((made.rows[0].mean, made.rows[0].std), (both.mean(), both.std()))
+
+
+def test_a_table_counts_what_is_no_number_and_never_overflows() -> None:
+    row = tree.table(np.array([np.nan, np.inf, -np.inf, 1.0, 3.0])).rows[0]
+    assert (row.nan, row.inf, row.mean, row.std, row.min, row.max) == (1, 2, 2, 1, 1, 3)
+    large = np.finfo(float).max
+    assert tree.table(np.array([large, -large])).rows[0].std == large
+    nothing = tree.table((np.zeros((0, 2)), ()))
+    assert np.isnan(nothing.total.mean)
+    assert "(0, 2)" in str(nothing)
+    assert tree.table(()).rows == ()
+    with pytest.raises(ValueError, match="depth is 0"):
+        tree.table(sample(), depth=0)

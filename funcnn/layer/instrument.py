@@ -1,4 +1,4 @@
-"""Looking inside a network: the same network with every layer wrapped.
+"""The layers of a network by their paths: the same network with every layer wrapped, or with one in the place of another.
 
 A combination of layers knows its parts and how to make itself again from others (:attr:`Layer.parts <funcnn.Layer>`), so a
 network can be rebuilt with a wrapper around each layer: one that counts, one that looks for NaN, one that measures gradients.
@@ -7,17 +7,14 @@ network can be rebuilt with a wrapper around each layer: one that counts, one th
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any, Literal, TypeAlias, TypeVar
+from functools import partial
+from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from funcnn.errors import check_function
-from funcnn.key import Key
 from funcnn.layer.layer import AnyLayer, Layer, chain, check_layer
-from funcnn.layer.modes import Mode
-from funcnn.layer.results import Backward, Forward, Init
-from funcnn.typing import Shapes
+from funcnn.tree.steps import steps_of
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -75,59 +72,98 @@ def part_steps(layer: AnyLayer) -> tuple[str, ...]:
     return tuple([f"[{index}]" for index in range(len(layer.parts))])
 
 
-@frozen(eq=False)
-class Seen:
-    """One call of a layer's function: what went in and what came out."""
+def get_layer(model: Layer[P, S, X, Y], path: str) -> AnyLayer:
+    """Return the layer of a network whose parameters stand at a path.
 
-    path: str
-    layer: AnyLayer
-    phase: Literal["init", "forward", "backward"]
-    params: Any  # Any: layers of any types pass here
-    given: Any
-    """The shape, the input, or the cotangent of the output."""
-    result: Init[Any, Any] | Forward[Any, Any, Any] | Backward[Any, Any]
+    Parameters
+    ----------
+    model : Layer
+    path : str
+        That of the layer's parameters, such as ``"[2][0]"``; the empty text is the whole network.  Where a combination has the
+        parameters of its single part, as ``residual`` has, it is the combination.
 
+    Returns
+    -------
+    Layer
 
-Look: TypeAlias = Callable[[Seen], None]
-
-
-def watch(look: Look, model: Layer[P, S, X, Y]) -> Layer[P, S, X, Y]:
-    """Return the network that calls ``look`` after every call of a layer's function, in the order in which they are computed.
-
-    What ``look`` raises ends the computation.
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is no layer, or has none at the path; it says what there is.
 
     Examples
     --------
-    >>> import numpy as np, funcnn as fn
-    >>> from funcnn.layer.instrument import watch
-    >>> model = watch(lambda seen: print(seen.phase, seen.path, seen.layer.name), fn.serial(fn.dense(2), fn.tanh()))
-    >>> start = model.init(fn.Key(0), (3,))
-    init [0] dense(2)
-    init [1] tanh
-    init  serial
-    >>> y = fn.apply(model, start.params, start.state, np.ones((1, 3)))
-    forward [0] dense(2)
-    forward [1] tanh
-    forward  serial
+    >>> import funcnn as fn
+    >>> fn.get_layer(fn.dense(4) >> fn.residual(fn.dense(4) >> fn.tanh()), "[1][0]").name
+    'dense(4)'
     """
-    return map_layers(partial(_watched, look), model)
+    check_layer(model, "model")
+    found: list[AnyLayer] = []
+    _put(model, steps_of(path), "", lambda layer: found.append(layer) or layer)
+    return found[0]
 
 
-def _watched(look: Look, path: str, layer: AnyLayer) -> AnyLayer:
-    def init(key: Key, in_shape: Shapes) -> Init[Any, Any]:
-        made = layer.init(key, in_shape)
-        look(Seen(path, layer, "init", made.params, in_shape, made))
-        return made
+def replace_layer(model: Layer[P, S, X, Y], path: str, new: AnyLayer) -> Layer[P, S, X, Y]:
+    """Return a network with another layer at a path: a new head, say, or a part that is frozen.
 
-    def forward(params: Any, state: Any, x: Any, mode: Mode) -> Forward[Any, Any, Any]:
-        made = layer.forward(params, state, x, mode)
-        look(Seen(path, layer, "forward", params, x, made))
-        return made
+    Parameters
+    ----------
+    model : Layer
+    path : str
+        That of the layer's parameters, as for :func:`get_layer`.
+    new : Layer
+        It keeps the types of the layer that it takes the place of.
 
-    @wraps(layer.backward)  # keeps the signature, by which a layer says that it can leave out its input's cotangent
-    def backward(params: Any, residuals: Any, dy: Any, **options: Any) -> Backward[Any, Any]:
-        made = layer.backward(params, residuals, dy, **options)
-        look(Seen(path, layer, "backward", params, dy, made))
-        return made
+    Returns
+    -------
+    Layer
+        Of the types of the model; ``init`` says whether the shapes fit.
 
-    return evolve(layer, init=init, forward=forward, backward=backward)
+    Raises
+    ------
+    TypeError, ValueError
+        When ``model`` or ``new`` is no layer, or there is none at the path; it says what there is.
+
+    See Also
+    --------
+    funcnn.tree.replace : the same of the parameters.
+
+    Examples
+    --------
+    Three classes in place of ten, on a body that stays as it is:
+
+    >>> import funcnn as fn
+    >>> trained = fn.serial(fn.dense(8), fn.tanh()) >> fn.dense(10)
+    >>> model = fn.replace_layer(trained, "[1]", fn.dense(3))
+    >>> model = fn.replace_layer(model, "[0]", fn.frozen(fn.get_layer(model, "[0]")))
+    >>> [part.name for part in model.parts]
+    ['frozen(serial)', 'dense(3)']
+    """
+    check_layer(model, "model")
+    check_layer(new, "new")
+    made: Layer[P, S, X, Y] = _put(model, steps_of(path), "", lambda layer: new)
+    return made
+
+
+def _put(layer: AnyLayer, steps: tuple[str, ...], path: str, make: Callable[[AnyLayer], AnyLayer]) -> AnyLayer:
+    """Return a layer with what ``make`` makes of the part at some steps."""
+    if not steps:
+        return make(layer)
+    own = part_steps(layer) if is_composed(layer) else ()
+    if own == ("",):  # a combination that has the parameters of its part
+        parts: tuple[AnyLayer, ...] = (_put(layer.parts[0], steps, path, make),)
+    elif steps[0] in own:
+        parts = tuple(
+            [
+                _put(part, steps[1:], path + step, make) if step == steps[0] else part
+                for step, part in zip(own, layer.parts, strict=True)
+            ]
+        )
+    else:
+        there = ", ".join(f"{path}{step} {part.name}" for step, part in zip(own, layer.parts, strict=True))
+        raise ValueError(
+            f"the model has no layer at path {path}{steps[0]}: {path or 'it'} is {layer.name}, of {there or 'no parts'}"
+        )
+    combine = layer.combine
+    assert combine is not None  # it is composed
+    return evolve(combine(parts), name=layer.name)

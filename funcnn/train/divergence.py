@@ -9,7 +9,7 @@ import numpy as np
 
 from funcnn.grad import loss_and_grad
 from funcnn.layer import Init, Layer, Mode
-from funcnn.layer.instrument import Seen, watch
+from funcnn.layer.watch import Seen, watch
 from funcnn.losses.loss import Loss
 from funcnn.train.finite import first_not_finite, floats, is_finite, worst
 from funcnn.train.keeping import beginning

@@ -10,7 +10,7 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.layer import AnyLayer
-from funcnn.layer.instrument import Seen, watch
+from funcnn.layer.watch import Seen, watch
 
 
 def notes(error: pytest.ExceptionInfo[BaseException]) -> str:

@@ -26,7 +26,7 @@ from funcnn.compile.syntax import expression
 from funcnn.compile.writer import Writer
 from funcnn.grad import LossAndGrad, value_and_grads
 from funcnn.layer import AnyLayer
-from funcnn.layer.instrument import watch
+from funcnn.layer.watch import watch
 
 TRAIN = fn.Train(fn.Key(5))
 PREDICT = fn.Eval(residuals=False)

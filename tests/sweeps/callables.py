@@ -81,6 +81,9 @@ USES: dict[str, Use] = {
     ),
     "privacy_spent": Use(fn.privacy_spent, {"rdp": np.array([0.1, 0.2]), "delta": 1e-5, "orders": (2.0, 8.0)}),
     "privacy_noise": Use(fn.privacy_noise, {"max_epsilon": 2.0, "delta": 1e-5, "sampling_rate": 0.1, "steps": 10}),
+    "get_layer": Use(fn.get_layer, {"model": MODEL, "path": ""}),
+    "replace_layer": Use(fn.replace_layer, {"model": MODEL, "path": "", "new": fn.dense(3)}),
+    "watch": Use(fn.watch, {"look": lambda seen: None, "model": MODEL, "which": "dense"}),
     "map_layers": Use(fn.map_layers, {"function": lambda path, layer: layer, "model": MODEL}),
     "generate": Use(
         fn.generate,
@@ -142,6 +145,11 @@ USES: dict[str, Use] = {
     "tree.check_structure": Use(fn.tree.check_structure, {"expected": TREE, "got": TREE}),
     "tree.check_like": Use(fn.tree.check_like, {"expected": TREE, "got": TREE}),
     "tree.same": Use(fn.tree.same, {"first": TREE, "second": TREE}),
+    "tree.get": Use(fn.tree.get, {"tree": TREE, "path": "[1]['a']"}),
+    "tree.replace": Use(fn.tree.replace, {"tree": TREE, "path": "[1]['a']", "new": np.zeros(3)}),
+    "tree.select": Use(fn.tree.select, {"tree": TREE, "where": "weight"}),
+    "tree.map_where": Use(fn.tree.map_where, {"function": np.negative, "tree": TREE, "where": "weight"}),
+    "tree.table": Use(fn.tree.table, {"tree": TREE, "depth": 1}),
     "tree.add_cotangents": Use(fn.tree.add_cotangents, {"first": TREE, "second": TREE}),
     # initializers
     **{

@@ -54,6 +54,15 @@ PARTLY: dict[str, set[str]] = {
     "data.fit_byte_pairs.vocabulary": {"huge"},
     "tree.same.first": ANY,  # answers no
     "tree.same.second": ANY,
+    "get_layer.model": {"layer"},
+    "replace_layer.new": {"layer"},
+    "watch.look": {"function", "factory"},
+    "tree.get.tree": ANY,  # what has no such path says so
+    "tree.replace.tree": ANY,
+    "tree.replace.new": {"array"},
+    "tree.select.where": {"text"},
+    "tree.map_where.tree": ANY,  # what has no such leaf says so
+    "tree.table.depth": {"None", *COUNT},
     "tree.add_cotangents.first": {"None"},  # the cotangent of integers
     "data.load_idx.path": {"text", "3"},
     "data.read_byte_pairs.vocabulary_path": {"text"},
@@ -75,6 +84,8 @@ PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
     "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
+    "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "JVP", "Linearized",
+    "NotAnalyticError", "Seen", "VJP",
 }  # fmt: skip
 """Records that the library makes, and types."""
 
@@ -99,7 +110,7 @@ exchanged, ``loss_and_grad(3, loss)``)."""
 OF_MODULES = {
     "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "metrics": {"Average"},
-    "tree": {"Raveled", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
+    "tree": {"Raveled", "Table", "TableRow", "Where", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},
     "check": {
         "Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "Witness", "check_backward", "check_foreign",

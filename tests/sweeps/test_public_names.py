@@ -16,7 +16,6 @@ import funcnn as fn
 MODULES = ["funcnn", *[getattr(fn, name).__name__ for name in fn.__all__ if isinstance(getattr(fn, name), ModuleType)]]
 
 HELPERS = {
-    "funcnn.tree": {"check_plain", "checked_dtype"},
     "funcnn.initializers": {"check_initializer"},
     "funcnn.train.plots": {"check_ending"},
 }

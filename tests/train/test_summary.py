@@ -9,7 +9,7 @@ import pytest
 
 import funcnn as fn
 from funcnn.certificate.cases import LAYERS, LayerCase
-from funcnn.layer.instrument import Seen, watch
+from funcnn.layer.watch import Seen, watch
 
 
 def nested() -> Any:
