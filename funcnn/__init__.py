@@ -12,6 +12,8 @@ __version__ = "0.2.0.dev0"
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
     from funcnn import check, data, initializers, tree
     from funcnn.combinators.add import add
+    from funcnn.combinators.around.lora import LoRAParams, lora, merge_lora
+    from funcnn.combinators.around.time_distributed import time_distributed
     from funcnn.combinators.bidirectional import bidirectional
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
@@ -20,6 +22,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.implicit.dormand_prince import dormand_prince
     from funcnn.combinators.implicit.fixed_point import fixed_point
     from funcnn.combinators.implicit.runge_kutta import runge_kutta
+    from funcnn.combinators.inputs.average import average_inputs, subtract_inputs
+    from funcnn.combinators.inputs.dot import dot_inputs
+    from funcnn.combinators.inputs.extreme import maximum_inputs, minimum_inputs
     from funcnn.combinators.masked_residual import masked_residual
     from funcnn.combinators.masked_steps import masked_steps, unmask
     from funcnn.combinators.memory import beside_memory, drop_memory, memory_residual
@@ -33,6 +38,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.serial import serial
     from funcnn.combinators.shared import shared
     from funcnn.combinators.spectral_norm import spectral_norm
+    from funcnn.combinators.stacked.ensemble import ensemble
+    from funcnn.combinators.stacked.repeat import repeat
     from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.trained_start import trained_start
     from funcnn.combinators.weight_norm import weight_norm
@@ -92,6 +99,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.noise.gaussian_noise import gaussian_noise
     from funcnn.layers.noise.gaussian_sample import gaussian_sample
     from funcnn.layers.noise.spatial_dropout import spatial_dropout
+    from funcnn.layers.noise.stochastic_depth import stochastic_depth
     from funcnn.layers.normalization.batch_norm import batch_norm
     from funcnn.layers.normalization.group_norm import group_norm
     from funcnn.layers.normalization.instance_norm import instance_norm
@@ -233,6 +241,7 @@ __all__ = [
     "transpose",
     "dropout",
     "spatial_dropout",
+    "stochastic_depth",
     "alpha_dropout",
     "gaussian_noise",
     "gaussian_sample",
@@ -369,6 +378,17 @@ __all__ = [
     "join_inputs",
     "add_inputs",
     "multiply_inputs",
+    "subtract_inputs",
+    "average_inputs",
+    "maximum_inputs",
+    "minimum_inputs",
+    "dot_inputs",
+    "ensemble",
+    "repeat",
+    "time_distributed",
+    "lora",
+    "LoRAParams",
+    "merge_lora",
     "fixed_point",
     "runge_kutta",
     "dormand_prince",

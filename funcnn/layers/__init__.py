@@ -40,6 +40,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     noise/gaussian_noise.py                gaussian_noise
     noise/gaussian_sample.py               gaussian_sample
     noise/spatial_dropout.py               spatial_dropout
+    noise/stochastic_depth.py              stochastic_depth
     normalization/batch_norm.py            batch_norm
     normalization/group_norm.py            group_norm
     normalization/instance_norm.py         instance_norm

@@ -54,6 +54,7 @@ PARTLY: dict[str, set[str]] = {
     "data.fit_byte_pairs.vocabulary": {"huge"},
     "tree.same.first": ANY,  # answers no
     "tree.same.second": ANY,
+    "merge_lora.alpha": NUMBER,
     "get_layer.model": {"layer"},
     "replace_layer.new": {"layer"},
     "watch.look": {"function", "factory"},
@@ -85,7 +86,7 @@ PLAIN = {
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
     "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "JVP", "Linearized",
-    "NotAnalyticError", "Seen", "VJP",
+    "LoRAParams", "NotAnalyticError", "Seen", "VJP",
 }  # fmt: skip
 """Records that the library makes, and types."""
 

@@ -51,7 +51,7 @@ LAYERS: dict[str, tuple[Make, Shape, int]] = {
 OTHERS = {
     "attention", "bilinear", "cross_attention", "decoder_block", "embedding", "embedding_bag", "encoder_block", "gru", "maxout",
     "learned_positions", "lstm", "rnn", "scale", "separable_conv1d", "separable_conv2d", "tied_embedding", "trained_start",
-    "attention_without_bias", "cross_attention_without_bias", "peephole_lstm",
+    "lora", "attention_without_bias", "cross_attention_without_bias", "peephole_lstm",
 }  # fmt: skip
 
 

@@ -45,6 +45,52 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.multiply_inputs(), ((3,), (3,)), inputs=normals, label="two"),
         LayerCase(lambda: fn.multiply_inputs(), ((2, 3), (1, 3), (2, 1), (1, 1)), inputs=normals, label="repeated"),
     ),
+    "subtract_inputs": (
+        LayerCase(lambda: fn.subtract_inputs(), ((2, 3), (2, 3)), inputs=normals),
+        LayerCase(lambda: fn.subtract_inputs(), ((2, 1), (1, 3)), inputs=normals, label="repeated"),
+    ),
+    "average_inputs": (
+        LayerCase(lambda: fn.average_inputs(), ((2, 3), (2, 3), (2, 3)), inputs=normals),
+        LayerCase(lambda: fn.average_inputs(), ((2, 3), (1, 3), (2, 1)), inputs=normals, label="repeated"),
+    ),
+    "maximum_inputs": (
+        LayerCase(lambda: fn.maximum_inputs(), ((2, 3), (2, 3), (2, 3)), inputs=normals),
+        LayerCase(lambda: fn.maximum_inputs(), ((2, 3), (1, 3), (2, 1)), inputs=normals, label="repeated"),
+    ),
+    "minimum_inputs": (
+        LayerCase(lambda: fn.minimum_inputs(), ((2, 3), (2, 3), (2, 3)), inputs=normals),
+        LayerCase(lambda: fn.minimum_inputs(), ((2, 3), (1, 3), (2, 1)), inputs=normals, label="repeated"),
+    ),
+    "dot_inputs": (LayerCase(lambda: fn.dot_inputs(), ((2, 3), (2, 3)), inputs=normals),),
+    "ensemble": (
+        LayerCase(lambda: fn.ensemble(fn.dense(2) >> fn.tanh(), 3), (4,)),
+        LayerCase(
+            lambda: fn.ensemble(fn.dense(2) >> fn.batch_norm(eps=0.5) >> fn.dropout(0.3), 2),
+            (3,),
+            independent=False,
+            label="state",
+        ),
+    ),
+    "repeat": (
+        LayerCase(lambda: fn.repeat(fn.residual(fn.dense(3) >> fn.tanh()), 3), (3,)),
+        LayerCase(
+            lambda: fn.repeat(fn.linear(3) >> fn.batch_norm(eps=0.5) >> fn.dropout(0.3), 2),
+            (3,),
+            independent=False,
+            label="state",
+        ),
+        LayerCase(
+            lambda: fn.repeat(fn.parallel(fn.dense(2), fn.tanh()), 2), ((2,), (3,)), inputs=normals, label="several inputs"
+        ),
+    ),
+    "time_distributed": (
+        LayerCase(lambda: fn.time_distributed(fn.dense(2) >> fn.dropout(0.3)), (3, 4)),
+        LayerCase(lambda: fn.time_distributed(fn.conv1d(2, 2), axes=2), (2, 1, 4, 2), batch=2, label="axes"),
+    ),
+    "lora": (
+        LayerCase(lambda: fn.lora(fn.dense(3), 2, alpha=3.0), (4,)),
+        LayerCase(lambda: fn.lora(fn.linear(2) >> fn.tanh(), 1), (2, 3), label="steps"),
+    ),
     "fixed_point": (
         LayerCase(lambda: fn.fixed_point(_cell(2), shape=(2,)), (1,), batch=2),
         LayerCase(

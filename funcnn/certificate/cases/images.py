@@ -100,6 +100,10 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.transpose((1, 2, 0)), (2, 3, 4)),
         LayerCase(lambda: fn.transpose((3, 0, 2, 1)), (2, 3, 2, 2), batch=2, label="four axes"),
     ),
+    "stochastic_depth": (
+        LayerCase(lambda: fn.stochastic_depth(0.4), (2, 3), batch=5),
+        LayerCase(lambda: fn.stochastic_depth(0.0), (3,), label="none"),
+    ),
     "spatial_dropout": (
         LayerCase(lambda: fn.spatial_dropout(0.4), (2, 3, 4)),
         LayerCase(lambda: fn.spatial_dropout(0.0), (3, 2), label="none"),

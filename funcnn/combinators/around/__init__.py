@@ -1,0 +1,1 @@
+"""Layers around one other layer: over further axes, or with few parameters beside it."""
