@@ -140,6 +140,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.classification.sigmoid_cross_entropy import sigmoid_cross_entropy
     from funcnn.losses.classification.softmax_cross_entropy import softmax_cross_entropy
     from funcnn.losses.loss import Loss, LossForward, define_loss
+    from funcnn.losses.per_example import PerExampleForward, PerExampleLosses, per_example_losses
     from funcnn.losses.regression.absolute_error import mean_absolute_error
     from funcnn.losses.regression.gaussian import gaussian_nll
     from funcnn.losses.regression.huber import huber, smooth_l1
@@ -411,6 +412,9 @@ __all__ = [
     "Loss",
     "LossForward",
     "define_loss",
+    "per_example_losses",
+    "PerExampleLosses",
+    "PerExampleForward",
     "Weighted",
     "mean_squared_error",
     "half_squared_error",
