@@ -130,12 +130,16 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.shape.upsample import upsample
     from funcnn.layers.surrogate.gradient_reversal import gradient_reversal
     from funcnn.layers.surrogate.straight_through import straight_through
+    from funcnn.losses.classification.cross_entropy import binary_cross_entropy, cross_entropy
     from funcnn.losses.classification.ctc import CTCTarget, ctc
+    from funcnn.losses.classification.distillation import distillation
     from funcnn.losses.classification.focal import sigmoid_focal, softmax_focal
     from funcnn.losses.classification.hinge import hinge, squared_hinge
     from funcnn.losses.classification.kl_divergence import kl_divergence
     from funcnn.losses.classification.multi_margin import multi_margin
+    from funcnn.losses.classification.multilabel_margin import multilabel_margin
     from funcnn.losses.classification.negative_log_likelihood import negative_log_likelihood
+    from funcnn.losses.classification.ordinal import ordinal_cross_entropy
     from funcnn.losses.classification.overlap import dice, tversky
     from funcnn.losses.classification.sigmoid_cross_entropy import sigmoid_cross_entropy
     from funcnn.losses.classification.softmax_cross_entropy import softmax_cross_entropy
@@ -147,8 +151,11 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.regression.log_cosh import log_cosh_error
     from funcnn.losses.regression.poisson import poisson_nll
     from funcnn.losses.regression.quantile_error import quantile_error
+    from funcnn.losses.regression.relative_error import mean_absolute_percentage_error, symmetric_mean_absolute_percentage_error
     from funcnn.losses.regression.squared_error import half_squared_error, mean_squared_error
     from funcnn.losses.regression.squared_log_error import mean_squared_log_error
+    from funcnn.losses.regression.tweedie import tweedie_nll
+    from funcnn.losses.regression.wasserstein import wasserstein
     from funcnn.losses.similarity.contrastive import contrastive
     from funcnn.losses.similarity.cosine_embedding import cosine_embedding
     from funcnn.losses.similarity.info_nce import info_nce
@@ -427,6 +434,15 @@ __all__ = [
     "mean_squared_log_error",
     "quantile_error",
     "poisson_nll",
+    "tweedie_nll",
+    "mean_absolute_percentage_error",
+    "symmetric_mean_absolute_percentage_error",
+    "wasserstein",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "distillation",
+    "ordinal_cross_entropy",
+    "multilabel_margin",
     "hinge",
     "squared_hinge",
     "margin_ranking",

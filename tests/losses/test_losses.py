@@ -222,6 +222,17 @@ def long_ctc(prediction: Any, target: Any) -> float:
     return mean(losses)
 
 
+def distilled(temperature: float) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        found = []
+        for row, wanted in zip(rows(prediction / temperature), rows(target / temperature), strict=True):
+            p, q = log_softmax(row), log_softmax(wanted)
+            found.append(temperature**2 * math.fsum(math.exp(b) * (b - a) for a, b in zip(p, q, strict=True)))
+        return mean(found)
+
+    return value
+
+
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
 REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "mean_squared_error-0": entries(lambda p, t: (p - t) ** 2),
@@ -239,6 +250,36 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "softmax_cross_entropy-ignored label": lambda p, t: softmax_ce(p, t, ignored=1),
     "sigmoid_cross_entropy-0": entries(sigmoid_ce),
     "sigmoid_cross_entropy-pos_weight": entries(lambda z, t: sigmoid_ce(z, t, 3.0)),
+    "sigmoid_cross_entropy-smoothed": entries(lambda z, t: sigmoid_ce(z, 0.8 * t + 0.1)),
+    "cross_entropy-0": lambda p, t: mean([-math.log(row[label]) for row, label in zip(p.tolist(), t.tolist(), strict=True)]),
+    "cross_entropy-probabilities": lambda p, t: mean(
+        [
+            -math.fsum(b * math.log(a) for a, b in zip(row, wanted, strict=True))
+            for row, wanted in zip(rows(p), rows(t), strict=True)
+        ]
+    ),
+    "binary_cross_entropy-0": entries(lambda p, t: -t * math.log(p) - (1 - t) * math.log(1 - p)),
+    "distillation-0": distilled(1.0),
+    "distillation-temperature": distilled(2.5),
+    "ordinal_cross_entropy-0": lambda z, y: mean(
+        [
+            math.fsum(sigmoid_ce(a, float(rank > k)) for k, a in enumerate(row))
+            for row, rank in zip(z.tolist(), y.tolist(), strict=True)
+        ]
+    ),
+    "multilabel_margin-0": lambda x, t: mean(
+        [
+            math.fsum(
+                max(0, 1 - row[c] + row[k]) for c, k in itertools.product(range(4), repeat=2) if wanted[c] and not wanted[k]
+            )
+            / 4
+            for row, wanted in zip(x.tolist(), t.tolist(), strict=True)
+        ]
+    ),
+    "mean_absolute_percentage_error-0": entries(lambda p, t: abs((p - t) / t)),
+    "symmetric_mean_absolute_percentage_error-0": entries(lambda p, t: 2 * abs(p - t) / (abs(p) + abs(t))),
+    "tweedie_nll-0": entries(lambda z, t: math.exp(0.7 * z) / 0.7 + t * math.exp(-0.3 * z) / 0.3),
+    "wasserstein-0": entries(lambda p, t: -p * t),
     "log_cosh_error-0": entries(lambda p, t: math.log(math.cosh(p - t))),
     "mean_squared_log_error-0": entries(lambda p, t: (math.log(1 + p) - math.log(1 + t)) ** 2),
     "quantile_error-0": pinball(0.3),
@@ -597,6 +638,9 @@ def test_targets_of_a_sigmoid_are_probabilities() -> None:
         (lambda: untyped.softmax_cross_entropy(class_weight=2.0), TypeError, "one number for each class"),
         (lambda: untyped.softmax_cross_entropy(ignore_index=0.5), TypeError, "ignore_index is 0.5, expected an integer"),
         (lambda: fn.sigmoid_cross_entropy(pos_weight=0.0), ValueError, "pos_weight is 0.0"),
+        (lambda: fn.sigmoid_cross_entropy(label_smoothing=1.0), ValueError, "label_smoothing is 1.0"),
+        (lambda: fn.distillation(0.0), ValueError, "temperature is 0.0"),
+        (lambda: fn.tweedie_nll(2.0), ValueError, "power is 2.0, expected above 1 and below 2"),
         (lambda: fn.quantile_error(1.0), ValueError, "quantile is 1.0, expected above 0 and below 1"),
         (lambda: fn.quantile_error((0.5, 0.0)), ValueError, "quantile is"),
         (lambda: fn.dice(0.0), ValueError, "smooth is 0.0"),
@@ -636,6 +680,12 @@ def test_class_weights_of_another_number_of_classes() -> None:
         (fn.mean_squared_log_error(), [[1.0], [1.0]], [[-2.0], [1.0]], r"target -2.0 at row \[0, 0\], expected above -1"),
         (fn.poisson_nll(), [[1.0], [1.0]], [[1.0], [-1.0]], r"target -1.0 at row \[1, 0\], expected 0 to inf"),
         (fn.poisson_nll(log_rate=False), [[1.0], [0.0]], [[1.0], [1.0]], r"prediction 0.0 at row \[1, 0\], expected above 0"),
+        (fn.tweedie_nll(), [[1.0], [1.0]], [[1.0], [-1.0]], r"target -1.0 at row \[1, 0\], expected 0 to inf"),
+        (fn.mean_absolute_percentage_error(), [[1.0], [1.0]], [[1.0], [0.0]], r"target 0.0 at row \[1, 0\]: an error relative"),
+        (fn.binary_cross_entropy(), [[0.5], [1.5]], [[1.0], [0.0]], r"prediction 1.5 at row \[1, 0\], expected a probability"),
+        (fn.cross_entropy(), [[0.5, 0.5], [-2.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], r"prediction -2.0 at row \[1, 0\]"),
+        (fn.multilabel_margin(), [[1.0], [0.0]], [[1.0], [0.5]], r"target 0.5 at row \[1, 0\], expected 0 or 1"),
+        (fn.wasserstein(), [[1.0], [0.0]], [[1.0], [0.5]], r"target 0.5 at row \[1, 0\], expected -1 or 1"),
         (fn.hinge(), [[1.0], [0.0]], [[1.0], [0.0]], r"target 0.0 at row \[1, 0\], expected -1 or 1"),
         (fn.squared_hinge(), [[1.0], [0.0]], [[1.0], [0.5]], r"target 0.5 at row \[1, 0\], expected -1 or 1"),
     ],
@@ -780,3 +830,17 @@ def test_wrong_predictions_of_transcriptions_are_named() -> None:
         fn.ctc(blank=3).forward(np.zeros((1, 2, 3)), target)
     with pytest.raises(TypeError, match="expected a CTCTarget"):
         untyped.ctc().forward(np.zeros((1, 2, 3)), np.array([[1]]))
+
+
+def test_distillation_of_close_and_of_certain_teachers() -> None:
+    loss = fn.distillation(2.0)
+    teacher = np.array([[1.0, -2.0, 0.5], [0.0, 300.0, -np.inf]])
+    same = loss.forward(teacher.clip(-1e308), teacher)
+    assert same.value == 0
+    assert not loss.backward(same.residuals).any()
+    near = teacher[:1] + np.array([[1e-9, 0, 0]])
+    p = np.exp(teacher[0] / 2) / np.exp(teacher[0] / 2).sum()
+    np.testing.assert_allclose(loss.forward(near, teacher[:1]).value, 0.5 * p[0] * (1 - p[0]) * 1e-18, rtol=1e-6)
+    certain = loss.forward(np.zeros((1, 3)), np.array([[0.0, 1e4, 0.0]]))
+    np.testing.assert_allclose(certain.value, 4 * np.log(3))
+    np.testing.assert_allclose(loss.backward(certain.residuals), [[2 / 3, -4 / 3, 2 / 3]])

@@ -84,8 +84,9 @@ def test_labels_that_are_text_get_advice_that_works_on_text() -> None:
 
 # ------------------------------------------------------------------------------------------------------------------- options
 
-VALUES: dict[str, Any] = {  # a value of each option that every loss with it takes, in one precision exactly
+VALUES: dict[Any, Any] = {  # a value of each option that every loss with it takes, in one precision exactly
     "margin": 0.5, "temperature": 0.25, "delta": 0.75, "beta": 0.75, "gamma": 1.5, "alpha": 0.25, "smooth": 0.5, "quantile": 0.25,
+    ("tweedie_nll", "power"): 1.25,
     "pos_weight": 2.5, "label_smoothing": 0.125, "power": 2, "blank": 0, "ignore_index": 1, "log_rate": True, "symmetric": True,
     "class_weight": (0.5, 2.0, 1.0, 1.0), "likelihood": "gaussian", "reduction": "sum",
 }  # fmt: skip
@@ -105,7 +106,7 @@ def outcome(name: str, option: str, value: Any) -> Any:
 
 @pytest.mark.parametrize(("name", "option"), OPTIONS)
 def test_options_that_are_numpy_numbers_are_numbers(name: str, option: str) -> None:
-    value = VALUES[option]  # a new option wants a value here
+    value = VALUES.get((name, option), VALUES.get(option))  # a new option wants a value here
     expected = outcome(name, option, value)
     kinds: list[Any] = (
         [np.float64, np.float32, np.longdouble, np.array] if isinstance(value, float) else [np.int64, np.int8, np.array]
@@ -176,7 +177,8 @@ WIDE = {
     "kl_divergence": fn.kl_divergence(), "softmax_cross_entropy": fn.softmax_cross_entropy(),
     "cosine_embedding": fn.cosine_embedding(), "contrastive": fn.contrastive(1e-3), "triplet_margin": fn.triplet_margin(),
     "multi_margin": fn.multi_margin(), "negative_elbo": fn.negative_elbo("gaussian"), "info_nce": fn.info_nce(),
-    "softmax_focal": fn.softmax_focal(),
+    "softmax_focal": fn.softmax_focal(), "distillation": fn.distillation(), "cross_entropy": fn.cross_entropy(),
+    "ordinal_cross_entropy": fn.ordinal_cross_entropy(),
 }  # fmt: skip
 """The losses that add up the entries of an example."""
 
@@ -201,6 +203,9 @@ def test_sums_over_many_entries_keep_their_digits(name: str, order: Any) -> None
         "kl_divergence": (some(-2.0, -1.0), shares / shares.sum(1, dtype=float)[:, None].astype(np.float32)),
         "softmax_cross_entropy": (some(), labels),
         "softmax_focal": (some(), labels),
+        "distillation": (some(), some()),
+        "cross_entropy": (some(), shares / shares.sum(1, dtype=float)[:, None].astype(np.float32)),
+        "ordinal_cross_entropy": (some(), labels),
         "multi_margin": (some(), labels),
         "cosine_embedding": (one, np.ones(2, np.float32)),
         "contrastive": (one, np.ones(2, np.float32)),

@@ -114,6 +114,43 @@ def squared_log(p: Real, t: Real) -> Any:
     return r * r, (2 * r / (1 + p) if p != INF else mp.mpf(0))
 
 
+def relative(p: Real, t: Real) -> Any:
+    return abs(p - t) / abs(t), sign(p - t) / abs(t)
+
+
+def symmetric(p: Real, t: Real) -> Any:
+    if p == t:
+        return mp.mpf(0), mp.mpf(0)
+    if abs(p) == INF or p * t <= 0:
+        return mp.mpf(2), mp.mpf(0)
+    return 2 * abs(p - t) / (abs(p) + abs(t)), 4 * sign(p - t) * abs(t) / (abs(p) + abs(t)) ** 2
+
+
+def tweedie(power: float) -> Any:
+    rho = mp.mpf(power)
+
+    def entry(z: Real, t: Real) -> Any:
+        up, down = mp.exp((2 - rho) * z), times(t, mp.exp((1 - rho) * z))
+        slope = mp.exp((1 - rho) * z) * (mp.expm1(z) - (t - 1)) if abs(z) < 1 else up - down
+        return up / (2 - rho) + down / (rho - 1), slope
+
+    return entry
+
+
+def critic(p: Real, t: Real) -> Any:
+    return -t * p, -t
+
+
+def probable(p: Real, t: Real) -> Any:
+    def cost(a: Real, b: Real) -> Any:
+        return times(a, -mp.log(b) if b else INF)
+
+    def slope(a: Real, b: Real) -> Any:
+        return times(a, 1 / b if b else INF)
+
+    return cost(t, p) + cost(1 - t, 1 - p), slope(1 - t, 1 - p) - slope(t, p)
+
+
 def hinge(power: int) -> Any:
     def entry(p: Real, t: Real) -> Any:
         h = max(mp.mpf(0), 1 - t * p)
@@ -174,6 +211,27 @@ def likelihood(x: Sequence[Real], t: int) -> Any:
 
 def kl(x: Sequence[Real], q: Any) -> Any:
     return sum(times(a, mp.log(a) - b) for a, b in zip(q, x, strict=True) if a), [-a for a in q]
+
+
+def ranks(z: Sequence[Real], rank: int) -> Any:
+    parts = [bernoulli(1.0)(a, mp.mpf(rank > k)) for k, a in enumerate(z)]
+    return sum(value for value, _ in parts), [slope for _, slope in parts]
+
+
+def probabilities(p: Sequence[Real], t: Any) -> Any:
+    q = [mp.mpf(c == t) for c in range(len(p))] if isinstance(t, int) else t
+    value = sum(times(a, -mp.log(b) if b else INF) for a, b in zip(q, p, strict=True))
+    return value, [-times(a, 1 / b if b else INF) for a, b in zip(q, p, strict=True)]
+
+
+def several(x: Sequence[Real], t: Any) -> Any:
+    value, slopes = mp.mpf(0), [mp.mpf(0)] * len(x)
+    for c, k in itertools.product(range(len(x)), repeat=2):
+        if t[c] == 1 and t[k] == 0 and 1 - x[c] + x[k] > 0:
+            value += (1 - x[c] + x[k]) / len(x)
+            slopes[c] -= mp.mpf(1) / len(x)
+            slopes[k] += mp.mpf(1) / len(x)
+    return value, slopes
 
 
 def margins(x: Sequence[Real], t: int) -> Any:
@@ -281,6 +339,17 @@ def points(dtype: Any) -> Iterator[Point]:
         (fn.mean_squared_log_error(**s), squared_log, [-below_1, *ends(dtype, -1.0)], (0.0, 1.0, large, -below_1)),
         (fn.poisson_nll(**s), poisson, everywhere, (0.0, 1.0, large)),
         (fn.poisson_nll(log_rate=False, **s), poisson_rate, ends(dtype, 0.0), (0.0, 1.0, large)),
+        (fn.mean_absolute_percentage_error(**s), relative, everywhere, (1.0, -3.5, large, small)),
+        (fn.symmetric_mean_absolute_percentage_error(**s), symmetric, everywhere, (0.0, 1.0, -3.5, large, small)),
+        *((fn.tweedie_nll(q, **s), tweedie(q), everywhere, (0.0, 1.0, large)) for q in (1.5, 1.25)),
+        (fn.wasserstein(**s), critic, everywhere, (1.0, -1.0)),
+        (fn.binary_cross_entropy(**s), probable, (0.0, small, 1e-5, 0.5, below_1, 1.0), (0.0, 1.0, 0.25)),
+        (
+            fn.sigmoid_cross_entropy(label_smoothing=0.25, **s),
+            lambda z, t: bernoulli(1.0)(z, 0.75 * t + mp.mpf(0.125)),
+            everywhere,
+            (0.0, 1.0),
+        ),
         (fn.hinge(**s), hinge(1), everywhere, (1.0, -1.0)),
         (fn.squared_hinge(**s), hinge(2), everywhere, (1.0, -1.0)),
         *((fn.huber(d, **s), huber(d), everywhere, TARGETS) for d in (small, float(info.tiny), 0.75, 1e4, large)),
@@ -306,13 +375,19 @@ def points(dtype: Any) -> Iterator[Point]:
             yield fn.softmax_focal(2.0, **s), softmax_focal(2.0), row, label
             yield fn.softmax_focal(0.0, **s), softmax_focal(0.0), row, label
             yield fn.negative_log_likelihood(**s), likelihood, row, label
+            if row.count(-np.inf) + row.count(np.inf) == 0:
+                yield fn.multilabel_margin(**s), several, row, onehot
             if row.count(-np.inf) + row.count(np.inf) < 2 or row[label] == 0:
                 yield fn.multi_margin(**s), margins, row, label
         yield fn.softmax_cross_entropy(**s), cross_entropy(), row, (0.25, 0.75, 0.0)
         yield fn.softmax_cross_entropy(label_smoothing=0.125, **s), cross_entropy(None, 0.125), row, 1
+        for rank in range(4):
+            yield fn.ordinal_cross_entropy(**s), ranks, row, rank
         if np.inf not in row:
             yield fn.kl_divergence(**s), kl, row, (0.25, 0.75, 0.0)
     for row in itertools.product((0.0, small, 1e-5, below_1, 1.0), repeat=2):
+        for label in (0, 1, (0.25, 0.75), (1.0, 0.0)):
+            yield fn.cross_entropy(**s), probabilities, row, label
         for wanted in ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0)):
             yield fn.dice(**s), tversky(0.5, 0.5, 0.5), row, wanted
             yield fn.tversky(0.0, 2.0, small, **s), tversky(0.0, 2.0, small), row, wanted
@@ -336,7 +411,7 @@ def points(dtype: Any) -> Iterator[Point]:
             yield fn.margin_ranking(0.5, **s), ranking, ((a,), (b,)), (1.0,)
 
 
-APART = {"info_nce", "ctc"}
+APART = {"info_nce", "ctc", "distillation"}
 """Losses of whole batches and of sequences, whose tests stand below."""
 
 

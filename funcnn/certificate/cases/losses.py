@@ -6,6 +6,7 @@ import funcnn as fn
 from funcnn.certificate.cases.case import LossCase
 from funcnn.certificate.cases.targets import (
     autoencoded,
+    away_from_0,
     counts,
     distributed,
     labelled,
@@ -15,6 +16,9 @@ from funcnn.certificate.cases.targets import (
     over,
     pair,
     paired,
+    predicted,
+    ranked,
+    several_labels,
     signs,
     transcribed,
     tuples,
@@ -49,9 +53,21 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     ),
     "sigmoid_cross_entropy": (
         LossCase(lambda: fn.sigmoid_cross_entropy(), logits(3)),
+        LossCase(lambda: fn.sigmoid_cross_entropy(label_smoothing=0.2), logits(3), label="smoothed"),
         LossCase(lambda: fn.sigmoid_cross_entropy(pos_weight=3.0), logits(3), label="pos_weight"),
         LossCase(lambda: fn.sigmoid_cross_entropy(pos_weight=(3.0, 0.5)), weighted(logits(2)), label="pos_weights"),
     ),
+    "cross_entropy": (
+        LossCase(lambda: fn.cross_entropy(), predicted(4)),
+        LossCase(lambda: fn.cross_entropy(), predicted(2, 3, soft=True), label="probabilities"),
+    ),
+    "binary_cross_entropy": (LossCase(lambda: fn.binary_cross_entropy(), over(0.05, 0.95, 3, target=membership)),),
+    "distillation": (
+        LossCase(lambda: fn.distillation(), pair(4)),
+        LossCase(lambda: fn.distillation(2.5), pair(2, 3), label="temperature"),
+    ),
+    "ordinal_cross_entropy": (LossCase(lambda: fn.ordinal_cross_entropy(), ranked(3), batch=4),),
+    "multilabel_margin": (LossCase(lambda: fn.multilabel_margin(), over(-1.0, 1.0, 4, target=several_labels)),),
     "log_cosh_error": (LossCase(lambda: fn.log_cosh_error(), pair(3), batch=5),),
     "mean_squared_log_error": (
         LossCase(lambda: fn.mean_squared_log_error(), over(-0.8, 3.0, 2, target=lambda g, shape: g.uniform(-0.5, 9.0, shape))),
@@ -64,6 +80,14 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
         LossCase(lambda: fn.poisson_nll(), over(-2.0, 2.0, 3, target=counts)),
         LossCase(lambda: fn.poisson_nll(log_rate=False), over(0.1, 4.0, 3, target=counts), label="rate"),
     ),
+    "mean_absolute_percentage_error": (
+        LossCase(lambda: fn.mean_absolute_percentage_error(), over(-2.0, 2.0, 3, target=away_from_0)),
+    ),
+    "symmetric_mean_absolute_percentage_error": (
+        LossCase(lambda: fn.symmetric_mean_absolute_percentage_error(), over(-2.0, 2.0, 3, target=away_from_0), batch=5),
+    ),
+    "tweedie_nll": (LossCase(lambda: fn.tweedie_nll(1.3), over(-2.0, 2.0, 3, target=counts)),),
+    "wasserstein": (LossCase(lambda: fn.wasserstein(), over(-2.0, 2.0, 3, target=signs)),),
     "hinge": (LossCase(lambda: fn.hinge(), over(-2.0, 2.0, 3, target=signs)),),
     "squared_hinge": (LossCase(lambda: fn.squared_hinge(), over(-2.0, 2.0, 3, target=signs)),),
     "margin_ranking": (LossCase(lambda: fn.margin_ranking(0.5), tuples(over(-1.0, 1.0, 3, target=signs))),),

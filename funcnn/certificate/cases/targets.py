@@ -90,6 +90,39 @@ def membership(generator: np.random.Generator, shape: Any) -> Array:
     return drawn
 
 
+def away_from_0(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw numbers of both signs, none of them near 0."""
+    drawn: Array = generator.uniform(0.5, 3.0, size=shape) * generator.choice([-1.0, 1.0], size=shape)
+    return drawn
+
+
+def several_labels(generator: np.random.Generator, shape: Any) -> Array:
+    """Draw 0 and 1, at least one of each in every row."""
+    drawn: Array = generator.integers(0, 2, size=shape).astype(float)
+    drawn[..., 0], drawn[..., 1] = 1, 0
+    return drawn
+
+
+def predicted(*shape: int, soft: bool = False) -> Callable[[np.random.Generator, int], tuple[Array, Any]]:
+    """Return a drawer of (probabilities, labels or probabilities) for an example of a shape (..., classes)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, Any]:
+        given, wanted = (generator.dirichlet(np.full(shape[-1], 2.0), size=(batch, *shape[:-1])) for _ in range(2))
+        return given, wanted if soft else generator.integers(0, shape[-1], size=(batch, *shape[:-1]))
+
+    return draw
+
+
+def ranked(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, IntArray]]:
+    """Return a drawer of (logits, ranks) for an example of a shape (..., borders)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, IntArray]:
+        ranks = generator.integers(0, shape[-1] + 1, size=(batch, *shape[:-1]))
+        return generator.normal(scale=2.0, size=(batch, *shape)), ranks
+
+    return draw
+
+
 def tuples(
     draw: Callable[[np.random.Generator, int], tuple[Array, Any]], parts: int = 2
 ) -> Callable[[np.random.Generator, int], tuple[Any, Any]]:

@@ -11,6 +11,8 @@ $$ \ell = c \log(1 + e^{-|z|}) + h z, \qquad h = \tfrac12 (s c + b - a). $$
 Nothing overflows, and nothing cancels: for $t \in \{0, 1\}$ the slope is exactly 0 on the side of the right answer, where an
 infinite logit costs nothing: $h z$ is then 0.
 
+Label smoothing $\varepsilon$ replaces $t$ by $(1 - \varepsilon)\,t + \varepsilon / 2$.
+
 Derivation.  $\mathrm{d}\ell = \left(b\,\sigma(z) - a\,\sigma(-z)\right)\mathrm{d}z$, since $(\log\sigma)'(z) = \sigma(-z)$.
 With $r = \sigma(-|z|) = e^{-|z|} / (1 + e^{-|z|})$ it is $b(1 - r) - a r = b - c r$ on the right and
 $b r - a(1 - r) = -a + c r$ on the left, that is
@@ -24,7 +26,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import describe
+from funcnn.errors import check_range, describe
 from funcnn.kernels.arrays import constant
 from funcnn.losses.checks import check_between, check_pair, positive_numbers
 from funcnn.losses.limits import times
@@ -41,6 +43,26 @@ class SigmoidResiduals:
     slope: Array
     sign: Array
     decay: Array
+
+
+def smoothed_losses(
+    smoothing: float, pos_weight: float | tuple[float, ...], prediction: Array, target: Array
+) -> tuple[Array, SigmoidResiduals]:
+    return losses(pos_weight, prediction, smoothed(smoothing, prediction, target))
+
+
+def smoothed_limits(
+    smoothing: float, pos_weight: float | tuple[float, ...], prediction: Array, target: Array
+) -> tuple[Array, SigmoidResiduals]:
+    """Return the same at infinite logits too."""
+    return limits(pos_weight, prediction, smoothed(smoothing, prediction, target))
+
+
+def smoothed(smoothing: float, prediction: Array, target: Array) -> Array:
+    """Return targets drawn towards one half: 0 becomes half of the smoothing, and 1 as much less than 1."""
+    t = check_between(check_pair(prediction, target), 0, 1, "target")
+    half: Array = t * t.dtype.type(1 - smoothing) + t.dtype.type(smoothing / 2)
+    return half
 
 
 def losses(pos_weight: float | tuple[float, ...], prediction: Array, target: Array) -> tuple[Array, SigmoidResiduals]:
@@ -93,15 +115,18 @@ def pullback(residuals: SigmoidResiduals, dlosses: Array) -> Array:
 
 
 def sigmoid_cross_entropy(
-    *, pos_weight: float | Sequence[float] = 1.0, reduction: Reduction = "mean"
+    *, pos_weight: float | Sequence[float] = 1.0, label_smoothing: float = 0.0, reduction: Reduction = "mean"
 ) -> Loss[Array, Array | Weighted[Array]]:
-    """Binary cross-entropy of ``sigmoid(prediction)``, entry by entry: the prediction is a logit.
+    r"""Binary cross-entropy of ``sigmoid(prediction)``, entry by entry: the prediction is a logit.
 
     Parameters
     ----------
     pos_weight : float or sequence of floats, optional
         Weight of the positive class (one for all, or one for each position of the last axis): above 1 it raises recall, below 1
         precision.
+    label_smoothing : float, optional
+        In [0, 1): targets are drawn towards one half by it, $t \to (1 - \varepsilon)\,t + \varepsilon / 2$ (Szegedy et al. 2016,
+        arXiv:1512.00567, section 7).
     reduction : {"mean", "sum"}, optional
         Over all entries, of every example.
 
@@ -114,8 +139,8 @@ def sigmoid_cross_entropy(
     Raises
     ------
     TypeError, ValueError
-        When ``pos_weight`` is not positive; in ``forward``, when the two are not floating arrays of one shape, the batch is
-        empty, or a target is not in [0, 1].
+        When ``pos_weight`` is not positive, or ``label_smoothing`` out of its range; in ``forward``, when the two are not
+        floating arrays of one shape, the batch is empty, or a target is not in [0, 1].
 
     Notes
     -----
@@ -133,5 +158,11 @@ def sigmoid_cross_entropy(
            [ 0.  ]])
     """
     weight = positive_numbers(pos_weight, "pos_weight")
-    shown = "sigmoid_cross_entropy" if weight == 1 else f"sigmoid_cross_entropy(pos_weight={weight})"
-    return reduced(shown, Rule(partial(losses, weight), pullback, features=0, limits=partial(limits, weight)), reduction)
+    smoothing = check_range(label_smoothing, "label_smoothing", 0, 1, open_high=True)
+    options = {"pos_weight": None if weight == 1 else weight, "label_smoothing": smoothing or None}
+    shown = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+    bound, at_ends = partial(losses, weight), partial(limits, weight)
+    if smoothing:
+        bound, at_ends = partial(smoothed_losses, smoothing, weight), partial(smoothed_limits, smoothing, weight)
+    rule = Rule(bound, pullback, features=0, limits=at_ends)
+    return reduced(f"sigmoid_cross_entropy({shown})" if shown else "sigmoid_cross_entropy", rule, reduction)
