@@ -145,11 +145,12 @@ def test_freeze_makes_leaves_read_only() -> None:
 
 
 def test_get_follows_every_path_and_every_beginning_of_one() -> None:
-    whole = sample()
+    whole: Any = sample()
     for path, leaf in tree.walk(whole):
         assert tree.get(whole, path) is leaf
-    assert tree.get(whole, "[2]['a']") is whole[2]["a"]
-    assert tree.get(whole, '[2]["a"].right[0]') is whole[2]["a"].right[0]
+    inner: Named = whole[2]["a"]
+    assert tree.get(whole, '[2]["a"].right[0]') is inner.right[0]
+    assert tree.get(whole, "[2]['a']") is inner
     assert tree.get(whole, "") is whole
 
 

@@ -61,6 +61,7 @@ _SCORES = "scores of 1e16, whose own rounding is larger than the differences tha
 _ALL_KINKS = (
     "normalized zeros are all alike: every relu stands at its kink at once, and no neighbouring point tells the sides apart"
 )
+_IMPOSSIBLE = "what happens had the probability 0: the loss is infinite, and has no slope"
 
 NOT_CHECKED: tuple[Reason, ...] = (
     Reason("*attention*", "*", "1e+8", _SCORES, kinds=()),
@@ -70,6 +71,10 @@ NOT_CHECKED: tuple[Reason, ...] = (
     Reason("convnet", "*", "zeros", _ALL_KINKS, kinds=()),
     Reason("resnet", "*", "zeros", _ALL_KINKS, kinds=()),
     Reason("unet", "*", "zeros", _ALL_KINKS, kinds=()),
+    Reason("cross_entropy", "*", "zeros", _IMPOSSIBLE, kinds=()),
+    Reason("cross_entropy", "*", "ties", _IMPOSSIBLE, kinds=()),
+    Reason("binary_cross_entropy", "*", "zeros", _IMPOSSIBLE, kinds=()),
+    Reason("binary_cross_entropy", "*", "ties", _IMPOSSIBLE, kinds=()),
 )
 """Situations in which differences, or numbers of this precision, mean nothing."""
 

@@ -99,7 +99,12 @@ def get_layer(model: Layer[P, S, X, Y], path: str) -> AnyLayer:
     """
     check_layer(model, "model")
     found: list[AnyLayer] = []
-    _put(model, steps_of(path), "", lambda layer: found.append(layer) or layer)
+
+    def note(layer: AnyLayer) -> AnyLayer:
+        found.append(layer)
+        return layer
+
+    _put(model, steps_of(path), "", note)
     return found[0]
 
 

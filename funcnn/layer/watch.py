@@ -140,19 +140,14 @@ def watch(look: Look, model: Layer[P, S, X, Y], *, which: Which = "") -> Layer[P
     [0] (5, 4) 16
     """
     check_function(look, "look", "a function of what was seen")
-    if not isinstance(which, str) and not (callable(which) and takes_arguments(which, 2)):
-        raise TypeError(f"which is {shown(which)}, expected a regular expression or a function of path and layer")
-    try:
-        pattern = re.compile(which) if isinstance(which, str) else None
-    except re.error as error:
-        raise ValueError(f"which={which!r} is not a regular expression ({error}); brackets of a path are written \\[") from None
+    chosen = _chooser(which)
     met: list[str] = []
     meant = list[str]()
 
     def wrapped(path: str, layer: AnyLayer) -> AnyLayer:
         name = f"{path} {layer.name}"
         met.append(name)
-        if not (pattern.search(name) if pattern is not None else callable(which) and which(path, layer)):
+        if not chosen(path, layer):
             return layer
         meant.append(name)
         return _watched(look, path, layer)
@@ -161,6 +156,20 @@ def watch(look: Look, model: Layer[P, S, X, Y], *, which: Which = "") -> Layer[P
     if not meant:
         raise ValueError(f"which is {shown(which)}, which means no layer: there are {', '.join(met[:8])}")
     return made
+
+
+def _chooser(which: Which) -> Callable[[str, AnyLayer], bool]:
+    """Return which layers are meant as a function of path and layer, or raise."""
+    given: object = which
+    if not isinstance(which, str):
+        if not callable(given) or not takes_arguments(given, 2):
+            raise TypeError(f"which is {shown(given)}, expected a regular expression or a function of path and layer")
+        return which
+    try:
+        pattern = re.compile(which)
+    except re.error as error:
+        raise ValueError(f"which={which!r} is not a regular expression ({error}); brackets of a path are written \\[") from None
+    return lambda path, layer: pattern.search(f"{path} {layer.name}") is not None
 
 
 def _watched(look: Look, path: str, layer: AnyLayer) -> AnyLayer:
@@ -196,6 +205,7 @@ def _backward(look: Look, path: str, layer: AnyLayer, params: Any, residuals: An
 def _selective_backward(
     look: Look, path: str, layer: AnyLayer, params: Any, residuals: Any, dy: Any, input_grad: bool = True, **options: Any
 ) -> Backward[Any, Any]:
-    made = layer.backward(params, residuals, dy, input_grad=input_grad, **options)
+    function: Any = layer.backward  # which takes input_grad, as its signature says
+    made: Backward[Any, Any] = function(params, residuals, dy, input_grad=input_grad, **options)
     look(Seen(path, layer, "backward", params, dy, made))
     return made

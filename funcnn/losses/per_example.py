@@ -92,7 +92,8 @@ class PerExampleLosses(Generic[Y, T]):
         TypeError, ValueError
             When the cotangent is not a floating array of the losses' shape.
         """
-        return _pulled(rule_of(self.loss), residuals, dlosses)
+        gradient: Y = _pulled(rule_of(self.loss), residuals, dlosses)
+        return gradient
 
 
 def per_example_losses(loss: Loss[Y, T]) -> PerExampleLosses[Y, T]:

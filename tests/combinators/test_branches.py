@@ -13,6 +13,11 @@ from funcnn.typing import Array
 SEVERAL = [np.random.default_rng(seed).normal(size=(2, 3, 4)) for seed in range(3)]
 
 
+def member(whole: Any, index: int) -> Any:
+    """Return one of the trees that a tree with a leading axis holds."""
+    return tree.map(lambda leaf: np.asarray(leaf[index]), whole)
+
+
 def drawn(model: Any, shape: Any, key: int = 0) -> Any:
     """Return parameters of which none is 0, and the state."""
     start = model.init(fn.Key(key), shape)
@@ -88,10 +93,10 @@ def test_an_ensemble_is_its_members_side_by_side() -> None:
     pulled = model.backward(params, made.residuals, dy)
     dx: Array = np.zeros_like(x)
     for index in range(3):
-        own, owns = (tree.map(lambda leaf, i=index: leaf[i, ...], one) for one in (params, state))
+        own, owns = (member(one, index) for one in (params, state))
         single = inner.forward(own, owns, x, mode.child(index))
         np.testing.assert_array_equal(made.output[:, index], single.output)
-        tree.map(np.testing.assert_array_equal, single.state, tree.map(lambda leaf, i=index: leaf[i, ...], made.state))  # type: ignore[arg-type]  # nothing is returned
+        tree.map(np.testing.assert_array_equal, single.state, member(made.state, index))  # type: ignore[arg-type]  # nothing is returned
         back = inner.backward(own, single.residuals, np.ascontiguousarray(dy[:, index]))
         for ours, theirs in zip(tree.leaves(pulled.params), tree.leaves(back.params), strict=True):
             np.testing.assert_array_equal(ours[index], theirs)
@@ -106,7 +111,7 @@ def test_repeated_layers_are_a_chain() -> None:
     model, plain = fn.repeat(inner, 4), fn.serial(inner, inner, inner, inner)
     params, state = drawn(model, (3,))
     x, dy = np.random.default_rng(1).normal(size=(2, 5, 3))
-    apart = tuple([tree.map(lambda leaf, i=index: leaf[i, ...], params) for index in range(4)])
+    apart = tuple([member(params, index) for index in range(4)])
     states = plain.init(fn.Key(0), (3,)).state
     mode = fn.Train(fn.Key(9))
     made, expected = model.forward(params, state, x, mode), plain.forward(apart, states, x, mode)
@@ -114,7 +119,7 @@ def test_repeated_layers_are_a_chain() -> None:
     pulled, wanted = model.backward(params, made.residuals, dy), plain.backward(apart, expected.residuals, dy)
     np.testing.assert_array_equal(pulled.input, wanted.input)
     for index in range(4):
-        assert tree.same(tree.map(lambda leaf, i=index: np.array(leaf[i]), pulled.params), wanted.params[index])
+        assert tree.same(member(pulled.params, index), wanted.params[index])
 
 
 def test_parameters_of_another_number_of_members_are_refused() -> None:

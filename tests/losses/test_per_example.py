@@ -1,5 +1,6 @@
 """The losses of single examples: each is that of its example alone, and any cotangent of them has its gradient."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ untyped: Any = fn
 
 def draw(case: LossCase, batch: int = 5) -> tuple[Any, Any]:
     return case.draw(np.random.default_rng(11), batch)
+
+
+def moved(step: float, leaf: Any, direction: Any) -> Any:
+    return leaf + step * direction
 
 
 def row(values: Any, index: int) -> Any:
@@ -59,9 +64,7 @@ def test_any_cotangent_is_a_sum_of_gradients(case: LossCase) -> None:
     v = np.random.default_rng(2).normal(size=made.losses.shape)
     gradient = function.backward(made.residuals, v)
     step, direction = 1e-6, tree.map(lambda leaf: np.random.default_rng(3).normal(size=leaf.shape), prediction)
-    high, low = (
-        function(tree.map(lambda leaf, d, s=sign: leaf + s * step * d, prediction, direction), target) for sign in (1, -1)
-    )
+    high, low = (function(tree.map(partial(moved, sign * step), prediction, direction), target) for sign in (1, -1))
     slope = ((high - low) * v).sum() / (2 * step)
     own = sum((g * d).sum() for g, d in zip(tree.leaves(gradient), tree.leaves(direction), strict=True))
     np.testing.assert_allclose(own, slope, rtol=2e-5, atol=1e-6 * max(1, np.abs(made.losses).max()))
@@ -95,7 +98,7 @@ def test_losses_that_overflow_on_the_way_are_finite() -> None:
 
 
 def test_what_has_no_losses_of_single_examples_is_told() -> None:
-    own = fn.define_loss("own", lambda p, t: fn.LossForward(np.float64(0), ()), lambda r: np.zeros(1))
+    own: fn.Loss[Any, Any] = fn.define_loss("own", lambda p, t: fn.LossForward(np.float64(0), ()), lambda r: np.zeros(1))
     for loss in (fn.info_nce(), own):
         with pytest.raises(TypeError, match=f"the loss {loss.name.split('(')[0]}.* has no losses of single examples"):
             untyped.per_example_losses(loss)

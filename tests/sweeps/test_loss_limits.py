@@ -386,8 +386,8 @@ def points(dtype: Any) -> Iterator[Point]:
         if np.inf not in row:
             yield fn.kl_divergence(**s), kl, row, (0.25, 0.75, 0.0)
     for row in itertools.product((0.0, small, 1e-5, below_1, 1.0), repeat=2):
-        for label in (0, 1, (0.25, 0.75), (1.0, 0.0)):
-            yield fn.cross_entropy(**s), probabilities, row, label
+        for given in (0, 1, (0.25, 0.75), (1.0, 0.0)):
+            yield fn.cross_entropy(**s), probabilities, row, given
         for wanted in ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0)):
             yield fn.dice(**s), tversky(0.5, 0.5, 0.5), row, wanted
             yield fn.tversky(0.0, 2.0, small, **s), tversky(0.0, 2.0, small), row, wanted

@@ -77,7 +77,7 @@ def init(
     if out[:-1] != in_shape[:-1]:
         raise ValueError(f"lora needs a layer of the last axis alone; {inner.name} maps {in_shape} to {out}")
     down = weight_init(key.child(1), (in_shape[-1], rank))
-    up = initializers.zeros(key, (rank, *out[-1:]))  # type: ignore[arg-type]  # one array comes out
+    up = initializers.zeros(key, (rank, *out[-1:]))
     return Init(LoRAParams(made.params, down, up), made.state, out)
 
 

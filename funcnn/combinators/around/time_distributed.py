@@ -12,7 +12,7 @@ $$ \bar x_{nt} = \partial_x f(\theta, x_{nt})^\top \bar y_{nt}, \qquad
 """
 
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from attrs import frozen
@@ -50,34 +50,31 @@ class TimeDistributedResiduals:
     inner: Residuals
 
 
-def init(inner: Layer[P, S, X, Array], axes: int, key: Key, in_shape: Shapes) -> Init[P, S]:
+def init(inner: AnyLayer, axes: int, key: Key, in_shape: Shapes) -> Init[Any, Any]:
     check_init(key, in_shape)
     if any(isinstance(one, tuple) for one in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected that of one input")
     if len(in_shape) < axes:
         raise ValueError(f"an example has shape {in_shape}, expected {axes} axes of steps before those of the layer")
-    made = inner.init(key, in_shape[axes:])
-    return Init(made.params, made.state, (*in_shape[:axes], *made.out_shape))  # type: ignore[arg-type]  # one array comes out
+    lead, shape = cast(Shape, in_shape[:axes]), cast(Shape, in_shape[axes:])
+    made = inner.init(key, shape)
+    return Init(made.params, made.state, (*lead, *cast(Shape, made.out_shape)))
 
 
-def forward(
-    inner: Layer[P, S, X, Array], axes: int, params: P, state: S, x: X, mode: Mode
-) -> Forward[Array, S, TimeDistributedResiduals]:
+def forward(inner: AnyLayer, axes: int, params: Any, state: Any, x: Any, mode: Mode) -> Forward[Any, Any, Any]:
     if not is_plain(x) or x.ndim <= axes:
         raise TypeError(
             f"the input is {describe(x)}, expected an array with the batch and {axes} axes of steps before the layer's"
         )
     lead, rest = x.shape[: axes + 1], x.shape[axes + 1 :]
-    made = inner.forward(params, state, x.reshape(-1 if x.size else int(np.prod(lead)), *rest), mode)
+    made = inner.forward(params, state, x.reshape(int(np.prod(lead)), *rest), mode)
     if not is_plain(made.output):
         raise TypeError(f"{inner.name} gives {describe(made.output)}, and time_distributed takes layers that give one array")
     y = made.output.reshape(*lead, *made.output.shape[1:])
     return Forward(y, made.state, TimeDistributedResiduals(lead, y.shape, y.dtype, made.residuals))
 
 
-def backward(
-    inner: Layer[P, S, X, Array], params: P, residuals: TimeDistributedResiduals, dy: Array, input_grad: bool = True
-) -> Backward[P, X]:
+def backward(inner: AnyLayer, params: Any, residuals: Any, dy: Array, input_grad: bool = True) -> Backward[Any, Any]:
     check_cotangent(dy, residuals.shape, residuals.dtype)
     lead = residuals.lead
     flat = dy.reshape(int(np.prod(lead)), *dy.shape[len(lead) :])
@@ -127,13 +124,14 @@ def time_distributed(inner: Layer[P, S, X, Array], axes: int = 1) -> Layer[P, S,
     """
     check_layer(inner, "inner")
     axes = check_count(axes, "axes")
+    part: Any = inner  # parts are for looking at: their types are not kept
     return Layer(
         f"time_distributed({inner.name})",
-        partial(init, inner, axes),
-        partial(forward, inner, axes),
-        partial(backward, inner),
+        partial(init, part, axes),
+        partial(forward, part, axes),
+        partial(backward, part),
         inner.random,
-        (inner,),  # type: ignore[arg-type]  # parts are for looking at: their types are not kept
+        (part,),
         partial(combine, axes),
     )
 
