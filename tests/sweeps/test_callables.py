@@ -85,8 +85,7 @@ PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
     "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
-    "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "JVP", "Linearized",
-    "LoRAParams", "NotAnalyticError", "Seen", "VJP",
+    "LoRAParams", "Seen",
 }  # fmt: skip
 """Records that the library makes, and types."""
 
