@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.check.numeric import NumericGradient, numeric_grad
     from funcnn.check.records import Diagnosis, Finding, LeafReport, Witness
     from funcnn.check.report import Report
+    from funcnn.check.rounding import Trusted, TrustedDigits, trusted_digits
 
 __all__ = [
     "Diagnosis",
@@ -22,6 +23,8 @@ __all__ = [
     "LeafReport",
     "NumericGradient",
     "Report",
+    "Trusted",
+    "TrustedDigits",
     "Witness",
     "check_backward",
     "check_foreign",
@@ -36,6 +39,7 @@ __all__ = [
     "check_torch",
     "check_vjp",
     "numeric_grad",
+    "trusted_digits",
 ]
 
 if not TYPE_CHECKING:

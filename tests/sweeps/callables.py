@@ -184,6 +184,10 @@ USES: dict[str, Use] = {
     "check.check_layer": Use(fn.check.check_layer, {"layer": MODEL, "x": X, "seed": 0, "batch": 3}),
     "check.check_loss": Use(fn.check.check_loss, {"loss": LOSS, "prediction": Y, "target": Y + 1.0, "seed": 0}),
     "check.check_model": Use(fn.check.check_model, {"model": MODEL, "loss": LOSS, "x": X, "target": Y, "seed": 0}),
+    "check.trusted_digits": Use(
+        fn.check.trusted_digits,
+        {"model": MODEL, "loss": LOSS, "params": START.params, "state": START.state, "x": X, "target": Y, "draws": 2},
+    ),
     "check.check_grad": Use(
         partial(fn.check.check_grad, lambda x: (x * x).sum()), {"grad": lambda x: 2 * x, "params": X, "seed": 0}
     ),

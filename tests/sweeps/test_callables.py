@@ -38,7 +38,7 @@ RIGHT: dict[str, set[str]] = {
     "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
     "loss": {"loss"}, "shape": {"()"}, "text": {"text"}, "function": {"function", "factory"}, "grad": {"function", "factory"},
     "f": {"function", "factory"}, "tree": {"()", "array"}, "data": {"()", "array"}, "x": {"array"}, "y": {"array"},
-    "prediction": {"array"}, "target": {"array"}, "params": {"array"},
+    "prediction": {"array"}, "target": {"array"}, "params": {"array"}, "draws": {"3"},
 }  # fmt: skip
 """What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
 
@@ -47,6 +47,7 @@ PARTLY: dict[str, set[str]] = {
     "data.stratified_k_fold.labels": {"None"},
     "initializers.dirac.groups": {"None", *COUNT},
     "predict.state": ANY,  # a dense layer reads none
+    "check.trusted_digits.state": ANY,
     "evaluate.state": ANY,
     "apply.state": ANY,
     "generate.state": ANY,
@@ -113,8 +114,8 @@ OF_MODULES = {
     "tree": {"Raveled", "Table", "TableRow", "Where", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},
     "check": {
-        "Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "Witness", "check_backward", "check_foreign",
-        "check_hvp", "check_jax", "check_object", "check_scipy", "check_torch", "check_vjp",
+        "Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "Trusted", "TrustedDigits", "Witness",
+        "check_backward", "check_foreign", "check_hvp", "check_jax", "check_object", "check_scipy", "check_torch", "check_vjp",
     },
 }  # fmt: skip
 """Records and types of a module, and functions for writers of layers."""
