@@ -115,7 +115,7 @@ def note(identity: Identity, history: History, points: int) -> str:
     return json.dumps(
         {
             "run": identity.entries,
-            "python": identity.python,
+            "versions": identity.versions,
             "columns": list(identity.columns),
             "history": [[row.seconds, [value for _, value in row.values]] for row in history.rows],
             "points": points,
@@ -146,10 +146,11 @@ def resumed(
             Row(epoch, tuple(zip(columns, map(float, values), strict=True)), float(seconds))
             for epoch, (seconds, values) in enumerate(said["history"], 1)
         ]
-        count, python = (2 if said["points"] == 2 else 1), str(said["python"])
+        count = 2 if said["points"] == 2 else 1
+        versions = str(said["versions"]) if "versions" in said else f"funcnn 0.1.0 and Python {said['python']}"
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileError(f"{path} is not a checkpoint of fn.Checkpoint, or one of another version ({error!r})") from error
-    message = difference(path, there, identity.entries, (python, identity.python))
+    message = difference(path, there, identity.entries, (versions, identity.versions))
     if message is not None:
         raise FileError(message)
     if columns != list(identity.columns):

@@ -30,29 +30,6 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's mult
 _CONSTANTS = (types.FunctionType, partial, bool, int, float, complex, str, tuple, np.ndarray, np.generic)
 """What a global may be that is part of what a function computes."""
 
-FORMER_NAMES = {
-    "funcnn.optim.rules.": {
-        "eps": "epsilon", "eps1": "epsilon1", "eps2": "epsilon2", "initial_accumulator_value": "initial",
-        "warmup_steps": "warmup", "min_step_size": "smallest", "max_step_size": "largest", "scale_parameter": "relative",
-        "clip_threshold": "clipping", "trust_coefficient": "trust", "history_size": "memory", "max_evaluations": "evaluations",
-    },
-    "funcnn.optim.transformations.": {
-        "eps": "epsilon", "alpha": "pull", "max_consecutive_errors": "limit", "min_scale": "smallest", "mode": "goal",
-    },
-}  # fmt: skip
-"""By where a class stands, names that its fields had before: fingerprints keep them, so that older checkpoints can be resumed."""
-
-FORMER_MODULES = {
-    f"funcnn.optim.rules.{now}": f"funcnn.optim.rules.{before}"
-    for before, all_now in {
-        "adaptive": ("adagrad", "rmsprop", "adadelta"),
-        "adam_variants": ("nadam", "radam", "amsgrad", "adamax", "adabelief", "yogi"),
-        "sign": ("lion", "rprop", "sign_sgd"),
-    }.items()
-    for now in all_now
-}
-"""Modules whose classes stood in another one before: for the same reason."""
-
 Described = tuple[str, tuple[object, ...]]
 """What a value is, and the values that it is made of."""
 
@@ -140,9 +117,7 @@ def _record(value: object) -> Described:
     if not found and not methods:  # a pattern, a path, a date: its text says it, unless that is where it lies in memory
         text = repr(value)
         return f"{_name(value)} {'' if ' at 0x' in text else text}", ()
-    former = next((names for room, names in FORMER_NAMES.items() if kind.__module__.startswith(room)), {})
-    said = " ".join([str(former.get(name, name)) for name in found])
-    return f"{_name(value)} {said}", (*[getattr(value, name) for name in found], *methods)
+    return f"{_name(value)} {' '.join(found)}", (*[getattr(value, name) for name in found], *methods)
 
 
 def _is_installed(kind: type) -> bool:
@@ -212,8 +187,7 @@ def _texts(slots: str | Iterable[str]) -> Iterable[str]:
 
 
 def _name(value: object) -> str:
-    module = type(value).__module__
-    return f"{FORMER_MODULES.get(module, module)}.{type(value).__qualname__}"
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 # -------------------------------------------------------------------------------------------------------------------- arrays

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from attrs import frozen
 
-from funcnn import tree
+from funcnn import __version__, tree
 from funcnn.errors import describe
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
@@ -55,9 +55,9 @@ class Identity:
         return {name: both[name] for name in self.arguments}
 
     @property
-    def python(self) -> str:
-        """The version of Python, by which functions of one's own are compiled."""
-        return ".".join(platform.python_version_tuple()[:2])
+    def versions(self) -> str:
+        """The versions of this library, and of Python, by which functions of one's own are compiled."""
+        return f"funcnn {__version__} and Python {'.'.join(platform.python_version_tuple()[:2])}"
 
 
 def entry(value: object) -> list[str]:
@@ -98,7 +98,7 @@ def _is_tree(value: object) -> bool:
 
 
 def difference(
-    path: object, there: Mapping[str, list[str]], here: Mapping[str, list[str]], python: tuple[str, str]
+    path: object, there: Mapping[str, list[str]], here: Mapping[str, list[str]], versions: tuple[str, str]
 ) -> str | None:
     """Return the message that says what differs between a checkpoint's run and this one, or None."""
     names = [name for name in {**here, **there} if there.get(name, ["", ""])[1] != here.get(name, ["", ""])[1]]
@@ -108,8 +108,9 @@ def difference(
     for name in names:
         old, new = there.get(name, ["nothing", ""])[0], here.get(name, ["nothing", ""])[0]
         told.append(f"{name} = {old}, this run has {new if new != old else 'another one that looks alike'}")
-    versions = f" (functions were compiled by Python {python[0]}, here by {python[1]})" if python[0] != python[1] else ""
+    made, now = versions
+    other = f"; a run is gone on with by the versions that began it: {made}, these are {now}" if made != now else ""
     return (
-        f"{path} was made with {'; '.join(told)}: only the same run can be resumed, with all arguments of its beginning{versions}"
+        f"{path} was made with {'; '.join(told)}: only the same run can be resumed, with all arguments of its beginning{other}"
         " (load its parameters with fn.load to begin another)"
     )

@@ -137,37 +137,6 @@ def test_any_difference_is_another_fingerprint(name: str) -> None:
     assert fingerprint(one) != fingerprint(other)
 
 
-WRITTEN_BEFORE: list[tuple[object, str]] = [
-    (fn.adagrad(0.1), "379fa664eda4"),
-    (fn.rmsprop(0.1), "296889bc2006"),
-    (fn.adadelta(0.1), "190917de69b6"),
-    (fn.adam(0.1), "0205de72fea2"),
-    (fn.yogi(0.1), "25f77fc4ccf9"),
-    (fn.lamb(0.1), "8867096cda41"),
-    (fn.lars(0.1), "8a4ba76668b6"),
-    (fn.adafactor(0.1), "dabb13846135"),
-    (fn.rprop(0.1), "b3b92fc9c858"),
-    (fn.schedule_free_adamw(0.1), "0a86583b9f94"),
-    (fn.chain(fn.clip_adaptive(0.1), fn.sgd(0.1)), "b8bf3e2f3f55"),
-    (fn.lookahead(fn.sgd(0.1)), "a10de6fd8a28"),
-    (fn.nadam(0.1), "fa481a87351c"),
-    (fn.radam(0.1), "1de147e5299b"),
-    (fn.amsgrad(0.1), "49f555dad80f"),
-    (fn.adamax(0.1), "c298bfbe0272"),
-    (fn.adabelief(0.1), "e7c07d8cf711"),
-    (fn.lion(0.1), "d5570bc3e040"),
-    (fn.sign_sgd(0.1), "a087c4e9f51d"),
-    (fn.skip_nonfinite(fn.sgd(0.1)), "80e19be44a93"),
-    (fn.reduce_on_plateau(fn.sgd(0.1)), "a4855b592f13"),
-]
-"""Optimizers whose fields or modules had other names once, and the beginnings of their fingerprints in checkpoints of then."""
-
-
-@pytest.mark.parametrize(("optimizer", "before"), WRITTEN_BEFORE)
-def test_fields_with_a_new_name_leave_the_fingerprint_as_it_was(optimizer: object, before: str) -> None:
-    assert fingerprint(optimizer).startswith(before)
-
-
 def test_fingerprints_are_those_of_other_processes() -> None:
     """Of another hash seed and another module's name."""
     script = """
