@@ -35,6 +35,7 @@ from funcnn.combinators import (
     reverse_time,
     shared,
 )
+from funcnn.derivatives import directional, input_gradient, laplacian
 from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.rules.form import Form, Gradients, Squares
 from funcnn.derivatives.rules.table import AROUND, rule_of
@@ -67,9 +68,24 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
         residual.backward,
         reverse_time.backward,
         shared.backward,
+        directional.backward,
+        laplacian.backward,
+        input_gradient.gradient_backward,
+        input_gradient.divergence_backward,
     }
 )
 """Those which hand parameters to their parts, and add or stack what comes back."""
+
+SUMS: frozenset[Callable[..., Any]] = frozenset(
+    {
+        shared.backward,
+        directional.backward,
+        laplacian.backward,
+        input_gradient.gradient_backward,
+        input_gradient.divergence_backward,
+    }
+)
+"""Those of them which add what comes back for the same parameters: the norm of a sum is no sum of norms."""
 
 
 @frozen
@@ -149,7 +165,7 @@ def _wrapped(layer: AnyLayer, kind: Kind) -> AnyLayer:
     if is_composed(layer) and layer.combine is not None:
         if own is shard.backward:  # examples are apart already
             return _wrapped(layer.parts[0], kind)
-        sums_norms = own is shared.backward and kind != "grads"  # the norm of a sum is no sum of norms
+        sums_norms = own in SUMS and kind != "grads"  # a sum runs on what the forward of the norms kept
         if (own in COMBINATIONS and not sums_norms) or chain_parts(layer):
             parts = tuple([_wrapped(part, kind) for part in layer.parts])
             return evolve(layer.combine(parts), name=layer.name)
