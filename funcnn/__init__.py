@@ -10,7 +10,7 @@ from funcnn.runtime.lazy_imports import attach
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
-    from funcnn import check, data, initializers, tree
+    from funcnn import check, curvature, data, initializers, tree
     from funcnn.combinators.add import add
     from funcnn.combinators.around.lora import LoRAParams, lora, merge_lora
     from funcnn.combinators.around.time_distributed import time_distributed
@@ -189,8 +189,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.adamax import adamax
     from funcnn.optim.rules.amsgrad import amsgrad
     from funcnn.optim.rules.layerwise import lamb, lars
-    from funcnn.optim.rules.lbfgs import lbfgs, minimize
+    from funcnn.optim.rules.lbfgs import lbfgs
     from funcnn.optim.rules.lion import lion
+    from funcnn.optim.rules.minimize import minimize
     from funcnn.optim.rules.muon import muon
     from funcnn.optim.rules.nadam import nadam
     from funcnn.optim.rules.radam import radam
@@ -557,6 +558,8 @@ __all__ = [
     "input_gradient",
     "divergence",
     "laplacian",
+    # curvature
+    "curvature",
     # training
     "fit",
     "Fit",

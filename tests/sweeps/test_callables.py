@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from tests.sweeps.callables import USES
+from tests.sweeps import callables, curvature
 from tests.sweeps.factories import CALLS
 from tests.sweeps.wrong import TABLE, fault_of
+
+USES = {**callables.USES, **curvature.USES}
 
 OTHERS: dict[str, Any] = {
     "None": None, "3": 3, "2.5": 2.5, "text": "text", "list": [1.0, 2.0], "()": (), "Key": fn.Key(0), "layer": fn.relu(),
@@ -39,6 +41,10 @@ RIGHT: dict[str, set[str]] = {
     "loss": {"loss"}, "shape": {"()"}, "text": {"text"}, "function": {"function", "factory"}, "grad": {"function", "factory"},
     "f": {"function", "factory"}, "tree": {"()", "array"}, "data": {"()", "array"}, "x": {"array"}, "y": {"array"},
     "prediction": {"array"}, "target": {"array"}, "params": {"array"}, "draws": {"3"},
+    "product": {"function", "factory"},
+    "preconditioner": {"None", "function", "factory"}, "like": {"array"}, "products": {"3"}, "samples": {"3"},
+    "max_products": COUNT, "max_steps": {"None", *COUNT}, "damping": NUMBER, "radius": NUMBER,
+    "max_evaluations": COUNT,
 }  # fmt: skip
 """What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
 
@@ -111,6 +117,10 @@ exchanged, ``loss_and_grad(3, loss)``)."""
 OF_MODULES = {
     "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "metrics": {"Average"},
+    "curvature": {
+        "DiagonalEstimate", "Eigenpairs", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",
+        "Product", "Residuals", "Solved", "SpectralDensity", "TraceEstimate",
+    },
     "tree": {"Raveled", "Table", "TableRow", "Where", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},
     "check": {

@@ -21,7 +21,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.errors import as_python_number, check_count, check_range, describe
+from funcnn.errors import as_python_number, describe
 from funcnn.optim.hyper import at_least, between, settle
 from funcnn.optim.norms import norm_of
 from funcnn.optim.optimizer import OptState, check_shape, check_trainable, counter, foreign, updates_done
@@ -212,26 +212,6 @@ def _frozen(*arrays: Array) -> tuple[Array, ...]:
     return arrays
 
 
-@frozen(eq=False)
-class Minimum(Generic[P]):
-    """What :func:`minimize` gives."""
-
-    params: P
-    """The best parameters found."""
-    loss: float
-    """The value there."""
-    gradient_norm: float
-    """The largest absolute number of the gradient there."""
-    steps: int
-    """Line searches done."""
-    evaluations: int
-    """Evaluations of the function."""
-    converged: bool
-    """Whether the gradient is within the tolerance."""
-    message: str
-    """Why it ended."""
-
-
 def lbfgs(*, history_size: int = 10, c1: float = 1e-4, c2: float = 0.9, max_evaluations: int = 25) -> LBFGS:
     """L-BFGS with a line search for the strong Wolfe conditions: for smooth functions of all the data.
 
@@ -267,75 +247,3 @@ def lbfgs(*, history_size: int = 10, c1: float = 1e-4, c2: float = 0.9, max_eval
     LBFGS(history_size=5, c1=0.0001, c2=0.9, max_evaluations=25)
     """
     return LBFGS(history_size, c1, c2, max_evaluations)
-
-
-def minimize(
-    function: Callable[[P], HasLossAndGrads[P]],
-    params: P,
-    method: LBFGS | None = None,
-    *,
-    steps: int = 200,
-    tolerance: float = 1e-6,
-) -> Minimum[P]:
-    """Minimize a smooth function of a parameter tree by L-BFGS.
-
-    Parameters
-    ----------
-    function : callable
-        Takes parameters and gives a record with ``loss`` and ``grads``, such as :func:`funcnn.loss_and_grad` on all the data;
-        pure.
-    params : tree
-        Where to start; all leaves of one floating dtype.
-    method : LBFGS, optional
-        ``lbfgs()`` by default.
-    steps : int, optional
-        Line searches at most, at least 1.
-    tolerance : float, optional
-        The largest absolute number of the gradient at which to end, at least 0.
-
-    Returns
-    -------
-    Minimum
-
-    Raises
-    ------
-    ValueError
-        When a hyper-parameter is out of its range, or the value or gradient at the start is not finite.
-    TypeError
-        When a leaf does not hold floating-point numbers.
-
-    Examples
-    --------
-    A linear regression:
-
-    >>> import numpy as np, funcnn as fn
-    >>> model, x = fn.dense(1), np.array([[0.0], [1.0], [2.0]])
-    >>> start = model.init(fn.Key(0), (1,))
-    >>> step = fn.loss_and_grad(model, fn.mean_squared_error())
-    >>> found = fn.minimize(lambda params: step(params, (), x, 3 * x + 1, fn.Eval()), start.params)
-    >>> found.converged, found.params.weight.round(4), found.params.bias.round(4)
-    (True, array([[3.]]), array([1.]))
-    """
-    steps = check_count(steps, "steps")
-    tolerance = check_range(tolerance, "tolerance", 0.0, math.inf, open_high=True)
-    one: object = lbfgs() if method is None else method
-    if not isinstance(one, LBFGS):
-        raise TypeError(f"method is {describe(one)}, expected fn.lbfgs(...): other optimizers take single gradients")
-    if not callable(function):
-        raise TypeError(f"function is {describe(function)}, expected a function of the parameters")
-    method = one
-    state, evaluations, done = method.init(params), 0, 0
-    while True:
-        step = method.step(function, params, state)
-        params, state = step.params, step.state
-        evaluations, done = evaluations + step.evaluations, done + 1
-        if step.gradient_norm <= tolerance:
-            message = f"the gradient is within {tolerance:g}"
-            break
-        if not step.moved:
-            message = "no step along the line was an improvement: a minimum to working precision, or a wrong gradient"
-            break
-        if done == steps:
-            message = f"the gradient is not within {tolerance:g} after {steps} steps"
-            break
-    return Minimum(params, step.loss, step.gradient_norm, done, evaluations, step.gradient_norm <= tolerance, message)

@@ -1,0 +1,60 @@
+"""Curvature: what the second derivatives of a loss are like, and what they are good for.
+
+A product with a Hessian, a Gauss-Newton or a Fisher matrix (``fn.hvp``, ``fn.ggn_product``, ``fn.fisher_product``) takes a tree
+like the parameters and gives another.  What is here needs no more than that, or than the layers' own backward.
+
+operator.py             a product over trees as one over vectors
+conjugate_gradient.py   solving with a positive matrix
+krylov.py               Lanczos' tridiagonal form
+eigenpairs.py           eigenvalues and eigenvectors at an end of the spectrum
+spectrum.py             the density of eigenvalues
+trace.py                Hutchinson, Hutch++, XTrace
+diagonal.py             diagonals, exact and estimated
+loss_curvature.py       the square root of a loss's curvature in the outputs
+output_gradients.py     gradients of single examples for its columns
+least_squares.py        residuals and their Jacobian
+levenberg_marquardt.py  least squares by damped Gauss-Newton steps
+loss_and_product.py     a loss, its gradient, and products with its curvature
+newton_cg.py            Newton's method by conjugate gradients in a trust region
+"""
+
+from funcnn.curvature.conjugate_gradient import NegativeCurvatureError, Solved, conjugate_gradient
+from funcnn.curvature.diagonal import DiagonalEstimate, diagonal, estimate_diagonal, ggn_diagonal
+from funcnn.curvature.eigenpairs import Eigenpairs, eigenpairs
+from funcnn.curvature.least_squares import Residuals, least_squares, per_example_vjp
+from funcnn.curvature.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
+from funcnn.curvature.loss_and_product import LossAndProduct, loss_and_product
+from funcnn.curvature.newton_cg import NewtonCG, newton_cg
+from funcnn.curvature.operator import Product
+from funcnn.curvature.spectrum import SpectralDensity, spectral_density
+from funcnn.curvature.trace import TraceEstimate, hutch_plus_plus, hutchinson, xtrace
+from funcnn.runtime.lazy_imports import listing
+
+__all__ = [
+    "DiagonalEstimate",
+    "Eigenpairs",
+    "LevenbergMarquardt",
+    "LossAndProduct",
+    "NegativeCurvatureError",
+    "NewtonCG",
+    "Product",
+    "Residuals",
+    "Solved",
+    "SpectralDensity",
+    "TraceEstimate",
+    "conjugate_gradient",
+    "diagonal",
+    "eigenpairs",
+    "estimate_diagonal",
+    "ggn_diagonal",
+    "hutch_plus_plus",
+    "hutchinson",
+    "least_squares",
+    "levenberg_marquardt",
+    "loss_and_product",
+    "newton_cg",
+    "per_example_vjp",
+    "spectral_density",
+    "xtrace",
+]
+__dir__ = listing(__name__, __all__)
