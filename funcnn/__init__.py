@@ -81,10 +81,29 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.activations.sparsemax import sparsemax
     from funcnn.layers.attention.attention import attention, attention_without_bias
     from funcnn.layers.attention.cross_attention import cross_attention, cross_attention_without_bias
-    from funcnn.layers.attention.scaled_dot_product import scaled_dot_product
+    from funcnn.layers.attention.rotary import Rotary, rotary_positions
+    from funcnn.layers.attention.rotary_scaling import LinearScaling, Llama3Scaling, NTKScaling, YarnScaling
+    from funcnn.layers.attention.scaled_dot_product import (
+        scaled_dot_product,
+        scaled_dot_product_with_bias,
+        scaled_dot_product_with_mask,
+    )
+    from funcnn.layers.attention.scores import AttentionScores
     from funcnn.layers.convolution.convolution import conv1d, conv2d, conv3d
     from funcnn.layers.convolution.depthwise import depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
     from funcnn.layers.convolution.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
+    from funcnn.layers.convolution.without_bias import (
+        conv1d_without_bias,
+        conv2d_without_bias,
+        conv3d_without_bias,
+        conv_transpose1d_without_bias,
+        conv_transpose2d_without_bias,
+        conv_transpose3d_without_bias,
+        depthwise_conv1d_without_bias,
+        depthwise_conv2d_without_bias,
+        separable_conv1d_without_bias,
+        separable_conv2d_without_bias,
+    )
     from funcnn.layers.embedding.embedding import embedding
     from funcnn.layers.embedding.embedding_bag import embedding_bag
     from funcnn.layers.embedding.positions import learned_positions, sinusoidal_positions
@@ -101,11 +120,20 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.noise.spatial_dropout import spatial_dropout
     from funcnn.layers.noise.stochastic_depth import stochastic_depth
     from funcnn.layers.normalization.batch_norm import batch_norm
+    from funcnn.layers.normalization.batch_norm_of_batch import batch_norm_without_statistics
     from funcnn.layers.normalization.group_norm import group_norm
     from funcnn.layers.normalization.instance_norm import instance_norm
     from funcnn.layers.normalization.layer_norm import layer_norm
     from funcnn.layers.normalization.local_response_norm import local_response_norm
     from funcnn.layers.normalization.rms_norm import rms_norm
+    from funcnn.layers.normalization.without_affine import (
+        batch_norm_without_affine,
+        group_norm_without_affine,
+        instance_norm_without_affine,
+        layer_norm_without_affine,
+        layer_norm_without_shift,
+        rms_norm_without_scale,
+    )
     from funcnn.layers.pooling.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
     from funcnn.layers.pooling.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
     from funcnn.layers.pooling.global_pooling import global_avg_pool, global_max_pool
@@ -255,10 +283,17 @@ __all__ = [
     "gaussian_noise",
     "gaussian_sample",
     "layer_norm",
+    "layer_norm_without_affine",
+    "layer_norm_without_shift",
     "rms_norm",
+    "rms_norm_without_scale",
     "batch_norm",
+    "batch_norm_without_statistics",
+    "batch_norm_without_affine",
     "group_norm",
+    "group_norm_without_affine",
     "instance_norm",
+    "instance_norm_without_affine",
     "local_response_norm",
     "weight_norm",
     "spectral_norm",
@@ -274,13 +309,23 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv1d_without_bias",
+    "conv2d_without_bias",
+    "conv3d_without_bias",
     "depthwise_conv1d",
     "depthwise_conv2d",
+    "depthwise_conv1d_without_bias",
+    "depthwise_conv2d_without_bias",
     "separable_conv1d",
     "separable_conv2d",
+    "separable_conv1d_without_bias",
+    "separable_conv2d_without_bias",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "conv_transpose1d_without_bias",
+    "conv_transpose2d_without_bias",
+    "conv_transpose3d_without_bias",
     # pooling
     "max_pool1d",
     "max_pool2d",
@@ -320,9 +365,18 @@ __all__ = [
     "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",
+    "Rotary",
+    "rotary_positions",
+    "LinearScaling",
+    "Llama3Scaling",
+    "NTKScaling",
+    "YarnScaling",
     "scaled_dot_product",
+    "scaled_dot_product_with_bias",
+    "scaled_dot_product_with_mask",
     "attention",
     "attention_without_bias",
+    "AttentionScores",
     "cross_attention",
     "cross_attention_without_bias",
     "decoder_block",

@@ -28,6 +28,8 @@ BUILDERS = {
     "gated",
     "map_layers",
     "convolution",
+    "depthwise_convolution",
+    "separable_convolution",
     "transposed_convolution",
     "max_pool",
     "avg_pool",

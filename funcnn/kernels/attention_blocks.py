@@ -32,6 +32,7 @@ class AttentionSpec:
     """What decides the weights besides queries and keys."""
 
     causal: bool = False
+    """Query i sees the keys j <= i + offset."""
     mask: BoolArray | None = None
     """(B, S), false where a key is hidden from all queries; B divides the number of b, each entry serving as many in a row."""
     diagonals: Array | None = None
@@ -43,16 +44,43 @@ class AttentionSpec:
     """How many random numbers belong to examples before the first, in other parts of the batch."""
     block_rows: int | None = None
     """How many queries are treated at a time, also of several examples that have no more; None for as many as fit the cache."""
+    scale: float | None = None
+    """The factor of the scores; None for one over the root of d."""
+    soft_cap: float | None = None
+    """The bound of the scores before bias and masks."""
+    window: tuple[int, int] | None = None
+    """Query i sees the keys from i + offset - window[0] to i + offset + window[1]."""
+    offset: int = 0
+    """Which key stands where the first query does."""
+    bias: Array | None = None
+    """(B, R or 1, T, S), added to the scores; each entry serves as many b in a row as there are for one."""
+    seen: BoolArray | None = None
+    """(B, R or 1, T, S), false where a query may not look at a key."""
+
+    @property
+    def hides(self) -> bool:
+        """Whether there may be scores of minus infinity."""
+        return self.causal or self.may_hide_all
+
+    @property
+    def may_hide_all(self) -> bool:
+        """Whether a query may see no key at all."""
+        return not (self.mask is None and self.window is None and self.bias is None and self.seen is None and self.offset >= 0)
 
 
 @fast_init
 @frozen(eq=False)
 class Block:
-    """Some queries of some examples, and the keys that they may look at: the first so many."""
+    """Some queries of some examples, and the keys that they may look at."""
 
     examples: slice
     queries: slice
-    keys: int
+    keys: slice
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The numbers of queries and of keys."""
+        return self.queries.stop - self.queries.start, self.keys.stop - self.keys.start
 
 
 @frozen
@@ -84,7 +112,19 @@ def blocks(q: Array, k: Array, rules: AttentionSpec, part: slice) -> Iterator[Bl
         examples = slice(index * size.group, min((index + 1) * size.group, len(q)))
         for first in range(0, queries, size.rows):
             last = min(first + size.rows, queries)
-            yield Block(examples, slice(first, last), last if rules.causal else keys)
+            yield Block(examples, slice(first, last), visible_keys(first, last, keys, rules))
+
+
+def visible_keys(first: int, last: int, keys: int, rules: AttentionSpec) -> slice:
+    """Return which of so many keys the queries from first to last may look at: at least one, which then is hidden from them."""
+    start, stop = 0, keys
+    if rules.causal:
+        stop = last + rules.offset
+    if rules.window is not None:
+        before, after = rules.window
+        start, stop = first + rules.offset - before, min(stop, last + rules.offset + after)
+    start = max(0, min(start, keys - 1))
+    return slice(start, max(start + 1, min(stop, keys)))
 
 
 @lru_cache(maxsize=64)
@@ -94,6 +134,6 @@ def thread_count(queries: Shape, keys: int) -> int:
 
 
 def parallel_over_groups(q: Array, k: Array, rules: AttentionSpec, work: Callable[[slice], None]) -> None:
-    """Call a function for all groups of examples, divided among threads; in order where random numbers are drawn."""
-    threads = 1 if rules.key else thread_count(q.shape[:3], k.shape[1])
+    """Call a function for all groups of examples, divided among threads; in order where they draw numbers or share a bias."""
+    threads = 1 if rules.key or rules.bias is not None else thread_count(q.shape[:3], k.shape[1])
     parallel_for(sizes(q.shape[:3], k.shape[1], rules.block_rows).groups, threads, work)

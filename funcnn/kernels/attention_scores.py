@@ -1,6 +1,6 @@
 r"""The scores of attention and their exponentials, a block of queries at a time.
 
-Indices and symbols are those of :mod:`funcnn.kernels.attention`: $s_{ij} = \frac{1}{\sqrt d} \sum_k q_{ik} k_{jk} + \beta_{j-i}$,
+Indices and symbols are those of :mod:`funcnn.kernels.attention`: $s_{ij} = \kappa \sum_k q_{ik} k_{jk} + \beta_{ij}$,
 minus infinity where query $i$ may not look at key $j$; the sums $\sum_j e^{s_{ij}}$ and their logarithms $\ell_i$.
 
 Where all scores of a block are small enough, exponentials are taken of the scores as they are, without the largest of the query
@@ -11,6 +11,7 @@ scores are computed instead.  The bias is kept as its $T + S - 1$ diagonals $\be
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -19,10 +20,13 @@ from funcnn.kernels.arrays import largest_exponent, ones
 from funcnn.kernels.attention_blocks import AttentionSpec, Block
 from funcnn.typing import Array, BoolArray
 
+Entries = TypeVar("Entries", Array, BoolArray)
 
-def scale(q: Array) -> np.floating:
+
+def scale(q: Array, rules: AttentionSpec) -> np.floating:
     """Return the factor of the scores."""
-    factor: np.floating = 1 / np.sqrt(q.real.dtype.type(q.shape[-1]))
+    kind = q.real.dtype.type
+    factor: np.floating = 1 / np.sqrt(kind(q.shape[-1])) if rules.scale is None else kind(rules.scale)
     return factor
 
 
@@ -31,9 +35,9 @@ def as_matrix(x: Array) -> Array:
     return x.reshape(len(x), x.shape[1] * x.shape[2], x.shape[3])
 
 
-def scaled_queries(q: Array, block: Block) -> Array:
+def scaled_queries(q: Array, rules: AttentionSpec, block: Block) -> Array:
     """Return the queries of a block as rows, times the factor of the scores."""
-    return as_matrix(q[block.examples, :, block.queries] * scale(q))
+    return as_matrix(q[block.examples, :, block.queries] * scale(q, rules))
 
 
 def scores(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) -> Array:
@@ -41,21 +45,73 @@ def scores(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) -> Arr
 
     Keys come first because products of a tall matrix with a flat one are the faster ones, and sums over keys products too.
     """
-    examples, queries, keys = block.examples, block.queries, block.keys
-    made: Array = np.matmul(k[examples, :keys], scaled_q.swapaxes(1, 2))
-    count = queries.stop - queries.start
+    examples, (count, keys) = block.examples, block.size
+    made: Array = np.matmul(k[examples, block.keys], scaled_q.swapaxes(1, 2))
+    if rules.soft_cap is not None:
+        made = made.dtype.type(rules.soft_cap) * np.tanh(capped_argument(made, scaled_q, k, rules.soft_cap, block))
     square = made.reshape(len(made), keys, -1, count)
     if rules.diagonals is not None:
-        square = square + bias_from_diagonals(rules.diagonals, examples, queries, keys, k.shape[1])
+        square = square + bias_from_diagonals(rules.diagonals, block, k.shape[1])
+    if rules.bias is not None:
+        square = square + entries_of_block(rules.bias, len(k), block)
     if rules.mask is not None:
         repeats = len(k) // len(rules.mask)
-        hidden = ~rules.mask[np.arange(examples.start, examples.stop) // repeats, :keys]
+        hidden = ~rules.mask[np.arange(examples.start, examples.stop) // repeats, block.keys]
         square += additive_mask(hidden, made)[..., np.newaxis, np.newaxis]
-    flat = square.reshape(len(made), -1)
-    if rules.causal:
+    if rules.seen is not None:
+        square += additive_mask(~entries_of_block(rules.seen, len(k), block), made)
+    if rules.window is not None or (rules.causal and not ends_in_a_square(rules, block)):
+        square += additive_mask(hidden_by_distance(rules, block), made)[:, np.newaxis]
+    elif rules.causal:
+        flat = square.reshape(len(made), -1)
         later = causal_mask(count, square.shape[2], made.real.dtype)
         flat[:, -len(later) :] += later
-    return flat.reshape(made.shape)
+    return square.reshape(made.shape)
+
+
+def capped_argument(products: Array, scaled_q: Array, k: Array, soft_cap: float, block: Block) -> Array:
+    """Return the products of queries and keys divided by the bound, also where the products are beyond the range of numbers."""
+    kind = products.real.dtype.type
+    total = products.real.sum()
+    if total - total == 0:
+        return products / kind(soft_cap)
+    centred = k[block.examples, block.keys]
+    size, key_size = power_below(scaled_q, -1).swapaxes(1, 2), power_below(centred, (1, 2))
+    made: Array = np.matmul(centred / key_size, scaled_q.swapaxes(1, 2) / size) * (size / kind(soft_cap)) * key_size
+    return made
+
+
+def soft_cap_slope(scaled_q: Array, k: Array, soft_cap: float, block: Block) -> Array:
+    """Return the derivative (b, S', r T') of capped scores by the products: 1 - tanh^2, with its digits where it is nearly 0."""
+    products: Array = np.matmul(k[block.examples, block.keys], scaled_q.swapaxes(1, 2))
+    z = capped_argument(products, scaled_q, k, soft_cap, block)
+    e = np.exp(np.where(z.real < 0, 2 * z, -2 * z))
+    slope: Array = 4 * e / np.square(1 + e)
+    return slope
+
+
+def entries_of_block(table: Entries, count: int, block: Block) -> Entries:
+    """Return the entries (b, S', r or 1, T') for a block of a table (B, R or 1, T, S) whose entries serve count / B in a row."""
+    rows = np.arange(block.examples.start, block.examples.stop) // (count // len(table))
+    chosen: Entries = table[rows, :, block.queries, block.keys].transpose(0, 3, 1, 2)
+    return chosen
+
+
+def ends_in_a_square(rules: AttentionSpec, block: Block) -> bool:
+    """Tell whether the last keys of a block stand where its queries do."""
+    count, keys = block.size
+    return block.keys.stop == block.queries.stop + rules.offset and keys >= count
+
+
+def hidden_by_distance(rules: AttentionSpec, block: Block) -> BoolArray:
+    """Return where key j of a block is too late for query i, or too far away: (S', T')."""
+    distance = np.arange(block.keys.start, block.keys.stop)[:, np.newaxis] - rules.offset
+    distance = distance - np.arange(block.queries.start, block.queries.stop)
+    hidden: BoolArray = distance > 0 if rules.causal else np.zeros(distance.shape, bool)
+    if rules.window is not None:
+        before, after = rules.window
+        hidden = hidden | (distance < -before) | (distance > after)
+    return hidden
 
 
 @lru_cache(maxsize=4)
@@ -77,12 +133,14 @@ def additive_mask(hidden: BoolArray, like: Array) -> Array:
     return made
 
 
-def bias_from_diagonals(diagonals: Array, examples: slice, queries: slice, keys: int, all_keys: int) -> Array:
+def bias_from_diagonals(diagonals: Array, block: Block, all_keys: int) -> Array:
     """Return the bias (b, S', r, T') of a block: entry (j, i) is at place j - i + T - 1 from the left, so that it is a view."""
-    chosen = np.ascontiguousarray(diagonals[np.arange(examples.start, examples.stop) % len(diagonals)][..., ::-1])
-    zero = all_keys - 1 + queries.start  # the place, now from the right, of the first query and the first key
+    count, keys = block.size
+    rows = np.arange(block.examples.start, block.examples.stop) % len(diagonals)
+    chosen = np.ascontiguousarray(diagonals[rows][..., ::-1])
+    zero = all_keys - 1 + block.queries.start - block.keys.start  # the place, now from the right, of the first query and key
     whole, shared, step = chosen.strides
-    shape = (len(chosen), keys, chosen.shape[1], queries.stop - queries.start)
+    shape = (len(chosen), keys, chosen.shape[1], count)
     return as_strided(chosen[..., zero:], shape, (whole, -step, shared, step), writeable=False)
 
 
@@ -114,15 +172,15 @@ def exponentials(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) 
             return weights, total, np.log(total)
         weights = scores(scaled_q, k, rules, block)
     top = weights.real.max(1)
-    if not np.isfinite(top).all() and may_overflow(scaled_q, k):
+    if not np.isfinite(top).all() and rules.soft_cap is None and may_overflow(scaled_q, k):
         weights, top = differences(scaled_q, k, rules, block)
     else:
-        if rules.mask is not None:
-            top[np.isneginf(top)] = 0
+        if rules.may_hide_all:
+            top[np.isneginf(top.real)] = 0
         weights -= top[:, np.newaxis]
     np.exp(weights, out=weights)
     total = key_sums(weights)
-    if rules.mask is not None:  # a query that sees a key has a sum of at least 1
+    if rules.may_hide_all:  # a query that sees a key has a sum of at least 1
         empty = total == 0
         total[empty] = 1
         top[empty] = np.inf
@@ -160,7 +218,7 @@ def differences(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) -
     Queries and keys are divided by powers of 2 that are about as large as they are, and differences are multiplied by them.  What
     a query may not look at is left out, and not added to: it may be no number.
     """
-    centred_k = k[block.examples, : block.keys]
+    centred_k = k[block.examples, block.keys]
     kind = np.result_type(scaled_q, k)
     size = power_below(scaled_q, -1).swapaxes(1, 2)
     key_size = power_below(centred_k, (1, 2))

@@ -52,10 +52,11 @@ def grouped(kernel: Shape, inputs: int, outputs: int, groups: int) -> Shape:
     return WeightShape(shape, (taps * (inputs // groups), taps * (outputs // groups)), groups)
 
 
-def transposed(kernel: Shape, stride: Shape, inputs: int, outputs: int) -> Shape:
-    """Return the shape (*kernel, O, I) of a transposed convolution's weight."""
-    taps = math.prod(max(1.0, points / step) for points, step in zip(kernel, stride, strict=True))
-    return WeightShape((*kernel, outputs, inputs), (max(1, round(taps * inputs)), max(1, round(taps * outputs))))
+def transposed(kernel: Shape, stride: Shape, inputs: int, outputs: int, groups: int = 1) -> Shape:
+    """Return the shape (*kernel, O / g, I) of a transposed convolution's weight in groups."""
+    taps = math.prod(max(1.0, points / step) for points, step in zip(kernel, stride, strict=True)) / groups
+    reached = max(1, round(taps * inputs)), max(1, round(taps * outputs))
+    return WeightShape((*kernel, outputs // groups, inputs), reached, groups)
 
 
 def fans(shape: Shape) -> tuple[int, int]:

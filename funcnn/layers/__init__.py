@@ -22,10 +22,18 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     activations/sparsemax.py               sparsemax
     attention/attention.py                 attention, attention_without_bias
     attention/cross_attention.py           cross_attention, cross_attention_without_bias
-    attention/scaled_dot_product.py        scaled_dot_product
+    attention/rotary.py                    Rotary, rotary_positions
+    attention/rotary_scaling.py            LinearScaling, Llama3Scaling, NTKScaling, YarnScaling
+    attention/scaled_dot_product.py        scaled_dot_product, scaled_dot_product_with_bias, scaled_dot_product_with_mask
+    attention/scores.py                    AttentionScores
     convolution/convolution.py             conv1d, conv2d, conv3d
     convolution/depthwise.py               depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
     convolution/transposed_convolution.py  conv_transpose1d, conv_transpose2d, conv_transpose3d
+    convolution/without_bias.py            conv1d_without_bias, conv2d_without_bias, conv3d_without_bias,
+                                           conv_transpose1d_without_bias, conv_transpose2d_without_bias,
+                                           conv_transpose3d_without_bias, depthwise_conv1d_without_bias,
+                                           depthwise_conv2d_without_bias, separable_conv1d_without_bias,
+                                           separable_conv2d_without_bias
     embedding/embedding.py                 embedding
     embedding/embedding_bag.py             embedding_bag
     embedding/positions.py                 learned_positions, sinusoidal_positions
@@ -42,11 +50,14 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     noise/spatial_dropout.py               spatial_dropout
     noise/stochastic_depth.py              stochastic_depth
     normalization/batch_norm.py            batch_norm
+    normalization/batch_norm_of_batch.py   batch_norm_without_statistics
     normalization/group_norm.py            group_norm
     normalization/instance_norm.py         instance_norm
     normalization/layer_norm.py            layer_norm
     normalization/local_response_norm.py   local_response_norm
     normalization/rms_norm.py              rms_norm
+    normalization/without_affine.py        batch_norm_without_affine, group_norm_without_affine, instance_norm_without_affine,
+                                           layer_norm_without_affine, layer_norm_without_shift, rms_norm_without_scale
     pooling/adaptive_pooling.py            adaptive_avg_pool, adaptive_max_pool
     pooling/average_pooling.py             avg_pool1d, avg_pool2d, avg_pool3d
     pooling/global_pooling.py              global_avg_pool, global_max_pool

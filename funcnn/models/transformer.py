@@ -22,8 +22,9 @@ from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer
 from funcnn.layer import AnyLayer, Layer, check_layer
 from funcnn.layers.activations.gelu import gelu
-from funcnn.layers.attention.attention import AttentionParams, Positions, attention
+from funcnn.layers.attention.attention import AttentionParams, attention
 from funcnn.layers.attention.cross_attention import CrossAttentionParams, cross_attention
+from funcnn.layers.attention.setting import Positions
 from funcnn.layers.linear.dense import DenseParams, dense
 from funcnn.layers.noise.dropout import dropout as dropping
 from funcnn.layers.normalization.layer_norm import LayerNormParams, layer_norm

@@ -192,7 +192,7 @@ def test_a_layer_of_many_channels_is_its_definition(dtype: type[np.floating[Any]
 
 @pytest.mark.parametrize(
     ("stride", "padding", "dilation", "extra"),
-    [(stride, *rest) for stride, *rest in itertools.product((1, 2), (0, 1), (1, 2), (0, 1)) if rest[-1] < stride],
+    [(stride, *rest) for stride, *rest in itertools.product((1, 2), (0, 1), (1, 2), (0, 1)) if rest[-1] < max(stride, rest[-2])],
 )
 def test_transposed_convolution_lays_kernels_side_by_side(stride: int, padding: int, dilation: int, extra: int) -> None:
     layer = fn.conv_transpose2d(3, (2, 3), stride=stride, padding=padding, dilation=dilation, output_padding=extra)
@@ -211,6 +211,54 @@ def test_transposed_convolution_lays_kernels_side_by_side(stride: int, padding: 
     )
     expected = full[:, padding:, padding:][:, :height, :width] + bias
     np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_a_transposed_convolution_in_groups_is_one_for_each_group() -> None:
+    layer, part = fn.conv_transpose2d(6, (2, 3), stride=2, groups=2), fn.conv_transpose2d(3, (2, 3), stride=2)
+    params = fn.tree.map(lambda leaf: leaf + 1.0, layer.init(fn.Key(0), (3, 4, 4)).params)
+    assert params.weight.shape == (2, 3, 3, 4)
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    halves = [
+        fn.apply(part, type(params)(params.weight[..., i : i + 2], params.bias[o : o + 3]), (), x[..., i : i + 2])
+        for i, o in ((0, 0), (2, 3))
+    ]
+    np.testing.assert_allclose(fn.apply(layer, params, (), x), np.concatenate(halves, axis=-1), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("plain", "biased", "shape"),
+    [
+        (fn.conv1d_without_bias(4, 3, stride=2, groups=2), fn.conv1d(4, 3, stride=2, groups=2), (9, 2)),
+        (fn.conv2d_without_bias(4, (2, 3), padding="same"), fn.conv2d(4, (2, 3), padding="same"), (4, 5, 2)),
+        (fn.conv3d_without_bias(2, 2, dilation=2), fn.conv3d(2, 2, dilation=2), (4, 3, 3, 2)),
+        (fn.depthwise_conv1d_without_bias(3, multiplier=2), fn.depthwise_conv1d(3, multiplier=2), (5, 2)),
+        (fn.depthwise_conv2d_without_bias(2, stride=2), fn.depthwise_conv2d(2, stride=2), (4, 5, 2)),
+        (fn.separable_conv1d_without_bias(3, 2), fn.separable_conv1d(3, 2), (5, 2)),
+        (fn.separable_conv2d_without_bias(3, 2, padding=1), fn.separable_conv2d(3, 2, padding=1), (3, 4, 2)),
+        (fn.conv_transpose1d_without_bias(3, 3, stride=2), fn.conv_transpose1d(3, 3, stride=2), (4, 2)),
+        (
+            fn.conv_transpose2d_without_bias(4, 2, stride=2, padding=1, output_padding=1, groups=2),
+            fn.conv_transpose2d(4, 2, stride=2, padding=1, output_padding=1, groups=2),
+            (3, 4, 2),
+        ),
+        (fn.conv_transpose3d_without_bias(2, 2), fn.conv_transpose3d(2, 2), (2, 3, 3, 2)),
+    ],
+    ids=lambda one: getattr(one, "name", None),
+)
+def test_without_a_bias_it_is_the_same_with_a_bias_of_zeros(plain: Any, biased: Any, shape: Any) -> None:
+    few, many = (layer.init(fn.Key(3), shape) for layer in (plain, biased))
+    assert few.out_shape == many.out_shape
+    weights = [leaf for path, leaf in tree.walk(many.params) if path.endswith("weight")]
+    assert all(map(np.array_equal, tree.leaves(few.params), weights))
+    assert not any("bias" in path for path in tree.paths(few.params))
+    x = np.random.default_rng(0).normal(size=(2, *shape))
+    one, other = plain.forward(few.params, few.state, x, fn.Eval()), biased.forward(many.params, many.state, x, fn.Eval())
+    np.testing.assert_array_equal(one.output, other.output)  # a bias of 0 changes no bit
+    dy = np.random.default_rng(1).normal(size=one.output.shape)
+    ours, theirs = plain.backward(few.params, one.residuals, dy), biased.backward(many.params, other.residuals, dy)
+    np.testing.assert_array_equal(ours.input, theirs.input)
+    dweights = [leaf for path, leaf in tree.walk(theirs.params) if path.endswith("weight")]
+    assert all(map(np.array_equal, tree.leaves(ours.params), dweights))
 
 
 def test_same_padding_keeps_or_divides_the_shape() -> None:
@@ -233,6 +281,10 @@ def test_same_padding_keeps_or_divides_the_shape() -> None:
         (lambda: fn.conv2d(4, 9).init(fn.Key(0), (8, 8, 3)), "a window spans 9"),
         (lambda: fn.conv2d(4, 3).init(fn.Key(0), (64,)), "channels come last"),
         (lambda: fn.conv_transpose2d(4, 3, output_padding=1), "less than the stride"),
+        (lambda: fn.conv_transpose2d(4, 3, stride=2, dilation=3, output_padding=3), "less than the stride"),
+        (lambda: fn.conv_transpose2d(4, 3, stride=2, padding="same", output_padding=1), 'expected 0 with padding "same"'),
+        (lambda: fn.conv_transpose2d(4, 3, groups=3), "3 groups"),
+        (lambda: fn.conv_transpose2d(4, 3, groups=2).init(fn.Key(0), (8, 8, 3)), "2 groups"),
     ],
 )
 def test_what_cannot_be_convolved_is_refused(make: Any, message: str) -> None:

@@ -98,6 +98,147 @@ def test_bad_input_of_group_norm() -> None:
             fn.apply(layer, params, (), np.zeros((1, 3, 4), int))
 
 
+# ------------------------------------------------------------------------------------------------- fewer parameters, more axes
+
+
+def layer_normalized(x: Array, eps: float, last_axes: int, centre: bool) -> Array:
+    """Normalize each set of the last axes of (n, ...) by the definition; without the centre, by the root of its mean square."""
+    y = np.empty(x.shape)
+    lead = x.shape[: x.ndim - last_axes]
+    for place in np.ndindex(*lead):
+        members = x[place].ravel().tolist()
+        mean = math.fsum(members) / len(members) if centre else 0.0
+        var = math.fsum((one - mean) ** 2 for one in members) / len(members)
+        y[place] = (x[place] - mean) / math.sqrt(var + eps)
+    return y
+
+
+@pytest.mark.parametrize("last_axes", [1, 2, 3])
+def test_layers_and_roots_over_several_axes_are_their_definition(last_axes: int) -> None:
+    x = numbers(2, 3, 4, 2)
+    shape = x.shape[-last_axes:]
+    for layer, centre in (
+        (fn.layer_norm(eps=0.1, last_axes=last_axes), True),
+        (fn.rms_norm(eps=0.1, last_axes=last_axes), False),
+    ):
+        params: Any = perturbed(layer.init(fn.Key(0), (3, 4, 2)).params)
+        assert {leaf.shape for leaf in tree.leaves(params)} == {shape}
+        expected = layer_normalized(x, 0.1, last_axes, centre) * params.scale + getattr(params, "shift", 0.0)
+        np.testing.assert_allclose(fn.apply(layer, params, (), x), expected, rtol=1e-12, atol=1e-13)
+    for bare, centre in (
+        (fn.layer_norm_without_affine(eps=0.1, last_axes=last_axes), True),
+        (fn.rms_norm_without_scale(eps=0.1, last_axes=last_axes), False),
+    ):
+        expected = layer_normalized(x, 0.1, last_axes, centre)
+        np.testing.assert_allclose(fn.apply(bare, (), (), x), expected, rtol=1e-12, atol=1e-13)
+    scaled = fn.layer_norm_without_shift(eps=0.1, last_axes=last_axes)
+    made = perturbed(scaled.init(fn.Key(0), (3, 4, 2)).params)
+    expected = layer_normalized(x, 0.1, last_axes, centre=True) * made.scale
+    np.testing.assert_allclose(fn.apply(scaled, made, (), x), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("bare", "full", "shape"),
+    [
+        (fn.layer_norm_without_affine(eps=0.1), fn.layer_norm(eps=0.1), (3, 4)),
+        (fn.rms_norm_without_scale(eps=0.1), fn.rms_norm(eps=0.1), (3, 4)),
+        (fn.group_norm_without_affine(2, eps=0.1), fn.group_norm(2, eps=0.1), (3, 4)),
+        (fn.instance_norm_without_affine(eps=0.1), fn.instance_norm(eps=0.1), (3, 4)),
+        (fn.batch_norm_without_affine(momentum=None, eps=0.1), fn.batch_norm(momentum=None, eps=0.1), (3, 4)),
+    ],
+)
+def test_without_parameters_it_is_what_it_starts_as(bare: Any, full: Any, shape: tuple[int, ...]) -> None:
+    start, other = bare.init(fn.Key(0), shape), full.init(fn.Key(0), shape)
+    assert not tree.leaves(start.params)
+    for dtype in (np.float32, np.float64):
+        x, dy = numbers(5, *shape).astype(dtype), numbers(5, *shape, seed=1).astype(dtype)
+        params = tree.astype(other.params, dtype)
+        for mode in (TRAIN, fn.Eval()):
+            one, two = bare.forward((), start.state, x, mode), full.forward(params, other.state, x, mode)
+            np.testing.assert_array_equal(one.output, two.output)
+            assert one.output.dtype == dtype
+            for mine, theirs in zip(tree.leaves(one.state), tree.leaves(two.state), strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+            np.testing.assert_array_equal(
+                bare.backward((), one.residuals, dy).input, full.backward(params, two.residuals, dy).input
+            )
+
+
+def test_batch_norm_without_statistics_evaluates_by_the_batch() -> None:
+    layer, full = fn.batch_norm_without_statistics(eps=0.1), fn.batch_norm(eps=0.1)
+    start, other = layer.init(fn.Key(0), (3,)), full.init(fn.Key(0), (3,))
+    assert not tree.leaves(start.state)
+    params, x, dy = perturbed(start.params), numbers(5, 3), numbers(5, 3, seed=1)
+    trained = full.forward(params, other.state, x, TRAIN)
+    for mode in (TRAIN, fn.Eval()):
+        made = layer.forward(params, (), x, mode)
+        np.testing.assert_array_equal(made.output, trained.output)
+        np.testing.assert_array_equal(
+            layer.backward(params, made.residuals, dy).input, full.backward(params, trained.residuals, dy).input
+        )
+
+
+def test_masked_batch_norm_counts_real_steps_alone() -> None:
+    layer, plain = fn.batch_norm(eps=0.1, masked=True), fn.batch_norm(eps=0.1)
+    start = layer.init(fn.Key(0), (4, 3))
+    params, x, dy = perturbed(start.params), numbers(3, 4, 3), numbers(3, 4, 3, seed=1)
+    mask = np.array([[True, True, False, True], [False] * 4, [True, False, False, False]])
+    filled = np.where(mask[..., None], x, np.nan)  # what stands in the padding does not matter
+    for mode in (TRAIN, fn.Eval()):
+        made = layer.forward(params, start.state, fn.Masked(filled, mask), mode)
+        rows = plain.forward(params, start.state, x[mask], mode)
+        np.testing.assert_array_equal(made.output.values[mask], rows.output)
+        assert not made.output.values[~mask].any()
+        for mine, theirs in zip(tree.leaves(made.state), tree.leaves(rows.state), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        pulled = layer.backward(params, made.residuals, fn.Masked(dy, mask))
+        expected = plain.backward(params, rows.residuals, dy[mask])
+        np.testing.assert_array_equal(pulled.input.values[mask], expected.input)
+        assert not pulled.input.values[~mask].any()
+        np.testing.assert_array_equal(pulled.params.scale, expected.params.scale)
+    nothing = layer.forward(params, start.state, fn.Masked(filled, np.zeros((3, 4), bool)), TRAIN)
+    assert not nothing.output.values.any()
+    assert nothing.state.count == 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # that squares overflow is how extreme numbers are found
+def test_masked_batch_norm_of_extreme_numbers_in_parts_without_a_real_step() -> None:
+    layer = fn.batch_norm(masked=True)
+    model = fn.shard(layer, workers=2)
+    start = layer.init(fn.Key(0), (2, 1))
+    x = fn.Masked(
+        np.full((4, 2, 1), 1e200) * np.arange(1.0, 9.0).reshape(4, 2, 1), np.array([[False] * 2] * 2 + [[True] * 2] * 2)
+    )
+    whole, parts = (one.forward(start.params, start.state, x, TRAIN).output.values for one in (layer, model))
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)
+    assert np.isfinite(whole).all()
+
+
+def test_bad_input_of_normalizations_with_fewer_parameters() -> None:
+    with pytest.raises(ValueError, match="5 channels cannot be divided into 2 groups"):
+        fn.group_norm_without_affine(2).init(fn.Key(0), (3, 5))
+    with pytest.raises(ValueError, match="5 channels cannot be divided into 2 groups"):
+        fn.apply(fn.group_norm_without_affine(2), (), (), np.zeros((1, 3, 5)))
+    with pytest.raises(ValueError, match="expected spatial axes"):
+        fn.instance_norm_without_affine().init(fn.Key(0), (3,))
+    with pytest.raises(ValueError, match="at least 3 axes"):
+        fn.apply(fn.instance_norm_without_affine(), (), (), np.zeros((1, 3)))
+    with pytest.raises(ValueError, match=r"at least 2 axes, got in_shape \(3,\)"):
+        fn.layer_norm(last_axes=2).init(fn.Key(0), (3,))
+    with pytest.raises(ValueError, match="last_axes is 0"):
+        fn.rms_norm(last_axes=0)
+    layer = fn.layer_norm(last_axes=2)
+    params = layer.init(fn.Key(0), (3, 4)).params
+    with pytest.raises(ValueError, match=r"expected \(3, 4\) in its last 2 axes"):
+        fn.apply(layer, params, (), np.zeros((1, 4, 3)))
+    with pytest.raises(TypeError, match="higher precision"):
+        fn.apply(layer, tree.astype(params, np.float32), (), np.zeros((1, 3, 4)))
+    with pytest.raises(ValueError, match="time, features"):
+        fn.batch_norm(masked=True).init(fn.Key(0), (3,))
+    with pytest.raises(TypeError, match="masked is 1"):
+        fn.batch_norm(masked=1)  # type: ignore[call-overload]  # wrong on purpose
+
+
 # ------------------------------------------------------------------------------------------------- neighbouring channels
 
 

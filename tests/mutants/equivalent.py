@@ -250,9 +250,6 @@ REASONS: Reasons = {
     "layers.attention.heads.project_transposed": {
         1: (1, "a product treats all axes but the last alike"),
     },
-    "layers.attention.heads.rotate": {
-        4: (2, "rounded to the precision of the result when it is stored there"),
-    },
     "layers.attention.heads.split_heads": {
         2: (3, "the backward splits all heads: they start at 0 and end with the axis"),
         3: (1, "the caller gives it the same shape"),

@@ -56,6 +56,12 @@ USES: dict[str, Use] = {
     "Train": Use(fn.Train, {"key": KEY}),
     "Eval": Use(fn.Eval, {"residuals": True}),
     "Masked": Use(fn.Masked, {"values": X[None], "mask": np.ones((1, 6), bool)}),
+    "Rotary": Use(fn.Rotary, {"base": 500.0, "features": 2, "interleaved": True, "scaling": fn.LinearScaling(2.0)}),
+    "LinearScaling": Use(fn.LinearScaling, {"factor": 2.0}),
+    "NTKScaling": Use(fn.NTKScaling, {"factor": 2.0}),
+    "YarnScaling": Use(fn.YarnScaling, {"factor": 2.0, "original_length": 64, "fast": 8.0, "slow": 0.5}),
+    "Llama3Scaling": Use(fn.Llama3Scaling, {"factor": 2.0, "original_length": 64, "low": 0.5, "high": 8.0}),
+    "AttentionScores": Use(fn.AttentionScores, {"scale": 0.5, "soft_cap": 3.0, "window": 2}),
     "Pooled": Use(fn.Pooled, {"values": X, "indices": np.zeros(X.shape, int)}),
     "Layer.init": Use(MODEL.init, {"key": KEY, "in_shape": (2,)}, ("key", "in_shape")),
     "summary": Use(

@@ -37,6 +37,8 @@ def _draw(generator: np.random.Generator, shape: Any, kind: str, dtype: Any) -> 
     if shape and isinstance(shape[0], tuple):
         kinds = kind.split() if " " in kind else [kind] * len(shape)
         return tuple([_draw(generator, one, each, dtype) for one, each in zip(shape, kinds, strict=True)])
+    if kind == "mask":
+        return generator.random((2, *shape)) < 0.7
     if kind == "tokens":
         return generator.integers(0, 5, (2, *shape))
     values = generator.normal(size=(2, *shape)).astype(dtype)
@@ -57,6 +59,11 @@ def _by_dimension(name: str, arguments: dict[str, Any], dimensions: tuple[int, .
     return {f"{name}{ndim}d": Call(arguments, SPACES[ndim]) for ndim in dimensions}
 
 
+def _without_bias(calls: dict[str, Call]) -> dict[str, Call]:
+    return {f"{name}_without_bias": call for name, call in calls.items()}
+
+
+TRANSPOSED = {"channels": 4, **SIZES, "padding": 0, "stride": 2, "output_padding": 1, "groups": 2}
 INNER = fn.dense(6)
 
 CALLS: dict[str, Call] = {
@@ -83,9 +90,18 @@ CALLS: dict[str, Call] = {
     # normalization
     "layer_norm": Call({}),
     "rms_norm": Call({}),
-    "batch_norm": Call({}),
+    "batch_norm": Call({}, STEPS),
     "group_norm": Call({"groups": 2}, IMAGE),
     "instance_norm": Call({}, IMAGE),
+    **{
+        name: Call({})
+        for name in (
+            "layer_norm_without_affine", "layer_norm_without_shift", "rms_norm_without_scale", "batch_norm_without_affine",
+            "batch_norm_without_statistics",
+        )
+    },
+    "group_norm_without_affine": Call({"groups": 2}, IMAGE),
+    "instance_norm_without_affine": Call({}, IMAGE),
     "local_response_norm": Call({"size": 3}, IMAGE),
     "weight_norm": Call({"inner": INNER}),
     "spectral_norm": Call({"inner": INNER}),
@@ -93,7 +109,11 @@ CALLS: dict[str, Call] = {
     **_by_dimension("conv", {"channels": 4, **SIZES, "groups": 2}),
     **_by_dimension("depthwise_conv", {**SIZES, "multiplier": 2}, (1, 2)),
     **_by_dimension("separable_conv", {"channels": 3, **SIZES, "multiplier": 2}, (1, 2)),
-    **_by_dimension("conv_transpose", {"channels": 3, **SIZES, "padding": 0, "stride": 2, "output_padding": 1}),
+    **_by_dimension("conv_transpose", TRANSPOSED),
+    **_without_bias(_by_dimension("conv", {"channels": 4, **SIZES, "groups": 2})),
+    **_without_bias(_by_dimension("depthwise_conv", {**SIZES, "multiplier": 2}, (1, 2))),
+    **_without_bias(_by_dimension("separable_conv", {"channels": 3, **SIZES, "multiplier": 2}, (1, 2))),
+    **_without_bias(_by_dimension("conv_transpose", TRANSPOSED)),
     # pooling and images
     **_by_dimension("max_pool", SIZES),
     **_by_dimension("avg_pool", {"kernel": 2, "stride": 1, "padding": "same"}),
@@ -124,8 +144,17 @@ CALLS: dict[str, Call] = {
     "tied_embedding": Call({"vocabulary": 5, "features": 6, "inner": INNER}, (4,), "tokens"),
     "learned_positions": Call({"max_length": 8}, STEPS),
     "sinusoidal_positions": Call({"max_length": 8}, STEPS),
-    "scaled_dot_product": Call({}, ((5, 6), (5, 6), (5, 6))),
-    "attention": Call({"heads": 2, "key_value_heads": 1, "positions": "relative", "dropout": 0.25, "block_rows": 4}, STEPS),
+    "rotary_positions": Call({"heads": 3, "start": 2}, STEPS),
+    "scaled_dot_product": Call({"dropout": 0.25}, ((5, 6), (5, 6), (5, 6))),
+    "scaled_dot_product_with_bias": Call({"dropout": 0.25}, ((5, 6), (5, 6), (5, 6), (5, 5))),
+    "scaled_dot_product_with_mask": Call({"dropout": 0.25}, ((5, 6), (5, 6), (5, 6), (5, 5)), "array array array mask"),
+    "attention": Call(
+        {
+            "heads": 2, "key_value_heads": 1, "positions": "relative", "dropout": 0.25, "block_rows": 4, "head_features": 2,
+            "value_features": 3,
+        },
+        STEPS,
+    ),
     "attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "positions": "alibi", "dropout": 0.25}, STEPS),
     "cross_attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25}, (STEPS, (4, 6))),
     "cross_attention": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25, "block_rows": 4}, (STEPS, (4, 6))),

@@ -35,6 +35,8 @@ RIGHT: dict[str, set[str]] = {
     "batch_size": COUNT, "context_length": {"None", *COUNT}, "top_k": {"None", *COUNT}, "k": COUNT, "steps": {"3"}, "rows": COUNT,
     "stride": COUNT, "length": {"3"}, "groups": COUNT, "seed": COUNT, "batch": COUNT, "components": {"None"},
     "noise_multiplier": NUMBER, "expected_batch_size": NUMBER, "max_epsilon": NUMBER,
+    "base": NUMBER, "factor": NUMBER, "fast": NUMBER, "slow": NUMBER, "original_length": COUNT, "scaling": {"None"},
+    "soft_cap": {"None", *NUMBER}, "window": {"None", "3"},
     "temperature": NUMBER, "noise": NUMBER, "turns": NUMBER, "high": NUMBER, "low": NUMBER, "threshold": NUMBER, "value": NUMBER,
     "max_norm": NUMBER, "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
     "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
@@ -49,6 +51,8 @@ RIGHT: dict[str, set[str]] = {
 """What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
 
 PARTLY: dict[str, set[str]] = {
+    "Rotary.features": {"None"},
+    "AttentionScores.scale": {"None", *NUMBER},
     "data.stratified_split.labels": {"None"},
     "data.stratified_k_fold.labels": {"None"},
     "initializers.dirac.groups": {"None", *COUNT},

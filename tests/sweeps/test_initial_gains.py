@@ -45,13 +45,20 @@ LAYERS: dict[str, tuple[Make, Shape, int]] = {
     "conv_transpose2d": (lambda **o: fn.conv_transpose2d(32, 3, **o), PLANE, 32),
     "conv_transpose2d strided": (lambda **o: fn.conv_transpose2d(32, 4, stride=2, **o), PLANE, 32),
     "conv_transpose2d far apart": (lambda **o: fn.conv_transpose2d(32, 2, stride=2, **o), PLANE, 32),
+    "conv_transpose2d groups": (lambda **o: fn.conv_transpose2d(64, 3, groups=4, **o), PLANE, 64),
     "conv_transpose3d": (lambda **o: fn.conv_transpose3d(16, 3, **o), BLOCK, 16),
+    "conv2d_without_bias groups": (lambda **o: fn.conv2d_without_bias(64, 3, groups=8, **o), PLANE, 64),
+    "depthwise_conv2d_without_bias": (lambda **o: fn.depthwise_conv2d_without_bias(3, **o), PLANE, 128),
+    "conv_transpose2d_without_bias": (lambda **o: fn.conv_transpose2d_without_bias(32, 3, **o), PLANE, 32),
 }
 # Factories whose weights are drawn as they should be without such a gain; the tests of each stand below or beside its layer.
 OTHERS = {
     "attention", "bilinear", "cross_attention", "decoder_block", "embedding", "embedding_bag", "encoder_block", "gru", "maxout",
     "learned_positions", "lstm", "rnn", "scale", "separable_conv1d", "separable_conv2d", "tied_embedding", "trained_start",
-    "lora", "attention_without_bias", "cross_attention_without_bias", "peephole_lstm",
+    "lora",
+    "attention_without_bias", "cross_attention_without_bias", "peephole_lstm", "conv1d_without_bias", "conv3d_without_bias",
+    "depthwise_conv1d_without_bias", "separable_conv1d_without_bias", "separable_conv2d_without_bias",
+    "conv_transpose1d_without_bias", "conv_transpose3d_without_bias",
 }  # fmt: skip
 
 

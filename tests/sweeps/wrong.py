@@ -58,6 +58,7 @@ WRONG: dict[str, list[Any]] = {
         None, "he_normal", 0.5, dict, fn.initializers.normal, fn.initializers.uniform, np.zeros((6, 3)), lambda: 0, [], TABLE,
     ],
     "layer": [None, "relu", fn.relu, fn.Key(0), [fn.relu()], (fn.relu(), fn.relu()), np.zeros(3), 3, fn.mean_squared_error()],
+    "record": [None, "rotary", 3, 2.5, [], {}, fn.Rotary, fn.AttentionScores, fn.relu(), np.zeros(2), object(), TABLE],
     "word": ["nonsense", "", 3, None, ["relu"], np.zeros(2), fn.relu, object(), TABLE],
 }  # fmt: skip
 
@@ -70,9 +71,11 @@ def kind_of(annotation: str) -> tuple[str, bool]:
         return text, optional
     if text.startswith("Callable[[funcnn.key.Key") or text == "Initializer":
         return "initializer", optional
+    if text.endswith((".Rotary", ".AttentionScores")) and not text.startswith("Literal["):
+        return "record", optional
     if text.startswith("Layer["):
         return "layer", optional
-    if text.startswith("Literal[") or text == "str":
+    if text.startswith("Literal[") or text.endswith(".Rotary]") or text == "str":
         return "word", optional
     if "Literal['same', 'valid']" in text:
         return "padding", optional

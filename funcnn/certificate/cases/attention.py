@@ -11,6 +11,14 @@ from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import masked, normals, saturating
 
 
+def with_score_mask(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw queries, keys, values, and a mask that hides all keys of some queries."""
+    batch, *rest, mask = shape
+    seen = generator.random((batch, *mask)) < 0.6
+    seen[:1, :, 0] = False
+    return *normals(generator, (batch, *rest)), seen
+
+
 def masked_memory(generator: np.random.Generator, shape: Any) -> Any:
     """Draw sequences and a masked memory."""
     batch, sequence, memory = shape
@@ -33,6 +41,13 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
     "scaled_dot_product": (
         LayerCase(lambda: fn.scaled_dot_product(), ((3, 2), (4, 2), (4, 5)), inputs=normals),
         LayerCase(lambda: fn.scaled_dot_product(causal=True), ((4, 3), (4, 3), (4, 2)), inputs=normals, label="causal"),
+        LayerCase(
+            lambda: fn.scaled_dot_product(causal=True, align="end", scores=fn.AttentionScores(soft_cap=1.5, window=1)),
+            ((4, 3, 2), (2, 5, 2), (2, 5, 1)),
+            inputs=normals,
+            label="heads, causal from the end, soft cap, window",
+        ),
+        LayerCase(lambda: fn.scaled_dot_product(dropout=0.4), ((3, 2), (4, 2), (4, 3)), inputs=normals, label="dropout"),
     ),
     "attention": (
         LayerCase(lambda: fn.attention(2), (5, 4)),
@@ -83,6 +98,20 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
         ),
         LayerCase(lambda: fn.attention(2), (5, 4), inputs=saturating, label="saturated"),
         LayerCase(lambda: fn.attention(2, causal=True), (1, 2), label="one step"),
+        LayerCase(
+            lambda: fn.attention(
+                2,
+                causal=True,
+                positions=fn.Rotary(base=50.0, features=2, interleaved=True),
+                scores=fn.AttentionScores(scale=0.6, soft_cap=1.5, window=2),
+                head_features=3,
+                value_features=2,
+                key_value_heads=1,
+                block_rows=2,
+            ),
+            (5, 4),
+            label="rotary of some features, soft cap, window, widths",
+        ),
     ),
     "attention_without_bias": (
         LayerCase(lambda: fn.attention_without_bias(1, causal=True), (4, 4), label="one head, causal"),
@@ -94,9 +123,44 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
         ),
         LayerCase(lambda: fn.attention_without_bias(2), (182, 2), batch=2, label="blocks of examples", method="screen"),
     ),
+    "rotary_positions": (
+        LayerCase(lambda: fn.rotary_positions(), (4, 6)),
+        LayerCase(
+            lambda: fn.rotary_positions(
+                fn.Rotary(base=20.0, features=2, interleaved=True, scaling=fn.YarnScaling(2.0, 8, fast=4.0)), heads=2, start=3
+            ),
+            (3, 6),
+            label="some features, interleaved, scaled",
+        ),
+    ),
+    "scaled_dot_product_with_bias": (
+        LayerCase(lambda: fn.scaled_dot_product_with_bias(), ((3, 2), (4, 2), (4, 3), (3, 4)), inputs=normals),
+        LayerCase(
+            lambda: fn.scaled_dot_product_with_bias(causal=True, align="end", scores=fn.AttentionScores(soft_cap=2.0)),
+            ((4, 3, 2), (2, 4, 2), (2, 4, 1), (1, 3, 4)),
+            inputs=normals,
+            label="heads, one bias for all, causal, soft cap",
+        ),
+    ),
+    "scaled_dot_product_with_mask": (
+        LayerCase(
+            lambda: fn.scaled_dot_product_with_mask(scores=fn.AttentionScores(scale=0.02)),
+            ((2, 3, 2), (1, 4, 2), (1, 4, 2), (2, 3, 4)),
+            inputs=with_score_mask,
+            label="heads",
+        ),
+    ),
     "cross_attention": (
         LayerCase(lambda: fn.cross_attention(2), ((3, 4), (5, 6)), inputs=normals),
         LayerCase(lambda: fn.cross_attention(2, key_value_heads=1), ((4, 4), (4, 4)), inputs=normals, label="multi-query"),
+        LayerCase(
+            lambda: fn.cross_attention(
+                2, head_features=3, value_features=1, scores=fn.AttentionScores(scale=0.6, soft_cap=1.5, window=1)
+            ),
+            ((3, 4), (4, 2)),
+            inputs=normals,
+            label="soft cap, window, widths",
+        ),
         LayerCase(
             lambda: fn.cross_attention(2, memory_masked=True), ((3, 4), (5, 2)), inputs=masked_memory, label="masked memory"
         ),

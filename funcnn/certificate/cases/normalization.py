@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import shifted
+from funcnn.certificate.cases.draws import masked, shifted
 
 NORMALIZATION: dict[str, tuple[LayerCase, ...]] = {
     "layer_norm": (
         LayerCase(lambda: fn.layer_norm(), (5,)),
         LayerCase(lambda: fn.layer_norm(eps=0.5), (2, 4), label="sequence, large eps"),
         LayerCase(lambda: fn.layer_norm(), (6,), inputs=shifted, label="offset"),
+        LayerCase(lambda: fn.layer_norm(last_axes=2), (2, 3, 2), label="two axes"),
+    ),
+    "layer_norm_without_affine": (
+        LayerCase(lambda: fn.layer_norm_without_affine(), (5,)),
+        LayerCase(lambda: fn.layer_norm_without_affine(eps=0.5, last_axes=2), (2, 3, 2), label="two axes, large eps"),
+    ),
+    "layer_norm_without_shift": (
+        LayerCase(lambda: fn.layer_norm_without_shift(), (2, 4)),
+        LayerCase(lambda: fn.layer_norm_without_shift(eps=0.5, last_axes=2), (3, 2), label="two axes, large eps"),
+    ),
+    "rms_norm_without_scale": (
+        LayerCase(lambda: fn.rms_norm_without_scale(), (5,)),
+        LayerCase(lambda: fn.rms_norm_without_scale(eps=0.5, last_axes=2), (2, 3, 2), label="two axes, large eps"),
     ),
     "batch_norm": (
         LayerCase(lambda: fn.batch_norm(), (3,), batch=5, independent=False),
         LayerCase(lambda: fn.batch_norm(momentum=None, eps=0.5), (2, 3), independent=False, label="sequence, large eps"),
         LayerCase(lambda: fn.batch_norm(), (2, 2, 3), batch=2, independent=False, label="images"),
         LayerCase(lambda: fn.batch_norm(), (3,), batch=5, inputs=shifted, independent=False, label="offset"),
+        LayerCase(lambda: fn.batch_norm(masked=True), (3, 2), batch=4, inputs=masked, independent=False, label="masked"),
     ),
+    "batch_norm_without_affine": (LayerCase(lambda: fn.batch_norm_without_affine(eps=0.1), (3,), batch=5, independent=False),),
+    "batch_norm_without_statistics": (
+        LayerCase(lambda: fn.batch_norm_without_statistics(eps=0.1), (2, 3), batch=4, independent=False),
+    ),
+    "group_norm_without_affine": (LayerCase(lambda: fn.group_norm_without_affine(2), (3, 4)),),
+    "instance_norm_without_affine": (LayerCase(lambda: fn.instance_norm_without_affine(eps=0.1), (2, 3, 2)),),
     "group_norm": (
         LayerCase(lambda: fn.group_norm(2), (2, 3, 4)),
         LayerCase(lambda: fn.group_norm(2, eps=0.5), (3, 6), label="sequence, large eps"),

@@ -13,6 +13,7 @@ from funcnn.layer import AnyLayer
 from funcnn.layers.attention import attention, cross_attention
 from funcnn.layers.attention.heads import M, project_transposed
 from funcnn.layers.attention.position_bias import RelativeBias, clipped_distances
+from funcnn.layers.attention.setting import AttentionSetting
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import cotangent_of_masked
@@ -42,7 +43,7 @@ def self_attention(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy:
     return grads, dx
 
 
-def position(form: Form, setting: attention.Setting, params: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
+def position(form: Form, setting: AttentionSetting, params: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
     """Take the gradient of the table of relative positions, from the cotangents of each example's diagonals."""
     if not isinstance(params, RelativeBias) or dbias is None:
         return ()

@@ -24,7 +24,14 @@ from funcnn.layers.attention import attention, cross_attention
 from funcnn.layers.convolution import convolution, depthwise, transposed_convolution
 from funcnn.layers.embedding import embedding, embedding_bag, positions, tied_embedding
 from funcnn.layers.linear import bilinear, dense, linear, maxout, scale
-from funcnn.layers.normalization import batch_norm, group_norm, layer_norm, rms_norm
+from funcnn.layers.normalization import (
+    batch_norm,
+    batch_norm_of_batch,
+    group_norm,
+    layer_norm,
+    rms_norm,
+    without_affine,
+)
 from funcnn.layers.recurrent import gru, lstm, peephole_lstm, simple_rnn
 
 RULES: dict[Callable[..., Any], Rule] = {
@@ -40,8 +47,11 @@ RULES: dict[Callable[..., Any], Rule] = {
     depthwise.backward: windowed.depthwise,
     layer_norm.backward: norms.scaled_and_shifted,
     group_norm.backward: norms.scaled_and_shifted,
-    rms_norm.backward: norms.rms_norm,
+    rms_norm.backward: norms.scaled,
+    without_affine.without_shift_backward: norms.scaled,
+    batch_norm_of_batch.backward: norms.refused,
     batch_norm.backward: norms.batch_norm,
+    batch_norm.masked_backward: norms.masked_batch_norm,
     embedding.backward: looking_up.embedding,
     embedding_bag.backward: looking_up.embedding_bag,
     positions.learned_backward: looking_up.learned_positions,

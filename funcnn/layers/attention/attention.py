@@ -1,14 +1,15 @@
 r"""Multi-head self-attention (Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2).
 
-Indices: $n$ example, $t, u$ steps of $T$, $h$ query head of $H$, $g$ key-value head of $G$, $d$ features of a head.
+Indices: $n$ example, $t, u$ steps of $T$, $h$ query head of $H$, $g$ key-value head of $G$, $d$ features of a head's queries and
+keys, $e$ of its values.
 
 Forward.  One affine map gives queries, keys and values of all heads side by side; every head attends by
 :mod:`funcnn.kernels.attention`; a second map mixes the heads:
 $$ [q, k, v]_{nt} = x_{nt} W + b, \qquad o = \operatorname{attend}(q, k, v), \qquad
    y_{nt} = [o^{1}, \ldots, o^{H}]_{nt}\, W' + b' . $$
 Positions, which attention alone does not see, come in one of three ways: queries and keys are turned
-(*rotary*, :mod:`funcnn.layers.attention.heads`), or a bias $\beta$ is added to the scores, a constant one (*alibi*) or one that
-is learned (*relative*, both :mod:`funcnn.layers.attention.position_bias`).
+(*rotary*, :mod:`funcnn.layers.attention.rotary`), or a bias $\beta$ is added to the scores, a constant one (*alibi*) or one
+that is learned (*relative*, both :mod:`funcnn.layers.attention.position_bias`).
 
 Derivation.  The chain rule through three steps: the two maps are dense layers (:mod:`funcnn.layers.linear.dense`), between them
 stands the derivation of :mod:`funcnn.kernels.attention`.  What rotary positions turned is turned back.
@@ -18,42 +19,37 @@ are 0; so is every gradient.
 """
 
 from functools import partial
-from typing import Generic, Literal, TypeAlias, TypedDict, Unpack, get_args, overload
+from typing import Generic, TypedDict, Unpack, overload
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from funcnn import initializers
-from funcnn.errors import check_choice, check_count, check_flag
-from funcnn.initializers import Initializer, check_initializer
+from funcnn.initializers import Initializer
 from funcnn.kernels.attention import attend, attend_backward_by_group
 from funcnn.kernels.attention_blocks import AttentionSpec, thread_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
     M,
-    check_block_rows,
-    check_dropout,
-    check_heads,
     concat_heads,
-    head_size,
     init_projection,
     merge_heads,
     project,
     project_transposed,
     projection_grads,
-    rotate,
     split_heads,
     with_dropout,
 )
 from funcnn.layers.attention.position_bias import RelativeBias, alibi_bias, relative_bias, relative_bias_grad
+from funcnn.layers.attention.rotary import Rotary, rotate
+from funcnn.layers.attention.scores import PLAIN_SCORES, AttentionScores
+from funcnn.layers.attention.setting import AttentionSetting, AttentionStart, Positions, checked_setting, checked_start
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
 from funcnn.typing import Array, Empty, No, Shape, Yes
-
-Positions: TypeAlias = Literal["none", "rotary", "alibi", "relative"]
 
 
 @read_only_again
@@ -64,8 +60,8 @@ class AttentionParams(Generic[M]):
     M is :class:`funcnn.layers.linear.dense.DenseParams`, or, without biases, :class:`funcnn.layers.linear.linear.LinearParams`.
     """
 
-    project: M  # weight (I, (H + 2 G) d), bias
-    output: M  # weight (H d, I), bias
+    project: M  # weight (I, (H + G) d + G e), bias
+    output: M  # weight (H e, I), bias
     position: RelativeBias | Empty
 
 
@@ -77,51 +73,26 @@ class AttentionResiduals:
     x: Array  # (n, T, I)
     q: Array  # (n G, H / G, T, d)
     k: Array  # (n G, T, d)
-    v: Array  # (n G, T, d)
+    v: Array  # (n G, T, e)
     rules: AttentionSpec
     logsumexp: Array  # (n G, H / G, T)
-    joined: Array  # (n, T, H d)
+    joined: Array  # (n, T, H e)
 
 
-@frozen
-class Setting:
-    """The hyper-parameters that forward and backward need."""
-
-    heads: int
-    key_value_heads: int
-    causal: bool
-    masked: bool
-    positions: Positions
-    dropout: float
-    block_rows: int | None
-
-
-@frozen
-class AttentionStart(Generic[M]):
-    """What the parameters start from."""
-
-    kind: type[M]
-    max_distance: int
-    weight_init: Initializer
-    output_init: Initializer
-
-
-def init(setting: Setting, start: AttentionStart[M], key: Key, in_shape: Shape) -> Init[AttentionParams[M], Empty]:
-    size = head_size(in_shape, setting.heads)
-    if setting.positions == "rotary" and size % 2:
-        raise ValueError(f"rotary positions turn pairs of features, and a head has {size}: an odd number")
-    width = (setting.heads + 2 * setting.key_value_heads) * size
+def init(setting: AttentionSetting, start: AttentionStart[M], key: Key, in_shape: Shape) -> Init[AttentionParams[M], Empty]:
+    size, value_size = setting.head_sizes(in_shape)
+    width = (setting.heads + setting.key_value_heads) * size + setting.key_value_heads * value_size
     distances = start.max_distance + 1 if setting.causal else 2 * start.max_distance + 1
     position = RelativeBias(np.zeros((distances, setting.heads))) if setting.positions == "relative" else ()
     params = AttentionParams(
         init_projection(start.kind, start.weight_init, key.child(0), (in_shape[1], width)),
-        init_projection(start.kind, start.output_init, key.child(1), (in_shape[1], in_shape[1])),
+        init_projection(start.kind, start.output_init, key.child(1), (setting.heads * value_size, in_shape[1])),
         position,
     )
     return Init(params, (), in_shape)
 
 
-def diagonals(setting: Setting, position: RelativeBias | Empty, like: Array, steps: int) -> Array | None:
+def diagonals(setting: AttentionSetting, position: RelativeBias | Empty, like: Array, steps: int) -> Array | None:
     """Return the bias (G, H / G, 2 T - 1) by its diagonals, or None."""
     if isinstance(position, RelativeBias):
         made = relative_bias(position, steps, setting.causal)
@@ -133,40 +104,50 @@ def diagonals(setting: Setting, position: RelativeBias | Empty, like: Array, ste
 
 
 def forward(
-    setting: Setting, params: AttentionParams[M], state: Empty, x: object, mode: Mode
+    setting: AttentionSetting, params: AttentionParams[M], state: Empty, x: object, mode: Mode
 ) -> Forward[Array | Masked, Empty, AttentionResiduals]:
     values, mask = check_sequence(x, setting.masked)
+    y, residuals = attend_to_itself(setting, params, values, AttentionSpec(mask=mask), mode)
+    return Forward(y if mask is None else Masked(cleared(y, mask), mask), state, residuals)
+
+
+def attend_to_itself(
+    setting: AttentionSetting, params: AttentionParams[M], values: Array, rules: AttentionSpec, mode: Mode
+) -> tuple[Array, AttentionResiduals]:
+    """Return the output (n, T, I) for sequences, under the rules that come with the input, and what backward needs."""
     check_steps(values)
-    batch, steps, _ = values.shape
+    batch, steps, features = values.shape
     heads, shared = setting.heads, setting.key_value_heads
     threads = thread_count((batch * shared, heads // shared, steps), steps)
     projected = project(params.project, values, threads)
-    size = projected.shape[-1] // (heads + 2 * shared)
-    q, k = split_heads(projected, 0, heads, size), split_heads(projected, heads, shared, size)
-    if setting.positions == "rotary":
-        q, k = rotate(q), rotate(k)
+    size, value_size = setting.head_sizes((steps, features))
+    q, k = split_heads(projected, 0, heads, size), split_heads(projected, heads * size, shared, size)
+    v = split_heads(projected, (heads + shared) * size, shared, value_size)
+    if isinstance(setting.positions, Rotary):
+        q, k = rotate(q, setting.positions), rotate(k, setting.positions)
     q = q.reshape(batch * shared, heads // shared, steps, size)
-    v = split_heads(projected, heads + shared, shared, size)
-    bias = diagonals(setting, params.position, q, steps)
-    rules = AttentionSpec(setting.causal, mask, bias, setting.dropout, block_rows=setting.block_rows)
+    rules = evolve(
+        rules,
+        causal=setting.causal,
+        diagonals=diagonals(setting, params.position, q, steps),
+        dropout=setting.dropout,
+        block_rows=setting.block_rows,
+        scale=setting.scores.scale,
+        soft_cap=setting.scores.soft_cap,
+        window=setting.scores.window,
+    )
     rules = with_dropout(mode, q, k, rules)
     attended, logsumexp = attend(q, k, v, rules)
-    joined = merge_heads(attended.reshape(batch * heads, steps, size), heads)
-    y = project(params.output, joined, threads)
-    output = y if mask is None else Masked(cleared(y, mask), mask)
-    return Forward(output, state, AttentionResiduals(values, q, k, v, rules, logsumexp, joined))
+    joined = merge_heads(attended.reshape(batch * heads, steps, value_size), heads)
+    return project(params.output, joined, threads), AttentionResiduals(values, q, k, v, rules, logsumexp, joined)
 
 
 def backward(
-    setting: Setting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object, input_grad: bool = True
+    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object, input_grad: bool = True
 ) -> Backward[AttentionParams[M], Array | Masked]:
     pulled = heads_backward(setting, params, residuals, dy)
     mask, dprojected, threads = residuals.rules.mask, pulled.dprojected, pulled.threads
-    grads = AttentionParams(
-        projection_grads(params.project, residuals.x, dprojected, threads),
-        projection_grads(params.output, residuals.joined, pulled.doutput, threads),
-        position_grad(setting, params.position, pulled.dbias),
-    )
+    grads = parameter_grads(setting, params, residuals, pulled)
     if not input_grad:
         return backward_without_input(grads)
     dx = project_transposed(params.project, dprojected, threads)
@@ -175,34 +156,48 @@ def backward(
 
 @frozen(eq=False)
 class HeadsCotangents:
-    """The cotangents of what the two maps give, and of the diagonals."""
+    """The cotangents of what the two maps give, and of the diagonals or the bias."""
 
     doutput: Array  # (n, T, I)
-    dprojected: Array  # (n, T, (H + 2 G) d)
+    dprojected: Array  # (n, T, (H + G) d + G e)
     dbias: Array | None  # (n G, H / G, 2 T - 1)
     threads: int
 
 
-def heads_backward(setting: Setting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object) -> HeadsCotangents:
+def heads_backward(
+    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object
+) -> HeadsCotangents:
     """Return the cotangents that the gradients of the parameters, and that of the input, are made of."""
     mask = residuals.rules.mask
     doutput = cotangent_values(dy, mask, residuals.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
-    heads, shape = setting.heads, residuals.q.shape
+    heads, shared, shape = setting.heads, setting.key_value_heads, residuals.q.shape
+    value_size = residuals.v.shape[-1]
     threads = thread_count(shape[:3], steps)
     djoined = project_transposed(params.output, doutput, threads)
-    dattended = split_heads(djoined, 0, heads, shape[-1]).reshape(shape)
+    dattended = split_heads(djoined, 0, heads, value_size).reshape(*shape[:-1], value_size)
     dq, dk, dv, dbias = attend_backward_by_group(
         residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended
     )
     dq = dq.reshape(batch * heads, steps, shape[-1])
-    if setting.positions == "rotary":
-        dq, dk = rotate(dq, -1), rotate(dk, -1)
-    dprojected = concat_heads(((dq, heads), (dk, setting.key_value_heads), (dv, setting.key_value_heads)))
+    if isinstance(setting.positions, Rotary):
+        dq, dk = rotate(dq, setting.positions, direction=-1), rotate(dk, setting.positions, direction=-1)
+    dprojected = concat_heads(((dq, heads), (dk, shared), (dv, shared)))
     return HeadsCotangents(doutput, dprojected, dbias, threads)
 
 
-def position_grad(setting: Setting, position: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
+def parameter_grads(
+    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, pulled: HeadsCotangents
+) -> AttentionParams[M]:
+    """Return the cotangents of the parameters."""
+    return AttentionParams(
+        projection_grads(params.project, residuals.x, pulled.dprojected, pulled.threads),
+        projection_grads(params.output, residuals.joined, pulled.doutput, pulled.threads),
+        position_grad(setting, params.position, pulled.dbias),
+    )
+
+
+def position_grad(setting: AttentionSetting, position: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
     """Return the cotangent of the table of relative positions."""
     if not isinstance(position, RelativeBias) or dbias is None:
         return ()
@@ -215,47 +210,18 @@ class Settings(TypedDict, total=False):
 
     causal: bool
     key_value_heads: int | None
+    head_features: int | None
+    value_features: int | None
     positions: Positions
     max_distance: int
+    scores: AttentionScores
     dropout: float
     block_rows: int | None
     weight_init: Initializer
     output_init: Initializer
 
 
-def checked_setting(
-    heads: int,
-    key_value_heads: int | None,
-    causal: bool,
-    masked: bool,
-    positions: Positions,
-    dropout: float,
-    block_rows: int | None,
-) -> Setting:
-    """Return the hyper-parameters that forward and backward need, or raise."""
-    heads, shared = check_heads(heads, key_value_heads)
-    return Setting(
-        heads,
-        shared,
-        check_flag(causal, "causal"),
-        check_flag(masked, "masked"),
-        check_choice(positions, get_args(Positions), "positions"),
-        check_dropout(dropout),
-        check_block_rows(block_rows),
-    )
-
-
-def checked_start(kind: type[M], max_distance: int, weight_init: Initializer, output_init: Initializer) -> AttentionStart[M]:
-    """Return what the parameters start from, or raise."""
-    return AttentionStart(
-        kind,
-        check_count(max_distance, "max_distance"),
-        check_initializer(weight_init, "weight_init"),
-        check_initializer(output_init, "output_init"),
-    )
-
-
-def layer_of(name: str, setting: Setting, start: AttentionStart[M]) -> AnyLayer:
+def layer_of(name: str, setting: AttentionSetting, start: AttentionStart[M]) -> AnyLayer:
     """Return a layer of self-attention."""
     return define_layer(
         f"{name}({setting.heads})",
@@ -280,8 +246,11 @@ def attention(
     causal: bool = False,
     masked: bool = False,
     key_value_heads: int | None = None,
+    head_features: int | None = None,
+    value_features: int | None = None,
     positions: Positions = "none",
     max_distance: int = 32,
+    scores: AttentionScores = PLAIN_SCORES,
     dropout: float = 0.0,
     block_rows: int | None = None,
     weight_init: Initializer = initializers.glorot_uniform,
@@ -294,7 +263,7 @@ def attention(
     Parameters
     ----------
     heads : int
-        Number of query heads H, a divisor of the features.
+        Number of query heads H, a divisor of the features unless ``head_features`` are given.
     causal : bool, optional
         Each step sees itself and earlier ones only.
     masked : bool, optional
@@ -302,16 +271,20 @@ def attention(
         the output's bias.
     key_value_heads : int, optional
         Number of key-value heads G, a divisor of H: fewer than H are *grouped queries*, 1 is *multi-query* attention.
-    positions : {"none", "rotary", "alibi", "relative"}, optional
-        How steps know their distance; the features of a head must be even for "rotary".
+    head_features, value_features : int or None, optional
+        Features of a head's queries and keys, by default I / H, and of its values, by default as many.
+    positions : {"none", "rotary", "alibi", "relative"} or Rotary, optional
+        How steps know their distance; the features of a head must be even for "rotary", which is ``fn.Rotary()``.
     max_distance : int, optional
         For "relative": larger distances share one bias.
+    scores : AttentionScores, optional
+        Scale, bound and window of the scores.
     dropout : float, optional
         Probability with which the weight of a key is dropped in training.
     block_rows : int, optional
         How many queries are treated at a time; by default as many as make scores that fit the processor's cache.
     weight_init, output_init : callable, optional
-        Initializers ``(key, shape) -> array`` of the first map (I, (H + 2 G) d) and of the last (I, I).
+        Initializers ``(key, shape) -> array`` of the first map (I, (H + G) d + G e) and of the last (H e, I).
 
     Returns
     -------
@@ -343,7 +316,16 @@ def attention(
     >>> fn.apply(layer, start.params, start.state, np.zeros((3, 5, 8))).shape
     (3, 5, 8)
     """
-    setting = checked_setting(heads, key_value_heads, causal, masked, positions, dropout, block_rows)
+    setting = checked_setting(
+        heads,
+        key_value_heads,
+        (head_features, value_features),
+        (causal, masked),
+        positions,
+        scores,
+        dropout,
+        block_rows,
+    )
     return layer_of("attention", setting, checked_start(DenseParams, max_distance, weight_init, output_init))
 
 
@@ -361,8 +343,11 @@ def attention_without_bias(
     causal: bool = False,
     masked: bool = False,
     key_value_heads: int | None = None,
+    head_features: int | None = None,
+    value_features: int | None = None,
     positions: Positions = "none",
     max_distance: int = 32,
+    scores: AttentionScores = PLAIN_SCORES,
     dropout: float = 0.0,
     block_rows: int | None = None,
     weight_init: Initializer = initializers.glorot_uniform,
@@ -374,7 +359,9 @@ def attention_without_bias(
     ----------
     heads : int
         Number of query heads H, a divisor of the features.
-    causal, masked, key_value_heads, positions, max_distance, dropout, block_rows, weight_init, output_init
+    causal, masked, key_value_heads, head_features, value_features, positions, max_distance, scores, dropout, block_rows
+        As in :func:`funcnn.attention`.
+    weight_init, output_init : callable, optional
         As in :func:`funcnn.attention`.
 
     Returns
@@ -397,5 +384,14 @@ def attention_without_bias(
     >>> fn.apply(layer, start.params, start.state, np.zeros((3, 5, 8))).shape
     (3, 5, 8)
     """
-    setting = checked_setting(heads, key_value_heads, causal, masked, positions, dropout, block_rows)
+    setting = checked_setting(
+        heads,
+        key_value_heads,
+        (head_features, value_features),
+        (causal, masked),
+        positions,
+        scores,
+        dropout,
+        block_rows,
+    )
     return layer_of("attention_without_bias", setting, checked_start(LinearParams, max_distance, weight_init, output_init))

@@ -30,6 +30,7 @@ from funcnn.layers.attention.heads import (
     M,
     check_block_rows,
     check_dropout,
+    check_head_sizes,
     check_heads,
     concat_heads,
     head_size,
@@ -41,6 +42,7 @@ from funcnn.layers.attention.heads import (
     split_heads,
     with_dropout,
 )
+from funcnn.layers.attention.scores import PLAIN_SCORES, AttentionScores, check_scores
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import Masked, check_sequence, cleared, cotangent_of_masked, cotangent_values
@@ -57,8 +59,8 @@ class CrossAttentionParams(Generic[M]):
     """
 
     query: M  # weight (I, H d), bias
-    memory: M  # weight (J, 2 G d), bias
-    output: M  # weight (H d, I), bias
+    memory: M  # weight (J, G d + G e), bias
+    output: M  # weight (H e, I), bias
 
 
 @fast_init
@@ -71,10 +73,10 @@ class CrossAttentionResiduals:
     memory: Array  # (n, S, J)
     q: Array  # (n G, H / G, T, d)
     k: Array  # (n G, S, d)
-    v: Array  # (n G, S, d)
+    v: Array  # (n G, S, e)
     rules: AttentionSpec
     logsumexp: Array  # (n G, H / G, T)
-    joined: Array  # (n, T, H d)
+    joined: Array  # (n, T, H e)
 
 
 @frozen
@@ -83,10 +85,18 @@ class Setting:
 
     heads: int
     key_value_heads: int
+    head_features: int | None
+    value_features: int | None
     masked: bool
     memory_masked: bool
+    scores: AttentionScores
     dropout: float
     block_rows: int | None
+
+    def head_sizes(self, features: int) -> tuple[int, int]:
+        """Return the features d of a head's queries and keys and e of its values for so many features, or raise."""
+        size = head_size((1, features), self.heads) if self.head_features is None else self.head_features
+        return size, size if self.value_features is None else self.value_features
 
 
 def init(
@@ -95,11 +105,11 @@ def init(
     if len(in_shape) != 2 or not all(isinstance(one, tuple) and len(one) == 2 for one in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected ((time, features), (memory time, memory features))")
     shape, memory_shape = cast("tuple[Shape, Shape]", in_shape)
-    size = head_size(shape, setting.heads)
+    size, value_size = setting.head_sizes(shape[1])
     params = CrossAttentionParams(
-        init_projection(kind, weight_init, key.child(0), (shape[1], shape[1])),
-        init_projection(kind, weight_init, key.child(1), (memory_shape[1], 2 * setting.key_value_heads * size)),
-        init_projection(kind, output_init, key.child(2), (shape[1], shape[1])),
+        init_projection(kind, weight_init, key.child(0), (shape[1], setting.heads * size)),
+        init_projection(kind, weight_init, key.child(1), (memory_shape[1], setting.key_value_heads * (size + value_size))),
+        init_projection(kind, output_init, key.child(2), (setting.heads * value_size, shape[1])),
     )
     return Init(params, (), shape)
 
@@ -117,12 +127,20 @@ def forward(
     heads, shared = setting.heads, setting.key_value_heads
     threads = thread_count((batch * shared, heads // shared, steps), memory.shape[1])
     asked, seen = project(params.query, values, threads), project(params.memory, memory, threads)
-    size = asked.shape[-1] // heads
+    size, value_size = setting.head_sizes(values.shape[-1])
     q = split_heads(asked, 0, heads, size).reshape(batch * shared, heads // shared, steps, size)
-    k, v = split_heads(seen, 0, shared, size), split_heads(seen, shared, shared, size)
-    rules = with_dropout(mode, q, k, AttentionSpec(mask=memory_mask, dropout=setting.dropout, block_rows=setting.block_rows))
+    k, v = split_heads(seen, 0, shared, size), split_heads(seen, shared * size, shared, value_size)
+    rules = AttentionSpec(
+        mask=memory_mask,
+        dropout=setting.dropout,
+        block_rows=setting.block_rows,
+        scale=setting.scores.scale,
+        soft_cap=setting.scores.soft_cap,
+        window=setting.scores.window,
+    )
+    rules = with_dropout(mode, q, k, rules)
     attended, logsumexp = attend(q, k, v, rules)
-    joined = merge_heads(attended.reshape(batch * heads, steps, size), heads)
+    joined = merge_heads(attended.reshape(batch * heads, steps, value_size), heads)
     y = project(params.output, joined, threads)
     output = y if mask is None else Masked(cleared(y, mask), mask)
     return Forward(output, state, CrossAttentionResiduals(values, mask, memory, q, k, v, rules, logsumexp, joined))
@@ -151,7 +169,8 @@ def heads_backward(
     heads, shape = setting.heads, residuals.q.shape
     threads = thread_count(shape[:3], residuals.memory.shape[1])
     djoined = project_transposed(params.output, doutput, threads)
-    dattended = split_heads(djoined, 0, heads, shape[-1]).reshape(shape)
+    value_size = residuals.v.shape[-1]
+    dattended = split_heads(djoined, 0, heads, value_size).reshape(*shape[:-1], value_size)
     dq, dk, dv, _ = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
     dasked = merge_heads(dq.reshape(batch * heads, steps, shape[-1]), heads)
     dseen = concat_heads(((dk, setting.key_value_heads), (dv, setting.key_value_heads)))
@@ -174,6 +193,9 @@ class Settings(TypedDict, total=False):
     """The arguments that do not change a type."""
 
     key_value_heads: int | None
+    head_features: int | None
+    value_features: int | None
+    scores: AttentionScores
     dropout: float
     block_rows: int | None
     weight_init: Initializer
@@ -181,15 +203,25 @@ class Settings(TypedDict, total=False):
 
 
 def checked_setting(
-    heads: int, key_value_heads: int | None, masked: bool, memory_masked: bool, dropout: float, block_rows: int | None
+    heads: int,
+    key_value_heads: int | None,
+    sizes: tuple[int | None, int | None],
+    flags: tuple[bool, bool],
+    scores: AttentionScores,
+    dropout: float,
+    block_rows: int | None,
 ) -> Setting:
-    """Return the hyper-parameters that forward and backward need, or raise."""
+    """Return the hyper-parameters that forward and backward need, or raise; flags are masked and memory_masked."""
     heads, shared = check_heads(heads, key_value_heads)
+    size, value_size = check_head_sizes(sizes)
     return Setting(
         heads,
         shared,
-        check_flag(masked, "masked"),
-        check_flag(memory_masked, "memory_masked"),
+        size,
+        value_size,
+        check_flag(flags[0], "masked"),
+        check_flag(flags[1], "memory_masked"),
+        check_scores(scores),
         check_dropout(dropout),
         check_block_rows(block_rows),
     )
@@ -230,6 +262,9 @@ def cross_attention(
     masked: bool = False,
     memory_masked: bool = False,
     key_value_heads: int | None = None,
+    head_features: int | None = None,
+    value_features: int | None = None,
+    scores: AttentionScores = PLAIN_SCORES,
     dropout: float = 0.0,
     block_rows: int | None = None,
     weight_init: Initializer = initializers.glorot_uniform,
@@ -240,11 +275,13 @@ def cross_attention(
     Parameters
     ----------
     heads : int
-        Number of query heads H, a divisor of the features.
+        Number of query heads H, a divisor of the features unless ``head_features`` are given.
     masked, memory_masked : bool, optional
         The sequence, or the memory, is :class:`funcnn.Masked`; the output is masked as the sequence is.
     key_value_heads : int, optional
         Number of key-value heads G, a divisor of H (grouped queries).
+    head_features, value_features, scores : optional
+        As in :func:`funcnn.attention`; a window is one around the step of the memory with the query's number.
     dropout : float, optional
         Probability with which the weight of a step of the memory is dropped in training.
     block_rows : int, optional
@@ -275,7 +312,9 @@ def cross_attention(
     >>> fn.apply(layer, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
     (3, 5, 8)
     """
-    setting = checked_setting(heads, key_value_heads, masked, memory_masked, dropout, block_rows)
+    setting = checked_setting(
+        heads, key_value_heads, (head_features, value_features), (masked, memory_masked), scores, dropout, block_rows
+    )
     return layer_of("cross_attention", setting, DenseParams, weight_init, output_init)
 
 
@@ -301,6 +340,9 @@ def cross_attention_without_bias(
     masked: bool = False,
     memory_masked: bool = False,
     key_value_heads: int | None = None,
+    head_features: int | None = None,
+    value_features: int | None = None,
+    scores: AttentionScores = PLAIN_SCORES,
     dropout: float = 0.0,
     block_rows: int | None = None,
     weight_init: Initializer = initializers.glorot_uniform,
@@ -311,8 +353,10 @@ def cross_attention_without_bias(
     Parameters
     ----------
     heads : int
-        Number of query heads H, a divisor of the features.
-    masked, memory_masked, key_value_heads, dropout, block_rows, weight_init, output_init
+        Number of query heads H, a divisor of the features unless ``head_features`` are given.
+    masked, memory_masked, key_value_heads, head_features, value_features, scores, dropout, block_rows
+        As in :func:`funcnn.cross_attention`.
+    weight_init, output_init : callable, optional
         As in :func:`funcnn.cross_attention`.
 
     Returns
@@ -335,5 +379,7 @@ def cross_attention_without_bias(
     >>> fn.apply(layer, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
     (3, 5, 8)
     """
-    setting = checked_setting(heads, key_value_heads, masked, memory_masked, dropout, block_rows)
+    setting = checked_setting(
+        heads, key_value_heads, (head_features, value_features), (masked, memory_masked), scores, dropout, block_rows
+    )
     return layer_of("cross_attention_without_bias", setting, LinearParams, weight_init, output_init)

@@ -1,16 +1,10 @@
-r"""What attention layers share: projections, heads, and rotary positions (Su et al. 2021, arXiv:2104.09864, eq. 34).
+"""What attention layers share: projections, and heads.
 
-Heads.  $H$ query heads and $G$ key-value heads (grouped queries, Ainslie et al. 2023, arXiv:2305.13245): query head $h$ looks at
-the keys of head $\lfloor h G / H \rfloor$.  $G = H$ is multi-head attention, $G = 1$ multi-query attention.
-
-Rotary positions.  The features of a head are taken in pairs $(x_i, x_{i + d/2})$, and at step $t$ each pair is turned by the
-angle $t\,\theta_i$ with $\theta_i = 10000^{-2i/d}$:
-$$ y_i = x_i \cos t\theta_i - x_{i+d/2} \sin t\theta_i, \qquad y_{i+d/2} = x_i \sin t\theta_i + x_{i+d/2} \cos t\theta_i . $$
-The product of a query and a key turned by $t$ and $u$ steps depends on $t - u$ alone.  (The paper pairs neighbours: the same
-with the features in another order, which the learned projections absorb.)  A rotation is orthogonal: its transpose, which the
-cotangent goes through, is the rotation by $-t\,\theta_i$.
+Heads.  H query heads and G key-value heads (grouped queries, Ainslie et al. 2023, arXiv:2305.13245): query head h looks at
+the keys of head h G // H.  G = H is multi-head attention, G = 1 multi-query attention.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias, TypeVar, cast
 
@@ -45,6 +39,15 @@ def check_heads(heads: int, key_value_heads: int | None) -> tuple[int, int]:
     return heads, key_value_heads
 
 
+def check_head_sizes(sizes: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    """Return the features of a head's queries and keys, and of its values, or raise."""
+    size, value_size = sizes
+    return (
+        None if size is None else check_count(size, "head_features"),
+        None if value_size is None else check_count(value_size, "value_features"),
+    )
+
+
 def check_dropout(dropout: float) -> float:
     """Return the rate of dropout of the weights, or raise."""
     return check_range(dropout, "dropout", 0, 1, open_high=True)
@@ -55,10 +58,15 @@ def check_block_rows(block_rows: int | None) -> int | None:
     return None if block_rows is None else check_count(block_rows, "block_rows")
 
 
-def head_size(in_shape: Shape, heads: int) -> int:
-    """Return the features d of a head for examples (t, features), or raise."""
+def check_time_and_features(in_shape: Shape) -> None:
+    """Raise unless an example is (t, features)."""
     if len(in_shape) != 2 or not all(isinstance(length, int) for length in in_shape):
         raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
+
+
+def head_size(in_shape: Shape, heads: int) -> int:
+    """Return the features d of a head for examples (t, features), or raise."""
+    check_time_and_features(in_shape)
     if in_shape[1] % heads:
         raise ValueError(f"{in_shape[1]} features do not make {heads} heads of equal size")
     return in_shape[1] // heads
@@ -93,12 +101,12 @@ def project_transposed(params: Projection, dy: Array, threads: int = 1) -> Array
 
 
 def split_heads(x: Array, first: int, heads: int, size: int) -> Array:
-    """Return the features of some heads of (n, t, all features) as a matrix for each example and head: (n heads, t, size).
+    """Return the heads of (n, t, all features) that begin at a feature, as a matrix for each example: (n heads, t, size).
 
     Of one example that is a view.
     """
     batch, time = x.shape[:2]
-    chosen = x[..., first * size : (first + heads) * size].reshape(batch, time, heads, size)
+    chosen = x[..., first : first + heads * size].reshape(batch, time, heads, size)
     return chosen.swapaxes(1, 2).reshape(batch * heads, time, size)
 
 
@@ -110,22 +118,11 @@ def merge_heads(x: Array, heads: int) -> Array:
 
 def concat_heads(parts: Sequence[tuple[Array, int]]) -> Array:
     """Return arrays (n heads, t, size), given with their numbers of heads, joined and beside one another."""
+    if len({x.shape[-1] for x, _ in parts}) > 1:
+        return np.concatenate([merge_heads(x, heads) for x, heads in parts], axis=-1)
     turned = [x.reshape(len(x) // heads, heads, *x.shape[1:]).swapaxes(1, 2) for x, heads in parts]
     joined: Array = np.concatenate(turned, axis=2)
     return joined.reshape(*joined.shape[:2], joined.shape[2] * joined.shape[3])
-
-
-def rotate(x: Array, direction: int = 1) -> Array:
-    """Return (m, t, d) turned by its steps, or back."""
-    time, size = x.shape[1:]
-    half = size // 2
-    angle = np.arange(time)[:, np.newaxis] * 10000.0 ** (-2 * np.arange(half) / size)
-    cosine, sine = np.cos(angle).astype(x.real.dtype), (direction * np.sin(angle)).astype(x.real.dtype)
-    first, second = x[..., :half], x[..., half:]
-    y: Array = np.empty_like(x)
-    y[..., :half] = first * cosine - second * sine
-    y[..., half:] = first * sine + second * cosine
-    return y
 
 
 def with_dropout(mode: Mode, q: Array, k: Array, rules: AttentionSpec) -> AttentionSpec:
@@ -136,5 +133,5 @@ def with_dropout(mode: Mode, q: Array, k: Array, rules: AttentionSpec) -> Attent
     each = 0  # factors of one b
     if offset:
         for block in blocks(q, k, rules, slice(0, 1)):
-            each += q.shape[1] * (block.queries.stop - block.queries.start) * block.keys
+            each += q.shape[1] * math.prod(block.size)
     return evolve(rules, key=mode.key, skip=offset * each)

@@ -21,6 +21,7 @@ arXiv:1603.07285 (the arithmetic of shapes).
 """
 
 from functools import partial
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -46,6 +47,19 @@ class ConvParams:
     bias: Array  # (O,)
 
 
+@read_only_again
+@frozen(eq=False)
+class ConvWithoutBiasParams:
+    """Parameters of a convolution without a bias."""
+
+    weight: Array  # (*kernel, I / groups, O)
+
+
+AnyConvParams: TypeAlias = ConvParams | ConvWithoutBiasParams
+K = TypeVar("K", bound=AnyConvParams)
+"""Which of the two the parameters are: the weight's part of the arithmetic is the same."""
+
+
 @frozen(eq=False)
 class ConvResiduals:
     """The input, for the weights' gradient."""
@@ -53,50 +67,73 @@ class ConvResiduals:
     x: Array  # (n, *space, I)
 
 
-def init(
-    channels: int, windows: Windows, groups: int, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape
-) -> Init[ConvParams, Empty]:
+@frozen
+class ConvStart(Generic[K]):
+    """What the parameters start from."""
+
+    kind: type[K]
+    weight_init: Initializer
+    bias_init: Initializer = initializers.zeros
+
+    def params(self, key: Key, shape: Shape, channels: int) -> K:
+        """Draw a weight of a shape, and a bias for so many channels where there is one."""
+        weight = self.weight_init(key.child(0), shape)
+        if issubclass(self.kind, ConvParams):
+            return cast(K, ConvParams(weight, self.bias_init(key.child(1), (channels,))))
+        return cast(K, ConvWithoutBiasParams(weight))
+
+
+def checked_start(kind: type[K], weight_init: Initializer, bias_init: Initializer = initializers.zeros) -> ConvStart[K]:
+    """Return what the parameters start from, or raise."""
+    return ConvStart(kind, check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init"))
+
+
+def kernel_grads(params: K, dweight: Array, dy: Array) -> K:
+    """Return the parameters' cotangent: the weight's, and where there is a bias the sum of dy (n, *space, O) over all points."""
+    grads = ConvParams(dweight, channel_sums(dy)) if isinstance(params, ConvParams) else ConvWithoutBiasParams(dweight)
+    return cast(K, grads)
+
+
+def init(channels: int, windows: Windows, groups: int, start: ConvStart[K], key: Key, in_shape: Shape) -> Init[K, Empty]:
     *space, inputs = check_spatial(in_shape, windows.ndim)
     if inputs % groups:
         raise ValueError(f"{inputs} input channels cannot be divided into {groups} groups")
-    weight = weight_init(key.child(0), grouped(windows.kernel, inputs, channels, groups))
-    bias = bias_init(key.child(1), (channels,))
-    return Init(ConvParams(weight, bias), (), (*windows.count(tuple(space)), channels))
+    params = start.params(key, grouped(windows.kernel, inputs, channels, groups), channels)
+    return Init(params, (), (*windows.count(tuple(space)), channels))
 
 
 def forward(
-    windows: Windows, groups: int, params: ConvParams, state: Empty, x: Array, mode: Mode
+    windows: Windows, groups: int, params: AnyConvParams, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, ConvResiduals]:
     check_channels(x, windows.ndim, groups * params.weight.shape[-2], params.weight)
     y = correlate(x, params.weight, windows, groups)
-    add_bias(y, params.bias)
+    if isinstance(params, ConvParams):
+        add_bias(y, params.bias)
     return Forward(y, state, ConvResiduals(x))
 
 
 def backward(
-    windows: Windows, groups: int, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
-) -> Backward[ConvParams, Array]:
+    windows: Windows, groups: int, params: K, residuals: ConvResiduals, dy: Array, input_grad: bool = True
+) -> Backward[K, Array]:
     x, weight = residuals.x, params.weight
     check_cotangent(dy, (len(x), *windows.count(x.shape[1:-1]), weight.shape[-1]), weight.dtype)
-    grads = ConvParams(weight=correlate_weight(x, dy, windows, groups), bias=channel_sums(dy))
+    grads = kernel_grads(params, correlate_weight(x, dy, windows, groups), dy)
     if not input_grad:
         return backward_without_input(grads)
     return Backward(grads, correlate_input(dy, weight, windows, x.shape, groups))
 
 
-def convolution(
-    windows: Windows, channels: int, groups: int, weight_init: Initializer, bias_init: Initializer
-) -> Layer[ConvParams, Empty, Array, Array]:
-    """Make a convolution over any number of spatial axes: what the three factories share."""
+def convolution(windows: Windows, channels: int, groups: int, start: ConvStart[K]) -> Layer[K, Empty, Array, Array]:
+    """Make a convolution over any number of spatial axes: what the factories share."""
     channels = check_count(channels, "channels")
     groups = check_count(groups, "groups")
-    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
     if channels % groups:
         raise ValueError(f"{channels} output channels cannot be divided into {groups} groups")
     size = "x".join(map(str, windows.kernel))
+    without = "" if issubclass(start.kind, ConvParams) else "_without_bias"
     return define_layer(
-        f"conv{windows.ndim}d({channels}, {size})",
-        partial(init, channels, windows, groups, weight_init, bias_init),
+        f"conv{windows.ndim}d{without}({channels}, {size})",
+        partial(init, channels, windows, groups, start),
         partial(forward, windows, groups),
         partial(backward, windows, groups),
         random=False,
@@ -122,7 +159,8 @@ def conv1d(
     >>> fn.conv1d(8, 3, padding="same").init(fn.Key(0), (20, 4)).out_shape
     (20, 8)
     """
-    return convolution(make_windows(1, kernel, stride, padding, dilation), channels, groups, weight_init, bias_init)
+    windows = make_windows(1, kernel, stride, padding, dilation)
+    return convolution(windows, channels, groups, checked_start(ConvParams, weight_init, bias_init))
 
 
 def conv2d(
@@ -168,6 +206,11 @@ def conv2d(
         When an argument is out of range or groups do not divide the channels; in ``init``, when the example is smaller than the
         kernel; in ``forward``, when the input has another rank or number of channels.
 
+    See Also
+    --------
+    conv2d_without_bias : the same without a bias, as before a normalization that would take it away again.
+    pad : other points around the image than zeros: ``fn.pad(1, mode="reflect") >> fn.conv2d(8, 3)``, or "replicate", "circular".
+
     References
     ----------
     Dumoulin & Visin (2016), A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
@@ -182,7 +225,8 @@ def conv2d(
     >>> fn.apply(layer, start.params, start.state, np.zeros((2, 28, 28, 1))).shape
     (2, 28, 28, 6)
     """
-    return convolution(make_windows(2, kernel, stride, padding, dilation), channels, groups, weight_init, bias_init)
+    windows = make_windows(2, kernel, stride, padding, dilation)
+    return convolution(windows, channels, groups, checked_start(ConvParams, weight_init, bias_init))
 
 
 def conv3d(
@@ -204,4 +248,5 @@ def conv3d(
     >>> fn.conv3d(2, 3, stride=2).init(fn.Key(0), (9, 9, 7, 1)).out_shape
     (4, 4, 3, 2)
     """
-    return convolution(make_windows(3, kernel, stride, padding, dilation), channels, groups, weight_init, bias_init)
+    windows = make_windows(3, kernel, stride, padding, dilation)
+    return convolution(windows, channels, groups, checked_start(ConvParams, weight_init, bias_init))

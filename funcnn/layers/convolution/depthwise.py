@@ -25,24 +25,32 @@ import numpy as np
 
 from funcnn import initializers
 from funcnn.errors import check_channels, check_cotangent, check_count, check_spatial
-from funcnn.initializers import Initializer, check_initializer
+from funcnn.initializers import Initializer
 from funcnn.kernels.arrays import as_matrix, sum_axis0
+from funcnn.kernels.spatial import add_bias
 from funcnn.kernels.weight_shape import grouped
 from funcnn.kernels.windows import Padding, Sizes, Windows, crop, make_windows, pad
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, chain, define_layer
-from funcnn.layers.convolution.convolution import ConvParams, ConvResiduals, convolution
+from funcnn.layers.convolution.convolution import (
+    AnyConvParams,
+    ConvParams,
+    ConvResiduals,
+    ConvStart,
+    K,
+    checked_start,
+    convolution,
+    kernel_grads,
+)
 from funcnn.layers.pooling.pooling import offsets
 from funcnn.typing import Array, Empty, Shape
 
 
-def init(
-    multiplier: int, windows: Windows, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape
-) -> Init[ConvParams, Empty]:
+def init(multiplier: int, windows: Windows, start: ConvStart[K], key: Key, in_shape: Shape) -> Init[K, Empty]:
     *space, inputs = check_spatial(in_shape, windows.ndim)
     channels = inputs * multiplier
-    weight = weight_init(key.child(0), grouped(windows.kernel, inputs, channels, inputs))
-    return Init(ConvParams(weight, bias_init(key.child(1), (channels,))), (), (*windows.count(tuple(space)), channels))
+    params = start.params(key, grouped(windows.kernel, inputs, channels, inputs), channels)
+    return Init(params, (), (*windows.count(tuple(space)), channels))
 
 
 def filters(weight: Array, multiplier: int) -> Array:
@@ -51,7 +59,7 @@ def filters(weight: Array, multiplier: int) -> Array:
 
 
 def forward(
-    multiplier: int, windows: Windows, params: ConvParams, state: Empty, x: Array, mode: Mode
+    multiplier: int, windows: Windows, params: AnyConvParams, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, ConvResiduals]:
     w = filters(params.weight, multiplier)
     check_channels(x, windows.ndim, w.shape[1], params.weight)
@@ -61,13 +69,14 @@ def forward(
     for k, place in enumerate(offsets(windows, count)):
         y += padded[:, *place, :, np.newaxis] * w[k]
     y = y.reshape(len(x), *count, params.weight.shape[-1])
-    y += params.bias
+    if isinstance(params, ConvParams):
+        add_bias(y, params.bias)
     return Forward(y, state, ConvResiduals(x))
 
 
 def backward(
-    multiplier: int, windows: Windows, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
-) -> Backward[ConvParams, Array]:
+    multiplier: int, windows: Windows, params: K, residuals: ConvResiduals, dy: Array, input_grad: bool = True
+) -> Backward[K, Array]:
     x, w = residuals.x, filters(params.weight, multiplier)
     space = x.shape[1:-1]
     count = windows.count(space)
@@ -81,31 +90,29 @@ def backward(
         dw[k] = sum_axis0(as_matrix((padded[:, *place, :, np.newaxis] * dy_filters).reshape(dy.shape)))
         if input_grad:
             dpadded[:, *place] += (dy_filters * w[k]).sum(-1)
-    grads = ConvParams(weight=dw.reshape(params.weight.shape), bias=sum_axis0(as_matrix(dy)))
+    grads = kernel_grads(params, dw.reshape(params.weight.shape), dy)
     return Backward(grads, crop(dpadded, pads)) if input_grad else backward_without_input(grads)
 
 
-def _depthwise(
-    ndim: int,
-    kernel: Sizes,
-    multiplier: int,
-    stride: Sizes,
-    padding: Padding,
-    dilation: Sizes,
-    weight_init: Initializer,
-    bias_init: Initializer,
-) -> Layer[ConvParams, Empty, Array, Array]:
-    """Make a depthwise convolution over any number of spatial axes."""
+def depthwise_convolution(windows: Windows, multiplier: int, start: ConvStart[K]) -> Layer[K, Empty, Array, Array]:
+    """Make a depthwise convolution over any number of spatial axes: what the factories share."""
     multiplier = check_count(multiplier, "multiplier")
-    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
-    windows = make_windows(ndim, kernel, stride, padding, dilation)
+    without = "" if issubclass(start.kind, ConvParams) else "_without_bias"
     return define_layer(
-        f"depthwise_conv{ndim}d({'x'.join(map(str, windows.kernel))})",
-        partial(init, multiplier, windows, weight_init, bias_init),
+        f"depthwise_conv{windows.ndim}d{without}({'x'.join(map(str, windows.kernel))})",
+        partial(init, multiplier, windows, start),
         partial(forward, multiplier, windows),
         partial(backward, multiplier, windows),
         random=False,
     )
+
+
+def separable_convolution(
+    windows: Windows, channels: int, multiplier: int, start: ConvStart[K]
+) -> Layer[tuple[K, K], tuple[Empty, Empty], Array, Array]:
+    """Make a separable convolution over any number of spatial axes: what the factories share."""
+    mixing = convolution(make_windows(windows.ndim, 1), channels, 1, start)
+    return chain((depthwise_convolution(windows, multiplier, start), mixing))
 
 
 def depthwise_conv1d(
@@ -126,7 +133,8 @@ def depthwise_conv1d(
     >>> fn.depthwise_conv1d(3, multiplier=2).init(fn.Key(0), (20, 4)).out_shape
     (18, 8)
     """
-    return _depthwise(1, kernel, multiplier, stride, padding, dilation, weight_init, bias_init)
+    windows = make_windows(1, kernel, stride, padding, dilation)
+    return depthwise_convolution(windows, multiplier, checked_start(ConvParams, weight_init, bias_init))
 
 
 def depthwise_conv2d(
@@ -169,7 +177,8 @@ def depthwise_conv2d(
     >>> start.params.weight.shape, start.out_shape
     ((3, 3, 1, 8), (28, 28, 8))
     """
-    return _depthwise(2, kernel, multiplier, stride, padding, dilation, weight_init, bias_init)
+    windows = make_windows(2, kernel, stride, padding, dilation)
+    return depthwise_convolution(windows, multiplier, checked_start(ConvParams, weight_init, bias_init))
 
 
 def separable_conv1d(
@@ -191,16 +200,8 @@ def separable_conv1d(
     >>> fn.separable_conv1d(16, 3, padding="same").init(fn.Key(0), (20, 4)).out_shape
     (20, 16)
     """
-    depthwise = depthwise_conv1d(
-        kernel,
-        multiplier=multiplier,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        weight_init=weight_init,
-        bias_init=bias_init,
-    )
-    return chain((depthwise, convolution(make_windows(1, 1), channels, 1, weight_init, bias_init)))
+    windows = make_windows(1, kernel, stride, padding, dilation)
+    return separable_convolution(windows, channels, multiplier, checked_start(ConvParams, weight_init, bias_init))
 
 
 def separable_conv2d(
@@ -253,13 +254,5 @@ def separable_conv2d(
     >>> start.params[0].weight.shape, start.params[1].weight.shape, start.out_shape
     ((3, 3, 1, 8), (1, 1, 8, 16), (14, 14, 16))
     """
-    depthwise = depthwise_conv2d(
-        kernel,
-        multiplier=multiplier,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        weight_init=weight_init,
-        bias_init=bias_init,
-    )
-    return chain((depthwise, convolution(make_windows(2, 1), channels, 1, weight_init, bias_init)))
+    windows = make_windows(2, kernel, stride, padding, dilation)
+    return separable_convolution(windows, channels, multiplier, checked_start(ConvParams, weight_init, bias_init))

@@ -7,27 +7,42 @@ dilation, padding.
 
 Forward.  Every input point lays a copy of the kernel around its place in the output:
 $$ y_{nqo} = \sum_{p,k:\; sp+dk-a=q}\;\sum_i x_{npi}\, w_{koi} + b_o . $$
-This is the input's cotangent of a convolution from $o$ to $i$ channels with the same kernel.
+This is the input's cotangent of a convolution from $o$ to $i$ channels with the same kernel.  With $g$ groups that convolution
+has them: $i$ and $o$ are channels of one group, and the kernel has $O/g$ of the output's.
 
 Derivation.  A transposed map has the map itself as its transpose, so $\bar x$ is that convolution, and the kernel's cotangent
 is the convolution's with the parts of input and output exchanged:
 $$ \bar x_{npi} = \sum_{k,o} \bar y_{n,\,sp+dk-a,\,o}\, w_{koi}, \qquad
    \bar w_{koi} = \sum_{n,p} \bar y_{n,\,sp+dk-a,\,o}\, x_{npi}, \qquad
    \bar b_o = \sum_{n,q} \bar y_{nqo}. $$
+
+Output padding.  A convolution of stride s leaves up to s - 1 points over at the end; they are the points that output padding
+adds.  More of them (up to the dilation) no window of that convolution would reach: there the padding cut off is less by as
+many, and what then is still beyond every copy of the kernel is the bias alone.
 """
 
 from functools import partial
 
+import numpy as np
+from attrs import frozen
+
 from funcnn import initializers
 from funcnn.errors import check_channels, check_cotangent, check_count, check_spatial
-from funcnn.initializers import Initializer, check_initializer
+from funcnn.initializers import Initializer
 from funcnn.kernels.correlation import correlate, correlate_input, correlate_weight
-from funcnn.kernels.spatial import channel_sums
 from funcnn.kernels.weight_shape import transposed
-from funcnn.kernels.windows import Padding, Sizes, Windows, make_windows, per_axis
+from funcnn.kernels.windows import Padding, Sizes, Windows, crop, make_windows, pad, per_axis
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
-from funcnn.layers.convolution.convolution import ConvParams, ConvResiduals
+from funcnn.layers.convolution.convolution import (
+    AnyConvParams,
+    ConvParams,
+    ConvResiduals,
+    ConvStart,
+    K,
+    checked_start,
+    kernel_grads,
+)
 from funcnn.typing import Array, Empty, Shape
 
 
@@ -48,51 +63,96 @@ def out_space(windows: Windows, extra: Shape, space: Shape) -> Shape:
     return found
 
 
-def init(
-    channels: int, windows: Windows, extra: Shape, weight_init: Initializer, bias_init: Initializer, key: Key, in_shape: Shape
-) -> Init[ConvParams, Empty]:
-    *space, inputs = check_spatial(in_shape, windows.ndim)
-    weight = weight_init(key.child(0), transposed(windows.kernel, windows.stride, inputs, channels))
-    bias = bias_init(key.child(1), (channels,))
-    return Init(ConvParams(weight, bias), (), (*out_space(windows, extra, tuple(space)), channels))
+@frozen
+class Geometry:
+    """A convolution's windows, and what its transpose adds at the end of each axis."""
+
+    windows: Windows
+    extra: Shape
+    """Points that the last windows of the convolution leave over: less than the stride."""
+    beyond: Shape
+    """Points that no copy of the kernel reaches."""
+    groups: int
+
+    def out_shape(self, x: Shape, channels: int) -> Shape:
+        """Return the shape (n, *space, O) of the output, without the points beyond."""
+        return (x[0], *out_space(self.windows, self.extra, x[1:-1]), channels)
+
+    @property
+    def pads(self) -> tuple[tuple[int, int], ...]:
+        """The points beyond, as padding of each axis."""
+        return tuple([(0, more) for more in self.beyond])
 
 
-def forward(
-    windows: Windows, extra: Shape, params: ConvParams, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, ConvResiduals]:
-    check_channels(x, windows.ndim, params.weight.shape[-1], params.weight)
-    out_shape = (len(x), *out_space(windows, extra, x.shape[1:-1]), params.weight.shape[-2])
-    y = correlate_input(x, params.weight, windows, out_shape)
-    y = y + params.bias
+def geometry(windows: Windows, output_padding: Sizes, groups: int) -> Geometry:
+    """Return what is computed for an output padding below the stride or the dilation, or raise."""
+    groups = check_count(groups, "groups")
+    added = per_axis(output_padding, windows.ndim, "output_padding", 0)
+    most = tuple([max(s, d) for s, d in zip(windows.stride, windows.dilation, strict=True)])
+    if any(more >= limit for more, limit in zip(added, most, strict=True)) and any(added):
+        raise ValueError(
+            f"output_padding is {output_padding!r}, expected less than the stride {windows.stride} or dilation {windows.dilation}"
+        )
+    if windows.padding == "same":
+        if any(added):
+            raise ValueError(
+                f'output_padding is {output_padding!r}, expected 0 with padding "same", which says the output\'s shape'
+            )
+        return Geometry(windows, added, added, groups)
+    rest = [max(0, more - s + 1) for more, s in zip(added, windows.stride, strict=True)]
+    uncut = [min(more, high) for more, (_, high) in zip(rest, windows.padding, strict=True)]
+    padding = tuple([(low, high - more) for (low, high), more in zip(windows.padding, uncut, strict=True)])
+    return Geometry(
+        Windows(windows.kernel, windows.stride, windows.dilation, padding),
+        tuple([more - less for more, less in zip(added, rest, strict=True)]),
+        tuple([more - less for more, less in zip(rest, uncut, strict=True)]),
+        groups,
+    )
+
+
+def init(channels: int, place: Geometry, start: ConvStart[K], key: Key, in_shape: Shape) -> Init[K, Empty]:
+    *_, inputs = check_spatial(in_shape, place.windows.ndim)
+    if inputs % place.groups:
+        raise ValueError(f"{inputs} input channels cannot be divided into {place.groups} groups")
+    windows = place.windows
+    params = start.params(key, transposed(windows.kernel, windows.stride, inputs, channels, place.groups), channels)
+    made = place.out_shape((1, *in_shape), channels)[1:-1]
+    return Init(params, (), (*[n + more for n, more in zip(made, place.beyond, strict=True)], channels))
+
+
+def forward(place: Geometry, params: AnyConvParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, ConvResiduals]:
+    weight = params.weight
+    check_channels(x, place.windows.ndim, weight.shape[-1], weight)
+    out_shape = place.out_shape(x.shape, weight.shape[-2] * place.groups)
+    y = pad(correlate_input(x, weight, place.windows, out_shape, place.groups), place.pads)
+    y = y + params.bias if isinstance(params, ConvParams) else np.ascontiguousarray(y)
     return Forward(y, state, ConvResiduals(x))
 
 
-def backward(
-    windows: Windows, extra: Shape, params: ConvParams, residuals: ConvResiduals, dy: Array, input_grad: bool = True
-) -> Backward[ConvParams, Array]:
+def backward(place: Geometry, params: K, residuals: ConvResiduals, dy: Array, input_grad: bool = True) -> Backward[K, Array]:
     x, weight = residuals.x, params.weight
-    check_cotangent(dy, (len(x), *out_space(windows, extra, x.shape[1:-1]), weight.shape[-2]), weight.dtype)
-    grads = ConvParams(weight=correlate_weight(dy, x, windows), bias=channel_sums(dy))
+    out_shape = place.out_shape(x.shape, weight.shape[-2] * place.groups)
+    whole = (len(x), *[n + more for n, more in zip(out_shape[1:-1], place.beyond, strict=True)], out_shape[-1])
+    check_cotangent(dy, whole, weight.dtype)
+    reached = crop(dy, place.pads)
+    grads = kernel_grads(params, correlate_weight(reached, x, place.windows, place.groups), dy)
     if not input_grad:
         return backward_without_input(grads)
-    return Backward(grads, correlate(dy, weight, windows))
+    return Backward(grads, correlate(reached, weight, place.windows, place.groups))
 
 
-def transposed_convolution(
-    windows: Windows, channels: int, output_padding: Sizes, weight_init: Initializer, bias_init: Initializer
-) -> Layer[ConvParams, Empty, Array, Array]:
-    """Make a transposed convolution over any number of spatial axes: what the three factories share."""
+def transposed_convolution(place: Geometry, channels: int, start: ConvStart[K]) -> Layer[K, Empty, Array, Array]:
+    """Make a transposed convolution over any number of spatial axes: what the factories share."""
     channels = check_count(channels, "channels")
-    weight_init, bias_init = check_initializer(weight_init, "weight_init"), check_initializer(bias_init, "bias_init")
-    extra = per_axis(output_padding, windows.ndim, "output_padding", 0)
-    if any(more >= s for more, s in zip(extra, windows.stride, strict=True)) and any(extra):
-        raise ValueError(f"output_padding is {output_padding!r}, expected less than the stride {windows.stride}")
-    size = "x".join(map(str, windows.kernel))
+    if channels % place.groups:
+        raise ValueError(f"{channels} output channels cannot be divided into {place.groups} groups")
+    size = "x".join(map(str, place.windows.kernel))
+    without = "" if issubclass(start.kind, ConvParams) else "_without_bias"
     return define_layer(
-        f"conv_transpose{windows.ndim}d({channels}, {size})",
-        partial(init, channels, windows, extra, weight_init, bias_init),
-        partial(forward, windows, extra),
-        partial(backward, windows, extra),
+        f"conv_transpose{place.windows.ndim}d{without}({channels}, {size})",
+        partial(init, channels, place, start),
+        partial(forward, place),
+        partial(backward, place),
         random=False,
     )
 
@@ -105,6 +165,7 @@ def conv_transpose1d(
     padding: Padding = "valid",
     dilation: Sizes = 1,
     output_padding: Sizes = 0,
+    groups: int = 1,
     weight_init: Initializer = initializers.glorot_uniform,
     bias_init: Initializer = initializers.zeros,
 ) -> Layer[ConvParams, Empty, Array, Array]:
@@ -116,8 +177,8 @@ def conv_transpose1d(
     >>> fn.conv_transpose1d(8, 4, stride=2, padding=1).init(fn.Key(0), (10, 4)).out_shape
     (20, 8)
     """
-    windows = make_windows(1, kernel, stride, padding, dilation)
-    return transposed_convolution(windows, channels, output_padding, weight_init, bias_init)
+    place = geometry(make_windows(1, kernel, stride, padding, dilation), output_padding, groups)
+    return transposed_convolution(place, channels, checked_start(ConvParams, weight_init, bias_init))
 
 
 def conv_transpose2d(
@@ -128,6 +189,7 @@ def conv_transpose2d(
     padding: Padding = "valid",
     dilation: Sizes = 1,
     output_padding: Sizes = 0,
+    groups: int = 1,
     weight_init: Initializer = initializers.glorot_uniform,
     bias_init: Initializer = initializers.zeros,
 ) -> Layer[ConvParams, Empty, Array, Array]:
@@ -142,10 +204,12 @@ def conv_transpose2d(
     padding : "valid", "same", int, or sequence, optional
         Of that convolution: points cut off the output.  "same" gives length * stride points.
     output_padding : int or sequence of int, optional
-        Points added at the end of each axis, less than the stride: a convolution with a stride gives the same shape for several
-        input shapes, and this chooses among them.
+        Points added at the end of each axis, less than the stride or the dilation: a convolution with a stride gives the same
+        shape for several input shapes, and this chooses among them.  Not with "same".
+    groups : int, optional
+        Divide the channels into so many parts that do not mix.
     weight_init, bias_init : callable, optional
-        Initializers of the weight (*kernel, O, I) and the bias (O,).
+        Initializers of the weight (*kernel, O / groups, I) and the bias (O,).
 
     Returns
     -------
@@ -165,8 +229,8 @@ def conv_transpose2d(
     >>> fn.conv_transpose2d(3, 4, stride=2, padding=1).init(fn.Key(0), (8, 8, 16)).out_shape
     (16, 16, 3)
     """
-    windows = make_windows(2, kernel, stride, padding, dilation)
-    return transposed_convolution(windows, channels, output_padding, weight_init, bias_init)
+    place = geometry(make_windows(2, kernel, stride, padding, dilation), output_padding, groups)
+    return transposed_convolution(place, channels, checked_start(ConvParams, weight_init, bias_init))
 
 
 def conv_transpose3d(
@@ -177,6 +241,7 @@ def conv_transpose3d(
     padding: Padding = "valid",
     dilation: Sizes = 1,
     output_padding: Sizes = 0,
+    groups: int = 1,
     weight_init: Initializer = initializers.glorot_uniform,
     bias_init: Initializer = initializers.zeros,
 ) -> Layer[ConvParams, Empty, Array, Array]:
@@ -188,5 +253,5 @@ def conv_transpose3d(
     >>> fn.conv_transpose3d(1, 2, stride=2).init(fn.Key(0), (3, 4, 5, 2)).out_shape
     (6, 8, 10, 1)
     """
-    windows = make_windows(3, kernel, stride, padding, dilation)
-    return transposed_convolution(windows, channels, output_padding, weight_init, bias_init)
+    place = geometry(make_windows(3, kernel, stride, padding, dilation), output_padding, groups)
+    return transposed_convolution(place, channels, checked_start(ConvParams, weight_init, bias_init))

@@ -30,21 +30,25 @@ Derivation, evaluation.  $\mu$ and $r$ do not depend on x: $\bar x_{ni} = s_i r_
 $\bar b$.
 
 The running statistics are state, not parameters: nothing is differentiated with respect to them.
+
+Masks.  Of masked sequences $n$ runs over the real steps alone: these are the rows, and the padding is neither read nor counted.
 """
 
 import math
 from functools import partial
+from typing import cast, overload
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_features, check_has_features, check_range
+from funcnn.errors import check_cotangent, check_features, check_flag, check_has_features, check_range
 from funcnn.kernels.arrays import as_matrix, in_dtype_of, sum_axis0
 from funcnn.kernels.moments import Standardized, are_ordinary, standardized
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
+from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Train, define_layer
+from funcnn.masked import Masked, check_sequence, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import read_only_again
-from funcnn.typing import Array, IntArray, Shape
+from funcnn.typing import Array, BoolArray, IntArray, No, Shape, Yes
 
 
 @read_only_again
@@ -127,7 +131,7 @@ def with_care(x: Array, mean: Array, std: Array, eps: float, mode: Train, count:
     def means(rows: Array) -> Array:
         return mode.all_reduce_sum(sum_axis0(rows)) / count
 
-    first = mode.all_reduce_sum(x[0] if mode.row_offset(len(x)) == 0 else np.zeros_like(mean))
+    first = mode.all_reduce_sum(x[0] if len(x) and mode.row_offset(len(x)) == 0 else np.zeros_like(mean))
     return standardized(x, means, first, mean, std, eps)
 
 
@@ -175,7 +179,60 @@ def backward(params: BatchNormParams, residuals: BatchNormResiduals, dy: Array) 
     return Backward(grads, dx.reshape(dy.shape))
 
 
-def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[BatchNormParams, RunningStatistics, Array, Array]:
+@frozen(eq=False)
+class MaskedBatchNormResiduals:
+    """Which steps were real, and what their normalization kept."""
+
+    mask: BoolArray  # (n, t)
+    inner: BatchNormResiduals
+
+
+def masked_init(key: Key, in_shape: Shape) -> Init[BatchNormParams, RunningStatistics]:
+    if len(in_shape) != 2:
+        raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
+    return init(key, in_shape)
+
+
+def masked_forward(
+    momentum: float | None, eps: float, params: BatchNormParams, state: RunningStatistics, x: Masked, mode: Mode
+) -> Forward[Masked, RunningStatistics, MaskedBatchNormResiduals]:
+    values, mask = check_sequence(x, masked=True)
+    real = cast(BoolArray, mask)
+    made = forward(momentum, eps, params, state, values[real], mode)
+    y = spread(made.output, real)
+    return Forward(Masked(y, real), made.state, MaskedBatchNormResiduals(real, made.residuals))
+
+
+def masked_backward(
+    params: BatchNormParams, residuals: MaskedBatchNormResiduals, dy: Masked
+) -> Backward[BatchNormParams, Masked]:
+    mask = residuals.mask
+    dvalues = cotangent_values(dy, mask, (*mask.shape, len(params.scale)), params.scale.dtype)
+    made = backward(params, residuals.inner, dvalues[mask])
+    return Backward(made.params, cotangent_of_masked(spread(made.input, mask)))
+
+
+def spread(rows: Array, mask: BoolArray) -> Array:
+    """Return the rows at the real steps of (n, t, D), and 0 in the padding."""
+    y: Array = np.zeros((*mask.shape, rows.shape[-1]), rows.dtype)
+    y[mask] = rows
+    return y
+
+
+def check_momentum(momentum: float | None) -> float | None:
+    """Return the weight of the newest batch, or None, or raise."""
+    return None if momentum is None else check_range(momentum, "momentum", 0, 1, open_low=True)
+
+
+@overload
+def batch_norm(
+    *, momentum: float | None = 0.1, eps: float = 1e-5, masked: No = False
+) -> Layer[BatchNormParams, RunningStatistics, Array, Array]: ...
+@overload
+def batch_norm(
+    *, momentum: float | None = 0.1, eps: float = 1e-5, masked: Yes
+) -> Layer[BatchNormParams, RunningStatistics, Masked, Masked]: ...
+def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5, masked: bool = False) -> AnyLayer:
     """Normalize each feature over the batch to mean 0 and variance 1, then scale and shift it.
 
     The statistics run over all axes but the last: over the examples of (batch, D), over examples and time steps of (batch,
@@ -188,6 +245,8 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
         The first batches weigh more, so that nothing is left of the start.  With None all batches count the same.
     eps : float, optional
         Added to the variance, more than 0.
+    masked : bool, optional
+        Take and give :class:`funcnn.Masked` sequences: the statistics are those of real steps alone, and the padding stays 0.
 
     Returns
     -------
@@ -196,6 +255,10 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
         state :class:`RunningStatistics`: mean (D,), zeros at first, var (D,), ones, and count ().  In training it uses the
         statistics of the batch and updates the running ones (not from a single row, which has no variance); in evaluation it
         uses the running ones.  The state follows the parameters' precision.
+
+    See Also
+    --------
+    batch_norm_without_affine, batch_norm_without_statistics : without parameters; without a state.
 
     Raises
     ------
@@ -218,7 +281,8 @@ def batch_norm(*, momentum: float | None = 0.1, eps: float = 1e-5) -> Layer[Batc
     >>> step.state.mean, step.state.var, step.state.count
     (array([2.]), array([2.]), array(1))
     """
-    if momentum is not None:
-        momentum = check_range(momentum, "momentum", 0, 1, open_low=True)
+    momentum = check_momentum(momentum)
     eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
+    if check_flag(masked, "masked"):
+        return define_layer("batch_norm", masked_init, partial(masked_forward, momentum, eps), masked_backward, random=False)
     return define_layer("batch_norm", init, partial(forward, momentum, eps), backward, random=False)

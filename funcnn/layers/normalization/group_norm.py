@@ -52,12 +52,22 @@ class GroupNormResiduals:
     shape: Shape  # of the input
 
 
-def init(groups: int, key: Key, in_shape: Shape) -> Init[GroupNormParams, Empty]:
-    if not in_shape:
-        raise ValueError("group_norm takes examples with a channels axis, got in_shape ()")
-    channels = in_shape[-1]
+def check_groups(groups: int, channels: int) -> None:
+    """Raise unless the channels make groups of equal size."""
     if channels % groups:
         raise ValueError(f"{channels} channels cannot be divided into {groups} groups")
+
+
+def check_example(groups: int, in_shape: Shape) -> None:
+    """Raise unless an example has channels that make groups of equal size."""
+    if not in_shape:
+        raise ValueError("group_norm takes examples with a channels axis, got in_shape ()")
+    check_groups(groups, in_shape[-1])
+
+
+def init(groups: int, key: Key, in_shape: Shape) -> Init[GroupNormParams, Empty]:
+    check_example(groups, in_shape)
+    channels = in_shape[-1]
     return Init(GroupNormParams(np.ones(channels), np.zeros(channels)), (), in_shape)
 
 

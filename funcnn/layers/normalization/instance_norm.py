@@ -17,9 +17,14 @@ from funcnn.layers.normalization.group_norm import GroupNormParams, GroupNormRes
 from funcnn.typing import Array, Empty, Shape
 
 
-def init(key: Key, in_shape: Shape) -> Init[GroupNormParams, Empty]:
+def check_example(in_shape: Shape) -> None:
+    """Raise unless an example has spatial axes."""
     if len(in_shape) < 2:
         raise ValueError(f"an example has shape {in_shape}, expected spatial axes before the channels")
+
+
+def init(key: Key, in_shape: Shape) -> Init[GroupNormParams, Empty]:
+    check_example(in_shape)
     return group_norm.init(in_shape[-1], key, in_shape)
 
 

@@ -1,6 +1,7 @@
 r"""Layer normalization (Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 4).
 
-Indices: $n$ example (any number of leading axes), $i$ feature of $D$.  Means run over $i$.
+Indices: $n$ example (any number of leading axes), $i$ feature of $D$.  Means run over $i$.  Where several last axes are
+normalized together, $i$ runs over all their entries.
 
 Forward
 $$ \mu_n = \tfrac1D \sum_i x_{ni}, \quad v_n = \tfrac1D \sum_i (x_{ni} - \mu_n)^2, \quad
@@ -27,11 +28,12 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_features, check_has_features, check_range
-from funcnn.kernels.arrays import as_matrix, dot_last, mean_last, sum_axis0
+from funcnn.errors import check_cotangent, check_range
+from funcnn.kernels.arrays import dot_last, mean_last, sum_axis0
 from funcnn.kernels.moments import are_ordinary, standardized
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.layers.normalization.last_axes import as_rows, check_last_axes, normalized_shape
 from funcnn.runtime.records import fast_init, read_only_again
 from funcnn.typing import Array, Empty, Shape
 
@@ -42,8 +44,8 @@ from funcnn.typing import Array, Empty, Shape
 class LayerNormParams:
     """Parameters of a layer normalization."""
 
-    scale: Array  # (D,)
-    shift: Array  # (D,)
+    scale: Array  # (D,), or the shape of all axes that are normalized together
+    shift: Array  # the same
 
 
 @fast_init
@@ -56,16 +58,14 @@ class LayerNormResiduals:
     shape: Shape  # of the input
 
 
-def init(key: Key, in_shape: Shape) -> Init[LayerNormParams, Empty]:
-    check_has_features(in_shape, "layer_norm")
-    features = in_shape[-1]
-    return Init(LayerNormParams(np.ones(features), np.zeros(features)), (), in_shape)
+def init(last_axes: int, key: Key, in_shape: Shape) -> Init[LayerNormParams, Empty]:
+    shape = normalized_shape(last_axes, in_shape, "layer_norm")
+    return Init(LayerNormParams(np.ones(shape), np.zeros(shape)), (), in_shape)
 
 
 def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, LayerNormResiduals]:
-    check_features(x, params.scale)
-    flat = as_matrix(x)
-    features = len(params.scale)
+    flat = as_rows(x, params.scale)
+    features = params.scale.size
     mean = mean_last(flat)
     # xhat = (x - mean(x)) r,  centred twice
     normalized: Array = flat - mean[:, np.newaxis]
@@ -76,8 +76,8 @@ def forward(eps: float, params: LayerNormParams, state: Empty, x: Array, mode: M
         normalized *= rstd[:, np.newaxis]
     else:
         normalized, rstd = with_care(flat, mean, std, eps)
-    y = normalized * params.scale
-    y += params.shift  # s xhat + b
+    y = normalized * params.scale.reshape(-1)
+    y += params.shift.reshape(-1)  # s xhat + b
     return Forward(y.reshape(x.shape), state, LayerNormResiduals(normalized, rstd, x.shape))
 
 
@@ -93,37 +93,46 @@ def with_care(x: Array, mean: Array, std: Array, eps: float) -> tuple[Array, Arr
 
 def backward(params: LayerNormParams, residuals: LayerNormResiduals, dy: Array) -> Backward[LayerNormParams, Array]:
     check_cotangent(dy, residuals.shape, params.scale.dtype)
-    normalized, dy_rows = residuals.normalized, as_matrix(dy)
+    normalized, scale = residuals.normalized, params.scale
+    dy_rows = dy.reshape(normalized.shape)
     product = dy_rows * normalized
-    grads = LayerNormParams(scale=sum_axis0(product), shift=sum_axis0(dy_rows))
+    grads = LayerNormParams(sum_axis0(product).reshape(scale.shape), sum_axis0(dy_rows).reshape(scale.shape))
     # dx = r (g - mean(g) - xhat mean(xhat g)),  g = s dy
-    dx = dy_rows * params.scale
-    np.multiply(normalized, dot_last(dx, normalized)[:, np.newaxis] / len(params.scale), out=product)
+    dx = dy_rows * scale.reshape(-1)
+    np.multiply(normalized, dot_last(dx, normalized)[:, np.newaxis] / scale.size, out=product)
     dx -= mean_last(dx)[:, np.newaxis]
     dx -= product
     dx *= residuals.rstd[:, np.newaxis]
     return Backward(grads, dx.reshape(dy.shape))
 
 
-def layer_norm(*, eps: float = 1e-5) -> Layer[LayerNormParams, Empty, Array, Array]:
+def layer_norm(*, eps: float = 1e-5, last_axes: int = 1) -> Layer[LayerNormParams, Empty, Array, Array]:
     """Normalize each example over its last axis to mean 0 and variance 1, then scale and shift each feature.
 
     Parameters
     ----------
     eps : float, optional
         Added to the variance, more than 0.
+    last_axes : int, optional
+        How many of the last axes are normalized together, with a scale and a shift for each of their entries.
 
     Returns
     -------
     Layer
-        From (..., D) to the same, parameters :class:`LayerNormParams`: scale (D,), ones at first, and shift (D,), zeros.
+        From (..., D) to the same, parameters :class:`LayerNormParams`: scale (D,), ones at first, and shift (D,), zeros; of
+        several axes their shape in place of (D,).
 
     Raises
     ------
     ValueError
-        When ``eps`` is not positive and finite; in ``forward``, when the last axis of x is not D long, or x has no batch axis.
+        When ``eps`` is not positive and finite; in ``forward``, when the last axes of x are not those of the scale, or x has no
+        batch axis.
     TypeError
         When ``eps`` is not a number; in ``forward``, when x is not a floating array, or of higher precision than the parameters.
+
+    See Also
+    --------
+    layer_norm_without_shift, layer_norm_without_affine : with fewer parameters.
 
     Examples
     --------
@@ -132,6 +141,9 @@ def layer_norm(*, eps: float = 1e-5) -> Layer[LayerNormParams, Empty, Array, Arr
     >>> start = layer.init(fn.Key(0), (4,))
     >>> fn.apply(layer, start.params, start.state, np.array([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]]))
     array([[-1.34163542, -0.44721181,  0.44721181,  1.34163542]])
+    >>> fn.layer_norm(last_axes=2).init(fn.Key(0), (5, 4, 3)).params.scale.shape
+    (4, 3)
     """
     eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
-    return define_layer("layer_norm", init, partial(forward, eps), backward, random=False)
+    last_axes = check_last_axes(last_axes)
+    return define_layer("layer_norm", partial(init, last_axes), partial(forward, eps), backward, random=False)
