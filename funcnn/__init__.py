@@ -46,10 +46,11 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.compile.compiled import compiled
     from funcnn.derivatives.analytic import NotAnalyticError
     from funcnn.derivatives.directional import Estimated, directional_derivatives, estimate_derivatives
+    from funcnn.derivatives.divergence import divergence
     from funcnn.derivatives.fisher import fisher_product
     from funcnn.derivatives.ggn import ggn_product
     from funcnn.derivatives.hvp import GradientJVP, gradient_jvp, hvp, input_hvp, mixed_product
-    from funcnn.derivatives.input_gradient import divergence, input_gradient
+    from funcnn.derivatives.input_gradient import input_gradient
     from funcnn.derivatives.jvp import JVP, VJP, Linearized, jvp, linearize, vjp
     from funcnn.derivatives.laplacian import laplacian
     from funcnn.derivatives.matrices import hessian, input_jacobian, jacobian

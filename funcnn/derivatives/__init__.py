@@ -7,7 +7,10 @@ hvp.py              hvp, input_hvp, mixed_product, gradient_jvp
 ggn.py              ggn_product
 directional.py      directional_derivatives, estimate_derivatives: derivatives of any order as a layer
 laplacian.py        laplacian
-input_gradient.py   input_gradient, divergence
+input_gradient.py   input_gradient
+divergence.py       divergence
+sums.py             what layers of derivatives share: readings of derivatives along lines
+outer.py            a derivative of such a layer: the outer one by a circle too
 cauchy.py           Cauchy's formula: the circle, its weights, its errors
 line.py             a network on a circle, and the transpose
 kinks.py            layers that are not analytic

@@ -35,7 +35,7 @@ from funcnn.combinators import (
     reverse_time,
     shared,
 )
-from funcnn.derivatives import directional, input_gradient, laplacian
+from funcnn.derivatives import input_gradient, sums
 from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.rules.form import Form, Gradients, Squares
 from funcnn.derivatives.rules.table import AROUND, rule_of
@@ -68,10 +68,8 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
         residual.backward,
         reverse_time.backward,
         shared.backward,
-        directional.backward,
-        laplacian.backward,
+        sums.backward,
         input_gradient.gradient_backward,
-        input_gradient.divergence_backward,
     }
 )
 """Those which hand parameters to their parts, and add or stack what comes back."""
@@ -79,10 +77,8 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
 SUMS: frozenset[Callable[..., Any]] = frozenset(
     {
         shared.backward,
-        directional.backward,
-        laplacian.backward,
+        sums.backward,
         input_gradient.gradient_backward,
-        input_gradient.divergence_backward,
     }
 )
 """Those of them which add what comes back for the same parameters: the norm of a sum is no sum of norms."""

@@ -86,6 +86,13 @@ def weights(circle: Circle, order: int, dtype: np.dtype[np.floating]) -> Array:
     return np.stack(rows)
 
 
+def whole_weights(circle: Circle, order: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return m! w_k^-m / (N r^m) for the orders m and all N points k: for values that are not conjugate at conjugate points."""
+    kind, w = np.dtype(dtype).type, roots(circle.points, dtype)
+    rows = [kind(math.factorial(m)) / (kind(circle.points) * kind(circle.radius) ** m) * w.conj() ** m for m in range(order + 1)]
+    return np.stack(rows)
+
+
 def coefficients(values: list[Array], circle: Circle) -> Array:
     """Return the sizes of a_j r^j for all j < N, the largest of each example: (N, examples)."""
     points = circle.points

@@ -1,6 +1,6 @@
-r"""The gradient of a network in its input, and the divergence of a field of vectors, as layers.
+r"""The gradient of a network in its input, as a layer.
 
-**The gradient.**  For a network with one output a example, $y_n = f(p, x_n)$, forward is $g = \nabla_x \sum_n y_n$, a backward
+For a network with one output an example, $y_n = f(p, x_n)$, forward is $g = \nabla_x \sum_n y_n$, a backward
 with a cotangent of ones.
 
 Derivation.  With $w = \bar g$ the cotangents of p and x are the derivatives of $\langle w, \nabla_x f \rangle$, which is the
@@ -11,25 +11,34 @@ $$ \bar p = \frac{\partial}{\partial p} \langle w, \nabla_x f \rangle
 and $\bar x$ likewise: one forward and one backward in complex numbers, however many inputs there are (the mixed product; compare
 :func:`funcnn.mixed_product`).
 
-**The divergence.**  For $y = f(x)$ of the input's shape, $\sum_i \partial y_i / \partial x_i$, by a complex step in each
-coordinate; its cotangents are those of a sum of values at complex points (:mod:`funcnn.derivatives.line`).
+A backward that an outer derivative has moved takes a circle in s, and one in the outer direction:
+:mod:`funcnn.derivatives.outer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from funcnn import tree
-from funcnn.derivatives.cauchy import step
+from funcnn.derivatives.cauchy import circle_within, find_reach, roots, whole_weights
 from funcnn.derivatives.complex_step import as_complex, moved, step_size, tangent
-from funcnn.derivatives.coordinates import checked_inputs, chosen
-from funcnn.derivatives.directional import try_own_layers
-from funcnn.derivatives.line import Line, Network, along, pull
+from funcnn.derivatives.outer import (
+    POINTS,
+    MovedResiduals,
+    at,
+    flat,
+    is_moved,
+    largest,
+    moved_backward,
+    outer_circle,
+    split,
+    step_of,
+)
+from funcnn.derivatives.sums import remake, try_own_layers
 from funcnn.errors import check_array, check_cotangent, describe
 from funcnn.key import Key
 from funcnn.layer import (
@@ -96,17 +105,62 @@ def gradient_backward(
 ) -> Backward[Any, Array]:
     x, state = residuals.x, residuals.state
     check_cotangent(dy, x.shape, residuals.dtype)
-    if residuals.dtype.kind == "c" or dy.dtype.kind == "c":
-        raise TypeError(
-            f"the gradient of input_gradient({inner.name}) is taken by an imaginary step, and is given complex numbers: it cannot"
-            " be moved by another one, as fn.hvp would"
-        )
+    if is_moved(params, x, dy):
+        return moved_gradient_backward(inner, params, residuals, dy, input_grad)
     try_own_layers(inner, params, state, x, residuals.mode)
     along: list[Array | None] = [np.where(np.isfinite(dy), dy, 0)]
     h = step_size((params, x), along)  # of the finite numbers: one that is not finite spoils its own example
     at, _ = gradient_at(inner, as_complex(params), state, moved(x, [dy], h), residuals.mode)
     made = Backward(tangent(at.params, h), tangent(at.input, h))
     return made if input_grad else backward_without_input(made.params)
+
+
+# ------------------------------------------------------------------------------------------------- moved by an outer derivative
+
+
+def moved_gradient_backward(
+    inner: AnyLayer, params: Any, residuals: GradientResiduals, dy: Array, input_grad: bool
+) -> Backward[Any, Array]:
+    """Return the cotangents at a moved point, of which the imaginary parts are their derivatives along the step."""
+    name, state, mode = f"input_gradient({inner.name})", residuals.state, residuals.mode
+    step = step_of(name, params, residuals.x)
+    kept = MovedResiduals(name, step, state, mode, GradientResiduals(step.x, state, mode, step.x.dtype), None, None)
+    if step.h and len(step.x):
+        kept = with_circles(inner, kept, *split(dy, step.h)[:2])
+    return moved_backward(partial(gradient_backward, inner), partial(slope_on_circle, inner, kept), kept, dy, input_grad)
+
+
+def with_circles(inner: AnyLayer, kept: MovedResiduals, dy: Array, along: Array) -> MovedResiduals:
+    """Return what backward needs at complex points, with the circles that a few examples allow; the inner one in units of dy."""
+    few, dtype = kept.step.few(), kept.step.x.dtype
+    dy, along = (one[:: max(1, len(dy) // 8)][:8] for one in (dy, along))
+    params, size = as_complex(few.params), largest(dy) or 1.0
+
+    def gradient(s: Any) -> Array:
+        return flat(gradient_at(inner, params, kept.state, few.x + (s / size) * dy, kept.mode)[0].input)
+
+    with np.errstate(all="ignore"):
+        circle = circle_within(find_reach(gradient, dtype), 1, POINTS, dtype)
+    kept = evolve(kept, inner=evolve(circle, radius=circle.radius / size, reach=circle.reach / size))
+
+    def slope(tau: Any) -> Array:
+        return flat(slope_on_circle(inner, kept, few.at(tau), at(tau, dy, along))[1])
+
+    return evolve(kept, circle=outer_circle(kept.name, slope, dtype))
+
+
+def slope_on_circle(inner: AnyLayer, kept: MovedResiduals, point: tuple[Any, Any], dy: Array) -> tuple[Any, Array]:
+    """Return the derivative of the gradients along dy in the input, at a complex point: the sum over a whole circle."""
+    params, x = as_complex(point[0]), point[1]
+    dtype = x.real.dtype
+    total: Any = None
+    for factor, root in zip(whole_weights(kept.inner, 1, dtype)[1], roots(POINTS, dtype), strict=True):
+        shifted = x + dtype.type(kept.inner.radius) * root * dy
+        made, _ = gradient_at(inner, params, kept.state, shifted, kept.mode)
+        term = tree.map_cotangents(partial(np.multiply, factor), (made.params, made.input))
+        total = term if total is None else tree.map_cotangents(np.add, total, term)
+    grads, dx = total
+    return grads, dx
 
 
 def input_gradient(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Array, Array]:
@@ -149,118 +203,11 @@ def input_gradient(inner: Layer[P, S, Array, Array]) -> Layer[P, S, Array, Array
     kept: Any = partial(gradient_forward, part)
     pulled: Any = partial(gradient_backward, part)
     return Layer(
-        f"input_gradient({inner.name})", partial(gradient_init, part), kept, pulled, inner.random, (part,), combine_gradient
-    )
-
-
-def combine_gradient(parts: tuple[AnyLayer, ...]) -> Any:
-    """Make the layer again for another network."""
-    (part,) = parts
-    return input_gradient(part)
-
-
-# ----------------------------------------------------------------------------------------------------------- divergence
-
-
-@frozen(eq=False)
-class DivergenceResiduals:
-    """The network along each coordinate, and the coordinates; what the output is like."""
-
-    lines: tuple[Line, ...]
-    numbers: tuple[int, ...]
-    like: Array  # of the network's output
-
-
-def divergence_init(inner: AnyLayer, inputs: tuple[int, ...] | None, key: Key, in_shape: Shapes) -> Init[Any, Any]:
-    made = inner.init(key, in_shape)
-    chosen(inputs, in_shape)
-    if made.out_shape != in_shape:
-        raise ValueError(f"divergence needs a network that keeps the shape; {inner.name} maps {in_shape} to {made.out_shape}")
-    return Init(made.params, made.state, (1,))
-
-
-def divergence_forward(
-    inner: AnyLayer, inputs: tuple[int, ...] | None, params: Any, state: Any, x: Array, mode: Mode
-) -> Forward[Array, Any, DivergenceResiduals | tuple[()]]:
-    check_array(x)
-    keep = isinstance(mode, Train) or keeps_residuals(mode)
-    numbers = chosen(inputs, x.shape[1:])
-    network = Network.of(inner, params, state, x, mode)
-    try_own_layers(inner, params, state, x, mode)
-    lines = [along(network, np.eye(x.shape[1], dtype=x.dtype)[number], 1, step(x.dtype)) for number in numbers]
-    if lines[0].values[1].shape != x.shape:
-        raise ValueError(f"{inner.name} gives {describe(lines[0].values[1])}, expected the shape of its input, {x.shape}")
-    slopes: list[Array] = [line.values[1][:, [number]] for line, number in zip(lines, numbers, strict=True)]
-    total: Array = np.sum(slopes, axis=0)
-    if not keep:
-        return Forward(total, lines[0].state, ())
-    return Forward(total, lines[0].state, DivergenceResiduals(tuple(lines), numbers, lines[0].values[1]))
-
-
-def divergence_backward(
-    inner: AnyLayer, params: Any, residuals: DivergenceResiduals, dy: Array, input_grad: bool = True
-) -> Backward[Any, Array]:
-    like = residuals.like
-    check_cotangent(dy, (len(like), 1), like.dtype)
-    grads: Any = None
-    dx: Any = None
-    for line, number in zip(residuals.lines, residuals.numbers, strict=True):
-        own = np.zeros(like.shape, dy.dtype)
-        own[:, [number]] = dy
-        dparams, dinput = pull(inner, params, line, 1, [None, own])
-        grads = dparams if grads is None else tree.map(np.add, grads, dparams)
-        dx = dinput if dx is None else dx + dinput
-    return Backward(grads, dx) if input_grad else backward_without_input(grads)
-
-
-def divergence(inner: Layer[P, S, Array, Array], inputs: Sequence[int] | None = None) -> Layer[P, S, Array, Array]:
-    """Give the divergence of a field of vectors: the sum of the derivatives of each output in the input of its place.
-
-    Parameters
-    ----------
-    inner : Layer
-        From (N, D) to (N, D).
-    inputs : sequence of int, optional
-        The places that are summed over; by default all D.
-
-    Returns
-    -------
-    Layer
-        From x (N, D) to (N, 1), with the parameters of ``inner``: one forward in complex numbers for each place, and in backward
-        one backward.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When ``inner`` is not a layer or ``inputs`` are not positions; in ``init`` and ``forward``, when the network changes the
-        shape.
-    NotAnalyticError
-        In ``forward``, when a layer of one's own loses the imaginary part of a complex step.
-
-    Examples
-    --------
-    >>> import numpy as np, funcnn as fn
-    >>> fn.apply(fn.divergence(fn.exponential()), (), (), np.array([[0.0, np.log(2)]]))
-    array([[3.]])
-    """
-    check_layer(inner, "inner")
-    numbers = checked_inputs(inputs)
-    part: Any = inner
-    # Any: the residuals' type is hidden from here on
-    kept: Any = partial(divergence_forward, part, numbers)
-    pulled: Any = partial(divergence_backward, part)
-    return Layer(
-        f"divergence({inner.name})",
-        partial(divergence_init, part, numbers),
+        f"input_gradient({inner.name})",
+        partial(gradient_init, part),
         kept,
         pulled,
         inner.random,
         (part,),
-        partial(combine_divergence, inputs=inputs),
+        partial(remake, input_gradient, {}),
     )
-
-
-def combine_divergence(parts: tuple[AnyLayer, ...], inputs: Sequence[int] | None) -> Any:
-    """Make the layer again for another network."""
-    (part,) = parts
-    return divergence(part, inputs)

@@ -17,27 +17,12 @@ from typing import Any, TypeVar
 import numpy as np
 from attrs import evolve
 
-from funcnn import tree
-from funcnn.combinators.cotangents import like
 from funcnn.derivatives.coordinates import checked_inputs, unit_vectors
-from funcnn.derivatives.directional import DirectionalResiduals, Orders, checked_orders, init, lines_of
+from funcnn.derivatives.directional import init
 from funcnn.derivatives.kinks import refuse_kinks
-from funcnn.derivatives.line import pull
-from funcnn.errors import check_array, check_cotangent
+from funcnn.derivatives.sums import Orders, Reading, Setting, checked_orders, layer_of, remake
 from funcnn.key import Key
-from funcnn.layer import (
-    AnyLayer,
-    Backward,
-    Forward,
-    Init,
-    Layer,
-    Mode,
-    Train,
-    backward_without_input,
-    check_init,
-    check_layer,
-    keeps_residuals,
-)
+from funcnn.layer import AnyLayer, Init, Layer, check_init, check_layer
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -52,30 +37,19 @@ def init_one(inner: AnyLayer, orders: Orders, inputs: tuple[int, ...] | None, ke
     return Init(made.params, made.state, out)
 
 
-def forward(
-    inner: AnyLayer, orders: Orders, inputs: tuple[int, ...] | None, params: Any, state: Any, x: Array, mode: Mode
-) -> Forward[Array, Any, DirectionalResiduals | tuple[()]]:
-    check_array(x)
-    keep = isinstance(mode, Train) or keeps_residuals(mode)
-    own = evolve(orders, directions=unit_vectors(inputs, x.shape[1:]))
-    lines = lines_of(inner, own, params, state, x, mode)
-    total: Array = np.sum([line.values[2] for line in lines], axis=0)
-    after = lines[0].state
-    if not keep:
-        return Forward(total, after, ())
-    return Forward(total, after, DirectionalResiduals(tuple(lines), like(total)))
+def gather(orders: Orders, values: list[list[Array]]) -> Array:
+    """Return the sum of the second derivatives."""
+    total: Array = np.sum([line[2] for line in values], axis=0)
+    return total
 
 
-def backward(
-    inner: AnyLayer, params: Any, residuals: DirectionalResiduals, dy: Array, input_grad: bool = True
-) -> Backward[Any, Array]:
-    expected: Any = residuals.output
-    check_cotangent(dy, expected.shape, expected.dtype)
-    made = [pull(inner, params, line, 2, [None, None, dy]) for line in residuals.lines]
-    grads, dx = made[0]
-    for dparams, dinput in made[1:]:
-        grads, dx = tree.map(np.add, grads, dparams), dx + dinput
-    return Backward(grads, dx) if input_grad else backward_without_input(grads)
+def scatter(orders: Orders, dy: Array) -> list[list[Array | None]]:
+    """Return the cotangents of the derivatives along each line."""
+    return [[None, None, dy] for _ in orders.directions]
+
+
+SECOND = Reading(gather, scatter)
+"""The sum of the second derivatives."""
 
 
 def laplacian(
@@ -126,21 +100,12 @@ def laplacian(
     orders = checked_orders(((1.0,),), 2, points, radius, tolerance)
     part: Any = inner
     refuse_kinks(part, "laplacian")
-    # Any: the residuals' type is hidden from here on
-    kept: Any = partial(forward, part, orders, numbers)
-    pulled: Any = partial(backward, part)
-    return Layer(
+    settings: dict[str, Any] = {"inputs": inputs, "points": points, "radius": radius, "tolerance": tolerance}
+    made: Layer[P, S, Array, Array] = layer_of(
         f"laplacian({inner.name})",
+        part,
+        Setting(orders, SECOND, coordinates=True, inputs=numbers),
         partial(init_one, part, orders, numbers),
-        kept,
-        pulled,
-        inner.random,
-        (part,),
-        partial(combine, inputs=inputs, points=points, radius=radius, tolerance=tolerance),
+        partial(remake, laplacian, settings),
     )
-
-
-def combine(parts: tuple[AnyLayer, ...], **settings: Any) -> Any:
-    """Make the layer again for another network."""
-    (part,) = parts
-    return laplacian(part, **settings)
+    return made

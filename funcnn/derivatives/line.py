@@ -36,14 +36,8 @@ class Network:
 
     @classmethod
     def of(cls, inner: AnyLayer, params: Any, state: Any, x: Array, mode: Mode) -> Network:
-        """Return the network of these, which are to be real numbers."""
+        """Return the network of these, which are real numbers."""
         for leaf in (x, *tree.leaves(params)):
-            if leaf.dtype.kind == "c":
-                raise TypeError(
-                    f"the derivatives of {inner.name} are taken at complex points, and are given complex numbers"
-                    f" ({describe(leaf)}): a layer of derivatives cannot be moved by an imaginary step itself, as fn.jvp and"
-                    " fn.hvp would; its backward has the gradient"
-                )
             if leaf.dtype.kind == "f":
                 check_precision(x, leaf)
         return cls(inner, params, state, x, mode)

@@ -1,6 +1,5 @@
 """Layers of derivatives: against many digits, closed forms and one another; what they refuse; the error bars."""
 
-import re
 from typing import Any
 
 import mpmath as mp
@@ -145,16 +144,89 @@ def test_a_layer_of_ones_own_that_is_not_analytic_is_named() -> None:
         fn.apply(fn.divergence(size), (), (), X)
 
 
-def test_an_imaginary_step_of_a_layer_of_derivatives_is_refused() -> None:
-    some: tuple[Any, ...] = (fn.laplacian(NET), fn.directional_derivatives(NET, [ALONG], 1), fn.divergence(fn.dense(2)))
-    for layer in some:
-        start = layer.init(fn.Key(0), (2,))
-        with pytest.raises(TypeError, match=re.escape("cannot be moved by an imaginary step itself")):
-            fn.jvp(layer)(start.params, start.state, X, None, X, MODE)
-    layer = fn.input_gradient(NET)
-    made: Any = layer.forward(START.params, START.state, X + 1e-30j, MODE)  # type: ignore[arg-type]  # complex on purpose
-    with pytest.raises(TypeError, match="by an imaginary step"):
-        layer.backward(START.params, made.residuals, made.output)
+INNER: Any = fn.dense(6) >> fn.tanh() >> fn.dense(6) >> fn.silu() >> fn.dense(1)
+FIELD: Any = fn.dense(6) >> fn.tanh() >> fn.dense(2)
+DERIVATIVES: dict[str, Any] = {
+    "laplacian": fn.laplacian(INNER),
+    "second": fn.directional_derivatives(INNER, [ALONG, (0.0, 1.0)], 2),
+    "first": fn.directional_derivatives(INNER, [ALONG], 1),
+    "fourth": fn.directional_derivatives(INNER, [ALONG], 4),
+    "divergence": fn.divergence(FIELD),
+    "input gradient": fn.input_gradient(INNER),
+    "inside": fn.dense(2) >> fn.tanh() >> fn.input_gradient(INNER) >> fn.dense(2),
+}
+
+
+def curved(output: Any, target: Any) -> Any:
+    value = sum(((y * y / 2 + y**3 / 6) * np.cos(n)).sum() for n, y in enumerate(tree.leaves(output)))
+    return fn.LossForward(value, output)
+
+
+def curved_slope(output: Any) -> Any:
+    number = iter(range(100))
+    return tree.map_cotangents(lambda y: (y + y * y / 2) * np.cos(next(number)), output)
+
+
+CURVED: Any = fn.define_loss("curved", curved, curved_slope, reduction="sum")
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_second_derivatives_through_derivatives(name: str) -> None:
+    """The outer circle, beside quotients of differences of the gradient in long double, extrapolated."""
+    layer, wide = DERIVATIVES[name], np.longdouble
+    start, draw = layer.init(fn.Key(0), (2,)), np.random.default_rng(0)
+    params, along = (tree.map(lambda leaf: leaf + 0.3 * draw.normal(size=leaf.shape), start.params) for _ in range(2))
+    x, dx = draw.normal(size=(2, 9, 2))
+    made = fn.gradient_jvp(layer, CURVED, probe=False)(params, start.state, x, (), along, dx, MODE)
+
+    def gradient(step: float) -> Any:
+        there = tree.map(lambda leaf, way: leaf.astype(wide) + wide(step) * way, params, along)
+        kept = layer.forward(there, start.state, x.astype(wide) + wide(step) * dx, MODE)
+        pulled = layer.backward(there, kept.residuals, curved_slope(kept.output))
+        return [*tree.leaves(pulled.params), pulled.input]
+
+    def quotient(step: float) -> Any:
+        return [(above - below) / (2 * wide(step)) for above, below in zip(gradient(step), gradient(-step), strict=True)]
+
+    expected = [(4 * one - two) / 3 for one, two in zip(quotient(3e-5), quotient(6e-5), strict=True)]
+    largest = max(float(abs(one).max()) for one in expected)
+    for one, other in zip([*tree.leaves(made.grads_tangent), made.input_tangent], expected, strict=True):
+        np.testing.assert_allclose(one, other.astype(float), rtol=0, atol=1e-9 * largest)
+
+
+def test_products_through_derivatives_in_other_forms() -> None:
+    """One layer deep, in a chain of which only a part is moved; float32; no examples; no step."""
+    layer = DERIVATIVES["laplacian"]
+    start = layer.init(fn.Key(0), (2,))
+    loss, zero = fn.mean_squared_error(), np.zeros((len(X), 1))
+    ggn = fn.ggn_product(layer, loss)(start.params, start.state, X, zero, start.params, MODE)
+    along = fn.jvp(layer)(start.params, start.state, X, start.params, None, MODE).tangent
+    assert fn.tree.ravel(ggn).vector @ fn.tree.ravel(start.params).vector == pytest.approx(2 * (along**2).mean(), rel=1e-9, abs=0)
+    narrow = tree.astype(start.params, np.float32)
+    product = fn.hvp(layer, loss)(narrow, start.state, X.astype(np.float32), zero.astype(np.float32), narrow, MODE)
+    exact = fn.hvp(layer, loss)(start.params, start.state, X, zero, start.params, MODE)
+    for one, other in zip(tree.leaves(product), tree.leaves(exact), strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other, rtol=0, atol=2e-3 * abs(fn.tree.ravel(exact).vector).max())
+    still = fn.hvp(layer, loss)(start.params, start.state, X, zero, tree.map(np.zeros_like, start.params), MODE)
+    assert not fn.tree.ravel(still).vector.any()
+    chain = DERIVATIVES["inside"]
+    begin = chain.init(fn.Key(0), (2,))
+    last = tree.map(np.zeros_like, begin.params[:3]), tree.map(np.ones_like, begin.params[3])
+    moved = fn.hvp(chain, loss)(begin.params, begin.state, X, np.ones((len(X), 2)), (*last[0], last[1]), MODE)
+    assert all(leaf.any() for leaf in tree.leaves(moved[:1]))
+
+
+def test_what_an_outer_circle_cannot_do_is_refused() -> None:
+    kinked = fn.input_gradient(fn.dense(16) >> fn.relu() >> fn.dense(1))
+    start = kinked.init(fn.Key(0), (2,))
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    with pytest.raises(ValueError, match=r"a derivative of input_gradient\(serial\) along a direction was refused"):
+        fn.hvp(kinked, fn.mean_squared_error())(start.params, start.state, x, np.zeros((200, 2)), start.params, MODE)
+    twice = fn.laplacian(fn.laplacian(NET))
+    begin = twice.init(fn.Key(0), (2,))
+    with pytest.raises(TypeError, match="is not differentiated on a circle itself"):
+        fn.apply(twice, begin.params, begin.state, X)
 
 
 def test_a_network_of_several_numbers_has_no_single_gradient() -> None:

@@ -6,7 +6,7 @@ import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
 from funcnn.layer import AnyLayer
 
-# Not smooth in the sense that a complex step could be taken: these layers compute at complex points themselves.
+# Not smooth in the sense that a complex step is right to the last digit: their derivatives take circles of their own.
 
 
 def _net(outputs: int) -> AnyLayer:
