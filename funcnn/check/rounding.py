@@ -6,7 +6,7 @@ anew with other last digits at every place where one layer hands numbers to the 
 $$ \tilde v = v\,(1 - \varepsilon\,\xi), \qquad \xi \in \{0, 1\} \text{ at random, entry by entry}, $$
 for the input, the parameters, the output of every layer, and in backward for every cotangent.  The results differ from the plain
 ones by what rounding does to them, to first order
-$$ \tilde r - r = -\varepsilon \sum_v \Bigl\langle \frac{\partial r}{\partial v}, \xi_v \circ v \Bigr\rangle, $$
+$$ \tilde r - r = -\varepsilon \sum_v \langle \frac{\partial r}{\partial v}, \xi_v \circ v \rangle, $$
 one forward and one backward for all of them, gradients too (Vignes 1974; Parker 1997, "Monte Carlo arithmetic").  Parameters and
 inputs move along since a layer's own roundings cannot be reached: a sum that loses its digits by cancellation does so whether its
 terms are rounded or its factors.  Digits are moved towards zero, so that a probability of 1 does not leave its domain.
