@@ -24,8 +24,8 @@ def mypy() -> set[tuple[str, int]]:
 def pyright() -> set[tuple[str, int]]:
     """Run pyright and return (file, line) of every error.
 
-    Not over the checker's corpus of mistakes: it is data, mypy reads it, and inferring its unannotated arithmetic takes pyright
-    as long as the rest of the tests.
+    Over what a user sees: the package, the examples and the two programs.  The tests are read by mypy alone, since inferring
+    their arithmetic takes pyright as long as all tests take to run.
     """
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "--project", "tests/types"]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
