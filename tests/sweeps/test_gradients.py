@@ -111,7 +111,7 @@ def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase) -> None:
     for path in paths:
         layer = spoiled_layer(layer, path, x)
     found = set()
-    for mode in MODES.values():  # all leaves at once; in one mode each, as a bias before batch normalization has no slope in training
+    for mode in MODES.values():  # in one of them each: a bias before batch normalization has no slope in training
         report = checked(case, layer, mode, explain=False)
         found |= {leaf.path for leaf in report.leaves if leaf.verdict in ("fail", "inconclusive")}
     assert found == set(paths), f"gradients wrong by 0.1 % were passed: {sorted(set(paths) - found)}"
