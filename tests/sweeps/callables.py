@@ -128,19 +128,63 @@ USES: dict[str, Use] = {
     "data.load_idx": Use(fn.data.load_idx, {"path": "nowhere"}),
     "data.idx_folder": Use(fn.data.idx_folder, {"folder": "nowhere", "flat": True, "dtype": np.float32}),
     # metrics
-    **{f"metrics.{name}": Use(getattr(fn.metrics, name), METRIC) for name in ("accuracy", "confusion_matrix", "perplexity")},
-    **{f"metrics.{name}": Use(getattr(fn.metrics, name), AVERAGED) for name in ("f1", "precision", "recall")},
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), METRIC)
+        for name in ("accuracy", "confusion_matrix", "perplexity", "bits_per_character")
+    },
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), AVERAGED)
+        for name in ("f1", "precision", "recall", "specificity", "iou")
+    },
+    "metrics.f_beta": Use(fn.metrics.f_beta, {**AVERAGED, "beta": 0.5}),
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), METRIC)
+        for name in (
+            "balanced_accuracy", "matthews_correlation", "cohen_kappa", "classification_report", "log_loss", "brier_score",
+        )
+    },
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), {**METRIC, "bins": 3})
+        for name in ("calibration_curve", "calibration_error")
+    },
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES, "target": np.eye(3)[LABELS], "threshold": 0.5})
+        for name in ("hamming_loss", "exact_match")
+    },
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES, "target": np.eye(3)[LABELS]})
+        for name in ("mean_reciprocal_rank", "mean_average_precision", "psnr")
+    },
+    **{
+        f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES, "target": np.eye(3)[LABELS], "k": 2})
+        for name in ("ndcg", "hit_rate")
+    },
+    "metrics.ssim": Use(
+        fn.metrics.ssim, {"prediction": np.ones((1, 11, 11, 1)), "target": np.ones((1, 11, 11, 1)), "max_value": 2.0}
+    ),
+    "metrics.edit_distance": Use(fn.metrics.edit_distance, {"prediction": "ab", "target": "b"}),
+    "metrics.word_error_rate": Use(fn.metrics.word_error_rate, {"prediction": ["a b"], "target": ["a"]}),
+    "metrics.character_error_rate": Use(fn.metrics.character_error_rate, {"prediction": ["a b"], "target": ["a"]}),
+    "metrics.bleu": Use(fn.metrics.bleu, {"prediction": ["a b"], "target": ["a"], "max_length": 1}),
+    "metrics.mean_absolute_percentage_error": Use(
+        fn.metrics.mean_absolute_percentage_error, {"prediction": SCORES, "target": Y + 1}
+    ),
+    "metrics.interval_coverage": Use(fn.metrics.interval_coverage, {"prediction": (SCORES, SCORES + 1), "target": Y}),
+    "metrics.pinball": Use(fn.metrics.pinball, {"prediction": SCORES, "target": Y, "quantile": 0.25}),
     "metrics.top_k_accuracy": Use(fn.metrics.top_k_accuracy, {**METRIC, "k": 2}),
     **{
         f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES[:, 0], "target": LABELS % 2})
-        for name in ("roc_auc", "average_precision")
+        for name in ("roc_auc", "average_precision", "roc_curve", "precision_recall_curve")
     },
     "metrics.binary_accuracy": Use(
         fn.metrics.binary_accuracy, {"prediction": SCORES[:, 0], "target": LABELS % 2, "threshold": 0.5}
     ),
     **{
         f"metrics.{name}": Use(getattr(fn.metrics, name), {"prediction": SCORES, "target": Y})
-        for name in ("mean_absolute_error", "root_mean_squared_error", "r2")
+        for name in (
+            "mean_absolute_error", "root_mean_squared_error", "r2", "median_absolute_error", "max_error", "explained_variance",
+            "pearson", "spearman", "symmetric_mean_absolute_percentage_error",
+        )
     },
     # trees
     **{

@@ -69,6 +69,14 @@ PARTLY: dict[str, set[str]] = {
     "get_layer.model": {"layer"},
     "replace_layer.new": {"layer"},
     "watch.look": {"function", "factory"},
+    **{f"metrics.{name}.average": {"None"} for name in ("precision", "recall", "f1", "f_beta", "specificity", "iou")},
+    **{f"metrics.{name}.bins": COUNT for name in ("calibration_curve", "calibration_error")},
+    "metrics.f_beta.beta": NUMBER,
+    "metrics.ssim.max_value": NUMBER,
+    "metrics.bleu.max_length": COUNT,
+    "metrics.classification_report.names": {"None"},
+    "metrics.edit_distance.prediction": {"text", "list", "()"},
+    "metrics.edit_distance.target": {"text", "list", "()"},
     "tree.get.tree": ANY,  # what has no such path says so
     "tree.replace.tree": ANY,
     "tree.replace.new": {"array"},
@@ -120,11 +128,11 @@ exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
     "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
-    "metrics": {"Average"},
     "curvature": {
         "DiagonalEstimate", "Eigenpairs", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",
         "Product", "Residuals", "Solved", "SpectralDensity", "TraceEstimate",
     },
+    "metrics": {"Average", "CalibrationCurve", "ClassificationReport", "PrecisionRecallCurve", "RocCurve"},
     "tree": {"Raveled", "Table", "TableRow", "Where", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
     "initializers": {"Distribution", "Fan", "Initializer"},
     "check": {
