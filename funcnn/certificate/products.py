@@ -53,7 +53,7 @@ class Product:
 def layer_products(case: LayerCase, params: Any, state: Any, mode: Mode) -> Iterator[Product]:
     """Yield how far each product of a layer is off."""
     layer, x = case.make(), case.x()
-    dot = _ON_CIRCLES if _computes_at_complex_points(layer) else _DOT
+    dot = _ON_CIRCLES if computes_at_complex_points(layer) else _DOT
     yield from _dots(layer, (params, state, x), mode, dot)
     for edge in _KINKED:
         with np.errstate(all="ignore"):
@@ -69,7 +69,7 @@ def layer_products(case: LayerCase, params: Any, state: Any, mode: Mode) -> Iter
     yield from _single(case, layer, (params, state, x), mode)
 
 
-def _computes_at_complex_points(layer: AnyLayer) -> bool:
+def computes_at_complex_points(layer: AnyLayer) -> bool:
     """Tell whether a layer gives derivatives of a network."""
     function: Any = layer.forward
     return str(getattr(getattr(function, "func", function), "__module__", "")).startswith("funcnn.derivatives.")
@@ -98,7 +98,7 @@ def _by_differences(
             Product(name, 0, 0, "backward is that of a surrogate: the dot test says that the step is too") for name in names
         ]
         return
-    if not case.smooth and not _computes_at_complex_points(layer):
+    if not case.smooth and not computes_at_complex_points(layer):
         yield from [Product(name, 0, 0, "the inputs stand at kinks: the dot test tells the branch") for name in names]
         return
     params, state, x = at
