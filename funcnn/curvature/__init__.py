@@ -12,15 +12,21 @@ trace.py                Hutchinson, Hutch++, XTrace
 diagonal.py             diagonals, exact and estimated
 loss_curvature.py       the square root of a loss's curvature in the outputs
 output_gradients.py     gradients of single examples for its columns
+blocks.py               Kronecker products in their eigenbasis
+kronecker.py            K-FAC and EK-FAC factors of a network
+kfac.py                 natural-gradient steps with them
 least_squares.py        residuals and their Jacobian
 levenberg_marquardt.py  least squares by damped Gauss-Newton steps
 loss_and_product.py     a loss, its gradient, and products with its curvature
 newton_cg.py            Newton's method by conjugate gradients in a trust region
 """
 
+from funcnn.curvature.blocks import DiagonalBlock, KroneckerBlock
 from funcnn.curvature.conjugate_gradient import NegativeCurvatureError, Solved, conjugate_gradient
 from funcnn.curvature.diagonal import DiagonalEstimate, diagonal, estimate_diagonal, ggn_diagonal
 from funcnn.curvature.eigenpairs import Eigenpairs, eigenpairs
+from funcnn.curvature.kfac import KFAC, KFACOptions, KFACState, KFACStepped, kfac
+from funcnn.curvature.kronecker import KroneckerFactors, kronecker_factors
 from funcnn.curvature.least_squares import Residuals, least_squares, per_example_vjp
 from funcnn.curvature.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
 from funcnn.curvature.loss_and_product import LossAndProduct, loss_and_product
@@ -31,8 +37,15 @@ from funcnn.curvature.trace import TraceEstimate, hutch_plus_plus, hutchinson, x
 from funcnn.runtime.lazy_imports import listing
 
 __all__ = [
+    "KFAC",
+    "DiagonalBlock",
     "DiagonalEstimate",
     "Eigenpairs",
+    "KFACOptions",
+    "KFACState",
+    "KFACStepped",
+    "KroneckerBlock",
+    "KroneckerFactors",
     "LevenbergMarquardt",
     "LossAndProduct",
     "NegativeCurvatureError",
@@ -49,6 +62,8 @@ __all__ = [
     "ggn_diagonal",
     "hutch_plus_plus",
     "hutchinson",
+    "kfac",
+    "kronecker_factors",
     "least_squares",
     "levenberg_marquardt",
     "loss_and_product",

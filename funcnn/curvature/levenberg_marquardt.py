@@ -9,7 +9,7 @@ $J = U \Sigma V^\top$
 $$ \delta = -V\, \frac{\Sigma}{\Sigma^2 + \lambda}\, U^\top r , $$
 which gives the step for every $\lambda$ at the cost of one decomposition.
 
-The damping follows how much of the promised decrease has come,
+The damping follows how much of the predicted decrease has come,
 $$ \rho = \frac{f(p) - f(p + \delta)}{\tfrac12 \delta^\top (\lambda \delta - g)} , $$
 by Nielsen's rule (1999, Damping parameter in Marquardt's method, eq. 2.13): after a step with $\rho > 0$ it is multiplied by
 $\max(\tfrac13, 1 - (2\rho - 1)^3)$, and without one by $\nu = 2, 4, 8, \dots$ in turn.
@@ -114,9 +114,9 @@ class LevenbergMarquardt:
                 used += 1
                 new = _residuals(there)
                 lowered = value - _half_square(new)
-            promised = float(delta.astype(float) @ (weight * delta.astype(float) - g.astype(float))) / 2
-            if math.isfinite(lowered) and lowered > 0 and promised > 0:
-                ratio = lowered / promised
+            predicted = float(delta.astype(float) @ (weight * delta.astype(float) - g.astype(float))) / 2
+            if math.isfinite(lowered) and lowered > 0 and predicted > 0:
+                ratio = lowered / predicted
                 r, jacobian = measured(there, params)
                 weight *= max(1 / 3, 1 - (2 * min(ratio, 1.0) - 1) ** 3)
                 kept = OptState[P](counter(done + 1), _slots(r, jacobian, weight, 2.0))

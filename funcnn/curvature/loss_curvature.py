@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from funcnn.curvature.conjugate_gradient import NegativeCurvatureError
-from funcnn.curvature.operator import signs
+from funcnn.curvature.operator import lapack_eps, signs
 from funcnn.derivatives.analytic import watched_loss
 from funcnn.derivatives.ggn import curved
 from funcnn.derivatives.matrices import one_array
@@ -53,9 +53,10 @@ def output_columns(loss: Loss[Any, Any], output: Array, target: Any) -> list[Arr
         return []
     values, vectors = np.linalg.eigh(blocks.astype(np.float64))
     sizes = np.abs(values).max(axis=1, initial=0)
-    bar = 100 * float(np.finfo(output.dtype).eps) * sizes[:, None]
+    # where a prediction is nearly certain the curvature is what is left of larger terms, and as small as their rounding
+    bar = 100 * lapack_eps(output.dtype) * sizes.max(initial=0)
     if (values < -bar).any():
-        worst = int(np.argmin((values / np.where(sizes > 0, sizes, 1)[:, None]).min(axis=1)))
+        worst = int(np.argmin(values.min(axis=1)))
         raise NegativeCurvatureError(
             f"the loss {loss.name} is not convex in the output of example {worst} (curvature {values[worst].min():.3g}): its"
             " Gauss-Newton matrix has no square root; use a convex loss such as fn.softmax_cross_entropy or"

@@ -9,7 +9,7 @@ whose lengths only grow (Steihaug 1983, doi:10.1137/0720042; Nocedal & Wright 20
 * on a direction of negative curvature, $d^\top B d \le 0$, which is followed to the border as well: an indefinite Hessian is
 no obstacle.
 
-The step is taken when a fair part of the promised decrease has come, $\rho = (f(p) - f(p + \delta)) / (m(0) - m(\delta))$.
+The step is taken when a fair part of the predicted decrease has come, $\rho = (f(p) - f(p + \delta)) / (m(0) - m(\delta))$.
 Below 1/4 the region shrinks to a quarter of the step, and the same path is cut earlier, without another product; above 3/4 at
 the border it doubles.
 """
@@ -157,9 +157,9 @@ class NewtonCG:
             with np.errstate(all="ignore"):  # a step that is too long is found out by its value
                 there, gradient = measured(function(unravel(tree.freeze(at))), params)
             used += 1
-            promised = -(_dot(g, delta) + _dot(delta, image) / 2)
-            if self.improves(value - there, promised, value, norm(gradient), size):
-                ratio = (value - there) / promised if promised > 0 else 1.0
+            predicted = -(_dot(g, delta) + _dot(delta, image) / 2)
+            if self.improves(value - there, predicted, value, norm(gradient), size):
+                ratio = (value - there) / predicted if predicted > 0 else 1.0
                 if at_border and ratio > 0.75:
                     radius *= 2
                 elif ratio < 0.25:
@@ -173,13 +173,13 @@ class NewtonCG:
         return Stepped(params, kept, value, _largest(g), used, moved=False)
 
     @staticmethod
-    def improves(lowered: float, promised: float, value: float, slope: float, before: float) -> bool:
+    def improves(lowered: float, predicted: float, value: float, slope: float, before: float) -> bool:
         """Tell whether a step is taken: a part of the promise has come, or, where rounding hides it, the gradient is smaller."""
         if not math.isfinite(lowered):
             return False
-        if promised <= 1e-13 * abs(value) and abs(lowered) <= 1e-12 * abs(value):
+        if predicted <= 1e-13 * abs(value) and abs(lowered) <= 1e-12 * abs(value):
             return slope < before
-        return lowered > 1e-4 * promised and promised > 0
+        return lowered > 1e-4 * predicted and predicted > 0
 
 
 def measured(result: HasProduct[P], params: P) -> tuple[float, Array]:

@@ -105,6 +105,11 @@ def generator_of(key: object) -> np.random.Generator:
     return check_key(key).generator()
 
 
+def lapack_eps(dtype: np.dtype[np.floating]) -> float:
+    """Return the precision of decompositions of matrices of a dtype: LAPACK has none beyond double."""
+    return max(float(np.finfo(dtype).eps), float(np.finfo(np.float64).eps))
+
+
 def norm(vector: Array) -> float:
     """Return the Euclidean norm of a vector."""
     return float(np.sqrt(np.vdot(vector, vector)))

@@ -40,14 +40,14 @@ class SpectralDensity:
     products: int
     """Products that it took."""
 
-    def density(self, grid: Array, width: float) -> Array:
+    def density(self, grid: Array, deviation: float) -> Array:
         """Return the density at the points of a grid, each node a normal distribution of this standard deviation."""
-        width = check_range(width, "width", 0.0, np.inf, open_low=True, open_high=True)
+        deviation = check_range(deviation, "deviation", 0.0, np.inf, open_low=True, open_high=True)
         points = np.asarray(grid, float)
         total: Array = np.zeros(points.shape)
         for nodes, weights in zip(self.nodes, self.weights, strict=True):
-            away = (points[..., None] - nodes) / width
-            total = total + np.exp(-(away**2) / 2) @ weights / (width * np.sqrt(2 * np.pi))
+            away = (points[..., None] - nodes) / deviation
+            total = total + np.exp(-(away**2) / 2) @ weights / (deviation * np.sqrt(2 * np.pi))
         return total / len(self.nodes)
 
     def trace(self, function: Callable[[Array], Array]) -> TraceEstimate:
@@ -77,7 +77,7 @@ def spectral_density(product: Product[P], like: P, *, key: Key, steps: int = 64,
     Returns
     -------
     SpectralDensity
-        With ``density(grid, width)`` for pictures, and ``trace(function)`` with an error.
+        With ``density(grid, deviation)`` for pictures, and ``trace(function)`` with an error.
 
     Raises
     ------

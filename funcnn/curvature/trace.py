@@ -27,7 +27,7 @@ from typing import TypeVar
 import numpy as np
 from attrs import frozen
 
-from funcnn.curvature.operator import Operator, Product, check_products, generator_of, operator, signs
+from funcnn.curvature.operator import Operator, Product, check_products, generator_of, lapack_eps, operator, signs
 from funcnn.key import Key
 from funcnn.typing import Array
 
@@ -147,7 +147,7 @@ def _range(of: Operator[P], sketch: Array) -> Array:
     """Return an orthonormal basis of the range of A times a sketch."""
     q, r = np.linalg.qr(of.columns(sketch).astype(np.float64, copy=False))
     sizes = np.abs(np.diag(r))
-    kept: Array = q[:, sizes > np.finfo(of.dtype).eps * len(q) * sizes.max(initial=0)].astype(of.dtype)
+    kept: Array = q[:, sizes > lapack_eps(of.dtype) * len(q) * sizes.max(initial=0)].astype(of.dtype)
     return kept
 
 
@@ -193,9 +193,9 @@ def xtrace(product: Product[P], like: P, *, key: Key, products: int = 30) -> Tra
     y = of.columns(omega)
     q, r = np.linalg.qr(y.astype(np.float64, copy=False))
     sizes = np.abs(np.diag(r))
-    if sizes.min(initial=np.inf) <= 10 * np.finfo(of.dtype).eps * len(q) * sizes.max(initial=0):
+    if sizes.min(initial=np.inf) <= 10 * lapack_eps(of.dtype) * len(q) * sizes.max(initial=0):
         # the sketch spans the range already, and nothing is left beside it
-        q = q[:, sizes > 10 * np.finfo(of.dtype).eps * len(q) * sizes.max(initial=0)]
+        q = q[:, sizes > 10 * lapack_eps(of.dtype) * len(q) * sizes.max(initial=0)]
         inside = float(np.sum(q * of.columns(q.astype(of.dtype))))
         return TraceEstimate(inside, 0.0, k + q.shape[1])
     z = of.columns(q.astype(of.dtype)).astype(np.float64, copy=False)

@@ -38,6 +38,7 @@ from funcnn.combinators import (
 from funcnn.derivatives import input_gradient, sums
 from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.rules.form import Form, Gradients, Squares
+from funcnn.derivatives.rules.pairs import Pairs
 from funcnn.derivatives.rules.table import AROUND, rule_of
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, backward_without_input, chain_parts, params_only
 from funcnn.layer.instrument import is_composed
@@ -48,8 +49,8 @@ from funcnn.typing import Array, Shape
 V = TypeVar("V")
 L = TypeVar("L", bound=AnyLayer)
 
-Kind: TypeAlias = Literal["grads", "squares", "sum"]
-"""What backward gives for the parameters: gradients (n, ...), their squared norms (n,), or their sum."""
+Kind: TypeAlias = Literal["grads", "squares", "sum", "pairs"]
+"""What backward gives for the parameters: gradients (n, ...), their squared norms (n,), their sum, or their factors."""
 
 COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
     {
@@ -230,7 +231,7 @@ def _of_none(grads: Any, kind: Kind) -> Any:
     """Return the gradients of no examples, in the form asked for."""
     if kind == "sum":
         return grads
-    return tree.map_cotangents(lambda leaf: np.zeros((0, *leaf.shape) if kind == "grads" else 0, leaf.dtype), grads)
+    return tree.map_cotangents(lambda leaf: np.zeros(0 if kind == "squares" else (0, *leaf.shape), leaf.dtype), grads)
 
 
 def _square(leaf: Array) -> Array:
@@ -252,5 +253,5 @@ def _summed(*leaves: Array) -> Array:
     return total
 
 
-_FORMS: dict[Kind, Form] = {"grads": Gradients(), "squares": Squares()}
-_KINDS: dict[Kind, Callable[[Array], Array]] = {"grads": _itself, "squares": _square, "sum": _itself}
+_FORMS: dict[Kind, Form] = {"grads": Gradients(), "squares": Squares(), "pairs": Pairs()}
+_KINDS: dict[Kind, Callable[[Array], Array]] = {"grads": _itself, "squares": _square, "sum": _itself, "pairs": _itself}

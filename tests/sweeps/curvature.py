@@ -19,6 +19,23 @@ USES: dict[str, Use] = {
     },
     "curvature.diagonal": Use(curvature.diagonal, {"product": twice, "like": TREE}),
     "curvature.ggn_diagonal": Use(curvature.ggn_diagonal, {"model": MODEL, "loss": LOSS}),
+    "curvature.kronecker_factors": Use(
+        curvature.kronecker_factors,
+        {"model": MODEL, "loss": LOSS, "kind": "true", "sharing": "expand", "corrected": True, "samples": 2},
+    ),
+    "curvature.kfac": Use(
+        curvature.kfac,
+        {
+            "model": MODEL,
+            "loss": LOSS,
+            "learning_rate": 0.1,
+            "damping": 0.1,
+            "momentum": 0.5,
+            "max_move": 0.1,
+            "options": None,
+        },
+        ("model", "loss", "learning_rate"),
+    ),
     "curvature.least_squares": Use(curvature.least_squares, {"model": MODEL}),
     "curvature.per_example_vjp": Use(curvature.per_example_vjp, {"model": MODEL}),
     "curvature.loss_and_product": Use(curvature.loss_and_product, {"model": MODEL, "loss": LOSS, "kind": "ggn"}),

@@ -46,13 +46,14 @@ RIGHT: dict[str, set[str]] = {
     "product": {"function", "factory"},
     "preconditioner": {"None", "function", "factory"}, "like": {"array"}, "products": {"3"}, "samples": {"3"},
     "max_products": COUNT, "max_steps": {"None", *COUNT}, "damping": NUMBER, "radius": NUMBER,
-    "max_evaluations": COUNT,
+    "max_evaluations": COUNT, "learning_rate": NUMBER, "every": COUNT, "max_move": NUMBER, "options": {"None"},
 }  # fmt: skip
 """What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
 
 PARTLY: dict[str, set[str]] = {
     "Rotary.features": {"None"},
     "AttentionScores.scale": {"None", *NUMBER},
+    "curvature.kronecker_factors.samples": {"None", *COUNT},
     "data.stratified_split.labels": {"None"},
     "data.stratified_k_fold.labels": {"None"},
     "initializers.dirac.groups": {"None", *COUNT},
@@ -129,7 +130,8 @@ exchanged, ``loss_and_grad(3, loss)``)."""
 OF_MODULES = {
     "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "curvature": {
-        "DiagonalEstimate", "Eigenpairs", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",
+        "DiagonalBlock", "DiagonalEstimate", "Eigenpairs", "KFAC", "KFACOptions", "KFACState", "KFACStepped", "KroneckerBlock",
+        "KroneckerFactors", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",
         "Product", "Residuals", "Solved", "SpectralDensity", "TraceEstimate",
     },
     "metrics": {"Average", "CalibrationCurve", "ClassificationReport", "PrecisionRecallCurve", "RocCurve"},

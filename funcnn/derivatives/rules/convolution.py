@@ -22,11 +22,7 @@ def kernel_and_bias(form: Form, params: AnyConvParams, weight: Array, dy: Array)
 def convolution(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:
     windows, groups = bound(layer)
     x = residuals.x
-
-    def weight(n: int) -> Array:
-        return correlate_weight(x[n : n + 1], dy[n : n + 1], windows, groups)
-
-    grads = kernel_and_bias(form, params, form.single(len(x), weight, params.weight), dy)
+    grads = kernel_and_bias(form, params, form.correlated(x, dy, windows, groups, params.weight), dy)
     return grads, partial(correlate_input, dy, params.weight, windows, x.shape, groups)
 
 

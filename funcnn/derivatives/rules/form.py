@@ -27,6 +27,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from funcnn.kernels.arrays import column_sums
+from funcnn.kernels.correlation import correlate_weight
+from funcnn.kernels.windows import Windows
 from funcnn.typing import Array, IntArray, Shape
 
 
@@ -86,6 +88,10 @@ class Form(ABC):
     @abstractmethod
     def shaped(self, taken: Array, shape: Shape) -> Array:
         """Take what was taken in another shape, that of the parameters."""
+
+    def correlated(self, x: Array, dy: Array, windows: Windows, groups: int, like: Array) -> Array:
+        """Take the gradient of a convolution's kernel, of the shape and dtype of an array."""
+        return self.single(len(x), lambda n: correlate_weight(x[n : n + 1], dy[n : n + 1], windows, groups), like)
 
     def sums(self, dy: Array) -> Array:
         """Take the sum over t, the gradient of a bias (o,)."""
