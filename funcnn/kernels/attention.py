@@ -121,7 +121,7 @@ def weighted_sums(weights: Array, v: Array) -> Array:
 def attend_backward(
     q: Array, k: Array, v: Array, rules: AttentionSpec, logsumexp: Array, doutput: Array
 ) -> tuple[Array, Array, Array, Array | None]:
-    """Return the cotangents of q, k, v and of the diagonals or the bias (None if there are neither).
+    """Return the cotangents of q, k, v and of the diagonals, for each b and r, or of the bias (None if there are neither).
 
     Parameters
     ----------
@@ -131,16 +131,6 @@ def attend_backward(
         From there.
     doutput : array (b, r, T, e)
     """
-    dq, dk, dv, dadded = attend_backward_by_group(q, k, v, rules, logsumexp, doutput)
-    if dadded is not None and rules.diagonals is not None:
-        dadded = dadded.reshape(-1, *rules.diagonals.shape).sum(0)
-    return dq, dk, dv, dadded
-
-
-def attend_backward_by_group(
-    q: Array, k: Array, v: Array, rules: AttentionSpec, logsumexp: Array, doutput: Array
-) -> tuple[Array, Array, Array, Array | None]:
-    """Return what :func:`attend_backward` does, with the cotangents of the diagonals of each b and r, (b, r, 2 T - 1)."""
     dtype = np.result_type(q, k, v, doutput, *added_to_scores(rules))
     dq: Array = np.empty(q.shape, dtype)
     dk: Array = np.zeros(k.shape, dtype)

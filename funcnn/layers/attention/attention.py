@@ -26,7 +26,7 @@ from attrs import evolve, frozen
 
 from funcnn import initializers
 from funcnn.initializers import Initializer
-from funcnn.kernels.attention import attend, attend_backward_by_group
+from funcnn.kernels.attention import attend, attend_backward
 from funcnn.kernels.attention_blocks import AttentionSpec, thread_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
@@ -176,9 +176,7 @@ def heads_backward(
     threads = thread_count(shape[:3], steps)
     djoined = project_transposed(params.output, doutput, threads)
     dattended = split_heads(djoined, 0, heads, value_size).reshape(*shape[:-1], value_size)
-    dq, dk, dv, dbias = attend_backward_by_group(
-        residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended
-    )
+    dq, dk, dv, dbias = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
     dq = dq.reshape(batch * heads, steps, shape[-1])
     if isinstance(setting.positions, Rotary):
         dq, dk = rotate(dq, setting.positions, direction=-1), rotate(dk, setting.positions, direction=-1)
@@ -193,16 +191,18 @@ def parameter_grads(
     return AttentionParams(
         projection_grads(params.project, residuals.x, pulled.dprojected, pulled.threads),
         projection_grads(params.output, residuals.joined, pulled.doutput, pulled.threads),
-        position_grad(setting, params.position, pulled.dbias),
+        position_grad(setting, params.position, pulled.dbias, residuals.x.shape[1]),
     )
 
 
-def position_grad(setting: AttentionSetting, position: RelativeBias | Empty, dbias: Array | None) -> RelativeBias | Empty:
+def position_grad(
+    setting: AttentionSetting, position: RelativeBias | Empty, dbias: Array | None, steps: int
+) -> RelativeBias | Empty:
     """Return the cotangent of the table of relative positions."""
     if not isinstance(position, RelativeBias) or dbias is None:
         return ()
     dtable: Array = dbias.reshape(-1, setting.heads, dbias.shape[-1]).sum(0)
-    return relative_bias_grad(position, dtable, (dbias.shape[-1] + 1) // 2, setting.causal)
+    return relative_bias_grad(position, dtable, steps, setting.causal)
 
 
 class Settings(TypedDict, total=False):
