@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import TypeVar, cast
+from typing import TypeVar
 
-import numpy as np
-
-from funcnn.compile.compiled import compiled_if_often
-from funcnn.errors import check_count, check_range, describe, is_plain
-from funcnn.key import Key, check_key
-from funcnn.layer import Layer, check_layer
+from funcnn.key import Key
+from funcnn.layer import Layer
+from funcnn.models.generation.sample import sample
+from funcnn.models.generation.sampling import Sampling
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
@@ -29,7 +26,7 @@ def generate(
     temperature: float = 1.0,
     top_k: int | None = None,
 ) -> IntArray:
-    """Continue sequences of tokens.
+    """Continue sequences of tokens: :func:`funcnn.generation.sample` with the two settings that matter most.
 
     Parameters
     ----------
@@ -70,37 +67,5 @@ def generate(
     >>> fn.generate(model, start.params, start.state, prompt, 3, fn.Key(1), context_length=4).shape
     (1, 5)
     """
-    tokens: object = prompt
-    if not is_plain(tokens) or tokens.dtype.kind not in "iu":
-        raise TypeError(f"the prompt is {describe(tokens)}, expected an array of integers (n, t)")
-    if prompt.ndim != 2 or not prompt.shape[1]:
-        raise ValueError(
-            f"the prompt is {describe(prompt)}, expected (n, t) with at least one token: use x[None] for one sequence"
-        )
-    steps = check_count(steps, "steps", 0, 10**9)
-    temperature = check_range(temperature, "temperature", 0, math.inf, open_high=True)
-    context_length = None if context_length is None else check_count(context_length, "context_length")
-    top_k = None if top_k is None else check_count(top_k, "top_k")
-    check_layer(model, "model")
-    generator = check_key(key).generator()
-    count, length = prompt.shape
-    sequence: IntArray = np.empty((count, length + steps), prompt.dtype)
-    sequence[:, :length] = prompt
-    run = compiled_if_often(model, steps)
-    for end in range(length, length + steps):
-        begin = 0 if context_length is None else max(0, end - context_length)
-        logits = run(params, state, sequence[:, begin:end])
-        if logits.ndim != 3 or logits.shape[:2] != (count, end - begin):
-            raise ValueError(f"the model gave {describe(logits)}, expected logits ({count}, {end - begin}, vocabulary)")
-        sequence[:, end] = draw(logits[:, -1].astype(np.float64), generator, temperature, top_k)
-    return sequence
-
-
-def draw(logits: Array, generator: np.random.Generator, temperature: float, top_k: int | None) -> IntArray:
-    """Return one token for each row of logits (n, V): by the Gumbel trick, the largest of logit / temperature + noise."""
-    if top_k is not None and top_k < logits.shape[1]:
-        least = np.partition(logits, -top_k, axis=1)[:, -top_k, np.newaxis]
-        logits = np.where(logits >= least, logits, -np.inf)
-    if temperature > 0:
-        logits = logits / temperature + generator.gumbel(size=logits.shape)
-    return cast(IntArray, logits.argmax(1))
+    how = Sampling(temperature=temperature, top_k=top_k)
+    return sample(model, params, state, prompt, steps, key, sampling=how, context_length=context_length).tokens

@@ -21,6 +21,7 @@ LOSS = fn.mean_squared_error()
 TOKENS = fn.embedding(4, 3) >> fn.dense(4)
 WORDS = TOKENS.init(KEY, (3,))
 TREE: Any = (START.params, {"a": np.ones(2)})
+SPOKEN = {"model": TOKENS, "params": WORDS.params, "state": WORDS.state, "prompt": np.array([[1, 2]]), "steps": 2}
 PARTS = {"model": MODEL, "params": START.params, "state": START.state, "x": X}
 
 
@@ -97,6 +98,17 @@ USES: dict[str, Use] = {
         {
             "model": TOKENS, "params": WORDS.params, "state": WORDS.state, "prompt": np.array([[1, 2]]), "steps": 2, "key": KEY,
             "context_length": 4, "temperature": 1.0, "top_k": 2,
+        },
+    ),
+    "generation.stepwise": Use(fn.generation.stepwise, {"model": TOKENS}),
+    "generation.sample": Use(
+        fn.generation.sample, {**SPOKEN, "key": KEY, "sampling": fn.generation.Sampling(), "context_length": 4}
+    ),
+    "generation.beam_search": Use(fn.generation.beam_search, {**SPOKEN, "beams": 2, "length_penalty": 1.0, "stop": (1,)}),
+    "generation.Sampling": Use(
+        fn.generation.Sampling,
+        {
+            "temperature": 1.0, "top_k": 2, "top_p": 0.5, "min_p": 0.1, "repetition_penalty": 1.5, "stop": (1,), "samples": 2,
         },
     ),
     "predict": Use(fn.predict, {**PARTS, "batch_size": 4}),

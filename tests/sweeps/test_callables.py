@@ -39,6 +39,7 @@ RIGHT: dict[str, set[str]] = {
     "soft_cap": {"None", *NUMBER}, "window": {"None", "3"},
     "temperature": NUMBER, "noise": NUMBER, "turns": NUMBER, "high": NUMBER, "low": NUMBER, "threshold": NUMBER, "value": NUMBER,
     "max_norm": NUMBER, "std": NUMBER, "mean": NUMBER, "bound": NUMBER, "scale": NUMBER, "gain": NUMBER,
+    "beams": {"3"}, "length_penalty": NUMBER, "repetition_penalty": NUMBER,
     "key": {"Key"}, "mask": {"None"}, "indices": {"None"}, "optimizer": {"None"}, "model": {"layer"}, "layer": {"layer"},
     "loss": {"loss"}, "shape": {"()"}, "text": {"text"}, "function": {"function", "factory"}, "grad": {"function", "factory"},
     "f": {"function", "factory"}, "tree": {"()", "array"}, "data": {"()", "array"}, "x": {"array"}, "y": {"array"},
@@ -62,6 +63,14 @@ PARTLY: dict[str, set[str]] = {
     "evaluate.state": ANY,
     "apply.state": ANY,
     "generate.state": ANY,
+    "generation.sample.state": ANY,
+    "generation.beam_search.state": ANY,
+    "generation.sample.sampling": {"None"},
+    "generation.beam_search.stop": {"()"},
+    "generation.Sampling.stop": {"()"},
+    "generation.Sampling.samples": COUNT,
+    "generation.Sampling.top_p": {"None"},
+    "generation.Sampling.min_p": {"None"},
     "data.fit_byte_pairs.special": {"()"},
     "data.fit_byte_pairs.vocabulary": {"huge"},
     "tree.same.first": ANY,  # answers no
@@ -129,6 +138,8 @@ exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
     "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
+    "generation": {"Generated", "Stepped", "Stepwise"},
+    "metrics": {"Average"},
     "curvature": {
         "DiagonalBlock", "DiagonalEstimate", "Eigenpairs", "KFAC", "KFACOptions", "KFACState", "KFACStepped", "KroneckerBlock",
         "KroneckerFactors", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",

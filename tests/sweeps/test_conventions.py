@@ -96,6 +96,7 @@ def spelled(name: str) -> bool:
         "elementwise",
         "otherwise",
         "piecewise",
+        "stepwise",
         "depthwise",
         "pairwise",
         "promise",

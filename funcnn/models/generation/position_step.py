@@ -1,0 +1,56 @@
+"""Positions that are added: they remember how many steps there have been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from funcnn.layer import AnyLayer
+from funcnn.layers.embedding import positions
+from funcnn.models.generation.rules import Rule, Step, bound, last_of
+from funcnn.typing import Array, IntArray
+
+
+@frozen(eq=False)
+class Steps:
+    """How many steps there have been: alike for all sequences, and still batch first as all that is remembered."""
+
+    count: IntArray  # (n,)
+
+
+def place(cache: Any, x: Array, max_length: int) -> tuple[slice, Steps]:
+    """Return which steps these are, and the steps with them; raise when there are no positions for them."""
+    first = int(cache.count[0]) if isinstance(cache, Steps) and len(cache.count) else 0
+    after = first + x.shape[1]
+    positions.check_time(max_length, (after, x.shape[-1]))
+    return slice(first, after), Steps(np.full(len(x), after))
+
+
+def learned_step(params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
+    where, new = place(cache, x, len(params.table))
+    return last_of(x + params.table[where], last), new
+
+
+def sinusoidal_step(max_length: int, params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
+    where, new = place(cache, x, max_length)
+    table = positions.sinusoids(where.stop, x.shape[-1])[where]
+    return last_of(x + table.astype(x.dtype), last), new
+
+
+def learned_rule(layer: AnyLayer, path: str, step_of: Callable[[AnyLayer, str], Step]) -> Step:
+    return learned_step
+
+
+def sinusoidal_rule(layer: AnyLayer, path: str, step_of: Callable[[AnyLayer, str], Step]) -> Step:
+    return partial(sinusoidal_step, *bound(layer).arguments)
+
+
+POSITIONS: dict[Callable[..., object], Rule] = {
+    positions.learned_forward: learned_rule,
+    positions.sinusoidal_forward: sinusoidal_rule,
+}
+"""By the function that forward binds."""
