@@ -193,7 +193,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.variational import gaussian_kl, negative_elbo
     from funcnn.losses.weighted import Weighted
     from funcnn.masked import Masked
-    from funcnn.models import generation
+    from funcnn.models import generation, pretrained
     from funcnn.models.autoencoder import autoencoder
     from funcnn.models.char_rnn import char_rnn
     from funcnn.models.convnet import convnet
@@ -473,6 +473,7 @@ __all__ = [
     "text_classifier",
     "generate",
     "generation",
+    "pretrained",
     # losses
     "Loss",
     "LossForward",

@@ -73,6 +73,8 @@ class PredictRequest:
     run: Path
     input: Path | None
     output: Path | None
+    image: Path | None = None
+    """For a published network: the image that it is to classify."""
 
 
 @frozen
@@ -202,8 +204,11 @@ def _check(parser: argparse.ArgumentParser, given: dict[str, object], sampling: 
 
 def read_predict(arguments: Sequence[str]) -> PredictRequest:
     """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
-    parser = _parser("python -m funcnn predict", "Use what a run has learned: on its test set, or on inputs from a file.")
-    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written")
+    parser = _parser(
+        "python -m funcnn predict", "Use what a run has learned, on its test set or on inputs from a file, or published weights."
+    )
+    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written, or one of published weights")
+    parser.add_argument("image", type=_path, nargs="?", metavar="IMAGE", help="what a published network of images is to classify")
     parser.add_argument(
         "--input", type=_path, metavar="FILE",
         help="inputs, one per row, scaled as in training: .npy, .csv, .tsv, .txt or IDX (whose bytes"
@@ -212,14 +217,19 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
     )  # fmt: skip
     parser.add_argument("--output", type=_path, metavar="FILE", help="write the predictions of all rows as CSV")
     given = parser.parse_args(arguments)
-    return PredictRequest(given.run, given.input, given.output)
+    return PredictRequest(given.run, given.input, given.output, given.image)
 
 
 def read_sample(arguments: Sequence[str]) -> SampleRequest:
     """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
-    parser = _parser("python -m funcnn sample", "Let a run write text (gpt, char_rnn) or draw pictures (vae).")
-    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written")
-    parser.add_argument("--count", type=_whole(1), metavar="N", help="characters to write (default: 500) or pictures (10)")
+    parser = _parser(
+        "python -m funcnn sample", "Let a run, or published weights, write text (gpt, char_rnn) or draw pictures (vae)."
+    )
+    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written, or one of published weights")
+    parser.add_argument(
+        "--count", type=_whole(1), metavar="N",
+        help="characters to write (default: 500; of a published network tokens, 50) or pictures (10)",
+    )  # fmt: skip
     text = parser.add_argument_group("text")
     text.add_argument("--prompt", metavar="TEXT", help="what the text begins with (default: a new line)")
     text.add_argument(

@@ -1,7 +1,9 @@
 """One way to call every public function and record that is no factory of layers: what the sweep of arguments varies."""
 
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,13 @@ def _lists(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda **arguments: list(function(**arguments))
 
 
+def _unwritten(folder: Any, pretrained: Any) -> None:
+    """Write a network to a folder that is taken away again."""
+    with tempfile.TemporaryDirectory() as where:
+        fn.pretrained.save(Path(where, folder) if isinstance(folder, str) else folder, pretrained)
+
+
+LSTM = {"model_type": "lstm", "input_size": 2, "hidden_size": 3}
 DRAW = {"key": KEY, "shape": (3, 4)}
 METRIC = {"prediction": SCORES, "target": LABELS}
 AVERAGED = {**METRIC, "average": "macro"}
@@ -111,6 +120,9 @@ USES: dict[str, Use] = {
             "temperature": 1.0, "top_k": 2, "top_p": 0.5, "min_p": 0.1, "repetition_penalty": 1.5, "stop": (1,), "samples": 2,
         },
     ),
+    "pretrained.build": Use(fn.pretrained.build, {"config": LSTM, "key": KEY, "weight_init": initializers.zeros}),
+    "pretrained.load": Use(fn.pretrained.load, {"folder": "nowhere", "dtype": np.float32}),
+    "pretrained.save": Use(_unwritten, {"folder": "nowhere", "pretrained": fn.pretrained.build(LSTM, KEY)}),
     "predict": Use(fn.predict, {**PARTS, "batch_size": 4}),
     "evaluate": Use(fn.evaluate, {**PARTS, "y": Y, "loss": LOSS, "batch_size": 4}),
     "update_batch_statistics": Use(fn.update_batch_statistics, {**PARTS, "key": KEY, "batch_size": 4}),

@@ -64,6 +64,10 @@ PARTLY: dict[str, set[str]] = {
     "apply.state": ANY,
     "generate.state": ANY,
     "generation.sample.state": ANY,
+    "pretrained.build.weight_init": {"None"},
+    "pretrained.load.folder": {"text"},
+    "pretrained.load.dtype": {"None"},
+    "pretrained.save.folder": {"text"},
     "generation.beam_search.state": ANY,
     "generation.sample.sampling": {"None"},
     "generation.beam_search.stop": {"()"},
@@ -139,7 +143,7 @@ exchanged, ``loss_and_grad(3, loss)``)."""
 OF_MODULES = {
     "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "generation": {"Generated", "Stepped", "Stepwise"},
-    "metrics": {"Average"},
+    "pretrained": {"Pretrained"},
     "curvature": {
         "DiagonalBlock", "DiagonalEstimate", "Eigenpairs", "KFAC", "KFACOptions", "KFACState", "KFACStepped", "KroneckerBlock",
         "KroneckerFactors", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",
@@ -197,7 +201,7 @@ def test_arguments_of_another_kind(name: str, argument: str) -> None:
 
 @pytest.mark.parametrize("name", USES)
 def test_the_entry_itself_is_right(name: str) -> None:
-    if name in ("data.load_idx", "data.idx_folder", "data.read_byte_pairs"):
+    if name in ("data.load_idx", "data.idx_folder", "data.read_byte_pairs", "pretrained.load"):
         with pytest.raises(FileNotFoundError, match=r"nowhere|No such file"):
             USES[name]()
     else:

@@ -1,0 +1,239 @@
+"""A network and its weights from a folder as hubs lay it out, and back: ``config.json`` and ``model.safetensors``."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from attrs import frozen
+
+from funcnn import initializers, tree
+from funcnn.errors import check_path, shorten, shown
+from funcnn.files.atomic_write import write_text
+from funcnn.files.tree_reader import FileError
+from funcnn.initializers import Initializer, check_initializer
+from funcnn.key import Key, check_key
+from funcnn.layer import AnyLayer, Init
+from funcnn.models.pretrained.architecture import Architecture, Network
+from funcnn.models.pretrained.bert import BERT
+from funcnn.models.pretrained.configuration import Configuration, configured, read_json
+from funcnn.models.pretrained.convnext import CONVNEXT
+from funcnn.models.pretrained.gpt2 import GPT2
+from funcnn.models.pretrained.heads import labels_of
+from funcnn.models.pretrained.llama import LLAMA
+from funcnn.models.pretrained.lstm import LSTM
+from funcnn.models.pretrained.resnet import RESNET
+from funcnn.models.pretrained.safetensors_file import FILE, HALF, Stored, describe_folder, write_file
+from funcnn.models.pretrained.table import Table, check_covers, check_tensors, expected_shapes, read_tree, write_tensors
+from funcnn.models.pretrained.vit import VIT
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+CONFIG = "config.json"
+
+AnyInit: TypeAlias = Init[Any, Any]  # Any: as the model's
+
+_KINDS = {one.name: one for one in (GPT2, LLAMA, BERT, VIT, RESNET, CONVNEXT, LSTM)}
+
+
+@frozen(eq=False)
+class Pretrained:
+    """A network with weights that were learned elsewhere; see :func:`load`."""
+
+    model: AnyLayer  # Any: which layers there are is known only when a configuration has been read
+    params: object
+    state: object
+    config: Mapping[str, object]
+    """What ``config.json`` says, as it stands."""
+
+
+def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> Pretrained:
+    """Read a network and its weights from a folder as hubs lay it out.
+
+    The folder has ``config.json`` and ``model.safetensors``, or ``model.safetensors.index.json`` and the files that it names.  It
+    is read by the package ``safetensors``: ``pip install 'funcnn[weights]'``.
+
+    Parameters
+    ----------
+    folder : path
+        Of GPT-2, Llama, BERT or ViT as ``transformers`` writes them; of ResNet or ConvNeXt with the names of ``torchvision``; of
+        ``torch.nn.LSTM``.
+    dtype : dtype, optional
+        The precision of the parameters: that of the file unless given, but at least float32.
+
+    Returns
+    -------
+    Pretrained
+        The model, its parameters and state, and the configuration.
+
+    Warns
+    -----
+    UserWarning
+        Once, when numbers of half precision become float32.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When ``safetensors`` is not installed.
+    FileNotFoundError
+        When there is no such folder or file.
+    FileError
+        A ValueError: when a file is damaged; the configuration is of another network, or has fields that are not known; tensors
+        are missing, of another shape, or too many: all are listed by name, before anything is computed.
+
+    See Also
+    --------
+    save : the way back.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn, tempfile
+    >>> made = fn.pretrained.build({"model_type": "lstm", "input_size": 3, "hidden_size": 4}, fn.Key(0))
+    >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +SKIP
+    ...     fn.pretrained.save(folder, made)
+    ...     again = fn.pretrained.load(folder)
+    """
+    where = check_path(folder, "folder")
+    kind = None if dtype is None else tree.checked_dtype(dtype)
+    if not where.is_dir():
+        raise FileNotFoundError(f"there is no folder {where}")
+    config = read_json(where / CONFIG)
+    network, start = _started(config, str(where / CONFIG), initializers.zeros, Key(0))
+    stored = describe_folder(where)
+    table = _named_as(network.table, stored)
+    pair = (start.params, start.state)
+    check_covers(table, pair)
+    check_tensors(str(where), expected_shapes(table, pair), {name: one.shape for name, one in stored.items()}, table)
+    _say_halves(where, stored)
+    if kind is None:
+        needed = {stored[name].kind for entry in table.params for name in entry.names}
+        kind = np.dtype(np.float64 if "F64" in needed else np.float32)
+    params, state = read_tree(table, pair, kind, lambda name: stored[name].read())
+    return Pretrained(network.model, params, state, config)
+
+
+def build(config: Mapping[str, object], key: Key, *, weight_init: Initializer | None = None) -> Pretrained:
+    """Make the network of a configuration, with weights that are random.
+
+    Parameters
+    ----------
+    config : mapping
+        The fields of ``config.json``.
+    key : Key
+    weight_init : callable, optional
+        Initializer ``(key, shape) -> array`` of all weights: normal of deviation 0.02, as GPT-2 and BERT have it, unless given.
+
+    Returns
+    -------
+    Pretrained
+
+    Raises
+    ------
+    TypeError, FileError
+        When the configuration is of another network, or has fields that are not known.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> config = {"model_type": "gpt2", "vocab_size": 11, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 6}
+    >>> made = fn.pretrained.build(config, fn.Key(0))
+    >>> fn.apply(made.model, made.params, made.state, np.array([[3, 1, 4]])).shape
+    (1, 3, 11)
+    """
+    given: object = config
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise TypeError(f"config is {shown(given)}, expected the fields of a config.json")
+    weight_init = initializers.normal(0.02) if weight_init is None else check_initializer(weight_init, "weight_init")
+    network, start = _started(config, "the configuration", weight_init, check_key(key))
+    return Pretrained(network.model, start.params, start.state, dict(config))
+
+
+def save(folder: str | os.PathLike[str], pretrained: Pretrained) -> None:
+    """Write a network as other libraries read it: ``config.json`` and ``model.safetensors`` with their names of tensors.
+
+    Parameters
+    ----------
+    folder : path
+        It is made where there is none.
+    pretrained : Pretrained
+        What :func:`load` or :func:`build` gave, perhaps with other parameters: ``attrs.evolve(pretrained, params=...)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the parameters are not those of the configuration.
+    ModuleNotFoundError, OSError
+        When ``safetensors`` is not installed; when the files cannot be written.
+    """
+    where = check_path(folder, "folder")
+    given: object = pretrained
+    if not isinstance(given, Pretrained):
+        raise TypeError(f"pretrained is {shown(given)}, expected what fn.pretrained.load gives")
+    network, start = _started(given.config, "the configuration", initializers.zeros, Key(0))
+    pair, like = (given.params, given.state), (start.params, start.state)
+    tree.check_structure(like, pair, "the network")
+    for (path, one), other in zip(tree.walk(like), tree.leaves(pair), strict=True):
+        if one.shape != other.shape:
+            raise ValueError(f"the network{path} is {list(other.shape)}, expected {list(one.shape)} by its configuration")
+    where.mkdir(parents=True, exist_ok=True)
+    write_file(where / FILE, write_tensors(network.table, pair))
+    write_text(where / CONFIG, json.dumps(given.config, indent=2, ensure_ascii=False) + "\n")
+
+
+def labels(pretrained: Pretrained) -> tuple[str, ...]:
+    """Return the names of the classes of a network; numbers, where its configuration has none."""
+    config = pretrained.config
+    names = config.get("label_names")
+    if isinstance(names, list):
+        return tuple(map(str, names))
+    if "num_classes" in config or "architecture" in config:
+        count = config.get("num_classes", 1000)
+        return tuple(map(str, range(count if isinstance(count, int) else 0)))
+    return labels_of(Configuration("the configuration", config, _architecture(config, "the configuration").fields))
+
+
+def _architecture(config: Mapping[str, object], where: str) -> Architecture:
+    """Return the architecture that a configuration names."""
+    kind, name = config.get("model_type"), config.get("architecture")
+    if kind is None and isinstance(name, str):
+        kind = name.split("_")[0].rstrip("0123456789")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise FileError(f"{where}: model_type is {shown(kind)}, expected one of {', '.join(_KINDS)}")
+    return _KINDS[kind]
+
+
+def _started(config: Mapping[str, object], where: str, weight_init: Initializer, key: Key) -> tuple[Network, AnyInit]:
+    """Return the network of a configuration, and the parameters and state with which it begins."""
+    architecture = _architecture(config, where)
+    try:
+        network = architecture.build(configured(where, config, architecture.fields), weight_init)
+        return network, network.model.init(key, network.in_shape)
+    except FileError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise FileError(f"{where}: {error}") from None
+
+
+def _named_as(table: Table, stored: Mapping[str, Stored]) -> Table:
+    """Return the table with the names of a model's body alone, where a checkpoint has these."""
+    from attrs import evolve
+
+    if not table.prefix or any(name.startswith(table.prefix) for name in stored):
+        return table
+    renamed = [evolve(one, names=[name.removeprefix(table.prefix) for name in one.names]) for one in table.params]
+    return evolve(table, params=tuple(renamed))
+
+
+def _say_halves(where: Path, stored: Mapping[str, Stored]) -> None:
+    halves = [name for name, one in stored.items() if one.kind in HALF]
+    if halves:
+        kinds = sorted({stored[name].kind for name in halves})
+        warnings.warn(
+            f"{where}: {len(halves)} tensors of {' and '.join(kinds)} become float32, such as {shorten(halves[0])}", stacklevel=3
+        )
