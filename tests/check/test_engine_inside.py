@@ -128,3 +128,27 @@ def test_a_saturated_function_is_no_other_one_in_long_double() -> None:
     report = check_layer(layer, 30 * np.array([[1.2, 0.7]]), params=made.params, state=made.state, explain=False)
     assert report.verdict != "fail"
     assert not any("another one in long double" in note for note in report.notes)
+
+
+def test_kinks_nearby_are_no_noise_of_every_point() -> None:
+    x, w = np.array([[0.3, -0.7]]), np.array([[0.5, -1.2, 0.4], [0.9, 0.3, -0.8]])
+    b = np.array([6e-7, -9e-7, 3e-7]) - (x @ w)[0]  # three kinks within a millionth
+
+    def f(x: Array, b: Array) -> Any:
+        return np.maximum(x @ w + b, 0).sum() + np.tanh(x).sum()
+
+    def vjp(x: Array, b: Array, dy: Array) -> tuple[Array, Array]:
+        on = dy * (x @ w + b > 0)
+        return on @ w.T + dy / np.cosh(x) ** 2, on[0].copy()
+
+    for seed in range(3):
+        report = check_vjp(f, vjp, x, b, seed=seed, explain=False)
+        assert report.verdict == "pass"
+        assert max(leaf.power for leaf in report.leaves) < 1e-9
+
+
+def test_a_slope_of_zero_is_asked_from_afar_where_a_longer_step_moves() -> None:
+    r = np.array([-5.2e-11, -1.5e-11, 1.1e-11, -6.6e-11, -5.4e-12, 2.9e-11])
+    dy = np.array([-1.1, 1.4, -1.0, -1.0, 0.6, 0.8])
+    report = check_vjp(lambda r: 1 - np.exp(-r * r), lambda r, dy: (2 * r * dy * np.exp(-r * r),), r, cotangent=dy, explain=False)
+    assert report.verdict != "fail"

@@ -220,7 +220,7 @@ class Closer:
             self._set(at, low, high, bar)
         if made.wrong[index]:
             bar += self._hidden(index, seen.moved)
-            if not seen.moved.any():
+            if not seen.moved.any() or low == high == 0:  # at the steps that count, nothing moves
                 bar += look_from_afar(self.case, self.leaf, at).hidden
             self._set(at, low, high, bar)
         if made.wrong[index] and not (seen.slope.at < 0 and not seen.kink):

@@ -131,7 +131,9 @@ class Comparison:
         bars = self.bar[examined]
         scale = max(self.scale, tiny)
         size = np.max(np.abs(self.analytic)) if self.faint and self.analytic.any() else scale
-        power = float(np.max(self.allowed[examined], initial=0) / size) if self.power is None else self.power
+        # A difference may be off by its bar to the other side: less than that would certainly have been seen.
+        seen = self.allowed + self.bar
+        power = float(np.max(seen[examined], initial=0) / size) if self.power is None else self.power
         if self.faint and self.rounded.any():  # of rounding errors nobody can say how large they should be
             power = np.inf
         return LeafReport(

@@ -23,6 +23,7 @@ from funcnn.check.differences.second import second_opinion
 from funcnn.typing import Array, BoolArray
 
 POINTS = 9
+_ROW = 25  # points, of which few fourth differences hold the same kink
 FEW = 1e-5  # relative noise of single precision, and some
 _TURNS = 1e-3  # of the largest output
 _TIMES = 100.0
@@ -77,13 +78,13 @@ def measure_noise(sample: Sampler, generator: np.random.Generator) -> Noise:
 
 
 def _roughness(sample: Sampler, generator: np.random.Generator, spacing: float) -> Array:
-    """Return the median fourth difference of each output: a kink or a jump shows in few of them, stairs in most.
+    """Return the median fourth difference of each output: a kink or a jump shows in four of them, stairs in most.
 
     Those of a smooth function shrink with the fourth power of the spacing.
     """
     directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
     at = sample.along(directions)
-    rows = np.stack([sample.y, *(at(number * spacing) for number in range(1, POINTS))])
+    rows = np.stack([sample.y, *(at(number * spacing) for number in range(1, _ROW))])
     typical: Array = np.median(np.abs(np.diff(rows, 4, axis=0)), axis=0)
     return typical
 
