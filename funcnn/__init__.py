@@ -66,17 +66,20 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layer.watch import Seen, watch
     from funcnn.layers.activations.algebraic import softsign, squareplus
     from funcnn.layers.activations.clipped import hard_sigmoid, hard_swish, hard_tanh, relu6
+    from funcnn.layers.activations.entmax15 import entmax15
     from funcnn.layers.activations.exponential import exponential
     from funcnn.layers.activations.exponential_units import celu, selu
-    from funcnn.layers.activations.gated import geglu, glu, swiglu
+    from funcnn.layers.activations.gated import geglu, glu, reglu, swiglu
     from funcnn.layers.activations.gelu import gelu
     from funcnn.layers.activations.log_cosh import log_cosh
     from funcnn.layers.activations.mish import mish
+    from funcnn.layers.activations.periodic import sine, snake
     from funcnn.layers.activations.prelu import prelu
     from funcnn.layers.activations.rectifiers import elu, leaky_relu, relu
+    from funcnn.layers.activations.relu_squared import relu_squared
     from funcnn.layers.activations.rrelu import rrelu
     from funcnn.layers.activations.shrinkage import hardshrink, softshrink, tanhshrink, threshold
-    from funcnn.layers.activations.sigmoids import log_sigmoid, sigmoid, silu, softplus, tanh
+    from funcnn.layers.activations.sigmoids import log_sigmoid, quick_gelu, sigmoid, silu, softplus, tanh
     from funcnn.layers.activations.softmax import log_softmax, softmax
     from funcnn.layers.activations.softmin import softmin
     from funcnn.layers.activations.sparsemax import sparsemax
@@ -147,11 +150,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.recurrent.lstm import lstm
     from funcnn.layers.recurrent.peephole_lstm import peephole_lstm
     from funcnn.layers.recurrent.simple_rnn import rnn
+    from funcnn.layers.shape.affine_grid import affine_grid
     from funcnn.layers.shape.crop import crop
+    from funcnn.layers.shape.grid_sample import grid_sample
     from funcnn.layers.shape.identity import identity
     from funcnn.layers.shape.pad import pad
     from funcnn.layers.shape.pixel_shuffle import pixel_shuffle, pixel_unshuffle
     from funcnn.layers.shape.reshape import flatten, reshape
+    from funcnn.layers.shape.resize import resize, resize_by
     from funcnn.layers.shape.slice_axis import slice_axis
     from funcnn.layers.shape.squeeze import expand_dims, squeeze
     from funcnn.layers.shape.transpose import transpose
@@ -350,10 +356,14 @@ __all__ = [
     "pad",
     "crop",
     "upsample",
+    "resize",
+    "resize_by",
     "pixel_shuffle",
     "pixel_unshuffle",
     "unfold",
     "fold",
+    "grid_sample",
+    "affine_grid",
     # sequences
     "Masked",
     "rnn",
@@ -394,17 +404,22 @@ __all__ = [
     "unmask",
     # activations
     "relu",
+    "relu_squared",
     "leaky_relu",
     "elu",
     "tanh",
+    "sine",
+    "snake",
     "sigmoid",
     "softplus",
     "silu",
+    "quick_gelu",
     "gelu",
     "softmax",
     "log_softmax",
     "softmin",
     "sparsemax",
+    "entmax15",
     "relu6",
     "prelu",
     "rrelu",
@@ -426,6 +441,7 @@ __all__ = [
     "glu",
     "swiglu",
     "geglu",
+    "reglu",
     "maxout",
     # combinators
     "serial",

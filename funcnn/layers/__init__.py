@@ -6,17 +6,20 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
 
     activations/algebraic.py               softsign, squareplus
     activations/clipped.py                 hard_sigmoid, hard_swish, hard_tanh, relu6
+    activations/entmax15.py                entmax15
     activations/exponential.py             exponential
     activations/exponential_units.py       celu, selu
-    activations/gated.py                   geglu, glu, swiglu
+    activations/gated.py                   geglu, glu, reglu, swiglu
     activations/gelu.py                    gelu
     activations/log_cosh.py                log_cosh
     activations/mish.py                    mish
+    activations/periodic.py                sine, snake
     activations/prelu.py                   prelu
     activations/rectifiers.py              elu, leaky_relu, relu
+    activations/relu_squared.py            relu_squared
     activations/rrelu.py                   rrelu
     activations/shrinkage.py               hardshrink, softshrink, tanhshrink, threshold
-    activations/sigmoids.py                log_sigmoid, sigmoid, silu, softplus, tanh
+    activations/sigmoids.py                log_sigmoid, quick_gelu, sigmoid, silu, softplus, tanh
     activations/softmax.py                 log_softmax, softmax
     activations/softmin.py                 softmin
     activations/sparsemax.py               sparsemax
@@ -70,11 +73,14 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     recurrent/lstm.py                      lstm
     recurrent/peephole_lstm.py             peephole_lstm
     recurrent/simple_rnn.py                rnn
+    shape/affine_grid.py                   affine_grid
     shape/crop.py                          crop
+    shape/grid_sample.py                   grid_sample
     shape/identity.py                      identity
     shape/pad.py                           pad
     shape/pixel_shuffle.py                 pixel_shuffle, pixel_unshuffle
     shape/reshape.py                       flatten, reshape
+    shape/resize.py                        resize, resize_by
     shape/slice_axis.py                    slice_axis
     shape/squeeze.py                       expand_dims, squeeze
     shape/transpose.py                     transpose

@@ -45,6 +45,12 @@ FORMULAS: dict[str, tuple[Callable[[], AnyLayer], Callable[[float], float]]] = {
     "hard_tanh 0.25 to 2": (lambda: fn.hard_tanh(0.25, 2), lambda x: 0.25 if x < 0.25 else 2 if x > 2 else x),
     "hard_sigmoid": (fn.hard_sigmoid, lambda x: 0 if x < -3 else 1 if x > 3 else x / 6 + 0.5),
     "hard_swish": (fn.hard_swish, lambda x: 0 if x < -3 else x if x > 3 else x * (x + 3) / 6),
+    "softplus 2.5": (lambda: fn.softplus(2.5), lambda x: math.log(1 + math.exp(2.5 * x)) / 2.5),
+    "silu 2.5": (lambda: fn.silu(2.5), lambda x: x * logistic(2.5 * x)),
+    "quick_gelu": (fn.quick_gelu, lambda x: x * logistic(1.702 * x)),
+    "sine": (lambda: fn.sine(3.0), lambda x: math.sin(3 * x)),
+    "snake": (lambda: fn.snake(3.0), lambda x: x + math.sin(3 * x) ** 2 / 3),
+    "relu_squared": (fn.relu_squared, lambda x: max(x, 0.0) ** 2),
     "celu": (fn.celu, lambda x: x if x > 0 else math.exp(x) - 1),
     "celu 1.5": (lambda: fn.celu(1.5), lambda x: x if x > 0 else 1.5 * (math.exp(x / 1.5) - 1)),
     "selu": (fn.selu, selu),
@@ -113,7 +119,10 @@ def test_the_derivative_at_a_corner_is_the_documented_one(layer: AnyLayer, point
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("make", [fn.softsign, fn.squareplus, fn.log_cosh, fn.hard_swish, fn.tanhshrink, fn.mish])
+@pytest.mark.parametrize(
+    "make",
+    [fn.softsign, fn.squareplus, fn.log_cosh, fn.hard_swish, fn.tanhshrink, fn.mish, fn.quick_gelu, lambda: fn.softplus(3.0)],
+)
 def test_the_largest_numbers_do_not_overflow(make: Callable[[], AnyLayer], dtype: type[np.floating]) -> None:
     x = np.array([[1.0, -1.0]], dtype) * np.finfo(dtype).max / 4
     made = make().forward((), (), x, TRAIN)
@@ -216,6 +225,7 @@ GATES: dict[str, tuple[Callable[[], AnyLayer], Callable[[float], float]]] = {
     "glu": (fn.glu, logistic),
     "swiglu": (fn.swiglu, lambda x: x * logistic(x)),
     "geglu": (fn.geglu, lambda x: x * normal_below(x)),
+    "reglu": (fn.reglu, lambda x: max(x, 0.0)),
 }
 
 
@@ -292,6 +302,12 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
         bad(lambda: fn.sparsemax(3).init(fn.Key(0), (4, 5)), ValueError, "from -2 to 2"),
         bad(lambda: fn.glu().init(fn.Key(0), (3,)), ValueError, "even number"),
         bad(lambda: fn.glu().init(fn.Key(0), ()), ValueError, "even number"),
+        bad(lambda: fn.glu(0), ValueError, "axis"),
+        bad(lambda: fn.glu(2).init(fn.Key(0), (4,)), ValueError, "even number of features in axis 2"),
+        bad(lambda: output(fn.glu(2), numbers(2, 4)), ValueError, "axis 2"),
+        bad(lambda: fn.softplus(0.0), ValueError, "beta"),
+        bad(lambda: fn.sine(-1.0), ValueError, "frequency"),
+        bad(lambda: fn.snake(0.0), ValueError, "alpha"),
         bad(lambda: output(fn.geglu(), numbers(2, 3)), ValueError, "float64\\[2, 3\\].*even number"),
         bad(lambda: output(fn.swiglu(), numbers(4)), ValueError, "2 axes"),
         bad(lambda: fn.maxout(0), ValueError, "features"),
@@ -338,3 +354,32 @@ def test_a_slope_of_0_times_minus_infinity_is_0(shared: bool) -> None:
             learned.forward(start.params, (), x, mode).output,
         ):
             np.testing.assert_array_equal(output, [[0.0, 0.0, np.inf]])
+
+
+@pytest.mark.parametrize("make", [fn.glu, fn.swiglu, fn.geglu, fn.reglu])
+def test_a_gate_over_another_axis_is_the_gate_over_the_last_one_turned(make: Any) -> None:
+    x, dy = numbers(2, 4, 3), numbers(2, 2, 3, seed=1)
+    turned, plain = make(1), make()
+    assert turned.init(fn.Key(0), (4, 3)).out_shape == (2, 3)
+    one = turned.forward((), (), x, TRAIN)
+    other = plain.forward((), (), x.swapaxes(1, 2), TRAIN)
+    np.testing.assert_array_equal(one.output, other.output.swapaxes(1, 2))
+    dx = plain.backward((), other.residuals, dy.swapaxes(1, 2)).input
+    np.testing.assert_array_equal(turned.backward((), one.residuals, dy).input, dx.swapaxes(1, 2))
+    np.testing.assert_array_equal(output(turned, x), one.output)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0, 1e6])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_entmax_15_solves_its_equation(scale: float, axis: int) -> None:
+    x = numbers(5, 4, 3, scale=scale)
+    y = output(fn.entmax15(axis), x)
+    for line, found in zip(
+        np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis]), np.moveaxis(y, axis, -1).reshape(-1, x.shape[axis]), strict=True
+    ):
+        halves = [one / 2 - max(line) / 2 for one in line.tolist()]
+        low, high = -1.0, 0.0
+        for _ in range(200):  # the sum falls with tau: halve the interval
+            middle = (low + high) / 2
+            low, high = (middle, high) if math.fsum(max(one - middle, 0) ** 2 for one in halves) > 1 else (low, middle)
+        np.testing.assert_allclose(found, [max(one - low, 0) ** 2 for one in halves], rtol=1e-9, atol=1e-12)

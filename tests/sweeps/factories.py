@@ -128,6 +128,10 @@ CALLS: dict[str, Call] = {
     "pad": Call({"padding": 2, "value": 0.1}, IMAGE),
     "crop": Call({"cropping": 1}, IMAGE),
     "upsample": Call({"factor": 2, "mode": "linear", "align_corners": True}, IMAGE),
+    "resize": Call({"size": (4, 5), "antialias": True}, IMAGE),
+    "resize_by": Call({"factor": 1.5, "mode": "cubic"}, IMAGE),
+    "grid_sample": Call({}, (IMAGE, (3, 2))),
+    "affine_grid": Call({"size": (3, 4)}, (2, 3)),
     "pixel_shuffle": Call({"factor": 2}, IMAGE),
     "pixel_unshuffle": Call({"factor": 2}, (6, 8, 4)),
     "unfold": Call({"kernel": (2, 2), "stride": 1}, IMAGE),
@@ -176,7 +180,8 @@ CALLS: dict[str, Call] = {
         name: Call({})
         for name in (
             "relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu", "softmax", "log_softmax", "softmin", "sparsemax",
-            "relu6", "prelu", "rrelu", "celu", "selu", "mish", "log_sigmoid", "hard_sigmoid", "hard_tanh", "hard_swish",
+            "relu6", "quick_gelu", "sine", "snake", "relu_squared", "entmax15", "reglu",
+            "prelu", "rrelu", "celu", "selu", "mish", "log_sigmoid", "hard_sigmoid", "hard_tanh", "hard_swish",
             "softsign", "softshrink", "hardshrink", "tanhshrink", "exponential", "log_cosh", "glu", "swiglu", "geglu",
         )
     },

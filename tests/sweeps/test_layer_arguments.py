@@ -14,6 +14,7 @@ RIGHT: dict[tuple[str, str], list[Any]] = {
     ("slice_axis", "start"): [-(10**30), 10**400],  # as in Python: from the first
     ("slice_axis", "stop"): [-(10**30), 10**400],
     ("slice_axis", "step"): [-(10**30), 10**400],
+    ("resize_by", "factor"): [(2, 1), (1, 1), np.array([1, 2])],
     **{
         one: [(2,) * 7, ((2, 2), 2)]  # for however many axes there are
         for one in (
@@ -22,6 +23,8 @@ RIGHT: dict[tuple[str, str], list[Any]] = {
             ("pad", "padding"),
             ("crop", "cropping"),
             ("upsample", "factor"),
+            ("resize", "size"),
+            ("affine_grid", "size"),
             ("pixel_shuffle", "factor"),
             ("pixel_unshuffle", "factor"),
         )

@@ -41,8 +41,25 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
     ),
     "tanh": (activation(lambda: fn.tanh()), activation(lambda: fn.tanh(), "saturated", saturating)),
     "sigmoid": (activation(lambda: fn.sigmoid()), activation(lambda: fn.sigmoid(), "saturated", saturating)),
-    "softplus": (activation(lambda: fn.softplus()), activation(lambda: fn.softplus(), "saturated", saturating)),
-    "silu": (activation(lambda: fn.silu()), activation(lambda: fn.silu(), "saturated", saturating)),
+    "softplus": (
+        activation(lambda: fn.softplus()),
+        activation(lambda: fn.softplus(), "saturated", saturating),
+        activation(lambda: fn.softplus(2.5), "2.5"),
+    ),
+    "silu": (
+        activation(lambda: fn.silu()),
+        activation(lambda: fn.silu(), "saturated", saturating),
+        activation(lambda: fn.silu(2.5), "2.5"),
+    ),
+    "quick_gelu": (activation(lambda: fn.quick_gelu()),),
+    "sine": (activation(lambda: fn.sine(2.0)),),
+    "snake": (activation(lambda: fn.snake(0.7)),),
+    "relu_squared": (activation(lambda: fn.relu_squared()), activation(lambda: fn.relu_squared(), "corner", kinked)),
+    "entmax15": (
+        activation(lambda: fn.entmax15()),
+        LayerCase(lambda: fn.entmax15(1), (4, 3), label="axis 1", inputs=narrow),
+        LayerCase(lambda: fn.entmax15(), (5,), batch=4, inputs=tied, smooth=False, label="ties"),
+    ),
     "gelu": (
         activation(lambda: fn.gelu()),
         activation(lambda: fn.gelu(approximate=True), "approximate"),
@@ -169,6 +186,10 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
     "swiglu": (
         LayerCase(lambda: fn.swiglu(), (6,), inputs=wide),
         LayerCase(lambda: fn.swiglu(), (6,), inputs=saturating, label="saturated"),
+    ),
+    "reglu": (
+        LayerCase(lambda: fn.reglu(), (6,), inputs=wide),
+        LayerCase(lambda: fn.reglu(1), (4, 3), inputs=wide, label="axis 1"),
     ),
     "geglu": (
         LayerCase(lambda: fn.geglu(), (6,), inputs=wide),

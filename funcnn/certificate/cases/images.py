@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import pooled, tied
+from funcnn.certificate.cases.draws import normals, pooled, tied
+from funcnn.typing import Array
+
+
+def image_and_grid(generator: np.random.Generator, shape: Any) -> tuple[Array, ...]:
+    """Draw images, and places in them and a little beyond their borders."""
+    image, grid = normals(generator, shape)
+    return image, 0.6 * grid
+
 
 IMAGES: dict[str, tuple[LayerCase, ...]] = {
     "pad": (
@@ -31,6 +43,30 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.upsample(1, mode="linear", align_corners=True), (2, 3), label="two points"),
         LayerCase(lambda: fn.upsample(2, mode="linear"), (130, 1), batch=2, label="many points"),
         LayerCase(lambda: fn.upsample(2, mode="linear", align_corners=True), (130, 1), batch=2, label="many points, corners"),
+    ),
+    "resize": (
+        LayerCase(lambda: fn.resize((3, 7), mode="cubic"), (5, 4, 2), label="cubic"),
+        LayerCase(lambda: fn.resize((2, 6), antialias=True), (5, 3, 2), label="linear, antialias"),
+        LayerCase(lambda: fn.resize(4, mode="cubic", align_corners=True), (3, 2), label="cubic, corners"),
+        LayerCase(lambda: fn.resize(2, mode="area"), (5, 2), label="area"),
+    ),
+    "resize_by": (
+        LayerCase(lambda: fn.resize_by((1.5, 0.6), mode="nearest_exact"), (3, 5, 1), label="nearest"),
+        LayerCase(lambda: fn.resize_by(1.5), (5, 2), label="linear"),
+    ),
+    "grid_sample": (
+        LayerCase(lambda: fn.grid_sample(), ((4, 3, 2), (3, 2)), inputs=image_and_grid),
+        LayerCase(
+            lambda: fn.grid_sample(padding="reflect", align_corners=True),
+            ((3, 4, 1), (2, 2, 2)),
+            inputs=image_and_grid,
+            label="reflect, corners",
+        ),
+        LayerCase(lambda: fn.grid_sample(padding="border"), ((5, 2), (4, 1)), inputs=image_and_grid, label="border, one axis"),
+    ),
+    "affine_grid": (
+        LayerCase(lambda: fn.affine_grid((2, 3)), (2, 3)),
+        LayerCase(lambda: fn.affine_grid((2, 1, 2), align_corners=True), (3, 4), label="corners, volume"),
     ),
     "pixel_shuffle": (
         LayerCase(lambda: fn.pixel_shuffle(2), (2, 3, 8)),

@@ -3,9 +3,9 @@ r"""Activations made of the logistic function $\sigma(x) = 1/(1 + e^{-x})$.
 $$ \begin{aligned}
 \text{sigmoid} &: & y &= \sigma(x), & f'(x) &= \sigma(x)\,\sigma(-x) \\
 \tanh &: & y &= 2\sigma(2x) - 1, & f'(x) &= 4\,\sigma(2x)\,\sigma(-2x) \\
-\text{softplus} &: & y &= \ln(1 + e^x), & f'(x) &= \sigma(x) \\
+\text{softplus} &: & y &= \tfrac1\beta \ln(1 + e^{\beta x}), & f'(x) &= \sigma(\beta x) \\
 \text{log-sigmoid} &: & y &= -\ln(1 + e^{-x}), & f'(x) &= \sigma(-x) \\
-\text{silu} &: & y &= x\,\sigma(x), & f'(x) &= \sigma(x) + x\,\sigma(x)\,\sigma(-x)
+\text{silu} &: & y &= x\,\sigma(\beta x), & f'(x) &= \sigma(\beta x) + \beta x\,\sigma(\beta x)\,\sigma(-\beta x)
 \end{aligned} $$
 
 Derivation.  $\sigma' = e^{-x}/(1 + e^{-x})^2 = \sigma(x)\,(1 - \sigma(x))$ and $1 - \sigma(x) = \sigma(-x)$.  The rest is the
@@ -19,8 +19,11 @@ are as precise as its middle.  In silu a factor of 0 stands with an infinite x; 
 limit.
 """
 
+from functools import partial
+
 import numpy as np
 
+from funcnn.errors import check_range
 from funcnn.kernels.arrays import above_minus_infinity, absolute, constant, finite, negative_part, positive_part
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
@@ -142,8 +145,31 @@ def softplus_and_slope(x: Array) -> tuple[Array, Array]:
     return e, slope
 
 
-def softplus() -> Layer[Empty, Empty, Array, Array]:
-    """Softplus, log(1 + exp(x)): a smooth relu (Dugas et al. 2001).
+def sharp_softplus_value(beta: float, x: Array) -> Array:
+    """Return log(1 + exp(beta x)) / beta; where beta x is infinite, x itself is not."""
+    y = decaying(x * x.real.dtype.type(beta))
+    np.log1p(y, out=y)
+    y /= x.real.dtype.type(beta)
+    y += positive_part(x)
+    return y
+
+
+def sharp_softplus_and_slope(beta: float, x: Array) -> tuple[Array, Array]:
+    return sharp_softplus_value(beta, x), sigmoid_value(x * x.real.dtype.type(beta))
+
+
+def check_beta(beta: float) -> float:
+    """Return the factor of x, or raise."""
+    return check_range(beta, "beta", 0, float("inf"), open_low=True, open_high=True)
+
+
+def softplus(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
+    """Softplus, log(1 + exp(beta x)) / beta: a smooth relu (Dugas et al. 2001).
+
+    Parameters
+    ----------
+    beta : float, optional
+        How sharp the corner is, more than 0; relu is the limit.
 
     Returns
     -------
@@ -152,8 +178,10 @@ def softplus() -> Layer[Empty, Empty, Array, Array]:
 
     Raises
     ------
+    ValueError
+        When ``beta`` is not positive and finite.
     TypeError
-        In ``forward``, when x is not a floating array.
+        When ``beta`` is not a number; in ``forward``, when x is not a floating array.
 
     Examples
     --------
@@ -161,7 +189,10 @@ def softplus() -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.softplus(), (), (), np.array([[-1e4, 0.0, 1e4]]))
     array([[0.00000000e+00, 6.93147181e-01, 1.00000000e+04]])
     """
-    return from_slope("softplus", softplus_value, softplus_and_slope)
+    beta = check_beta(beta)
+    if beta == 1:
+        return from_slope("softplus", softplus_value, softplus_and_slope)
+    return from_slope(f"softplus({beta:g})", partial(sharp_softplus_value, beta), partial(sharp_softplus_and_slope, beta))
 
 
 def log_sigmoid_value(x: Array) -> Array:
@@ -218,13 +249,65 @@ def silu_and_slope(x: Array) -> tuple[Array, Array]:
     return s, slope
 
 
-def silu() -> Layer[Empty, Empty, Array, Array]:
-    """Sigmoid linear unit or swish, x sigmoid(x) (Elfwing, Uchibe and Doya 2018, eq. 3).
+def swish_value(beta: float, x: Array) -> Array:
+    """Return x sigmoid(beta x)."""
+    y = sigmoid_value(x * x.real.dtype.type(beta))
+    y *= above_minus_infinity(x)
+    return y
+
+
+def swish_and_slope(beta: float, x: Array) -> tuple[Array, Array]:
+    z = x * x.real.dtype.type(beta)
+    s, slope = sigmoid_and_slope(z)
+    slope *= finite(z)
+    slope += s
+    s *= above_minus_infinity(x)
+    return s, slope
+
+
+def silu(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
+    """Sigmoid linear unit, x sigmoid(x) (Elfwing, Uchibe and Doya 2018, eq. 3), or swish, x sigmoid(beta x).
+
+    Parameters
+    ----------
+    beta : float, optional
+        Factor of x in the sigmoid, more than 0.
 
     Returns
     -------
     Layer
         Elementwise, of any shape.
+
+    Raises
+    ------
+    ValueError
+        When ``beta`` is not positive and finite.
+    TypeError
+        When ``beta`` is not a number; in ``forward``, when x is not a floating array.
+
+    References
+    ----------
+    Ramachandran, Zoph & Le (2017), Searching for activation functions, arXiv:1710.05941 (beta).
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.apply(fn.silu(), (), (), np.array([[-1e4, 0.0, 1.0]]))
+    array([[-0.        ,  0.        ,  0.73105858]])
+    """
+    beta = check_beta(beta)
+    if beta == 1:
+        return from_slope("silu", silu_value, silu_and_slope)
+    return from_slope(f"silu({beta:g})", partial(swish_value, beta), partial(swish_and_slope, beta))
+
+
+def quick_gelu() -> Layer[Empty, Empty, Array, Array]:
+    """GELU by a sigmoid, x sigmoid(1.702 x) (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2), as CLIP has it.
+
+    Returns
+    -------
+    Layer
+        Elementwise, of any shape: ``silu(1.702)`` under its own name.
 
     Raises
     ------
@@ -234,7 +317,7 @@ def silu() -> Layer[Empty, Empty, Array, Array]:
     Examples
     --------
     >>> import numpy as np, funcnn as fn
-    >>> fn.apply(fn.silu(), (), (), np.array([[-1e4, 0.0, 1.0]]))
-    array([[-0.        ,  0.        ,  0.73105858]])
+    >>> fn.apply(fn.quick_gelu(), (), (), np.array([[-1e4, 0.0, 1.0]])).round(4)
+    array([[-0.    ,  0.    ,  0.8458]])
     """
-    return from_slope("silu", silu_value, silu_and_slope)
+    return from_slope("quick_gelu", partial(swish_value, 1.702), partial(swish_and_slope, 1.702))
