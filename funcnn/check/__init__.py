@@ -10,9 +10,10 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.check.adapters.objects import check_backward, check_object
     from funcnn.check.adapters.pytorch import check_torch
     from funcnn.check.adapters.scipy import check_scipy
-    from funcnn.check.functions import check_grad, check_hvp, check_vjp
+    from funcnn.check.functions import check_grad, check_vjp
     from funcnn.check.networks import check_layer, check_loss, check_model
     from funcnn.check.numeric import NumericGradient, numeric_grad
+    from funcnn.check.products import check_hvp, check_jvp
     from funcnn.check.records import Diagnosis, Finding, LeafReport, Witness
     from funcnn.check.report import Report
     from funcnn.check.rounding import Trusted, TrustedDigits, trusted_digits
@@ -31,6 +32,7 @@ __all__ = [
     "check_grad",
     "check_hvp",
     "check_jax",
+    "check_jvp",
     "check_layer",
     "check_loss",
     "check_model",

@@ -13,8 +13,9 @@ from funcnn.check.adapters.jax import check_jax
 from funcnn.check.adapters.objects import check_backward, check_object
 from funcnn.check.adapters.pytorch import check_torch
 from funcnn.check.adapters.scipy import check_scipy
-from funcnn.check.functions import check_grad, check_hvp, check_vjp
+from funcnn.check.functions import check_grad, check_vjp
 from funcnn.check.networks import check_layer, check_loss, check_model
+from funcnn.check.products import check_hvp, check_jvp
 from funcnn.check.report import Report
 
 
@@ -34,6 +35,10 @@ class GradCheck:
     def grad(self, loss: Callable[..., object], grad: Callable[..., object], *args: object, **given: object) -> Report:
         """Check the gradient of a scalar function: :func:`funcnn.check.check_grad`."""
         return self._passed(check_grad, loss, grad, *args, **given)
+
+    def jvp(self, f: Callable[..., object], jvp: Callable[..., object], *args: object, **given: object) -> Report:
+        """Check a Jacobian-vector product: :func:`funcnn.check.check_jvp`."""
+        return self._passed(check_jvp, f, jvp, *args, **given)
 
     def hvp(self, grad: Callable[..., object], hvp: Callable[..., object], *args: object, **given: object) -> Report:
         """Check a Hessian-vector product: :func:`funcnn.check.check_hvp`."""

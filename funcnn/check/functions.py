@@ -145,61 +145,6 @@ def check_grad(
     return verify(problem, cotangent=ONE, seed=seed, method=method, reference=reference, explain=explain)
 
 
-def check_hvp(
-    grad: Callable[..., P],
-    hvp: Callable[..., P],
-    params: P,
-    *args: object,
-    vector: P | None = None,
-    seed: int = 0,
-    method: Method = "auto",
-    reference: str = "auto",
-    explain: bool | float = True,
-) -> Report:
-    r"""Check a Hessian-vector product against differences of the gradient.
-
-    The Hessian is symmetric: $H v$ is the gradient of $\langle v, \nabla f(p)\rangle$, and that is what is differenced.
-    ``grad`` itself must be right: check it first (:func:`check_grad`).
-
-    Parameters
-    ----------
-    grad : callable
-        ``grad(params, *args)`` gives a tree like ``params``.
-    hvp : callable
-        ``hvp(params, vector, *args)`` gives the product of the Hessian with a tree like ``params``.
-    params : tree
-        The point.
-    *args : tree
-        Whatever else the functions take.
-    vector : tree, optional
-        The vector; by default random.
-    seed, method, reference, explain
-        As in :func:`check_vjp`.
-
-    Returns
-    -------
-    Report
-
-    Examples
-    --------
-    >>> import numpy as np, funcnn as fn
-    >>> fn.check.check_hvp(lambda p: p**3, lambda p, v: 3 * p**2 * v, np.array([1.0, -2.0])).ok
-    True
-    """
-    requests.options(seed, method, reference, explain)
-    requests.functions(grad=grad, hvp=hvp)
-
-    def pullback(params: P, *rest: object) -> tuple[P]:
-        *args, vector = rest
-        return (hvp(params, vector, *args),)
-
-    names = ("params", *argument_names(grad, len(args) + 1)[1:])
-    call = ", ".join([called(grad, "grad"), called(hvp, "hvp"), *names, *spelled(seed, method, reference, vector=vector)])
-    question = Question(name_of(grad), grad, pullback, reproduce=f"fn.check.check_hvp({call})")
-    problem = pose(question, (params, *args), names, names, (0,))
-    return verify(problem, cotangent=vector, given="vector", seed=seed, method=method, reference=reference, explain=explain)
-
-
 def spelled(seed: int, method: str, reference: str, **more: object) -> list[str]:
     """Return the options of a check as one would type them: those that are not the defaults."""
     said = [f"{name}={name}" for name, given in more.items() if given is not None]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn.check import Report, check_grad, check_hvp, check_layer, check_loss, check_model, check_vjp, numeric_grad
+from funcnn.check import Report, check_grad, check_hvp, check_jvp, check_layer, check_loss, check_model, check_vjp, numeric_grad
 from funcnn.typing import Array
 
 Ask: TypeAlias = Callable[..., object]
@@ -37,6 +37,10 @@ def ask_hvp(**options: Any) -> object:
     return check_hvp(np.sin, lambda x, v: np.cos(x) * v, X, **options)
 
 
+def ask_jvp(**options: Any) -> object:
+    return check_jvp(np.sin, lambda x, v: np.cos(x) * v, X, **options)
+
+
 def ask_numeric(**options: Any) -> object:
     return numeric_grad(sine_sum, X, **options)
 
@@ -53,7 +57,7 @@ def ask_model(**options: Any) -> object:
     return check_model(fn.dense(2), fn.mean_squared_error(), ROWS, ROWS[:, :2].copy(), **options)
 
 
-CHECKS: tuple[Ask, ...] = (ask_vjp, ask_grad, ask_hvp, ask_layer, ask_loss, ask_model)
+CHECKS: tuple[Ask, ...] = (ask_vjp, ask_grad, ask_hvp, ask_jvp, ask_layer, ask_loss, ask_model)
 
 
 @pytest.mark.parametrize("ask", [*CHECKS, ask_numeric])
@@ -87,6 +91,7 @@ def test_methods(ask: Ask, method: Any) -> None:
         (lambda: check_vjp(np.sin, 3, X), "vjp is 3, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: check_grad("sin", np.cos, X), "loss is 'sin', expected a function"),  # type: ignore[arg-type]  # on purpose
         (lambda: check_grad(sine_sum, None, X), "grad is None, expected a function"),  # type: ignore[arg-type]  # on purpose
+        (lambda: check_jvp(np.sin, X, X), "jvp is a ndarray, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: check_hvp(np.sin, X, X), "hvp is a ndarray, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: numeric_grad(2.0, X), "f is 2.0, expected a function"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: check_layer(fn.tanh, (3,)), "layer is a function, expected a Layer"),  # type: ignore[arg-type]  # on purpose

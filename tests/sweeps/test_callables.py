@@ -154,7 +154,8 @@ OF_MODULES = {
     "initializers": {"Distribution", "Fan", "Initializer"},
     "check": {
         "Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "Trusted", "TrustedDigits", "Witness",
-        "check_backward", "check_foreign", "check_hvp", "check_jax", "check_object", "check_scipy", "check_torch", "check_vjp",
+        "check_backward", "check_foreign", "check_hvp", "check_jax", "check_jvp",
+        "check_object", "check_scipy", "check_torch", "check_vjp",
     },
 }  # fmt: skip
 """Records and types of a module, and functions for writers of layers."""
