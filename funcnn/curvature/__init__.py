@@ -19,20 +19,28 @@ least_squares.py        residuals and their Jacobian
 levenberg_marquardt.py  least squares by damped Gauss-Newton steps
 loss_and_product.py     a loss, its gradient, and products with its curvature
 newton_cg.py            Newton's method by conjugate gradients in a trust region
+laplace.py              the Laplace approximation, its evidence and its samples
+predictive.py           outputs that are normally distributed
+influence.py            influence functions, TracIn
+tangent_kernel.py       the empirical neural tangent kernel
 """
 
-from funcnn.curvature.blocks import DiagonalBlock, KroneckerBlock
+from funcnn.curvature.blocks import DiagonalBlock, FullBlock, KroneckerBlock
 from funcnn.curvature.conjugate_gradient import NegativeCurvatureError, Solved, conjugate_gradient
 from funcnn.curvature.diagonal import DiagonalEstimate, diagonal, estimate_diagonal, ggn_diagonal
 from funcnn.curvature.eigenpairs import Eigenpairs, eigenpairs
+from funcnn.curvature.influence import influence, tracin
 from funcnn.curvature.kfac import KFAC, KFACOptions, KFACState, KFACStepped, kfac
 from funcnn.curvature.kronecker import KroneckerFactors, kronecker_factors
+from funcnn.curvature.laplace import Laplace, laplace
 from funcnn.curvature.least_squares import Residuals, least_squares, per_example_vjp
 from funcnn.curvature.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
 from funcnn.curvature.loss_and_product import LossAndProduct, loss_and_product
 from funcnn.curvature.newton_cg import NewtonCG, newton_cg
 from funcnn.curvature.operator import Product
+from funcnn.curvature.predictive import Predictive
 from funcnn.curvature.spectrum import SpectralDensity, spectral_density
+from funcnn.curvature.tangent_kernel import tangent_kernel
 from funcnn.curvature.trace import TraceEstimate, hutch_plus_plus, hutchinson, xtrace
 from funcnn.runtime.lazy_imports import listing
 
@@ -41,15 +49,18 @@ __all__ = [
     "DiagonalBlock",
     "DiagonalEstimate",
     "Eigenpairs",
+    "FullBlock",
     "KFACOptions",
     "KFACState",
     "KFACStepped",
     "KroneckerBlock",
     "KroneckerFactors",
+    "Laplace",
     "LevenbergMarquardt",
     "LossAndProduct",
     "NegativeCurvatureError",
     "NewtonCG",
+    "Predictive",
     "Product",
     "Residuals",
     "Solved",
@@ -62,14 +73,18 @@ __all__ = [
     "ggn_diagonal",
     "hutch_plus_plus",
     "hutchinson",
+    "influence",
     "kfac",
     "kronecker_factors",
+    "laplace",
     "least_squares",
     "levenberg_marquardt",
     "loss_and_product",
     "newton_cg",
     "per_example_vjp",
     "spectral_density",
+    "tangent_kernel",
+    "tracin",
     "xtrace",
 ]
 __dir__ = listing(__name__, __all__)

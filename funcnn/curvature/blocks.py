@@ -61,6 +61,13 @@ class KroneckerBlock:
         matrix: Array = self.left.T @ rows @ self.right
         return matrix
 
+    def coordinates(self, rows: list[Array]) -> Array:
+        """Return each row of leaves (n, ...) in the eigenbasis, (n, I O)."""
+        outputs = len(self.right)
+        every = np.concatenate([rows[index].reshape(len(rows[index]), -1, outputs) for index in self.leaves], axis=1)
+        own: Array = (self.left.T @ every @ self.right).reshape(len(every), -1)
+        return own
+
     def out_of(self, matrix: Array, vectors: list[Array]) -> dict[int, Array]:
         """Return the leaves of a matrix in the eigenbasis, in the shapes of those."""
         rows = self.left @ matrix @ self.right.T
@@ -93,6 +100,11 @@ class DiagonalBlock:
     values: Array
     """The diagonal, of the leaf's shape."""
 
+    def coordinates(self, rows: list[Array]) -> Array:
+        """Return each row of the leaf (n, ...), flat."""
+        (index,) = self.leaves
+        return rows[index].reshape(len(rows[index]), -1)
+
     def applied(self, function: Function, vectors: list[Array]) -> dict[int, Array]:
         """Return a function of the block times the leaf."""
         (index,) = self.leaves
@@ -104,7 +116,42 @@ class DiagonalBlock:
         return {index: function(self.values)}
 
 
-Block = KroneckerBlock | DiagonalBlock
+@frozen(eq=False)
+class FullBlock:
+    """A whole matrix over some leaves, in its eigenbasis."""
+
+    paths: tuple[str, ...]
+    """Of the leaves."""
+    leaves: tuple[int, ...]
+    """Their numbers in the tree."""
+    vectors: Array = field(repr=False)
+    """The eigenvectors, one a column."""
+    values: Array = field(repr=False)
+    """The eigenvalues."""
+
+    def coordinates(self, rows: list[Array]) -> Array:
+        """Return each row of leaves (n, ...) in the eigenbasis, (n, d)."""
+        flat = np.concatenate([rows[index].reshape(len(rows[index]), -1) for index in self.leaves], axis=1)
+        own: Array = flat @ self.vectors
+        return own
+
+    def applied(self, function: Function, vectors: list[Array]) -> dict[int, Array]:
+        """Return a function of the block times leaves."""
+        flat = np.concatenate([vectors[index].ravel() for index in self.leaves])
+        made = self.vectors @ (function(self.values) * (self.vectors.T @ flat))
+        return self._cut(made, vectors)
+
+    def diagonal(self, function: Function, like: list[Array]) -> dict[int, Array]:
+        """Return the diagonal of a function of the block."""
+        return self._cut(self.vectors**2 @ function(self.values), like)
+
+    def _cut(self, flat: Array, like: list[Array]) -> dict[int, Array]:
+        ends = np.cumsum([like[index].size for index in self.leaves]).tolist()
+        own = zip(self.leaves, ends, strict=True)
+        return {index: flat[end - like[index].size : end].reshape(like[index].shape) for index, end in own}
+
+
+Block = KroneckerBlock | DiagonalBlock | FullBlock
 
 
 def eigen(factor: Array) -> tuple[Array, Array]:

@@ -110,8 +110,9 @@ class KroneckerFactors(Generic[P]):
         return self._joined([block.applied(function, leaves) for block in self.blocks])
 
     def _joined(self, parts: list[dict[int, Array]]) -> P:
-        every = {index: leaf for part in parts for index, leaf in part.items()}
-        return tree.freeze(tree.rebuild(self.like, iter([every[index] for index in sorted(every)])))
+        every = {index: leaf for part in parts for index, leaf in part.items()}  # leaves in no block have none: 0
+        whole = [every[index] if index in every else np.zeros_like(leaf) for index, leaf in enumerate(self._leaves)]
+        return tree.freeze(tree.rebuild(self.like, iter(whole)))
 
 
 def kronecker_factors(

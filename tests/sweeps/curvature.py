@@ -36,6 +36,23 @@ USES: dict[str, Use] = {
         },
         ("model", "loss", "learning_rate"),
     ),
+    "curvature.laplace": Use(
+        curvature.laplace,
+        {
+            "model": MODEL,
+            "loss": fn.half_squared_error(),
+            "structure": "full",
+            "prior_precision": 0.5,
+            "noise": 0.1,
+            "where": "weight",
+        },
+    ),
+    "curvature.influence": Use(
+        curvature.influence,
+        {"model": MODEL, "loss": LOSS, "damping": 0.1, "kind": "ggn", "tolerance": 1e-6, "max_steps": 9},
+    ),
+    "curvature.tracin": Use(curvature.tracin, {"model": MODEL, "loss": LOSS}),
+    "curvature.tangent_kernel": Use(curvature.tangent_kernel, {"model": MODEL}),
     "curvature.least_squares": Use(curvature.least_squares, {"model": MODEL}),
     "curvature.per_example_vjp": Use(curvature.per_example_vjp, {"model": MODEL}),
     "curvature.loss_and_product": Use(curvature.loss_and_product, {"model": MODEL, "loss": LOSS, "kind": "ggn"}),

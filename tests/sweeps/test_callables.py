@@ -47,11 +47,13 @@ RIGHT: dict[str, set[str]] = {
     "product": {"function", "factory"},
     "preconditioner": {"None", "function", "factory"}, "like": {"array"}, "products": {"3"}, "samples": {"3"},
     "max_products": COUNT, "max_steps": {"None", *COUNT}, "damping": NUMBER, "radius": NUMBER,
-    "max_evaluations": COUNT, "learning_rate": NUMBER, "every": COUNT, "max_move": NUMBER, "options": {"None"},
+    "max_evaluations": COUNT, "learning_rate": NUMBER, "every": COUNT, "max_move": NUMBER, "prior_precision": NUMBER,
+    "options": {"None"},
 }  # fmt: skip
 """What, of these, is right for an argument of a name, or may be: then whatever comes of it is not looked at."""
 
 PARTLY: dict[str, set[str]] = {
+    "curvature.laplace.where": {"text"},
     "Rotary.features": {"None"},
     "AttentionScores.scale": {"None", *NUMBER},
     "curvature.kronecker_factors.samples": {"None", *COUNT},
@@ -145,9 +147,9 @@ OF_MODULES = {
     "generation": {"Generated", "Stepped", "Stepwise"},
     "pretrained": {"Pretrained"},
     "curvature": {
-        "DiagonalBlock", "DiagonalEstimate", "Eigenpairs", "KFAC", "KFACOptions", "KFACState", "KFACStepped", "KroneckerBlock",
-        "KroneckerFactors", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError", "NewtonCG",
-        "Product", "Residuals", "Solved", "SpectralDensity", "TraceEstimate",
+        "DiagonalBlock", "DiagonalEstimate", "Eigenpairs", "FullBlock", "KFAC", "KFACOptions", "KFACState", "KFACStepped",
+        "KroneckerBlock", "KroneckerFactors", "Laplace", "LevenbergMarquardt", "LossAndProduct", "NegativeCurvatureError",
+        "NewtonCG", "Predictive", "Product", "Residuals", "Solved", "SpectralDensity", "TraceEstimate",
     },
     "metrics": {"Average", "CalibrationCurve", "ClassificationReport", "PrecisionRecallCurve", "RocCurve"},
     "tree": {"Raveled", "Table", "TableRow", "Where", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
