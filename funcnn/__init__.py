@@ -223,19 +223,26 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.adagrad import adagrad
     from funcnn.optim.rules.adam import adam, adamw
     from funcnn.optim.rules.adamax import adamax
+    from funcnn.optim.rules.adan import adan
+    from funcnn.optim.rules.adopt import adopt
     from funcnn.optim.rules.amsgrad import amsgrad
+    from funcnn.optim.rules.ftrl import ftrl
     from funcnn.optim.rules.layerwise import lamb, lars
     from funcnn.optim.rules.lbfgs import lbfgs
     from funcnn.optim.rules.lion import lion
     from funcnn.optim.rules.minimize import minimize
     from funcnn.optim.rules.muon import muon
-    from funcnn.optim.rules.nadam import nadam
+    from funcnn.optim.rules.nadam import nadam, nadamw
+    from funcnn.optim.rules.optimistic import optimistic_adam, optimistic_sgd
     from funcnn.optim.rules.radam import radam
     from funcnn.optim.rules.rmsprop import rmsprop
     from funcnn.optim.rules.rprop import rprop
     from funcnn.optim.rules.schedule_free import schedule_free, schedule_free_adamw
     from funcnn.optim.rules.sgd import momentum, nesterov, sgd
-    from funcnn.optim.rules.sign_sgd import sign_sgd
+    from funcnn.optim.rules.sign_sgd import sign_sgd, signum
+    from funcnn.optim.rules.whole_tree.dog import dog, dowg
+    from funcnn.optim.rules.whole_tree.novograd import novograd
+    from funcnn.optim.rules.whole_tree.sgld import sgld
     from funcnn.optim.rules.yogi import yogi
     from funcnn.optim.transformations.accumulation import accumulated, skip_nonfinite
     from funcnn.optim.transformations.averaging import ema, lookahead, polyak
@@ -558,6 +565,17 @@ __all__ = [
     "nadam",
     "radam",
     "adabelief",
+    "adopt",
+    "adan",
+    "nadamw",
+    "optimistic_sgd",
+    "optimistic_adam",
+    "ftrl",
+    "signum",
+    "novograd",
+    "dog",
+    "dowg",
+    "sgld",
     "yogi",
     "sign_sgd",
     "lion",

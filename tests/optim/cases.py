@@ -340,6 +340,80 @@ def schedule_free_adamw(p: Array, grads: Sequence[Array]) -> Array:
     return y
 
 
+def adopt(p: Array, grads: Sequence[Array], decay: float = 0.0) -> Array:
+    m, v = 0 * p, 0 * p
+    for t, g in enumerate(grads):
+        if t == 0:
+            v = g**2
+            continue
+        u = np.clip(g / np.maximum(np.sqrt(v), 1e-3), -(t**0.25), t**0.25)
+        m = 0.8 * m + (1 - 0.8) * u
+        p = p - 0.1 * m - 0.1 * decay * p
+        v = 0.9 * v + (1 - 0.9) * g**2
+    return p
+
+
+def adan(p: Array, grads: Sequence[Array]) -> Array:
+    m, v, n, before = 0 * p, 0 * p, 0 * p, grads[0]
+    for t, g in enumerate(grads, 1):
+        m = 0.8 * m + (1 - 0.8) * g
+        v = 0.9 * v + (1 - 0.9) * (g - before)
+        n = 0.7 * n + (1 - 0.7) * (g + 0.9 * (g - before)) ** 2
+        ahead = m / (1 - 0.8**t) + 0.9 * v / (1 - 0.9**t)
+        p = (p - 0.1 * ahead / (np.sqrt(n / (1 - 0.7**t)) + 1e-3)) / (1 + 0.1 * 0.2)
+        before = g
+    return p
+
+
+def nadamw(p: Array, grads: Sequence[Array]) -> Array:
+    m, v = 0 * p, 0 * p
+    for t, g in enumerate(grads, 1):
+        m = 0.8 * m + (1 - 0.8) * g
+        v = 0.9 * v + (1 - 0.9) * g**2
+        ahead = 0.8 * m / (1 - 0.8 ** (t + 1)) + (1 - 0.8) * g / (1 - 0.8**t)
+        p = (1 - 0.1 * 0.2) * p - 0.1 * ahead / (np.sqrt(v / (1 - 0.9**t)) + 1e-3)
+    return p
+
+
+def optimistic_sgd(p: Array, grads: Sequence[Array]) -> Array:
+    before = grads[0]
+    for g in grads:
+        p = p - 0.1 * (2 * g - before)
+        before = g
+    return p
+
+
+def optimistic_adam(p: Array, grads: Sequence[Array]) -> Array:
+    m, v, before = 0 * p, 0 * p, None
+    for t, g in enumerate(grads, 1):
+        m = 0.8 * m + (1 - 0.8) * g
+        v = 0.9 * v + (1 - 0.9) * g**2
+        u = (m / (1 - 0.8**t)) / (np.sqrt(v / (1 - 0.9**t)) + 1e-3)
+        p = p - 0.1 * (2 * u - (u if before is None else before))
+        before = u
+    return p
+
+
+def ftrl(p: Array, grads: Sequence[Array], l1: float = 0.0) -> Array:
+    n = 0 * p + 0.5
+    z = -((0.3 + np.sqrt(n)) / 0.1 + 0.2) * p - l1 * np.sign(p)
+    for g in grads:
+        z = z + g - (np.sqrt(n + g**2) - np.sqrt(n)) / 0.1 * p
+        n = n + g**2
+        p = np.where(np.abs(z) <= l1, 0, -(z - np.sign(z) * l1) / ((0.3 + np.sqrt(n)) / 0.1 + 0.2))
+    return p
+
+
+def novograd(p: Array, grads: Sequence[Array]) -> Array:
+    m, v = 0 * p, None
+    for g in grads:
+        square = np.sum(g**2)
+        v = square if v is None else 0.9 * v + (1 - 0.9) * square
+        m = 0.8 * m + (g / (np.sqrt(v) + 1e-3) + 0.2 * p)
+        p = p - 0.1 * m
+    return p
+
+
 BETAS: dict[str, Any] = {"beta1": 0.8, "beta2": 0.9, "eps": 1e-3}
 
 
@@ -390,6 +464,53 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     "radam": [OptimizerCase(lambda: fn.radam(0.1, **BETAS), radam, lambda: fn.radam(decaying(0.015), beta2=0.99))],
     "adabelief": [OptimizerCase(lambda: fn.adabelief(0.1, **BETAS), adabelief, lambda: fn.adabelief(0.1))],
     "yogi": [OptimizerCase(lambda: fn.yogi(0.1, initial_accumulator_value=0.3, **BETAS), yogi, lambda: fn.yogi(0.1))],
+    "adopt": [
+        OptimizerCase(lambda: fn.adopt(0.1, **BETAS), adopt, lambda: fn.adopt(decaying(0.1), beta2=0.99)),
+        OptimizerCase(
+            lambda: fn.adopt(0.1, weight_decay=0.2, where=fn.is_matrix, **BETAS),
+            lambda p, grads: adopt(p, grads, 0.2 if p.ndim >= 2 else 0.0),
+            label="matrices",
+        ),
+    ],
+    "adan": [
+        OptimizerCase(lambda: fn.adan(0.1, beta3=0.7, weight_decay=0.2, **BETAS), adan, lambda: fn.adan(decaying(0.1))),
+    ],
+    "nadamw": [
+        OptimizerCase(lambda: fn.nadamw(0.1, weight_decay=0.2, **BETAS), nadamw, lambda: fn.nadamw(decaying(0.1), weight_decay=0))
+    ],
+    "optimistic_sgd": [
+        OptimizerCase(lambda: fn.optimistic_sgd(0.1), optimistic_sgd, lambda: fn.optimistic_sgd(0.006), steps=2500)
+    ],
+    "optimistic_adam": [
+        OptimizerCase(lambda: fn.optimistic_adam(0.1, **BETAS), optimistic_adam, lambda: fn.optimistic_adam(decaying(0.1))),
+    ],
+    "ftrl": [
+        OptimizerCase(
+            lambda: fn.ftrl(0.1, beta=0.3, l2=0.2, initial_accumulator_value=0.5), ftrl, lambda: fn.ftrl(0.5, beta=0.0)
+        ),
+        OptimizerCase(
+            lambda: fn.ftrl(0.1, beta=0.3, l1=3.0, l2=0.2, initial_accumulator_value=0.5),
+            lambda p, grads: ftrl(p, grads, 3.0),
+            label="l1",
+        ),
+    ],
+    "novograd": [
+        OptimizerCase(
+            lambda: fn.novograd(0.1, weight_decay=0.2, **BETAS), novograd, lambda: fn.novograd(decaying(0.05)), elementwise=False
+        )
+    ],
+    "dog": [OptimizerCase(lambda: fn.dog(), converging=lambda: fn.dog(), elementwise=False, close=1e-2)],
+    "dowg": [OptimizerCase(lambda: fn.dowg(), converging=lambda: fn.dowg(), elementwise=False, close=1e-2)],
+    "sgld": [
+        OptimizerCase(
+            lambda: fn.sgld(fn.Key(1), 0.1),
+            converging=lambda: fn.sgld(fn.Key(1), decaying(0.02), temperature=0.0),
+            elementwise=False,
+        )
+    ],
+    "signum": [
+        OptimizerCase(lambda: fn.signum(0.1, momentum=0.8), signum, lambda: fn.signum(decaying(0.05), momentum=0.5), close=1e-3)
+    ],
     "sign_sgd": [
         OptimizerCase(lambda: fn.sign_sgd(0.1), sign_sgd, lambda: fn.sign_sgd(decaying(0.05)), close=1e-3),
         OptimizerCase(

@@ -17,6 +17,10 @@ from tests.optim.cases import OPTIMIZERS
 
 MAKERS: dict[str, Any] = {
     "adamw": lambda where: fn.adamw(0.1, weight_decay=0.1, where=where),
+    "adopt": lambda where: fn.adopt(0.1, weight_decay=0.1, where=where),
+    "adan": lambda where: fn.adan(0.1, weight_decay=0.1, where=where),
+    "nadamw": lambda where: fn.nadamw(0.1, weight_decay=0.1, where=where),
+    "novograd": lambda where: fn.novograd(0.1, weight_decay=0.1, where=where),
     "lion": lambda where: fn.lion(0.1, weight_decay=0.1, where=where),
     "lars": lambda where: fn.lars(0.1, where=where),
     "lamb": lambda where: fn.lamb(0.1, where=where),

@@ -8,14 +8,18 @@ $$ p_t = p_{t-1} - \frac{\alpha}{\sqrt{\hat v_t} + \epsilon}
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn.optim.blocks import Coefficients
+from funcnn.optim.hyper import AMOUNT, Check
 from funcnn.optim.layout import Label
 from funcnn.optim.moments import Moments
 from funcnn.optim.schedules.rate import Rate, rate_at
+from funcnn.optim.where import Where, check_where, everywhere, show_where
 from funcnn.typing import Array
 
 
@@ -32,6 +36,28 @@ class Nadam(Moments):
         (ahead, now, r, eps), (m, v) = c, slots
         m, v = self._mean(g, m), self._mean_square(g, v)
         return p - (ahead * m + now * g) / (np.sqrt(v) / r + eps), m, v
+
+
+@frozen
+class NadamW(Nadam):
+    """Made by :func:`funcnn.nadamw`."""
+
+    weight_decay: float = 0.01
+    where: Where = field(default=everywhere, repr=show_where)
+
+    _checks: ClassVar[Mapping[str, Check]] = {**Nadam._checks, "weight_decay": AMOUNT, "where": check_where}
+
+    @property
+    def _divided_by(self) -> Where | None:
+        return self.where if self.weight_decay > 0 and self.where is not everywhere else None  # decayed or not
+
+    def _coefficients(self, count: int, label: Label) -> tuple[float, ...]:
+        decay = 0.0 if label is False else self.weight_decay
+        return (*super()._coefficients(count, label), 1 - rate_at(self.learning_rate, count) * decay)
+
+    def _rule(self, c: Coefficients, p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
+        *plain, keep = c
+        return super()._rule(plain, keep * p, g, *slots)
 
 
 def nadam(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Nadam:
@@ -70,3 +96,54 @@ def nadam(learning_rate: Rate = 2e-3, *, beta1: float = 0.9, beta2: float = 0.99
     (array([0.]),)
     """
     return Nadam(learning_rate, beta1, beta2, eps)
+
+
+def nadamw(
+    learning_rate: Rate = 2e-3,
+    *,
+    weight_decay: float = 0.01,
+    where: Where = everywhere,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> NadamW:
+    r"""Nadam with decoupled weight decay, $p \leftarrow (1 - \alpha\lambda)\, p - \ldots$, as AdamW has it.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$.
+    weight_decay : float, optional
+        $\lambda$, at least 0.
+    where : str or callable, optional
+        Which leaves are decayed: a regular expression that is searched in the leaf's path, or a pure function of path and shape
+        such as :func:`funcnn.is_matrix`.  All by default.
+    beta1, beta2 : float, optional
+        Decay rates of the two moments, in [0, 1).
+    eps : float, optional
+        Added to the root of the corrected second moment, at least 0.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Dozat (2016), algorithm 2; Loshchilov & Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101.
+
+    Examples
+    --------
+    Without a gradient only the decay is left.
+
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.nadamw(0.1, weight_decay=0.5)
+    >>> params, grads = (np.array([1.0]),), (np.array([0.0]),)
+    >>> opt.update(params, grads, opt.init(params)).params[0].round(12)
+    array([0.95])
+    """
+    return NadamW(learning_rate, beta1, beta2, eps, weight_decay, where)

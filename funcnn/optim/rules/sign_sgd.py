@@ -75,3 +75,35 @@ def sign_sgd(learning_rate: Rate = 1e-3, *, momentum: float = 0.0) -> SignSGD:
     (array([0.5, 1.5, 1. ]),)
     """
     return SignSGD(learning_rate, momentum)
+
+
+def signum(learning_rate: Rate = 1e-4, *, momentum: float = 0.9) -> SignSGD:
+    r"""Step along the signs of a moving mean of the gradients: :func:`sign_sgd` with a momentum, by the paper's name.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, optional
+        The step size $\alpha$.
+    momentum : float, optional
+        $\mu$ in [0, 1) of the moving mean $m \leftarrow \mu m + (1-\mu) g$.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        When a hyper-parameter is out of its range.
+
+    References
+    ----------
+    Bernstein et al. (2018), signSGD: compressed optimisation for non-convex problems, arXiv:1802.04434, algorithm 2.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.signum(0.5) == fn.sign_sgd(0.5, momentum=0.9)
+    True
+    """
+    return SignSGD(learning_rate, momentum)
