@@ -84,7 +84,9 @@ def test_networks_have_what_the_dense_matrix_has(make: Any, structure: Any) -> N
     if structure == "diagonal":
         matrix = np.diag(np.diag(matrix))
     if structure == "kronecker":
-        factors = curvature.kronecker_factors(case.model, case.loss, corrected=True)(*case.at, EVAL)
+        factors = curvature.kronecker_factors(case.model, case.loss, corrected=True)(
+            case.params, case.state, case.x, case.target, EVAL
+        )
         _, unravel = tree.ravel(case.params)
         matrix = 7 * np.stack([flat(factors.product(unravel(unit))) for unit in np.eye(size)])
     if structure == "last_layer":
