@@ -62,6 +62,7 @@ NOT_RUN = {  # command: why
     "python -m tests.rates --functions 5000 --seed 0 --workers 2 --page docs/error-rates.md": "minutes: see tests/rates",
     'python -m funcnn sample FOLDER --prompt "Once upon a time"': "tests/cli/test_published.py writes with such a folder",
     "python -m funcnn predict FOLDER image.png": "tests/cli/test_published.py has such a folder see",
+    "python docs/examples/fine_tuning.py --folder FOLDER": "tests/test_examples.py runs it in short form, without a folder",
     "python docs/examples/maml.py": "half a minute; tests/test_examples.py runs it in short form",
     "python docs/examples/mislabelled.py": "tests/test_examples.py runs it",
     "python docs/examples/private_digits.py --epsilon 3": "tests/test_examples.py runs it",

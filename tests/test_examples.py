@@ -116,6 +116,14 @@ def test_wrong_labels_have_long_gradients() -> None:
     assert area > 0.99
 
 
+def test_a_published_network_learns_other_classes() -> None:
+    found = run("fine_tuning", epochs=24)
+    assert found["accuracy"] > 0.7
+    assert found["moved"] < 0.1
+    assert found["off"] < 1e-4
+    assert found["same"]
+
+
 def test_the_gradient_through_a_step_learns_to_learn() -> None:
     found = run("maml", steps=40)
     assert found["with the Hessian"] < found["nothing learned"]
