@@ -152,3 +152,19 @@ def test_a_slope_of_zero_is_asked_from_afar_where_a_longer_step_moves() -> None:
     dy = np.array([-1.1, 1.4, -1.0, -1.0, 0.6, 0.8])
     report = check_vjp(lambda r: 1 - np.exp(-r * r), lambda r, dy: (2 * r * dy * np.exp(-r * r),), r, cotangent=dy, explain=False)
     assert report.verdict != "fail"
+
+
+def test_a_cone_near_its_tip_is_no_kink_and_no_stairs() -> None:
+    def f(p: Array, q: Array) -> Any:
+        return np.sqrt(((p - q) ** 2).sum())
+
+    def vjp(p: Array, q: Array, dy: Array, sign: float = 1.0) -> tuple[Array, Array]:
+        d = dy * (p - q) / f(p, q)
+        return sign * d, -d
+
+    for seed in range(6):
+        generator = np.random.default_rng(seed)
+        p = generator.normal(size=(1, 2))
+        q = p + 1e-5 * generator.normal(size=(1, 2))
+        assert check_vjp(f, vjp, p, q, seed=seed, explain=False).verdict == "pass"
+        assert check_vjp(f, lambda p, q, dy: vjp(p, q, dy, -1), p, q, seed=seed, explain=False).verdict == "fail"

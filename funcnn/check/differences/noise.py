@@ -28,6 +28,7 @@ FEW = 1e-5  # relative noise of single precision, and some
 _TURNS = 1e-3  # of the largest output
 _TIMES = 100.0
 _STEEP = 0.1
+_ALIKE = 0.1
 _LARGE = 0.1  # of the largest output
 _WEIGHT = 70.0**-0.5  # fourth differences have the coefficients 1 -4 6 -4 1
 
@@ -63,10 +64,10 @@ def measure_noise(sample: Sampler, generator: np.random.Generator) -> Noise:
     noise = np.where(np.isfinite(noise), noise, 0)
     partly = moved & (coarse > 1e3 * np.maximum(noise, sample.eps * np.abs(sample.y))) & (coarse < FEW * np.abs(sample.y))
     if partly.any():
-        near, far = (_roughness(sample, generator, spacing)[partly] for spacing in (2.0**-20, 2.0**-18))
         sizes = np.abs(sample.y[partly])  # single outputs can meet equal roundings: all are judged together
-        typical, single = (near / sizes).mean(), (coarse[partly] / sizes).mean()  # where a kink is all, most have nothing
-        partly &= bool(typical > 0.4 * (far / sizes).mean() and typical > single)
+        found = [(_roughness(sample, generator, spacing)[partly] / sizes).mean() for spacing in (2.0**-22, 2.0**-20, 2.0**-18)]
+        single = (coarse[partly] / sizes).mean()  # where a kink is all there is, most differences have nothing
+        partly &= bool(min(found) > _ALIKE * max(found) and found[1] > single)
         noise = np.where(partly, np.fmax(noise, coarse), noise)
     noise = np.maximum(noise, _usual(noise, np.abs(sample.y), moved | late))
     second = second_opinion(sample, generator)
@@ -80,7 +81,7 @@ def measure_noise(sample: Sampler, generator: np.random.Generator) -> Noise:
 def _roughness(sample: Sampler, generator: np.random.Generator, spacing: float) -> Array:
     """Return the median fourth difference of each output: a kink or a jump shows in four of them, stairs in most.
 
-    Those of a smooth function shrink with the fourth power of the spacing.
+    Those of a smooth function shrink with the fourth power of the spacing; next to a bend they may grow for a while.
     """
     directions = [(leaf, wobble(values, generator)) for leaf, values in enumerate(sample.origin)]
     at = sample.along(directions)
