@@ -116,7 +116,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.linear.dense import dense
     from funcnn.layers.linear.linear import linear
     from funcnn.layers.linear.maxout import maxout
-    from funcnn.layers.linear.scale import scale
+    from funcnn.layers.linear.scale import affine, scale
     from funcnn.layers.noise.alpha_dropout import alpha_dropout
     from funcnn.layers.noise.dropout import dropout
     from funcnn.layers.noise.gaussian_noise import gaussian_noise
@@ -314,6 +314,7 @@ __all__ = [
     "spectral_norm",
     "identity",
     "bilinear",
+    "affine",
     "scale",
     "squeeze",
     "expand_dims",

@@ -45,7 +45,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     linear/dense.py                        dense
     linear/linear.py                       linear
     linear/maxout.py                       maxout
-    linear/scale.py                        scale
+    linear/scale.py                        affine, scale
     noise/alpha_dropout.py                 alpha_dropout
     noise/dropout.py                       dropout
     noise/gaussian_noise.py                gaussian_noise

@@ -64,7 +64,7 @@ def long_sum_layers() -> dict[str, tuple[AnyLayer, tuple[int, ...]]]:
         "layer_norm": (fn.layer_norm(), (50, 3)),
         "group_norm": (fn.group_norm(1), (50, 3)),
         "rms_norm": (fn.rms_norm(), (50, 3)),
-        "scale": (fn.scale(bias=True), (50, 3)),
+        "affine": (fn.affine(), (50, 3)),
         "prelu": (fn.prelu(), (50, 3)),
         "maxout": (fn.maxout(3, 2), (4,)),
         "learned_positions": (fn.learned_positions(50), (50, 3)),

@@ -47,7 +47,10 @@ SMALL: dict[str, tuple[LayerCase, ...]] = {
     "scale": (
         LayerCase(lambda: fn.scale(), (4,)),
         LayerCase(lambda: fn.scale(), (3, 2), label="sequence"),
-        LayerCase(lambda: fn.scale(bias=True), (3, 2), label="bias, sequence"),
+    ),
+    "affine": (
+        LayerCase(lambda: fn.affine(), (4,)),
+        LayerCase(lambda: fn.affine(), (3, 2), label="sequence"),
     ),
     "squeeze": (
         LayerCase(lambda: fn.squeeze(2), (4, 1, 2)),

@@ -49,7 +49,7 @@ def scale(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> 
     return scaling.ScaleParams(form.sums(residuals.x * dy)), input_by_backward(layer, params, residuals, dy)
 
 
-def scale_shift(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:
+def gain_and_bias(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:
     grads = scaling.AffineParams(form.sums(residuals.x * dy), form.sums(dy))
     return grads, input_by_backward(layer, params, residuals, dy)
 

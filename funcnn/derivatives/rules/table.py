@@ -40,7 +40,7 @@ RULES: dict[Callable[..., Any], Rule] = {
     bilinear.backward: mapping.bilinear,
     maxout.backward: mapping.maxout,
     scale.backward: mapping.scale,
-    scale.affine_backward: mapping.scale_shift,
+    scale.affine_backward: mapping.gain_and_bias,
     prelu.backward: mapping.prelu,
     convolution.backward: windowed.convolution,
     transposed_convolution.backward: windowed.transposed_convolution,

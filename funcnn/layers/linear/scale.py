@@ -1,25 +1,25 @@
-r"""Scale: a learned gain for every feature, and a bias if wanted.
+r"""Scale and affine: a learned gain for every feature, without and with a bias.
 
 Indices: $n$ example (any number of leading axes), $c$ feature, the last axis.
 
 Forward
 $$ y_{nc} = g_c\,x_{nc} + b_c $$
+where a scale has $b = 0$.
 
 Derivation.  $\mathrm{d}y_{nc} = g_c\,\mathrm{d}x_{nc} + x_{nc}\,\mathrm{d}g_c + \mathrm{d}b_c$, and so
 $$ \bar x_{nc} = g_c\,\bar y_{nc}, \qquad \bar g_c = \sum_n x_{nc}\,\bar y_{nc}, \qquad \bar b_c = \sum_n \bar y_{nc}. $$
 """
 
 from functools import partial
-from typing import Literal, overload
 
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_cotangent, check_features, check_flag, check_has_features
+from funcnn.errors import check_cotangent, check_features, check_has_features
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, sum_axis0
 from funcnn.key import Key
-from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, define_layer
+from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.runtime.records import read_only_again
 from funcnn.typing import Array, Empty, Shape
 
@@ -27,7 +27,7 @@ from funcnn.typing import Array, Empty, Shape
 @read_only_again
 @frozen(eq=False)
 class ScaleParams:
-    """Parameters of a scale without a bias."""
+    """Parameters of a scale."""
 
     gain: Array  # (C,)
 
@@ -35,7 +35,7 @@ class ScaleParams:
 @read_only_again
 @frozen(eq=False)
 class AffineParams:
-    """Parameters of a scale with a bias."""
+    """Parameters of an affine layer."""
 
     gain: Array  # (C,)
     bias: Array  # (C,)
@@ -81,40 +81,29 @@ def affine_backward(params: AffineParams, residuals: ScaleResiduals, dy: Array) 
     return Backward(grads, dy * params.gain)
 
 
-@overload
-def scale(
-    *, bias: Literal[False] = False, gain_init: Initializer = ..., bias_init: Initializer = ...
-) -> Layer[ScaleParams, Empty, Array, Array]: ...
-@overload
-def scale(
-    *, bias: Literal[True], gain_init: Initializer = ..., bias_init: Initializer = ...
-) -> Layer[AffineParams, Empty, Array, Array]: ...
-def scale(
-    *,
-    bias: bool = False,
-    gain_init: Initializer = initializers.ones,
-    bias_init: Initializer = initializers.zeros,
-) -> AnyLayer:
-    """Multiply every feature by a learned gain, and add a learned bias if wanted.
+def scale(*, gain_init: Initializer = initializers.ones) -> Layer[ScaleParams, Empty, Array, Array]:
+    """Multiply every feature by a learned gain.
 
     Parameters
     ----------
-    bias : bool, optional
-        Whether there is a bias.
-    gain_init, bias_init : callable, optional
-        Initializers ``(key, shape) -> array`` of the gain (C,) and the bias (C,).
+    gain_init : callable, optional
+        Initializer ``(key, shape) -> array`` of the gain (C,).
 
     Returns
     -------
     Layer
-        From (..., C) to the same, parameters :class:`ScaleParams` or, with a bias, :class:`AffineParams`.
+        From (..., C) to the same, parameters :class:`ScaleParams`.
 
     Raises
     ------
     ValueError
         In ``forward``, when the last axis of x is not C long, or x has no batch axis.
     TypeError
-        When ``bias`` is not a bool; in ``forward``, when x is not a floating array, or of higher precision than the gain.
+        In ``forward``, when x is not a floating array, or of higher precision than the gain.
+
+    See Also
+    --------
+    affine : the same with a bias.
 
     Examples
     --------
@@ -124,10 +113,45 @@ def scale(
     >>> fn.apply(layer, start.params, start.state, np.array([[1.0, 2.0]]))
     array([[3., 6.]])
     """
-    bias = check_flag(bias, "bias")
+    return define_layer("scale", partial(init, check_initializer(gain_init, "gain_init")), forward, backward, random=False)
+
+
+def affine(
+    *, gain_init: Initializer = initializers.ones, bias_init: Initializer = initializers.zeros
+) -> Layer[AffineParams, Empty, Array, Array]:
+    """Multiply every feature by a learned gain, and add a learned bias.
+
+    The layer "Aff" of ResMLP, and what follows every normalization: Touvron et al., "ResMLP: Feedforward networks for image
+    classification with data-efficient training", 2021, equation 1.
+
+    Parameters
+    ----------
+    gain_init, bias_init : callable, optional
+        Initializers ``(key, shape) -> array`` of the gain (C,) and the bias (C,).
+
+    Returns
+    -------
+    Layer
+        From (..., C) to the same, parameters :class:`AffineParams`.
+
+    Raises
+    ------
+    ValueError
+        In ``forward``, when the last axis of x is not C long, or x has no batch axis.
+    TypeError
+        In ``forward``, when x is not a floating array, or of higher precision than the gain.
+
+    See Also
+    --------
+    scale : the same without a bias.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> layer = fn.affine(bias_init=fn.initializers.constant(1.0))
+    >>> start = layer.init(fn.Key(0), (2,))
+    >>> fn.apply(layer, start.params, start.state, np.array([[1.0, 2.0]]))
+    array([[2., 3.]])
+    """
     gain_init, bias_init = check_initializer(gain_init, "gain_init"), check_initializer(bias_init, "bias_init")
-    if bias:
-        return define_layer(
-            "scale(bias)", partial(affine_init, gain_init, bias_init), affine_forward, affine_backward, random=False
-        )
-    return define_layer("scale", partial(init, gain_init), forward, backward, random=False)
+    return define_layer("affine", partial(affine_init, gain_init, bias_init), affine_forward, affine_backward, random=False)
