@@ -9,7 +9,7 @@ from contextlib import suppress
 import attrs
 import numpy as np
 
-from funcnn.check.diagnosis import code, digits, eps, linearity, moves, sample, scale, sums, support, terms
+from funcnn.check.diagnosis import code, digits, eps, linearity, moves, pairs, sample, scale, sums, support, terms
 from funcnn.check.diagnosis.probe import Probe, RefusalError
 from funcnn.check.diagnosis.reduce import reduced
 from funcnn.check.diagnosis.view import ACCEPT, Hypothesis, View, affordable, contracted, look
@@ -108,10 +108,10 @@ def _collect(view: View, probe: Probe, found: list[Hypothesis]) -> None:
         with suppress(RefusalError):
             found.extend(family(view, probe))
     if not any(one.left <= ACCEPT and one.cost < _PLAIN for one in found):  # the dear one, where nothing plain explains
-        for dear in (eps.hypotheses, code.hypotheses):
+        for dear in (pairs.hypotheses, eps.hypotheses, code.hypotheses):
             with suppress(RefusalError):
                 found.extend(dear(view, probe))
-            if any(one.tag == "eps_mismatch" and one.left <= ACCEPT for one in found):
+            if any((one.tag == "eps_mismatch" or one.cost < _PLAIN) and one.left <= ACCEPT for one in found):
                 break
 
 

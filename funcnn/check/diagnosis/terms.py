@@ -88,6 +88,9 @@ def _named(ratio: Array, where: BoolArray, probe: Probe, shape: tuple[int, ...])
     return ""
 
 
+_OF_GRADIENT = "the mean of the gradient"
+
+
 def _terms(view: View, probe: Probe) -> Iterator[Hypothesis]:
     """The difference is a multiple of one array of the case: dy, the leaf, the output, a mean of the gradient."""
     count = 4 if view.full else 1
@@ -102,8 +105,8 @@ def _terms(view: View, probe: Probe) -> Iterator[Hypothesis]:
         if norm > 0 and np.isfinite(norm):
             factor = float((error * term).sum()) / norm
             left = float(((error - factor * term) ** 2).sum()) / whole
-            verb = "has too much of" if factor > 0 else "lacks"
-            yield Hypothesis("missing_term", f"the gradient {verb} a term proportional to {name}", left, 3.2)
+            times = -factor * (1.0 if name.startswith(_OF_GRADIENT) else view.unit)
+            yield Hypothesis("missing_term", f"the gradient lacks a term: {times:.4g} times {name}", left, 3.2)
 
 
 def _candidates(view: View, probe: Probe, vectors: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
@@ -119,16 +122,16 @@ def _candidates(view: View, probe: Probe, vectors: Array, numeric: Array) -> Ite
     if view.full and view.out == view.leaf:
         yield "dy", vectors
         for name, value in values:
-            yield f"dy {name}", vectors * value
+            yield f"dy times {name}", vectors * value
         for axis in range(1, numeric.ndim):
             yield f"the sum of dy over axis {axis - 1}", vectors.sum(axis, keepdims=True) + 0 * numeric
             for name, value in values:
                 yield f"{name} times the sum of dy over axis {axis - 1}", value * vectors.sum(axis, keepdims=True)
                 inner = (vectors * value).sum(axis, keepdims=True)
-                yield f"the sum of dy {name} over axis {axis - 1}", inner + 0 * numeric
-                yield f"{name} times the sum of dy {name} over axis {axis - 1}", value * inner
+                yield f"the sum of dy times {name} over axis {axis - 1}", inner + 0 * numeric
+                yield f"{name} times the sum of dy times {name} over axis {axis - 1}", value * inner
     for axis in range(1, numeric.ndim):
-        yield f"the mean of the gradient over axis {axis - 1}", numeric.mean(axis, keepdims=True) + 0 * numeric
+        yield f"{_OF_GRADIENT} over axis {axis - 1}", numeric.mean(axis, keepdims=True) + 0 * numeric
     for path, leaf in zip(probe.paths, probe.arrays, strict=True):  # labels
         if leaf.dtype.kind in "iu" and len(view.leaf) == leaf.ndim + 1 and leaf.shape == view.leaf[:-1]:
             hot = (np.arange(view.leaf[-1]) == leaf[..., None]).astype(float)
