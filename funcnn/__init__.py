@@ -213,7 +213,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.models.transformer import decoder_block, encoder_block
     from funcnn.models.unet import unet
     from funcnn.models.vae import vae, vae_decoder
-    from funcnn.optim import schedules
+    from funcnn.optim import projections, schedules
     from funcnn.optim.donation import donate_state
     from funcnn.optim.optimizer import Optimizer, OptState, Updated
     from funcnn.optim.penalties import Penalty, l1_penalty, l2_penalty, penalized
@@ -226,14 +226,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.adan import adan
     from funcnn.optim.rules.adopt import adopt
     from funcnn.optim.rules.amsgrad import amsgrad
-    from funcnn.optim.rules.ftrl import ftrl
     from funcnn.optim.rules.layerwise import lamb, lars
     from funcnn.optim.rules.lbfgs import lbfgs
     from funcnn.optim.rules.lion import lion
     from funcnn.optim.rules.minimize import minimize
     from funcnn.optim.rules.muon import muon
     from funcnn.optim.rules.nadam import nadam, nadamw
-    from funcnn.optim.rules.optimistic import optimistic_adam, optimistic_sgd
+    from funcnn.optim.rules.online.ftrl import ftrl
+    from funcnn.optim.rules.online.optimistic import optimistic_adam, optimistic_sgd
     from funcnn.optim.rules.radam import radam
     from funcnn.optim.rules.rmsprop import rmsprop
     from funcnn.optim.rules.rprop import rprop
@@ -251,7 +251,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.transformations.gradients import centralize, gradient_noise
     from funcnn.optim.transformations.partition import freeze, partition
     from funcnn.optim.transformations.plateau import reduce_on_plateau
+    from funcnn.optim.transformations.projected import projected
     from funcnn.optim.transformations.sharpness import sharpness_aware
+    from funcnn.optim.transformations.skipping import clip_by_block_rms, skip_large_updates, zero_nans
     from funcnn.optim.transformations.transform import Transformation, Transformed, chain
     from funcnn.optim.where import is_matrix
     from funcnn.runtime.allocator import keep_memory
@@ -607,12 +609,17 @@ __all__ = [
     "donate_state",
     "accumulated",
     "skip_nonfinite",
+    "skip_large_updates",
+    "zero_nans",
+    "clip_by_block_rms",
+    "projected",
     "reduce_on_plateau",
     "sharpness_aware",
     "lbfgs",
     "minimize",
     "is_matrix",
     "schedules",
+    "projections",
     # derivatives
     "jvp",
     "JVP",

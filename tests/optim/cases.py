@@ -590,6 +590,8 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     "lookahead": [OptimizerCase(lambda: fn.lookahead(fn.adam(0.1), steps=2))],
     "accumulated": [OptimizerCase(lambda: fn.accumulated(fn.adam(0.1), 3))],
     "skip_nonfinite": [OptimizerCase(lambda: fn.skip_nonfinite(fn.adam(0.1)), elementwise=False)],
+    "projected": [OptimizerCase(lambda: fn.projected(fn.momentum(0.1), fn.projections.box(-0.5, 0.5), where=fn.is_matrix))],
+    "skip_large_updates": [OptimizerCase(lambda: fn.skip_large_updates(fn.adam(0.1), 50.0), elementwise=False)],
     "reduce_on_plateau": [OptimizerCase(lambda: fn.reduce_on_plateau(fn.adam(0.1)))],
 }
 

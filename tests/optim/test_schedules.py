@@ -64,6 +64,12 @@ CASES: dict[str, tuple[Callable[[], Schedule], Callable[[int], float]]] = {
         lambda: schedules.cyclic(0.2, 0.8, 5),
         lambda c: 0.2 + 0.6 * (1 - abs(c % 10 - 5) / 5),
     ),
+    "product": (lambda: schedules.product(schedules.step(0.8, 7, 0.3), 0.5), lambda c: 0.4 * 0.3 ** math.floor(c / 7)),
+    "inverse_sqrt": (lambda: schedules.inverse_sqrt(0.8, 10), lambda c: 0.8 * min((c + 1) / 10, math.sqrt(10 / (c + 1)))),
+    "warmup_stable_decay": (
+        lambda: schedules.warmup_stable_decay(0.8, 10, 40, 20, start=0.2, final=0.1),
+        lambda c: 0.2 + 0.06 * c if c < 10 else 0.8 if c < 20 else 0.1 + 0.7 * max(0, 40 - c) / 20,
+    ),
     "noam": (lambda: schedules.noam(64, 10, 2.0), lambda c: 2 / 8 * min(1 / math.sqrt(c + 1), (c + 1) / 10**1.5)),
 }
 

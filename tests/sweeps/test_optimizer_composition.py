@@ -32,6 +32,8 @@ WRAPPERS: dict[str, Wrap] = {
     "chain": lambda one: fn.chain(fn.clip_by_global_norm(100.0), one),
     "accumulated": lambda one: fn.accumulated(one, 3),
     "skip_nonfinite": fn.skip_nonfinite,
+    "skip_large_updates": lambda one: fn.skip_large_updates(one, 1e6),
+    "projected": lambda one: fn.projected(one, fn.projections.box(-100.0, 100.0)),
     "ema": lambda one: fn.ema(one, 0.75),
     "polyak": lambda one: fn.polyak(one, start=1),
     "lookahead": lambda one: fn.lookahead(one, steps=2),

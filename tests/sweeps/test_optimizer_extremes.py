@@ -177,6 +177,10 @@ TRANSFORMATIONS: dict[str, tuple[Any, Callable[[Any, Any, list[Any]], Any]]] = {
     "clip_by_norm": (fn.clip_by_norm(LIMIT), by_norm),
     "clip_by_global_norm": (fn.clip_by_global_norm(LIMIT), by_global_norm),
     "clip_adaptive": (fn.clip_adaptive(LIMIT), by_unit),
+    "clip_by_block_rms": (
+        fn.clip_by_block_rms(LIMIT),
+        lambda g, p, every: g * min(1, LIMIT * np.sqrt(g.size) / norm(g)) if norm(g) > 0 else g,
+    ),
     "weight_decay": (fn.weight_decay(LIMIT), lambda g, p, every: g + LIMIT * p),
     "centralize": (fn.centralize(), lambda g, p, every: g - np.mean(g, 0, keepdims=True) if g.ndim > 1 else g),
 }

@@ -39,6 +39,7 @@ WRONG = [None, "x", math.nan, np.float32("nan"), -1, -1.0, np.float64(-0.5), -ma
 INNER: dict[str, Any] = {"optimizer": fn.sgd(0.5), "rest": fn.sgd(0.5), "key": fn.Key(3)}
 REQUIRED: dict[str, Any] = {
     "limit": 0.5, "max_norm": 0.5, "decay": 0.25, "strength": 0.25, "steps": 4, "value": 0.5, "initial": 0.5, "every": 2,
+    "decay_steps": 2,
     "factor": 0.5, "rate": 0.5, "final": 0.25, "peak": 0.5, "warmup_steps": 2, "period": 4, "low": 0.125,
     "high": 0.5, "half_period": 3, "features": 4, "milestones": (2, 4), "boundaries": (2, 4), "values": (0.5, 0.25, 0.125),
     "rates": (0.5, 0.25, 0.125), "learning_rate": 0.5,
@@ -66,7 +67,10 @@ def factories() -> Iterator[tuple[str, Any]]:
             yield f"schedules.{name}", one
 
 
-NOT_MADE = {"global_norm", "chain", "partition", "freeze", "donate_state", "penalized", "is_matrix"}  # no numbers
+NOT_MADE = {
+    "projected", "schedules.product", "global_norm", "chain", "partition", "freeze", "donate_state", "penalized", "is_matrix",
+}  # fmt: skip
+"""Factories without numbers of their own."""
 
 
 def parameters() -> Iterator[Any]:
@@ -95,7 +99,7 @@ def base(factory: Any) -> dict[str, Any]:
             arguments[one.name] = STARTS.get(one.name, one.default) if not one.default else one.default
     if factory is fn.minimize:
         arguments["steps"] = 9
-    if factory is schedules.warmup_cosine:
+    if factory in (schedules.warmup_cosine, schedules.warmup_stable_decay):
         arguments["steps"] = 9
     return arguments
 
@@ -148,7 +152,12 @@ def bits(one: Any) -> list[tuple[str, bytes]]:
 
 def test_every_factory_with_numbers_is_walked() -> None:
     walked = {one.id.split("-")[0] for one in parameters()}
-    others = {"centralize", "schedules.piecewise", "schedules.join"}  # no arguments; sequences, which have tests of their own
+    others = {
+        "centralize",
+        "zero_nans",
+        "schedules.piecewise",
+        "schedules.join",
+    }  # no arguments; sequences, which have tests of their own
     assert {name for name, _ in factories()} - NOT_MADE - walked == others
 
 

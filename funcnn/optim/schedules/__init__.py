@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from funcnn.optim.schedules.cycles import CyclicMode, cyclic, one_cycle, warm_restarts
 from funcnn.optim.schedules.decay import cosine, exponential, inverse_time, linear, polynomial
-from funcnn.optim.schedules.pieces import constant, join, multi_step, piecewise, step
+from funcnn.optim.schedules.pieces import constant, join, multi_step, piecewise, product, step
 from funcnn.optim.schedules.rate import Rate, Schedule
-from funcnn.optim.schedules.rising import noam, warmup, warmup_cosine
+from funcnn.optim.schedules.rising import inverse_sqrt, noam, warmup, warmup_cosine, warmup_stable_decay
 from funcnn.runtime.lazy_imports import listing
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "cosine",
     "cyclic",
     "exponential",
+    "inverse_sqrt",
     "inverse_time",
     "join",
     "linear",
@@ -30,9 +31,11 @@ __all__ = [
     "one_cycle",
     "piecewise",
     "polynomial",
+    "product",
     "step",
     "warm_restarts",
     "warmup",
     "warmup_cosine",
+    "warmup_stable_decay",
 ]
 __dir__ = listing(__name__, __all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
@@ -166,3 +167,37 @@ def _piecewise(boundaries: tuple[int, ...], values: tuple[float, ...], count: in
 def _join(boundaries: tuple[int, ...], rates: tuple[Rate, ...], count: int) -> float:
     part = bisect_right(boundaries, count)
     return rate_at(rates[part], count - boundaries[part - 1] if part else count, f"rates[{part}]")
+
+
+def product(*rates: Rate) -> Schedule:
+    r"""Multiply several schedules, or numbers: $\alpha_c = \prod_i r_i(c)$.
+
+    Parameters
+    ----------
+    *rates : float or schedule
+        At least one; a schedule of factors, such as a warm-up from 0 to 1, times one of rates.
+
+    Returns
+    -------
+    Schedule
+
+    Raises
+    ------
+    TypeError, ValueError
+        When there is none, or one is neither a number of at least 0 nor a schedule.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> rate = fn.schedules.product(fn.schedules.warmup(1.0, 10), fn.schedules.step(0.5, every=100))
+    >>> rate(5), rate(50)
+    (0.25, 0.5)
+    """
+    if not rates:
+        raise TypeError("product needs at least one rate")
+    checked = tuple([check_rate(rate, f"rates[{index}]") for index, rate in enumerate(rates)])
+    return Schedule(f"product({', '.join(map(repr, checked))})", partial(_product, checked))
+
+
+def _product(rates: tuple[Rate, ...], count: int) -> float:
+    return math.prod(rate_at(rate, count, f"rates[{index}]") for index, rate in enumerate(rates))

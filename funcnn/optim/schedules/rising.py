@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from funcnn.errors import check_count
@@ -115,3 +116,88 @@ def noam(features: int, warmup_steps: int, scale: float = 1.0) -> Schedule:
 def _noam(features: int, warmup_steps: int, scale: float, count: int) -> float:
     t = count + 1
     return float(scale * features**-0.5 * min(t**-0.5, t * warmup_steps**-1.5))
+
+
+def inverse_sqrt(peak: float, warmup_steps: int) -> Schedule:
+    r"""Rise along a straight line to a peak, and then fall as one over the root of the updates.
+
+    $\alpha_c = a\, t / w$ for $t = c + 1 \le w$, and $a \sqrt{w / t}$ after.
+
+    Parameters
+    ----------
+    peak : float
+        $a$, at least 0.
+    warmup_steps : int
+        $w$, at least 1.
+
+    Returns
+    -------
+    Schedule
+
+    See Also
+    --------
+    noam : the same curve, with the peak that the width of a model gives.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> rate = fn.schedules.inverse_sqrt(1.0, warmup_steps=4)
+    >>> rate(0), rate(3), rate(15)
+    (0.25, 1.0, 0.5)
+    """
+    peak, warmup_steps = check_value(peak, "peak"), check_count(warmup_steps, "warmup_steps")
+    name = f"inverse_sqrt({peak}, warmup_steps={warmup_steps})"
+    return Schedule(name, partial(_inverse_sqrt, peak, warmup_steps))
+
+
+def _inverse_sqrt(peak: float, warmup_steps: int, count: int) -> float:
+    t = count + 1
+    return peak * (t / warmup_steps if t <= warmup_steps else math.sqrt(warmup_steps / t))
+
+
+def warmup_stable_decay(
+    peak: float, warmup_steps: int, steps: int, decay_steps: int, *, start: float = 0.0, final: float = 0.0
+) -> Schedule:
+    """Rise along a straight line to a peak, stay there, and fall along a straight line at the end.
+
+    Training may go on from any point of the level part, and end from there (Hu et al. 2024, arXiv:2404.06395, section 4).
+
+    Parameters
+    ----------
+    peak : float
+        The highest value, at least 0.
+    warmup_steps : int
+        Updates until the peak, at least 1.
+    steps : int
+        Updates until the final value, all included.
+    decay_steps : int
+        How many of these the fall takes, at least 1: at most what the warm-up leaves.
+    start, final : float, optional
+        The values at the two ends, at least 0.
+
+    Returns
+    -------
+    Schedule
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> rate = fn.schedules.warmup_stable_decay(1.0, 10, steps=100, decay_steps=20)
+    >>> rate(5), rate(10), rate(80), rate(90), rate(100)
+    (0.5, 1.0, 1.0, 0.5, 0.0)
+    """
+    warmup_steps, decay_steps = check_count(warmup_steps, "warmup_steps"), check_count(decay_steps, "decay_steps")
+    steps = check_count(steps, "steps (warm-up and decay included)", warmup_steps + decay_steps)
+    peak, start, final = check_value(peak, "peak"), check_value(start, "start"), check_value(final, "final")
+    name = f"warmup_stable_decay({peak}, {warmup_steps}, {steps}, {decay_steps}, start={start}, final={final})"
+    return Schedule(name, partial(_warmup_stable_decay, (peak, start, final), warmup_steps, steps, decay_steps))
+
+
+def _warmup_stable_decay(
+    values: tuple[float, float, float], warmup_steps: int, steps: int, decay_steps: int, count: int
+) -> float:
+    peak, start, final = values
+    if count < warmup_steps:
+        return start + (peak - start) * count / warmup_steps
+    left = max(0, min(decay_steps, steps - count))
+    return final + (peak - final) * left / decay_steps if left < decay_steps else peak

@@ -1,0 +1,1 @@
+"""Rules from online learning: for streams of examples, and for games."""
