@@ -101,7 +101,7 @@ def test_a_law_of_motion_is_learned_from_paths() -> None:
 
 
 def test_a_critic_tells_the_distance_of_clouds() -> None:
-    assert run("critic", steps=400) == pytest.approx(5.125, abs=0.25)
+    assert run("critic", steps=400) == pytest.approx(5.125, abs=0.25)  # a short run
 
 
 def test_digits_are_read_privately() -> None:

@@ -1,4 +1,4 @@
-"""Habits of the tests: no test ends before its last check, skips without a reason or compares tiny numbers with a tolerance."""
+"""Habits of the tests: none ends before its last check, skips or allows much without a reason, or compares tiny numbers loosely."""
 
 import ast
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("test_*.py"))}
+LOOSE = 1e-8
 SKIPS = {"skip", "skipif", "xfail", "importorskip"}
 
 
@@ -27,7 +28,7 @@ def called(node: ast.AST) -> str:
 
 def faults(source: str) -> list[str]:
     """Return what is wrong with the tests of a file, with the line of each."""
-    module = ast.parse(source)
+    module, lines = ast.parse(source), source.splitlines()
     found = []
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
@@ -43,7 +44,15 @@ def faults(source: str) -> list[str]:
                 found.append(f"{node.lineno}: {called(node)} without a reason")
             if called(node) == "approx" and "rel" in options and "abs" not in options:
                 found.append(f"{node.lineno}: approx(rel=...) allows 1e-12 beside it: say abs=0.0, or how much")
+            if any(is_loose(option) for option in node.keywords) and "#" not in "".join(lines[node.lineno - 2 : node.end_lineno]):
+                found.append(f"{node.lineno}: a tolerance of {LOOSE:g} or more, and no reason beside it")
     return found
+
+
+def is_loose(option: ast.keyword) -> bool:
+    """Tell whether an argument is a tolerance that rounding of float64 does not explain."""
+    value = option.value.value if isinstance(option.value, ast.Constant) else None
+    return option.arg in ("rtol", "atol", "rel", "abs") and isinstance(value, float | int) and value >= LOOSE
 
 
 def checks(node: ast.AST) -> bool:
@@ -85,6 +94,7 @@ def test_tests_have_good_habits(name: str) -> None:
         ("pytest.skip()\nassert x", "without a reason"),
         ("pytest.mark.skipif(x)\nassert x", "without a reason"),
         ("assert x == pytest.approx(y, rel=1e-3)", "abs=0.0"),
+        ("assert x == pytest.approx(y, rel=1e-3, abs=0.0)", "no reason"),
     ],
 )
 def test_bad_habits_are_seen(body: str, fault: str) -> None:
@@ -100,7 +110,8 @@ def test_bad_habits_are_seen(body: str, fault: str) -> None:
         "if x:\n    assert x\nelse:\n    assert y",
         "with pytest.raises(ValueError):\n    f()",
         "pytest.skip('no such device')\nassert x",
-        "assert x == pytest.approx(y, rel=1e-3, abs=0.0)",
+        "assert x == pytest.approx(y, rel=1e-3, abs=0.0)  # float16",
+        "assert x == pytest.approx(y, rel=1e-12, abs=0.0)",
         "for x in y:\n    np.testing.assert_allclose(x, y)",
     ],
 )

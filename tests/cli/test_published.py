@@ -82,6 +82,7 @@ def test_a_folder_says_what_it_sees(tmp_path: Path, image: Path, capsys: pytest.
     shares = np.exp(logits) / np.exp(logits).sum()
     rows = [line.split(",") for line in (tmp_path / "it.csv").read_text().splitlines()[1:]]
     assert [name for name, _ in rows] == [("cat", "dog", "owl")[place] for place in np.argsort(-shares)]
+    # The digits that are printed.
     np.testing.assert_allclose([float(share) for _, share in rows], np.sort(shares)[::-1], rtol=1e-5)
     assert rows[0][0] in capsys.readouterr().out
 
@@ -92,7 +93,7 @@ def test_images_are_brought_to_the_size_that_is_wanted(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     cut = prepared(tmp_path / "wide.png", Preparation(4, 4, 6, mean=(0.0,) * 3, deviation=(1.0,) * 3))
     assert cut.shape == (1, 4, 4, 3)
-    np.testing.assert_allclose(cut, 1.0, atol=0.02)
+    np.testing.assert_allclose(cut, 1.0, atol=0.02)  # bytes of a picture: 1 part in 255, a few times
     whole = prepared(tmp_path / "wide.png", Preparation(4, 8, 0, resample=0))
     assert whole.shape == (1, 4, 8, 3)
     np.testing.assert_allclose(whole[0, 0, 0], -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])

@@ -62,7 +62,7 @@ def test_the_mean_of_large_numbers_does_not_overflow() -> None:
     large = np.full((1, 1), np.finfo(np.float32).max, np.float32)
     made = fn.apply(fn.average_inputs(), (), (), (large, large, large))
     assert made.dtype == np.float32
-    np.testing.assert_allclose(made, large, rtol=1e-6)
+    np.testing.assert_allclose(made, large, rtol=1e-6)  # float32
 
 
 @pytest.mark.parametrize("make", [fn.subtract_inputs, fn.average_inputs, fn.maximum_inputs, fn.minimum_inputs, fn.dot_inputs])

@@ -97,6 +97,7 @@ def test_the_embedded_method_has_order_four() -> None:
 @EACH_METHOD
 def test_errors_fall_by_the_order_of_the_method(method: str) -> None:
     errors = [abs(solved(fn.runge_kutta(SPIRAL, 2.0, steps=n, method=method), X) - spiral(X, 2.0)).max() for n in (20, 40)]
+    # What two step lengths tell of an order.
     assert np.log2(errors[0] / errors[1]) == pytest.approx(METHODS[method].order, abs=0.25)
 
 
@@ -122,7 +123,9 @@ def test_the_classical_step_is_the_textbook_one() -> None:
 def test_states_at_several_times_stand_along_the_second_axis(make: Any, times: tuple[float, ...]) -> None:
     settings = {"rtol": 1e-10, "atol": 1e-10} if make is fn.dormand_prince else {"steps": 300}
     got = solved(make(SPIRAL, times, **settings), X)
+    # The tolerance of the solver, times its steps.
     np.testing.assert_allclose(got, np.stack([spiral(X, t) for t in times], axis=1), atol=1e-8)
+    # Other steps lead there.
     np.testing.assert_allclose(solved(make(SPIRAL, float(times[-1]), **settings), X), got[:, -1], atol=1e-8)
 
 
@@ -197,6 +200,7 @@ def test_the_continuous_adjoint_of_chosen_steps_is_right_to_the_tolerance() -> N
 def test_a_gradient_goes_through_the_lengths_of_steps(field: Any, times: Any) -> None:
     """Also where attempts are refused, and where lengths follow the error with nothing that limits them."""
     make: Any = fn.dormand_prince
+    # The solver's, so that it takes few steps.
     model = make(field, times, rtol=1e-3, atol=1e-3, first_step=2.0, timed=field is TIMED)
     start = model.init(fn.Key(3), (2,))
     params = tree.map(lambda leaf: 3 * leaf, start.params)

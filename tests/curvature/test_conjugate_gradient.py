@@ -21,6 +21,7 @@ def test_solves_what_the_dense_matrix_solves() -> None:
     target = drawn(CASE.params)
     made = curvature.conjugate_gradient(CASE.ggn_product, target, damping=1e-2, tolerance=1e-10)
     matrix = CASE.ggn() + 1e-2 * np.eye(len(flat(target)))
+    # The tolerance of the residual, times the condition.
     np.testing.assert_allclose(flat(made.solution), np.linalg.solve(matrix, flat(target)), rtol=1e-6, atol=1e-8)
     assert made.residual < 1e-9
     assert type(made.solution) is type(CASE.params)

@@ -100,6 +100,7 @@ def test_influence_is_the_formula() -> None:
     each = fn.per_example_grads(case.model, case.loss)(*case.at, EVAL)
     rows = np.concatenate([leaf.reshape(7, -1) for leaf in tree.leaves(each)], axis=1)
     matrix = case.ggn() + 0.3 * np.eye(rows.shape[1])
+    # The tolerance of the solves.
     np.testing.assert_allclose(said, rows @ np.linalg.solve(matrix, rows[:2].mean(axis=0)) / 7, rtol=1e-6)
 
 
@@ -133,7 +134,7 @@ def test_tracin_is_what_small_steps_do() -> None:
     lowered = -np.diff(np.array(losses), axis=0)  # (7, 3)
     for n in range(7):
         said = scores(path[n : n + 1], case.state, (case.x, case.target), query)
-        np.testing.assert_allclose(said[:, n], lowered[n], rtol=1e-3, atol=1e-10)
+        np.testing.assert_allclose(said[:, n], lowered[n], rtol=1e-3, atol=1e-10)  # differences of retrained networks
     whole = scores(path, case.state, (case.x, case.target), query)
     parts = [scores([one], case.state, (case.x, case.target), query) for one in path]
     np.testing.assert_allclose(whole, np.sum(parts, axis=0))
@@ -165,7 +166,7 @@ def test_a_wide_network_has_the_arc_cosine_kernels() -> None:
     angle = np.arccos(x[0] @ x[1] / lengths.prod())
     values = lengths.prod() / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * np.cos(angle))
     slopes = (np.pi - angle) / (2 * np.pi)
-    assert made == pytest.approx(width * values + slopes * x[0] @ x[1], rel=0.05, abs=0.0)
+    assert made == pytest.approx(width * values + slopes * x[0] @ x[1], rel=0.05, abs=0.0)  # a finite width scatters by its root
 
 
 def test_what_does_not_fit_is_named() -> None:

@@ -21,8 +21,8 @@ def test_one_step_solves_a_linear_regression() -> None:
     made = method.step(start.params, start.state, CASE.x, CASE.target, EVAL, method.init(start.params))
     inputs = np.hstack((CASE.x, np.ones((7, 1))))
     solution = np.linalg.lstsq(inputs, CASE.target)[0]
-    np.testing.assert_allclose(made.params.weight, solution[:3], atol=1e-8)
-    np.testing.assert_allclose(made.params.bias, solution[3], atol=1e-8)
+    np.testing.assert_allclose(made.params.weight, solution[:3], atol=1e-8)  # where the minimizer ends
+    np.testing.assert_allclose(made.params.bias, solution[3], atol=1e-8)  # where the minimizer ends
 
 
 def test_steps_do_not_depend_on_how_inputs_and_hidden_units_are_scaled() -> None:
@@ -44,7 +44,7 @@ def test_steps_do_not_depend_on_how_inputs_and_hidden_units_are_scaled() -> None
             made = method.step(params, start.state, x, CASE.target, EVAL, opt_state)
             params, opt_state = made.params, made.opt_state
         outputs.append(fn.apply(model, params, start.state, x))
-    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-3, atol=1e-4)  # damping is not invariant
     assert np.abs(outputs[0] - fn.apply(model, start.params, start.state, CASE.x)).max() > 0.1
 
 
@@ -84,7 +84,7 @@ def test_a_step_is_the_formula() -> None:
         made = method.step(params, *CASE.at[1:], EVAL, opt_state)
         params, opt_state = made.params, made.opt_state
         for one, other in zip(tree.leaves(params), tree.leaves(expected), strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-8)
+            np.testing.assert_allclose(one, other, rtol=1e-8)  # times the condition of the factors
     assert opt_state.count == opt_state.measured == 3
 
 

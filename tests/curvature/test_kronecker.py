@@ -54,10 +54,12 @@ def test_shared_weights_are_exact_where_their_setting_says() -> None:
     x = GENERATOR.normal(size=(5, 4, 3))
     each = Case(fn.dense(3) >> fn.linear(2), fn.half_squared_error(), x, GENERATOR.normal(size=(5, 4, 2)))
     expand, reduce = [made(each, sharing=sharing) for sharing in ("expand", "reduce")]
+    # Eigenvalues to the root of rounding.
     np.testing.assert_allclose(dense_form(expand), on_blocks(expand, each.ggn()), atol=1e-8)
     assert np.abs(dense_form(reduce) - on_blocks(reduce, each.ggn())).max() > 0.01
     pooled = Case(fn.dense(3) >> fn.linear(2) >> fn.global_avg_pool(), fn.half_squared_error(), x, GENERATOR.normal(size=(5, 2)))
     expand, reduce = [made(pooled, sharing=sharing) for sharing in ("expand", "reduce")]
+    # Eigenvalues to the root of rounding.
     np.testing.assert_allclose(dense_form(reduce), on_blocks(reduce, pooled.ggn()), atol=1e-8)
     assert np.abs(dense_form(expand) - on_blocks(expand, pooled.ggn())).max() > 0.01
 
@@ -103,7 +105,7 @@ def test_corrected_factors_are_nearer_and_have_the_true_trace(name: str) -> None
     apart = [np.linalg.norm(dense_form(one) - on_blocks(one, matrix)) for one in (plain, corrected)]
     assert apart[1] <= apart[0] + 1e-9
     assert apart[1] < np.linalg.norm(on_blocks(corrected, matrix))
-    np.testing.assert_allclose(np.trace(dense_form(corrected)), np.trace(matrix), rtol=1e-6)
+    np.testing.assert_allclose(np.trace(dense_form(corrected)), np.trace(matrix), rtol=1e-6)  # eigenvalues of a product
     for block, whole in zip(corrected.blocks, plain.blocks, strict=True):
         assert type(block) is type(whole)
         if isinstance(block, DiagonalBlock):
@@ -126,6 +128,7 @@ def test_solves_roots_diagonals_and_determinants_are_those_of_the_matrix(name: s
         factors = made(case, corrected=corrected)
         matrix = dense_form(factors) + 0.1 * np.eye(tree.size(case.params))
         vector = tree.map(lambda leaf: GENERATOR.normal(size=leaf.shape), case.params)
+        # Times the condition.
         np.testing.assert_allclose(flat(factors.solve(vector, 0.1)), np.linalg.solve(matrix, flat(vector)), rtol=1e-8)
         twice = factors.root_solve(factors.root_solve(vector, 0.1), 0.1)
         np.testing.assert_allclose(flat(twice), flat(factors.solve(vector, 0.1)), rtol=1e-9)
@@ -161,6 +164,7 @@ def test_the_precision_is_kept(dtype: Any) -> None:
     factors = curvature.kronecker_factors(case.model, case.loss)(*at, EVAL)
     vector = factors.solve(at[0], damping=0.1)
     tree.check_like(at[0], vector)
+    # Damping by factors is an approximation.
     np.testing.assert_allclose(flat(vector), flat(made(case).solve(case.params, 0.1)), rtol=1e-3, atol=1e-3)
 
 

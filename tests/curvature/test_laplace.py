@@ -42,6 +42,7 @@ def test_linear_regression_has_its_known_posterior(reduction: Any, structure: An
     rows = np.hstack((x_new, np.ones((5, 1))))
     made = posterior.predict(x_new)
     np.testing.assert_allclose(made.mean, rows @ np.vstack((posterior.params.weight, posterior.params.bias)))
+    # Times the condition.
     np.testing.assert_allclose(made.covariance[:, 0, 0], np.einsum("nd,de,ne->n", rows, covariance, rows), rtol=1e-8)
     np.testing.assert_allclose(made.deviations[:, 0] ** 2, made.covariance[:, 0, 0] + noise**2)  # eq. 3.59
 
@@ -98,6 +99,7 @@ def test_networks_have_what_the_dense_matrix_has(make: Any, structure: Any) -> N
     made = fn.jacobian(case.model)(case.params, case.state, x_new, EVAL)
     jacobian = np.concatenate([leaf.reshape(4, leaf.shape[1], -1) for leaf in tree.leaves(made)], axis=2)
     predicted = posterior.predict(x_new)
+    # Times the condition.
     np.testing.assert_allclose(
         predicted.covariance, np.einsum("nkd,de,nle->nkl", jacobian, inverse, jacobian), rtol=1e-5, atol=1e-12
     )
@@ -105,10 +107,10 @@ def test_networks_have_what_the_dense_matrix_has(make: Any, structure: Any) -> N
     expected = -posterior.loss / noise**2 - precision / 2 * values @ values + kept.sum() / 2 * np.log(precision)
     expected -= np.linalg.slogdet(precisions)[1] / 2
     expected -= 7 * np.log(2 * np.pi * noise**2) if make is regressor else 0
-    assert posterior.log_evidence() == pytest.approx(expected, rel=1e-7, abs=0.0)
+    assert posterior.log_evidence() == pytest.approx(expected, rel=1e-7, abs=0.0)  # times the condition
     samples = np.stack([flat(one) for one in posterior.sample(fn.Key(0), 1000)]) - flat(case.params)
     assert not samples[:, ~kept].any()
-    np.testing.assert_allclose(np.var(samples[:, kept], axis=0), np.diag(inverse)[kept], rtol=0.25)
+    np.testing.assert_allclose(np.var(samples[:, kept], axis=0), np.diag(inverse)[kept], rtol=0.25)  # drawn
     white = np.linalg.cholesky(precisions).T @ samples[:, kept].T
     assert np.abs(white @ white.T / 1000 - np.eye(kept.sum())).max() < 0.25
 
@@ -124,7 +126,7 @@ def test_probabilities_are_near_the_mean_over_logits_and_softer() -> None:
         for n, (mean, covariance) in enumerate(zip(predicted.mean, predicted.covariance, strict=True))
     ]
     softmax = [np.exp(one) / np.exp(one).sum(axis=1, keepdims=True) for one in drawn]
-    np.testing.assert_allclose(made, [one.mean(axis=0) for one in softmax], atol=0.06)
+    np.testing.assert_allclose(made, [one.mean(axis=0) for one in softmax], atol=0.06)  # drawn
     plain = np.exp(predicted.mean) / np.exp(predicted.mean).sum(axis=1, keepdims=True)
     assert (made.max(axis=1) < plain.max(axis=1)).all()
 

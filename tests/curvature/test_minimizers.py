@@ -74,7 +74,7 @@ def test_least_squares_of_the_collection_are_solved() -> None:
     assert found.steps < 40
     singular = fn.minimize(powell_squares, np.array([3.0, -1, 0, 1]), LM, tolerance=1e-10)
     assert singular.converged
-    np.testing.assert_allclose(singular.params, 0, atol=1e-3)
+    np.testing.assert_allclose(singular.params, 0, atol=1e-3)  # at a minimum of fourth order the gradient vanishes early
 
 
 def test_a_linear_problem_is_the_normal_equations() -> None:
@@ -98,7 +98,7 @@ def test_a_damped_step_is_the_formula() -> None:
 def test_newton_finds_the_minimum_of_rosenbrock() -> None:
     found = fn.minimize(rosenbrock, np.array([-1.2, 1.0]), NEWTON, tolerance=1e-9)
     assert found.converged, found.message
-    np.testing.assert_allclose(found.params, 1, atol=1e-8)
+    np.testing.assert_allclose(found.params, 1, atol=1e-8)  # where the gradient is below the tolerance
     assert found.steps < 40
 
 
@@ -106,8 +106,8 @@ def test_negative_curvature_is_followed_to_the_border() -> None:
     matrix = np.diag([-1.0, 2.0])
     path = steihaug(operator(lambda v: matrix @ v, np.zeros(2)), np.array([1.0, 0.0]), 3.0, 1e-9, 10)
     delta, image, at_border = path.within(3.0)
-    np.testing.assert_allclose(delta, [-3, 0], atol=1e-5)
-    np.testing.assert_allclose(image, matrix @ delta, atol=1e-5)
+    np.testing.assert_allclose(delta, [-3, 0], atol=1e-5)  # the tolerance of the inner solve
+    np.testing.assert_allclose(image, matrix @ delta, atol=1e-5)  # the tolerance of the inner solve
     assert at_border
     shorter, image, _ = path.within(1.0)
     np.testing.assert_allclose(shorter, [-1, 0], atol=1e-12)
@@ -119,7 +119,7 @@ def test_negative_curvature_is_followed_to_the_border() -> None:
         NEWTON,
     )  # fmt: skip
     assert saddle.converged
-    np.testing.assert_allclose(saddle.params, [1, 0], atol=1e-6)
+    np.testing.assert_allclose(saddle.params, [1, 0], atol=1e-6)  # where the gradient is below the tolerance
 
 
 def test_inside_of_the_region_the_path_ends_at_the_newton_step() -> None:
@@ -136,7 +136,7 @@ def test_every_precision_is_kept(dtype: Any) -> None:
     for function, method in ((rosenbrock_squares, LM), (rosenbrock, NEWTON)):
         found = minimize(function, np.array([-1.2, 1.0], dtype), method, tolerance=1e-3, steps=60)
         assert found.params.dtype == dtype
-        np.testing.assert_allclose(found.params, 1, atol=5e-3)
+        np.testing.assert_allclose(found.params, 1, atol=5e-3)  # where so few steps end
 
 
 MODEL = fn.mlp(8, 8, 1, activation="tanh")

@@ -53,9 +53,9 @@ def test_eigenpairs_are_those_of_the_dense_matrix(end: Any) -> None:
 def test_all_copies_of_an_eigenvalue_are_found() -> None:
     matrix = random_symmetric(12, [9, 9, 9, 7, 7, 1, 1, 1, 0, 0, -2, -2])
     made = curvature.eigenpairs(times(matrix), np.zeros(12), 6, key=fn.Key(0))
-    np.testing.assert_allclose(made.values, [9, 9, 9, 7, 7, 1], atol=1e-8)
+    np.testing.assert_allclose(made.values, [9, 9, 9, 7, 7, 1], atol=1e-8)  # eigenvalues of clusters
     every = curvature.eigenpairs(times(matrix), np.zeros(12), 12, key=fn.Key(0), end="smallest")
-    np.testing.assert_allclose(every.values, [-2, -2, 0, 0, 1, 1, 1, 7, 7, 9, 9, 9], atol=1e-8)
+    np.testing.assert_allclose(every.values, [-2, -2, 0, 0, 1, 1, 1, 7, 7, 9, 9, 9], atol=1e-8)  # eigenvalues of clusters
     nothing = curvature.eigenpairs(lambda vector: 0 * vector, np.zeros(4), 2, key=fn.Key(0))
     np.testing.assert_array_equal(nothing.values, [0, 0])
 
@@ -79,7 +79,7 @@ def test_moments_of_a_spectral_density_are_traces_of_powers() -> None:
         estimate = made.trace(lambda nodes, power=power: nodes**power)  # type: ignore[misc]
         assert abs(estimate.value - np.trace(np.linalg.matrix_power(matrix, power))) <= 4 * estimate.error + 1e-10
     grid = np.linspace(-1, 2, 601)
-    assert np.trapezoid(made.density(grid, 0.1), grid) == pytest.approx(1, abs=1e-3)
+    assert np.trapezoid(made.density(grid, 0.1), grid) == pytest.approx(1, abs=1e-3)  # the trapezoids of the grid
 
 
 METHODS = [curvature.hutchinson, curvature.hutch_plus_plus, curvature.xtrace]

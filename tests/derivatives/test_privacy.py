@@ -21,20 +21,20 @@ def by_mironov(rdp: Any, orders: Any, delta: float) -> tuple[float, float]:
 
 def test_published_divergences() -> None:
     """Those that the accountant of Mironov, Talwar and Zhang 2019 is tested by, in TensorFlow Privacy."""
-    assert fn.sampled_gaussian_rdp(0.1, 2.0, (5.0,), steps=10) == pytest.approx([0.07737], abs=5e-6)
+    assert fn.sampled_gaussian_rdp(0.1, 2.0, (5.0,), steps=10) == pytest.approx([0.07737], abs=5e-6)  # the published digits
     found = fn.sampled_gaussian_rdp(0.01, 2.5, (1.5, 2.5, 5.0, 50.0, 100.0), steps=50)
-    assert found == pytest.approx([0.00065, 0.001085, 0.00218075, 0.023846, 167.416307], abs=1e-6)
+    assert found == pytest.approx([0.00065, 0.001085, 0.00218075, 0.023846, 167.416307], abs=1e-6)  # the published digits
 
 
 def test_published_epsilons() -> None:
     orders = tuple(range(2, 33))
     rdp = fn.sampled_gaussian_rdp(0.01, 4.0, orders, steps=10_000)  # Abadi et al. 2016, section 5.1: 1.26
     epsilon, order = by_mironov(rdp, orders, 1e-5)
-    assert epsilon == pytest.approx(1.258575, abs=1e-6)
+    assert epsilon == pytest.approx(1.258575, abs=1e-6)  # the published digits
     assert order == 20
     both = fn.sampled_gaussian_rdp(0.01, 4.0, TUTORIAL, steps=10_000) + fn.sampled_gaussian_rdp(0.1, 2.0, TUTORIAL, steps=100)
     epsilon, order = by_mironov(both, TUTORIAL, 1e-5)
-    assert epsilon == pytest.approx(3.276237, abs=2e-6)
+    assert epsilon == pytest.approx(3.276237, abs=2e-6)  # the published digits
     assert order == 8
     assert fn.privacy_spent(both, 1e-5, TUTORIAL).epsilon < epsilon
 
@@ -51,7 +51,7 @@ def test_whole_orders_have_a_closed_form(q: float, sigma: float) -> None:
                 for k in range(order + 1)
             ]  # fmt: skip
             exact = float(mpmath.log(mpmath.fsum(terms)) / (order - 1))
-            assert fn.sampled_gaussian_rdp(q, sigma, (order,))[0] == pytest.approx(exact, rel=1e-8, abs=0)
+            assert fn.sampled_gaussian_rdp(q, sigma, (order,))[0] == pytest.approx(exact, rel=1e-8, abs=0)  # quadrature
 
 
 @pytest.mark.parametrize(("q", "sigma", "order"), [(0.01, 1.0, 1.5), (0.1, 0.3, 2.7), (0.5, 2.0, 32.5), (1e-4, 1.0, 1.0625)])
@@ -127,7 +127,7 @@ def test_the_noise_has_its_deviation_and_comes_from_the_key() -> None:
     at = START.params, START.state, X, LABELS, fn.Eval()
     plain = tree.ravel(step(0.0)(*at, fn.Key(1)).grads).vector
     drawn = np.stack([tree.ravel(step(2.0)(*at, fn.Key(number)).grads).vector for number in range(200)]) - plain
-    assert drawn.std() == pytest.approx(2.0 * 0.3 / 6, rel=0.02, abs=0)
+    assert drawn.std() == pytest.approx(2.0 * 0.3 / 6, rel=0.02, abs=0)  # drawn
     assert abs(np.corrcoef(drawn.T) - np.eye(len(plain))).max() < 0.3
     again = tree.ravel(step(2.0)(*at, fn.Key(0)).grads).vector
     np.testing.assert_array_equal(again - plain, drawn[0])
@@ -156,7 +156,7 @@ def test_poisson_batches_draw_each_row_alone() -> None:
     rows = np.arange(50)
     drawn = [np.isin(rows, one) for one in fn.data.poisson_batches(fn.Key(0), rows, 0.2, 500)]
     shares = np.array(drawn)
-    assert shares.mean() == pytest.approx(0.2, abs=0.01)
-    assert shares.sum(1).var() == pytest.approx(50 * 0.2 * 0.8, rel=0.25, abs=0)
+    assert shares.mean() == pytest.approx(0.2, abs=0.01)  # drawn
+    assert shares.sum(1).var() == pytest.approx(50 * 0.2 * 0.8, rel=0.25, abs=0)  # drawn
     assert [len(x) for x, _ in fn.data.poisson_batches(fn.Key(0), (X, LABELS), 0.0, 2)] == [0, 0]
     assert [len(x) for x, _ in fn.data.poisson_batches(fn.Key(0), (X, LABELS), 1.0, 2)] == [6, 6]

@@ -170,7 +170,7 @@ def test_rrelu_draws_its_slopes_from_the_key() -> None:
     assert abs(slopes.mean() - 0.4) < 5 * 0.4 / math.sqrt(12 * x.size)
     assert abs(slopes.var() - 0.4**2 / 12) < 2e-4
     for dtype in (np.float32, np.longdouble):
-        np.testing.assert_allclose(layer.forward((), (), x.astype(dtype), TRAIN).output, -slopes, rtol=1e-6)
+        np.testing.assert_allclose(layer.forward((), (), x.astype(dtype), TRAIN).output, -slopes, rtol=1e-6)  # float32
     assert not np.array_equal(layer.forward((), (), x, fn.Train(fn.Key(1))).output, -slopes)
     np.testing.assert_array_equal(layer.forward((), (), -x, TRAIN).output, -x)
 

@@ -502,8 +502,8 @@ def test_scores_beyond_the_range_of_numbers(causal: bool, size: float) -> None:
     dy = generator.normal(size=(2, 5, 3)).astype(np.float32)
     made = layer.forward((), (), (q, k, v), fn.Eval())
     wide = layer.forward((), (), (q.astype(float), k.astype(float), v.astype(float)), fn.Eval())
-    np.testing.assert_allclose(made.output, wide.output, rtol=1e-5)
+    np.testing.assert_allclose(made.output, wide.output, rtol=1e-5)  # float32
     for got, wanted in zip(
         layer.backward((), made.residuals, dy).input, layer.backward((), wide.residuals, dy.astype(float)).input, strict=True
     ):
-        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)  # float32

@@ -497,7 +497,7 @@ def test_gaussian_noise_has_its_standard_deviation() -> None:
 def test_one_key_draws_the_same_in_every_precision(make: Any) -> None:
     x = numbers(3, 4, 5)
     single = make(0.4).forward((), (), x.astype(np.float32), TRAIN).output
-    np.testing.assert_allclose(single, make(0.4).forward((), (), x, TRAIN).output, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(single, make(0.4).forward((), (), x, TRAIN).output, rtol=1e-5, atol=1e-6)  # float32
 
 
 def test_bad_rates() -> None:

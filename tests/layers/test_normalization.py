@@ -72,6 +72,7 @@ def test_group_norm_keeps_the_digits_of_an_offset() -> None:
     start = layer.init(fn.Key(0), (8, 4))
     x = numbers(2, 8, 4)
     moved = fn.apply(layer, start.params, (), np.float32(1) * (x + 1000).astype(np.float32))
+    # Float32 of an offset of 1000 has four digits left.
     np.testing.assert_allclose(moved, fn.apply(layer, start.params, (), x), atol=1e-3)
 
 
@@ -353,9 +354,10 @@ def test_weights_of_any_size_have_a_direction(size: float) -> None:
     one = attrs.evolve(params, inner=attrs.evolve(params.inner, weight=v), gain=np.ones(2, np.float32))
     layer = fn.weight_norm(fn.linear(2))
     made = layer.forward(one, (), x, TRAIN)
-    np.testing.assert_allclose(made.output, [[1.4, 1.0]], rtol=1e-6)
+    np.testing.assert_allclose(made.output, [[1.4, 1.0]], rtol=1e-6)  # float32
     dv = layer.backward(one, made.residuals, np.ones((1, 2), np.float32)).params.inner.weight
     if size > 1e-30:
+        # Float32.
         np.testing.assert_allclose(dv * size, [[(1 - 0.6 * 1.4) / 5, 0], [(1 - 0.8 * 1.4) / 5, 1]], rtol=1e-5, atol=1e-6)
     spectral = fn.spectral_norm(fn.linear(2))
     start = spectral.init(fn.Key(0), (2,))
@@ -363,7 +365,7 @@ def test_weights_of_any_size_have_a_direction(size: float) -> None:
     for _ in range(20):
         moved = spectral.forward(weight, moved, x, TRAIN).state
     got = spectral.forward(weight, moved, np.eye(2, dtype=np.float32), fn.Eval()).output
-    np.testing.assert_allclose(got, v / size / np.linalg.norm([[3, 1], [4, 0]], 2), rtol=1e-5)
+    np.testing.assert_allclose(got, v / size / np.linalg.norm([[3, 1], [4, 0]], 2), rtol=1e-5)  # float32
 
 
 def test_a_weight_of_zeros_has_no_direction_and_is_not_divided() -> None:
@@ -437,9 +439,9 @@ def test_parts_of_a_batch_agree_on_extreme_moments() -> None:
             forward = one.forward(params, state, x, TRAIN)
             made.append((forward.output + 1, one.backward(params, forward.residuals, dy).input))
     for whole, parts in zip(*made, strict=True):
-        np.testing.assert_allclose(parts / abs(whole).max(0), whole / abs(whole).max(0), atol=1e-5)
+        np.testing.assert_allclose(parts / abs(whole).max(0), whole / abs(whole).max(0), atol=1e-5)  # float32
     wide = (x.astype(float) - x.mean(0, dtype=float)) / np.sqrt(x.var(0, dtype=float) + 1e-5)
-    np.testing.assert_allclose(made[0][0] - 1, wide, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(made[0][0] - 1, wide, rtol=1e-5, atol=1e-6)  # float32
 
 
 def test_a_convnet_predicts_after_two_epochs_as_it_was_trained() -> None:

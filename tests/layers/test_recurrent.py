@@ -166,6 +166,7 @@ def test_float32_is_the_formula_in_float32(make: Any, step: Any, parts: int) -> 
     params, x = started(layer), numbers(BATCH, TIME, INPUTS)
     y = fn.apply(layer, fn.tree.astype(params, np.float32), (), x.astype(np.float32))
     assert y.dtype == np.float32
+    # Float32, and errors that the steps hand on.
     np.testing.assert_allclose(y, fn.apply(layer, params, (), x), rtol=1e-4, atol=2e-6)
 
 

@@ -359,5 +359,7 @@ def test_float32_statistics_of_many_rows() -> None:
     start = layer.init(fn.Key(0), (2,))
     params, state = fn.tree.astype((start.params, start.state), np.float32)
     made = layer.forward(params, state, x, TRAIN)
+    # Float32: three units in the last place, and what a sum of 200,000 squares loses.
     np.testing.assert_allclose(made.state.mean, x.mean(0, dtype=np.float64), rtol=2e-7)
+    # Float32: three units in the last place, and what a sum of 200,000 squares loses.
     np.testing.assert_allclose(made.state.var, x.var(0, dtype=np.float64, ddof=1), rtol=2e-5)

@@ -466,7 +466,7 @@ def test_complex_steps_give_the_derivatives_of_value_and_gradient(case: LossCase
     curve, other = (tree.map(lambda leaf: leaf.imag / 1e-30, gradient(along, 1e-30j)) for along in (u, v))
     np.testing.assert_allclose(dot(curve, v), dot(other, u), rtol=1e-10, atol=1e-12)
     numeric = tree.map(lambda plus, minus: (plus - minus) / 2e-6, gradient(u, 1e-6), gradient(u, -1e-6))
-    np.testing.assert_allclose(dot(curve, v), dot(numeric, v), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(dot(curve, v), dot(numeric, v), rtol=1e-5, atol=1e-7)  # differences of first order
 
 
 @each_plain_that(is_sum)
@@ -745,9 +745,9 @@ def test_vectors_of_length_0_have_no_direction_and_no_gradient() -> None:
 def test_lengths_neither_overflow_nor_vanish(scale: float) -> None:
     x, y = np.array([[3.0, 4.0]], np.float32) * np.float32(scale), np.array([[4.0, 3.0]], np.float32) * np.float32(scale)
     made = fn.cosine_embedding().forward((x, y), np.ones(1))
-    np.testing.assert_allclose(made.value, 0.04, rtol=1e-6)
+    np.testing.assert_allclose(made.value, 0.04, rtol=1e-6)  # float32
     made_triplet = fn.triplet_margin(0.0).forward((x, 0 * x, x), ())
-    np.testing.assert_allclose(made_triplet.value, 5 * scale, rtol=1e-6)
+    np.testing.assert_allclose(made_triplet.value, 5 * scale, rtol=1e-6)  # float32
 
 
 def test_an_impossible_class_may_have_a_log_probability_of_minus_infinity() -> None:
@@ -793,11 +793,11 @@ def test_ctc_of_extreme_logits() -> None:
     loss = fn.ctc()
     target = fn.CTCTarget(np.array([[1]]), np.array([1]), np.array([3]))
     made = loss.forward(logits, target)
-    np.testing.assert_allclose(made.value, 3e4 - math.log(6), rtol=1e-6)
+    np.testing.assert_allclose(made.value, 3e4 - math.log(6), rtol=1e-6)  # float32
     gradient = loss.backward(made.residuals)
     assert np.isfinite(gradient).all()
-    np.testing.assert_allclose(gradient[0].sum(1), 0, atol=1e-6)
-    np.testing.assert_allclose(gradient[0, 1], [-1 / 3, -2 / 3, 1.0], rtol=1e-3)
+    np.testing.assert_allclose(gradient[0].sum(1), 0, atol=1e-6)  # float32
+    np.testing.assert_allclose(gradient[0, 1], [-1 / 3, -2 / 3, 1.0], rtol=1e-3)  # differences of logits of 1e4 in float32
 
 
 @pytest.mark.parametrize(
@@ -840,6 +840,7 @@ def test_distillation_of_close_and_of_certain_teachers() -> None:
     assert not loss.backward(same.residuals).any()
     near = teacher[:1] + np.array([[1e-9, 0, 0]])
     p = np.exp(teacher[0] / 2) / np.exp(teacher[0] / 2).sum()
+    # To first order.
     np.testing.assert_allclose(loss.forward(near, teacher[:1]).value, 0.5 * p[0] * (1 - p[0]) * 1e-18, rtol=1e-6)
     certain = loss.forward(np.zeros((1, 3)), np.array([[0.0, 1e4, 0.0]]))
     np.testing.assert_allclose(certain.value, 4 * np.log(3))

@@ -67,6 +67,7 @@ def test_any_cotangent_is_a_sum_of_gradients(case: LossCase) -> None:
     high, low = (function(tree.map(partial(moved, sign * step), prediction, direction), target) for sign in (1, -1))
     slope = ((high - low) * v).sum() / (2 * step)
     own = sum((g * d).sum() for g, d in zip(tree.leaves(gradient), tree.leaves(direction), strict=True))
+    # Differences of second order, and kinks beside them.
     np.testing.assert_allclose(own, slope, rtol=2e-5, atol=1e-6 * max(1, np.abs(made.losses).max()))
 
 
@@ -92,7 +93,7 @@ def test_losses_that_overflow_on_the_way_are_finite() -> None:
         found = wide.forward(root, np.zeros_like(root))
         assert found.losses.dtype == np.float32
         gradient = wide.backward(found.residuals, np.ones(1, np.float32))
-    np.testing.assert_allclose(found.losses, 0.72 * np.finfo(np.float32).max, rtol=1e-6)
+    np.testing.assert_allclose(found.losses, 0.72 * np.finfo(np.float32).max, rtol=1e-6)  # float32
     np.testing.assert_array_equal(gradient, root)
     assert gradient.dtype == np.float32
 

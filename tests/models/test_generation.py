@@ -227,6 +227,7 @@ def test_drawing_has_the_probabilities_of_the_softmax() -> None:
     params = fn.tree.map(lambda leaf: np.log([[0.5, 0.3, 0.2]] * 3), model.init(fn.Key(0), (1,)).params)
     how = fn.generation.Sampling(top_p=0.75, samples=20_000)
     made = fn.generation.sample(model, params, (), np.array([[0]]), 1, fn.Key(0), sampling=how)
+    # 20,000 draws: four deviations.
     np.testing.assert_allclose(np.bincount(made.tokens[:, 1], minlength=3) / 20_000, [0.625, 0.375, 0], atol=0.015)
 
 

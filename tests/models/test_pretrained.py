@@ -219,7 +219,7 @@ def test_halves_become_single_precision_and_that_is_said_once(tmp_path: Path) ->
     whole = fn.pretrained.load(HERE / "gpt2")
     for ours, theirs in zip(fn.tree.leaves(loaded.params), fn.tree.leaves(whole.params), strict=True):
         assert ours.dtype == np.float32
-        np.testing.assert_allclose(ours, theirs, rtol=2**-7, atol=1e-6)
+        np.testing.assert_allclose(ours, theirs, rtol=2**-7, atol=1e-6)  # bfloat16
 
 
 def test_types_that_are_not_read_are_named(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_finds_the_minimum_of_rosenbrock() -> None:
     found = fn.minimize(rosenbrock, np.tile([-1.2, 1.0], 5), tolerance=1e-8)
     assert found.converged
     assert found.gradient_norm <= 1e-8
-    np.testing.assert_allclose(found.params, 1, atol=1e-8)
+    np.testing.assert_allclose(found.params, 1, atol=1e-8)  # a gradient of 1e-8 is allowed there
     assert found.steps < 60
     assert found.evaluations < 90
 
@@ -250,5 +250,5 @@ def test_sharpness_aware_agrees_with_the_first_order_expansion() -> None:
     sharp = fn.sharpness_aware(step, 1e-3)(start.params, start.state, x, x[:, :1], fn.Eval())
     h = 1e-4 / np.linalg.norm(e)
     curved = (gradient(flat + h * e, unravel) - gradient(flat - h * e, unravel)) / (2 * h)
-    np.testing.assert_allclose(tree.ravel(sharp.grads).vector, g + curved, atol=1e-5)
+    np.testing.assert_allclose(tree.ravel(sharp.grads).vector, g + curved, atol=1e-5)  # a Taylor expansion to first order
     assert np.abs(curved).max() > 1e-4

@@ -96,4 +96,4 @@ def doubled(self: Program, vjp: Callable[..., tuple[Array, ...]], *given: object
     [(0, 100, 0, 0.03622), (3, 100, 0.00623, 0.08518), (50, 100, 0.39832, 0.60168), (100, 100, 0.96378, 1)],
 )
 def test_intervals_are_those_of_the_tables(count: int, total: int, low: float, high: float) -> None:
-    assert clopper_pearson(count, total) == pytest.approx((low, high), abs=1e-5)
+    assert clopper_pearson(count, total) == pytest.approx((low, high), abs=1e-5)  # the digits of the table

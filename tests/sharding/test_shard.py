@@ -95,7 +95,7 @@ def test_fit_trains_in_parts() -> None:
         for layer in (network(), fn.shard(network()))
     ]
     for one, other in zip(*[tree.leaves((made.params, made.state)) for made in fits], strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(other, one, rtol=1e-8, atol=1e-10)  # sums in another order, through some steps of training
 
 
 @pytest.mark.parametrize("heads_rows", [None, 1, 2])

@@ -49,7 +49,9 @@ def test_finite_extremes(case: Exact, dtype: type[np.floating]) -> None:
 @each_activation
 def test_limits(case: Exact, dtype: type[np.floating]) -> None:
     y, slope = value_and_slope(case, np.array([[-np.inf, np.inf]], dtype))
+    # Float32, and infinity's neighbour for a limit.
     np.testing.assert_allclose(y[0], [limit(case.value, -1), limit(case.value, 1)], rtol=1e-6, atol=1e-6)
+    # Float32, and infinity's neighbour for a limit.
     np.testing.assert_allclose(slope[0], [limit(case.slope, -1), limit(case.slope, 1)], rtol=1e-6, atol=1e-12)
 
 

@@ -90,12 +90,13 @@ def test_gains(layer: str, name: str) -> None:
     if name == "orthogonal" and "transpose" in layer and ("strided" in layer or "apart" in layer):
         promised /= 2  # it keeps the length of the whole, which has four times as many points
     got = np.mean([deviation(make(weight_init=init), space, channels, key) for key in range(2)])
-    assert got == pytest.approx(promised, rel=0.12, abs=0.0)
+    assert got == pytest.approx(promised, rel=0.12, abs=0.0)  # drawn: what such numbers of weights scatter by
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_default_gains_are_1(layer: str) -> None:
     make, space, channels = LAYERS[layer]
+    # Drawn: what such numbers of weights scatter by.
     assert np.mean([deviation(make(), space, channels, key) for key in range(2)]) == pytest.approx(1.0, rel=0.12, abs=0.0)
 
 
@@ -117,7 +118,7 @@ def test_gains_of_layers_that_widen_or_narrow(inputs: int, outputs: int) -> None
             (initializers.glorot_normal, math.sqrt(2 * inputs / (inputs + outputs))),
         ):
             got = np.mean([deviation(make(weight_init=init), space, inputs, key) for key in range(4)])
-            assert got == pytest.approx(promised, rel=0.2, abs=0.0)
+            assert got == pytest.approx(promised, rel=0.2, abs=0.0)  # drawn: what such numbers of weights scatter by
 
 
 @pytest.mark.parametrize("multiplier", [1, 4])
@@ -142,13 +143,14 @@ def test_bilinear_counts_pairs_of_inputs() -> None:
     start = layer.init(fn.Key(0), ((20,), (25,)))
     generator = np.random.default_rng(0)
     y = fn.apply(layer, start.params, (), (generator.normal(size=(500, 20)), generator.normal(size=(500, 25))))
-    assert y.std() == pytest.approx(math.sqrt(2 * 500 / 530), rel=0.1, abs=0.0)
+    assert y.std() == pytest.approx(math.sqrt(2 * 500 / 530), rel=0.1, abs=0.0)  # drawn: what such numbers of weights scatter by
 
 
 @pytest.mark.parametrize(("make", "gates"), [(fn.rnn, 1), (fn.gru, 3), (fn.lstm, 4), (fn.peephole_lstm, 4)])
 def test_recurrent_layers_start_as_in_keras(make: Any, gates: int) -> None:
     """The input's weights of all gates are drawn as one matrix; each gate's recurrent weights are a rotation."""
     params = make(64).init(fn.Key(0), (7, 48)).params
+    # Drawn: what such numbers of weights scatter by.
     assert fan_gain(params.input_weight, (48 + gates * 64) / 2) == pytest.approx(1.0, rel=0.03, abs=0.0)
     for gate in np.split(params.recurrent_weight, gates, axis=1):
         np.testing.assert_allclose(gate.T @ gate, np.eye(64), atol=1e-12)
@@ -173,6 +175,7 @@ def test_projections_of_larger_layers_have_their_own_fans(layer: Any, shapes: An
     assert found
     for weight in found:
         fan = (weight.shape[-2] + weight.shape[-1]) / 2 if weight.ndim != 4 or weight.shape[0] == 1 else 9.0
+        # Drawn: what such numbers of weights scatter by.
         assert fan_gain(weight, fan) == pytest.approx(1.0, rel=0.08, abs=0.0), weight.shape
 
 
@@ -182,7 +185,7 @@ def test_projections_of_larger_layers_have_their_own_fans(layer: Any, shapes: An
 )
 def test_tables_have_the_deviation_that_is_documented(layer: Any, shape: Shape, std: float) -> None:
     (table,) = tree.leaves(layer.init(fn.Key(0), shape).params)
-    assert table.std() == pytest.approx(std, rel=0.03, abs=0.0)
+    assert table.std() == pytest.approx(std, rel=0.03, abs=0.0)  # drawn: what such numbers of weights scatter by
 
 
 # ---------------------------------------------------------------------------------------------- initializers of one's own

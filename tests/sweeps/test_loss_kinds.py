@@ -236,7 +236,7 @@ def test_a_mean_is_finite_where_the_sum_overflows(dtype: Any) -> None:
     assert weighted.value == dtype(0.75 * large)
     root = np.full((64, 1), 2 * large**0.5, dtype) * (np.arange(64) < 8)[:, None].astype(dtype)
     found = squares.forward(root, np.zeros_like(root))
-    np.testing.assert_allclose(found.value, large / 2, rtol=1e-6)
+    np.testing.assert_allclose(found.value, large / 2, rtol=1e-6)  # float32 is among the kinds
     assert np.isfinite(squares.backward(found.residuals)).all()
 
 
@@ -272,10 +272,11 @@ def test_info_nce_of_vectors_of_any_length(dtype: Any, scale: str) -> None:
     loss = fn.info_nce(1.0)
     expected = loss.forward((unit, unit[::-1].copy()), ())
     made = loss.forward((unit * dtype(size), unit[::-1].copy()), ())
-    np.testing.assert_allclose(made.value, expected.value, rtol=1e-6)
+    np.testing.assert_allclose(made.value, expected.value, rtol=1e-6)  # float32 is among the kinds
     with np.errstate(over="ignore"):
         wanted = (loss.backward(expected.residuals)[0].astype(np.longdouble) / size).astype(dtype)
-    np.testing.assert_allclose(loss.backward(made.residuals)[0], wanted, rtol=1e-5)
+    np.testing.assert_allclose(loss.backward(made.residuals)[0], wanted, rtol=1e-5)  # float32 is among the kinds
+    # Float32 is among the kinds.
     np.testing.assert_allclose(loss.backward(made.residuals)[1], loss.backward(expected.residuals)[1], rtol=1e-5, atol=1e-7)
 
 
@@ -303,15 +304,16 @@ def test_ctc_of_forbidden_and_of_certain_labels(dtype: Any) -> None:
     logits[1, :, 2] = -np.inf  # a class that the target does not need
     by_hand = -np.log([3 / 9, 3 / 4])
     made = loss.forward(logits, target)
-    np.testing.assert_allclose(made.value, by_hand.mean(), rtol=1e-6)
+    np.testing.assert_allclose(made.value, by_hand.mean(), rtol=1e-6)  # float32 is among the kinds
     assert np.isfinite(loss.backward(made.residuals)).all()
     logits[1] = 0
     logits[1, :, 1] = np.inf
-    np.testing.assert_allclose(loss.forward(logits, target).value, by_hand[0] / 2, rtol=1e-6)
+    np.testing.assert_allclose(loss.forward(logits, target).value, by_hand[0] / 2, rtol=1e-6)  # float32 is among the kinds
     lowest = np.zeros((2, 2, 3), dtype)
     lowest[:, :, 1] = -np.finfo(dtype).max / 2
     made = loss.forward(lowest, target)
-    np.testing.assert_allclose(made.value, np.finfo(dtype).max / 2, rtol=1e-6)
+    np.testing.assert_allclose(made.value, np.finfo(dtype).max / 2, rtol=1e-6)  # float32 is among the kinds
+    # Float32 is among the kinds.
     np.testing.assert_allclose(loss.backward(made.residuals)[:, :, 1].sum(1), [-0.5, -0.5], rtol=1e-6)
 
 

@@ -183,6 +183,7 @@ def test_an_infinite_perplexity_is_infinite() -> None:
         assert metrics.perplexity(np.array([[gap, 0.0]]), np.array([1])) == math.inf
         assert metrics.perplexity(np.array([[gap, 0.0]]), np.array([0])) == 1.0
     assert metrics.perplexity(np.array([[0.0, -np.inf]]), np.array([1])) == math.inf
+    # Float32: a logarithm of 500 has five digits behind the point.
     assert metrics.perplexity(np.array([[500.0, 0.0]], np.float32), np.array([1])) == pytest.approx(
         math.exp(500), rel=1e-5, abs=0.0
     )

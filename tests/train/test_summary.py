@@ -203,7 +203,7 @@ def test_the_estimate_of_activations_is_what_a_forward_keeps(batch: int) -> None
     kept = tracemalloc.get_traced_memory()[0] + x.nbytes
     tracemalloc.stop()
     assert made.output.shape == (batch, 8)
-    assert table.activations(batch) == pytest.approx(kept, rel=0.02, abs=0.0)
+    assert table.activations(batch) == pytest.approx(kept, rel=0.02, abs=0.0)  # headers of arrays and Python's own objects
 
 
 def trained(model: Any, in_shape: Any, x: Any, y: Any, optimizer: fn.Optimizer) -> int:
@@ -253,7 +253,7 @@ def test_the_peak_of_training_is_predicted(model: Any, in_shape: Any, batch: int
     x: Any = generator.integers(0, 65, size) if tokens else generator.normal(size=size).astype(np.float32)
     y = generator.integers(0, 10, size if tokens else batch)
     measured = trained(model, in_shape, x, y, optimizer) + x.nbytes
-    assert table.peak_nbytes == pytest.approx(measured, rel=0.15, abs=0.0)
+    assert table.peak_nbytes == pytest.approx(measured, rel=0.15, abs=0.0)  # an estimate
     assert str(table).splitlines()[-1] == f"with batches of {batch} it takes about {table.peak_nbytes:,} bytes at its peak"
 
 
@@ -276,7 +276,7 @@ def test_a_trace_that_runs_goes_on() -> None:
         tracemalloc.stop()
     second = fn.summary(fn.dense(3), (4,), batch_size=2).peak_nbytes
     assert not tracemalloc.is_tracing()
-    assert first == pytest.approx(second, rel=0.5, abs=0.0)
+    assert first == pytest.approx(second, rel=0.5, abs=0.0)  # Python itself takes most of it
 
 
 def test_a_peak_needs_a_batch() -> None:
