@@ -179,6 +179,9 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
         ("gpt2", {"n_embd": "8"}, (), "n_embd is '8', expected a whole number"),
         ("gpt2", {"n_embd": True}, (), "n_embd is True, expected a whole number"),
         ("gpt2", {"n_layer": 0}, (), "n_layer is 0, expected 1 to"),
+        ("gpt2", {"n_layer": 29}, (), "n_layer is 29, expected 1 to 28"),  # as many as there are tensors
+        ("gpt2", {"n_embd": 2**32}, (), "n_embd is 4294967296, expected 1 to"),
+        ("gpt2", {"vocab_size": 2**31, "n_embd": 2**20}, (), "does not fit in memory"),
         ("gpt2", {"n_head": 3}, (), "features"),
         ("gpt2", {"activation_function": "swoosh"}, (), "activation_function is 'swoosh', expected one of"),
         ("gpt2", {"layer_norm_epsilon": -1}, (), "layer_norm_epsilon is -1"),

@@ -29,7 +29,7 @@ class Running:
         self._params, self._state = params, state
         self._context = None if context_length is None else check_count(context_length, "context_length")
         self._step = stepwise(model) if is_stepwise(model) else None
-        self._whole = compiled_if_often(model, steps if self._step is None else 0)
+        self._whole = compiled_if_often(model, steps)
         self._cache: object = ()
         self._seen = 0
 

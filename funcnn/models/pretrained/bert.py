@@ -81,7 +81,7 @@ def build(config: Configuration, weight_init: Initializer) -> Network:
     vocabulary, features, layers = (
         config.count("vocab_size"),
         config.count("hidden_size"),
-        config.count("num_hidden_layers", 10_000),
+        config.parts("num_hidden_layers"),
     )
     positions, kinds = config.count("max_position_embeddings"), config.count("type_vocab_size")
     both: AnyLayer = parallel(

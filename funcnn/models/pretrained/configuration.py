@@ -38,6 +38,10 @@ class Fields:
     """Those without effect on what the network computes in evaluation, beside the common ones."""
 
 
+MOST_PARTS = 10_000
+"""A bound on how often a network repeats a part, where there are no tensors to go by."""
+
+
 class Needed:
     """Stands for a field that has no default."""
 
@@ -52,6 +56,8 @@ class Configuration:
     where: str
     content: Mapping[str, object]
     fields: Fields
+    most_parts: int
+    """How many parts a network can have: no more than there are tensors."""
 
     def _value(self, name: str) -> object:
         return self.content.get(name, self.fields.used[name])
@@ -69,6 +75,10 @@ class Configuration:
             raise FileError(f"{self.where}: {name} is {shown(value)}, expected 1 to {most}")
         return value
 
+    def parts(self, name: str) -> int:
+        """Return how often a part is there: no more than there are tensors, since each has one at least."""
+        return self.count(name, self.most_parts)
+
     def optional_count(self, name: str) -> int | None:
         """Return a number of at least 1, or None."""
         return None if self._value(name) is None else self.count(name)
@@ -76,8 +86,8 @@ class Configuration:
     def counts(self, name: str) -> tuple[int, ...]:
         """Return a list of numbers of at least 1."""
         value = self._typed(name, list, "a list of whole numbers")
-        if not value or not all(type(one) is int and 1 <= one <= 2**31 for one in value):
-            raise FileError(f"{self.where}: {name} is {shown(value)}, expected whole numbers of at least 1")
+        if not value or not all(type(one) is int and 1 <= one <= MOST_PARTS for one in value):
+            raise FileError(f"{self.where}: {name} is {shown(value)}, expected whole numbers from 1 to {MOST_PARTS}")
         return tuple(value)
 
     def number(self, name: str) -> float:
@@ -125,7 +135,7 @@ def read_json(path: Path) -> dict[str, object]:
     return content
 
 
-def configured(where: str, content: Mapping[str, object], fields: Fields) -> Configuration:
+def configured(where: str, content: Mapping[str, object], fields: Fields, most_parts: int = MOST_PARTS) -> Configuration:
     """Return a configuration whose fields are all known, or raise a FileError that lists those that are not."""
     unknown = [name for name in content if name not in {*fields.used, *fields.only, *fields.unused, *COMMON}]
     told = [f"{shorten(name)} is {shown(content[name])}, and not known: it may change what is computed" for name in unknown]
@@ -135,4 +145,4 @@ def configured(where: str, content: Mapping[str, object], fields: Fields) -> Con
     told += [f"{name} is missing" for name, default in fields.used.items() if default is NEEDED and name not in content]
     if told:
         raise FileError(f"{where} is of a network that is not supported:\n  " + "\n  ".join(told))
-    return Configuration(where, content, fields)
+    return Configuration(where, content, fields, most_parts)

@@ -21,7 +21,7 @@ from funcnn.key import Key, check_key
 from funcnn.layer import AnyLayer, Init
 from funcnn.models.pretrained.architecture import Architecture, Network
 from funcnn.models.pretrained.bert import BERT
-from funcnn.models.pretrained.configuration import Configuration, configured, read_json
+from funcnn.models.pretrained.configuration import MOST_PARTS, Configuration, configured, read_json
 from funcnn.models.pretrained.convnext import CONVNEXT
 from funcnn.models.pretrained.gpt2 import GPT2
 from funcnn.models.pretrained.heads import labels_of
@@ -104,8 +104,8 @@ def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> P
     if not where.is_dir():
         raise FileNotFoundError(f"there is no folder {where}")
     config = read_json(where / CONFIG)
-    network, start = _started(config, str(where / CONFIG), initializers.zeros, Key(0))
     stored = describe_folder(where)
+    network, start = _started(config, str(where / CONFIG), initializers.zeros, Key(0), len(stored))
     table = _named_as(network.table, stored)
     pair = (start.params, start.state)
     check_covers(table, pair)
@@ -195,7 +195,7 @@ def labels(pretrained: Pretrained) -> tuple[str, ...]:
     if "num_classes" in config or "architecture" in config:
         count = config.get("num_classes", 1000)
         return tuple(map(str, range(count if isinstance(count, int) else 0)))
-    return labels_of(Configuration("the configuration", config, _architecture(config, "the configuration").fields))
+    return labels_of(Configuration("the configuration", config, _architecture(config, "the configuration").fields, MOST_PARTS))
 
 
 def _architecture(config: Mapping[str, object], where: str) -> Architecture:
@@ -208,16 +208,20 @@ def _architecture(config: Mapping[str, object], where: str) -> Architecture:
     return _KINDS[kind]
 
 
-def _started(config: Mapping[str, object], where: str, weight_init: Initializer, key: Key) -> tuple[Network, AnyInit]:
+def _started(
+    config: Mapping[str, object], where: str, weight_init: Initializer, key: Key, most_parts: int = MOST_PARTS
+) -> tuple[Network, AnyInit]:
     """Return the network of a configuration, and the parameters and state with which it begins."""
     architecture = _architecture(config, where)
     try:
-        network = architecture.build(configured(where, config, architecture.fields), weight_init)
+        network = architecture.build(configured(where, config, architecture.fields, most_parts), weight_init)
         return network, network.model.init(key, network.in_shape)
     except FileError:
         raise
     except (TypeError, ValueError) as error:
         raise FileError(f"{where}: {error}") from None
+    except MemoryError:
+        raise FileError(f"{where}: a network of these sizes does not fit in memory") from None
 
 
 def _named_as(table: Table, stored: Mapping[str, Stored]) -> Table:

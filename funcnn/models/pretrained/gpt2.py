@@ -51,7 +51,7 @@ BLOCK = (  # weights of this model alone are (in, out), as here
 
 def build(config: Configuration, weight_init: Initializer) -> Network:
     """Return the network: tokens (n, t) to logits (n, t, vocabulary)."""
-    vocabulary, features, layers = config.count("vocab_size"), config.count("n_embd"), config.count("n_layer", most=10_000)
+    vocabulary, features, layers = config.count("vocab_size"), config.count("n_embd"), config.parts("n_layer")
     positions, tied = config.count("n_positions"), config.flag("tie_word_embeddings")
     body: AnyLayer = serial(
         learned_positions(positions, weight_init=weight_init),

@@ -99,7 +99,7 @@ def build(config: Configuration, weight_init: Initializer) -> Network:
     vocabulary, features, layers = (
         config.count("vocab_size"),
         config.count("hidden_size"),
-        config.count("num_hidden_layers", 10_000),
+        config.parts("num_hidden_layers"),
     )
     heads, hidden, eps = config.count("num_attention_heads"), config.count("intermediate_size"), config.number("rms_norm_eps")
     shared, size = config.optional_count("num_key_value_heads") or heads, config.optional_count("head_dim")

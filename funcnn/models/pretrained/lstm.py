@@ -37,7 +37,7 @@ def layer_entries(path: str, ending: str) -> Entries:
 
 def build(config: Configuration, weight_init: Initializer) -> Network:
     """Return the network: sequences (n, t, features) to the hidden states of the last layer."""
-    hidden, layers, both = config.count("hidden_size"), config.count("num_layers", 10_000), config.flag("bidirectional")
+    hidden, layers, both = config.count("hidden_size"), config.parts("num_layers"), config.flag("bidirectional")
     entries: list[Entry] = []
     parts: list[AnyLayer] = []
     for number in range(layers):

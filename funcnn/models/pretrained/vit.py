@@ -72,7 +72,7 @@ def block(config: Configuration, features: int, weight_init: Initializer) -> Any
 
 def build(config: Configuration, weight_init: Initializer) -> Network:
     """Return the network: images (n, height, width, channels) to logits (n, classes), or to the last hidden state."""
-    features, layers = config.count("hidden_size"), config.count("num_hidden_layers", 10_000)
+    features, layers = config.count("hidden_size"), config.parts("num_hidden_layers")
     size, patch, channels = config.count("image_size"), config.count("patch_size"), config.count("num_channels")
     if size % patch:
         raise FileError(f"{config.where}: image_size is {shown(size)}, expected a multiple of patch_size, {patch}")
