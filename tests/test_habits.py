@@ -1,4 +1,4 @@
-"""Habits of the tests: none ends before its last check, skips or allows much without a reason, or compares tiny numbers loosely."""
+"""Habits of the tests: none ends early, skips or allows much without a reason, or compares tiny numbers loosely."""
 
 import ast
 from collections.abc import Iterator
