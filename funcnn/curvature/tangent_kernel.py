@@ -4,8 +4,8 @@ Indices: $n$ and $m$ examples, $k, l$ outputs of one.
 
 To first order the outputs at an example move with the parameters as $\mathrm{d} f_{nk} = \langle \partial f_{nk} / \partial p,
 \mathrm{d}p \rangle$.  A step of gradient descent on a loss of the outputs at other examples therefore moves them by
-$$ \mathrm{d} f_{nk} = -\eta \sum_{ml} \Theta_{nmkl}\, \frac{\partial L}{\partial f_{ml}}, \qquad \Theta_{nmkl} = \Big\langle
-   \frac{\partial f_{nk}}{\partial p}, \frac{\partial f_{ml}}{\partial p} \Big\rangle = (J J^\top)_{nkml} $$
+$$ \mathrm{d} f_{nk} = -\eta \sum_{ml} \Theta_{nmkl}\, \frac{\partial L}{\partial f_{ml}}, \qquad \Theta_{nmkl} = \left\langle
+   \frac{\partial f_{nk}}{\partial p}, \frac{\partial f_{ml}}{\partial p} \right\rangle = (J J^\top)_{nkml} $$
 (Jacot, Gabriel & Hongler 2018, arXiv:1806.07572).  For wide networks the kernel hardly changes in training; here it is that of
 the network at hand, whatever its width.
 """
