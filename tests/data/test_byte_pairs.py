@@ -13,7 +13,7 @@ import pytest
 import funcnn as fn
 from funcnn.data.tokens.alphabet import BYTES, LETTERS, pieces
 
-THEIRS: dict[str, Any] = json.loads((Path(__file__).parent / "byte_pairs.json").read_text())
+THEIRS: dict[str, Any] = json.loads((Path(__file__).parent / "by_tokenizers" / "byte_pairs.json").read_text())
 TEXTS = THEIRS["texts"]
 
 

@@ -1,6 +1,6 @@
 """Write ``byte_pairs.json``: what the package ``tokenizers`` (0.23) learns from a text, and how it cuts and encodes some others.
 
-pip install tokenizers && python tests/data/byte_pairs_by_tokenizers.py
+pip install tokenizers && python tests/data/by_tokenizers/byte_pairs.py
 """
 
 import json
