@@ -95,6 +95,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.attention.scores import AttentionScores
     from funcnn.layers.convolution.convolution import conv1d, conv2d, conv3d
     from funcnn.layers.convolution.depthwise import depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
+    from funcnn.layers.convolution.patch_embedding import patch_embedding
     from funcnn.layers.convolution.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
     from funcnn.layers.convolution.without_bias import (
         conv1d_without_bias,
@@ -110,10 +111,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     )
     from funcnn.layers.embedding.embedding import embedding
     from funcnn.layers.embedding.embedding_bag import embedding_bag
+    from funcnn.layers.embedding.fourier_features import fourier_features
     from funcnn.layers.embedding.positions import learned_positions, sinusoidal_positions
     from funcnn.layers.embedding.tied_embedding import tied_embedding
     from funcnn.layers.linear.bilinear import bilinear
     from funcnn.layers.linear.dense import dense
+    from funcnn.layers.linear.distances import cosine_similarity, pairwise_distance
+    from funcnn.layers.linear.einsum_dense import einsum_dense
+    from funcnn.layers.linear.film import film, modulate
     from funcnn.layers.linear.linear import linear
     from funcnn.layers.linear.maxout import maxout
     from funcnn.layers.linear.scale import affine, scale
@@ -121,6 +126,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.noise.dropout import dropout
     from funcnn.layers.noise.gaussian_noise import gaussian_noise
     from funcnn.layers.noise.gaussian_sample import gaussian_sample
+    from funcnn.layers.noise.gumbel_softmax import gumbel_softmax
     from funcnn.layers.noise.spatial_dropout import spatial_dropout
     from funcnn.layers.noise.stochastic_depth import stochastic_depth
     from funcnn.layers.normalization.batch_norm import batch_norm
@@ -130,6 +136,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.normalization.layer_norm import layer_norm
     from funcnn.layers.normalization.local_response_norm import local_response_norm
     from funcnn.layers.normalization.rms_norm import rms_norm
+    from funcnn.layers.normalization.unit_norm import unit_norm
     from funcnn.layers.normalization.without_affine import (
         batch_norm_without_affine,
         group_norm_without_affine,
@@ -146,11 +153,13 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.pooling.max_unpooling import Pooled, max_pool_with_indices, max_unpool
     from funcnn.layers.pooling.mean_steps import mean_steps
     from funcnn.layers.pooling.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
+    from funcnn.layers.recurrent.cells import gru_cell, lstm_cell, rnn_cell
     from funcnn.layers.recurrent.gru import gru
     from funcnn.layers.recurrent.lstm import lstm
     from funcnn.layers.recurrent.peephole_lstm import peephole_lstm
     from funcnn.layers.recurrent.simple_rnn import rnn
     from funcnn.layers.shape.affine_grid import affine_grid
+    from funcnn.layers.shape.channel_shuffle import channel_shuffle
     from funcnn.layers.shape.crop import crop
     from funcnn.layers.shape.grid_sample import grid_sample
     from funcnn.layers.shape.identity import identity
@@ -290,6 +299,7 @@ __all__ = [
     # layers
     "dense",
     "linear",
+    "einsum_dense",
     "flatten",
     "reshape",
     "transpose",
@@ -299,6 +309,7 @@ __all__ = [
     "alpha_dropout",
     "gaussian_noise",
     "gaussian_sample",
+    "gumbel_softmax",
     "layer_norm",
     "layer_norm_without_affine",
     "layer_norm_without_shift",
@@ -310,6 +321,7 @@ __all__ = [
     "group_norm",
     "group_norm_without_affine",
     "instance_norm",
+    "unit_norm",
     "instance_norm_without_affine",
     "local_response_norm",
     "weight_norm",
@@ -317,6 +329,10 @@ __all__ = [
     "identity",
     "bilinear",
     "affine",
+    "film",
+    "modulate",
+    "cosine_similarity",
+    "pairwise_distance",
     "scale",
     "squeeze",
     "expand_dims",
@@ -336,6 +352,7 @@ __all__ = [
     "depthwise_conv2d_without_bias",
     "separable_conv1d",
     "separable_conv2d",
+    "patch_embedding",
     "separable_conv1d_without_bias",
     "separable_conv2d_without_bias",
     "conv_transpose1d",
@@ -370,6 +387,7 @@ __all__ = [
     "resize_by",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "channel_shuffle",
     "unfold",
     "fold",
     "grid_sample",
@@ -380,6 +398,9 @@ __all__ = [
     "lstm",
     "peephole_lstm",
     "gru",
+    "rnn_cell",
+    "lstm_cell",
+    "gru_cell",
     "last_step",
     "mean_steps",
     "embedding",
@@ -387,6 +408,7 @@ __all__ = [
     "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",
+    "fourier_features",
     "Rotary",
     "rotary_positions",
     "LinearScaling",

@@ -20,6 +20,7 @@ BUILDERS = {
     "define_loss",
     "layer_of",
     "reduced",
+    "cell_of",
     "chain",
     "combine",
     "from_input",

@@ -31,6 +31,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     attention/scores.py                    AttentionScores
     convolution/convolution.py             conv1d, conv2d, conv3d
     convolution/depthwise.py               depthwise_conv1d, depthwise_conv2d, separable_conv1d, separable_conv2d
+    convolution/patch_embedding.py         patch_embedding
     convolution/transposed_convolution.py  conv_transpose1d, conv_transpose2d, conv_transpose3d
     convolution/without_bias.py            conv1d_without_bias, conv2d_without_bias, conv3d_without_bias,
                                            conv_transpose1d_without_bias, conv_transpose2d_without_bias,
@@ -39,10 +40,14 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
                                            separable_conv2d_without_bias
     embedding/embedding.py                 embedding
     embedding/embedding_bag.py             embedding_bag
+    embedding/fourier_features.py          fourier_features
     embedding/positions.py                 learned_positions, sinusoidal_positions
     embedding/tied_embedding.py            tied_embedding
     linear/bilinear.py                     bilinear
     linear/dense.py                        dense
+    linear/distances.py                    cosine_similarity, pairwise_distance
+    linear/einsum_dense.py                 einsum_dense
+    linear/film.py                         film, modulate
     linear/linear.py                       linear
     linear/maxout.py                       maxout
     linear/scale.py                        affine, scale
@@ -50,6 +55,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     noise/dropout.py                       dropout
     noise/gaussian_noise.py                gaussian_noise
     noise/gaussian_sample.py               gaussian_sample
+    noise/gumbel_softmax.py                gumbel_softmax
     noise/spatial_dropout.py               spatial_dropout
     noise/stochastic_depth.py              stochastic_depth
     normalization/batch_norm.py            batch_norm
@@ -59,6 +65,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     normalization/layer_norm.py            layer_norm
     normalization/local_response_norm.py   local_response_norm
     normalization/rms_norm.py              rms_norm
+    normalization/unit_norm.py             unit_norm
     normalization/without_affine.py        batch_norm_without_affine, group_norm_without_affine, instance_norm_without_affine,
                                            layer_norm_without_affine, layer_norm_without_shift, rms_norm_without_scale
     pooling/adaptive_pooling.py            adaptive_avg_pool, adaptive_max_pool
@@ -69,11 +76,13 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     pooling/max_unpooling.py               Pooled, max_pool_with_indices, max_unpool
     pooling/mean_steps.py                  mean_steps
     pooling/power_pooling.py               lp_pool1d, lp_pool2d, lp_pool3d
+    recurrent/cells.py                     gru_cell, lstm_cell, rnn_cell
     recurrent/gru.py                       gru
     recurrent/lstm.py                      lstm
     recurrent/peephole_lstm.py             peephole_lstm
     recurrent/simple_rnn.py                rnn
     shape/affine_grid.py                   affine_grid
+    shape/channel_shuffle.py               channel_shuffle
     shape/crop.py                          crop
     shape/grid_sample.py                   grid_sample
     shape/identity.py                      identity

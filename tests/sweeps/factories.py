@@ -34,6 +34,8 @@ class Call:
 
 
 def _draw(generator: np.random.Generator, shape: Any, kind: str, dtype: Any) -> Any:
+    if kind == "state":
+        return tuple([_draw(generator, one, "array", dtype) for one in shape])
     if shape and isinstance(shape[0], tuple):
         kinds = kind.split() if " " in kind else [kind] * len(shape)
         return tuple([_draw(generator, one, each, dtype) for one, each in zip(shape, kinds, strict=True)])
@@ -83,6 +85,19 @@ CALLS: dict[str, Call] = {
     "bilinear": Call({"features": 3}, ((4,), (5,))),
     "affine": Call({}),
     "scale": Call({}),
+    "unit_norm": Call({}),
+    "cosine_similarity": Call({}, ((6,), (6,))),
+    "pairwise_distance": Call({"power": 3.0}, ((6,), (6,))),
+    "channel_shuffle": Call({"groups": 2}, IMAGE),
+    "film": Call({}, (STEPS, (12,))),
+    "modulate": Call({}, (STEPS, (12,))),
+    "einsum_dense": Call({"equation": "tc,chd->thd", "sizes": {"h": 2, "d": 3}}, STEPS),
+    "fourier_features": Call({"count": 3, "std": 0.5}),
+    "gumbel_softmax": Call({"temperature": 0.5}),
+    "patch_embedding": Call({"features": 3, "patch": 2}, IMAGE),
+    "rnn_cell": Call({"features": 3}, ((4,), (3,))),
+    "lstm_cell": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, ((4,), ((3,), (3,))), "state"),
+    "gru_cell": Call({"features": 3, "update_bias": 0.1}, ((4,), (3,))),
     "squeeze": Call({"axis": 2}, (4, 1, 3)),
     "expand_dims": Call({"axis": 2}, STEPS),
     "slice_axis": Call({"start": 1, "stop": 5, "step": 2, "axis": 1}),

@@ -31,6 +31,7 @@ WORDS = (
     "channels",
     "points",
     "features",
+    "state",
 )
 
 
@@ -61,7 +62,11 @@ def other_kinds(x: Any) -> dict[str, Any]:
         made["first alone"] = x[0]
         made["list of arrays"] = list(x)
         made["one more"] = (*x, x[0])
-        made["masked arrays"] = tuple([np.ma.masked_array(one, np.zeros(one.shape, bool)) for one in x])
+        made["masked arrays"] = (
+            "of states"
+            if not all(isinstance(one, np.ndarray) for one in x)
+            else tuple([np.ma.masked_array(one, np.zeros(one.shape, bool)) for one in x])
+        )
     if isinstance(x, fn.Masked):
         made["values alone"] = x.values
         made["masked array"] = np.ma.masked_array(x.values, np.zeros(x.values.shape, bool))

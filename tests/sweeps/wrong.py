@@ -46,6 +46,7 @@ WRONG: dict[str, list[Any]] = {
     "bool": ["False", "", 1, 0, None, 1.0, [True], np.array([True, False]), np.int64(1), object(), TABLE],
     "sizes": [2.5, "2", "same", None, math.nan, (1.5, 1.5), (2,) * 7, (), [], {2: 2}, True, (True, True), ((2, 2), 2), -1],
     "padding": [2.5, "full", None, math.nan, (1.5,), (2,) * 7, (), {1: 1}, True, ((1, 2, 3),) * 2, -1, ((-1, 0),) * 2, object()],
+    "sizes by letter": ["ab", None, 3, 2.5, [], ("h", 2), {}, {"h": 2}, {"h": 2, "d": 0}, {"h": 2.5, "d": 3}, object(), TABLE],
     "integers": [2.5, "ab", None, math.nan, (1.5,), (True,), {1: 1}, object(), 3, ("a",)],
     "numbers": [
         "ab", "1", None, math.nan, (math.inf,), (1, 10**400), (True,), {1: 1}, object(), ("a",), (), (2, 1), (1, 1), [1j],
@@ -73,6 +74,8 @@ def kind_of(annotation: str) -> tuple[str, bool]:
         return "initializer", optional
     if text.endswith((".Rotary", ".AttentionScores")) and not text.startswith("Literal["):
         return "record", optional
+    if text == "Mapping[str, int]":
+        return "sizes by letter", optional
     if text.startswith("Layer["):
         return "layer", optional
     if text.startswith("Literal[") or text.endswith(".Rotary]") or text == "str":

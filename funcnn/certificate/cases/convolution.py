@@ -92,6 +92,7 @@ CONVOLUTION: dict[str, tuple[LayerCase, ...]] = {
         ),
     ),
     "conv_transpose3d": (LayerCase(lambda: fn.conv_transpose3d(2, 2, stride=(1, 2, 1)), (2, 1, 2, 2), batch=2),),
+    "patch_embedding": (LayerCase(lambda: fn.patch_embedding(3, (2, 1)), (4, 3, 2)),),
     "conv1d_without_bias": (LayerCase(lambda: fn.conv1d_without_bias(2, 2, stride=2, padding="same"), (5, 3)),),
     "conv2d_without_bias": (
         LayerCase(lambda: fn.conv2d_without_bias(3, (2, 3), padding=1), (3, 4, 2)),

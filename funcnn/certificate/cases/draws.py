@@ -23,6 +23,11 @@ def normals(generator: np.random.Generator, shape: Any) -> tuple[Array, ...]:
     return tuple(generator.normal(size=(batch, *one)) for one in shapes)
 
 
+def small_normals(generator: np.random.Generator, shape: Any) -> tuple[Array, ...]:
+    """Draw inputs of standard deviation 0.1, one for each of several shapes: thirty times as large they are not yet far out."""
+    return tuple(0.1 * one for one in normals(generator, shape))
+
+
 def wide(generator: np.random.Generator, shape: Shape) -> Array:
     """Draw inputs of standard deviation 3: both tails and the middle of every activation."""
     return generator.normal(scale=3.0, size=shape)

@@ -44,6 +44,7 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.upsample(2, mode="linear"), (130, 1), batch=2, label="many points"),
         LayerCase(lambda: fn.upsample(2, mode="linear", align_corners=True), (130, 1), batch=2, label="many points, corners"),
     ),
+    "channel_shuffle": (LayerCase(lambda: fn.channel_shuffle(2), (2, 6)),),
     "resize": (
         LayerCase(lambda: fn.resize((3, 7), mode="cubic"), (5, 4, 2), label="cubic"),
         LayerCase(lambda: fn.resize((2, 6), antialias=True), (5, 3, 2), label="linear, antialias"),

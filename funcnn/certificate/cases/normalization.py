@@ -49,6 +49,10 @@ NORMALIZATION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.instance_norm(eps=0.5), (4, 3), label="sequence, large eps"),
         LayerCase(lambda: fn.instance_norm(), (5, 2), inputs=shifted, label="offset"),
     ),
+    "unit_norm": (
+        LayerCase(lambda: fn.unit_norm(), (2, 4)),
+        LayerCase(lambda: fn.unit_norm(1, eps=1.5), (3, 2), label="axis 1, some shorter than eps"),
+    ),
     "local_response_norm": (
         LayerCase(lambda: fn.local_response_norm(alpha=0.5), (7,)),
         LayerCase(lambda: fn.local_response_norm(4, alpha=0.7, beta=1.3, k=0.6), (2, 6), label="even window"),

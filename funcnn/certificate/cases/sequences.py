@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import masked, masked_with_state, with_state
+from funcnn.certificate.cases.draws import masked, masked_with_state, normals, small_normals, with_state
 
 SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
     "rnn": (
@@ -18,6 +18,9 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
         LayerCase(lambda: fn.rnn(3, final=True), (4, 2), label="final"),
     ),
+    "rnn_cell": (LayerCase(lambda: fn.rnn_cell(3), ((2,), (3,)), inputs=normals),),
+    "lstm_cell": (LayerCase(lambda: fn.lstm_cell(3), ((2,), ((3,), (3,))), inputs=with_state),),
+    "gru_cell": (LayerCase(lambda: fn.gru_cell(3), ((2,), (3,)), inputs=small_normals),),
     "lstm": (
         LayerCase(lambda: fn.lstm(3), (4, 2)),
         LayerCase(lambda: fn.lstm(1), (17, 2), label="more steps than are derived in one go"),

@@ -40,6 +40,20 @@ def _no_backward(params: Any, residuals: tuple[()], dy: Any) -> fn.Backward[Any,
 
 
 SMALL: dict[str, tuple[LayerCase, ...]] = {
+    "cosine_similarity": (LayerCase(lambda: fn.cosine_similarity(), ((2, 3), (2, 3)), inputs=normals),),
+    "pairwise_distance": (
+        LayerCase(lambda: fn.pairwise_distance(), ((3,), (3,)), inputs=normals),
+        LayerCase(lambda: fn.pairwise_distance(3.0), ((2, 3), (2, 3)), inputs=normals, label="3"),
+        LayerCase(lambda: fn.pairwise_distance(1.0), ((3,), (3,)), inputs=normals, smooth=False, label="1"),
+    ),
+    "film": (LayerCase(lambda: fn.film(), ((2, 3), (6,)), inputs=normals),),
+    "modulate": (LayerCase(lambda: fn.modulate(), ((2, 2, 2), (4,)), inputs=normals),),
+    "einsum_dense": (
+        LayerCase(lambda: fn.einsum_dense("tc,chd->thd", {"h": 2, "d": 3}), (3, 4)),
+        LayerCase(lambda: fn.einsum_dense("gtc,gcd->dgt", {"d": 2}), (2, 3, 2), label="groups, turned"),
+    ),
+    "fourier_features": (LayerCase(lambda: fn.fourier_features(3, std=0.2), (2, 2)),),
+    "gumbel_softmax": (LayerCase(lambda: fn.gumbel_softmax(0.7), (2, 4)),),
     "bilinear": (
         LayerCase(lambda: fn.bilinear(2), ((3,), (4,)), inputs=normals),
         LayerCase(lambda: fn.bilinear(3), ((2, 3), (2, 3)), inputs=normals, label="sequence"),
