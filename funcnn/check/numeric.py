@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from funcnn.check import requests
-from funcnn.check.case.calls import noted
+from funcnn.check.case.calls import with_note
 from funcnn.check.case.case import Case
 from funcnn.check.case.cotangents import convert_leaves, flatten
 from funcnn.check.case.problem import Question, is_floating, output_leaves, pose
@@ -69,7 +69,7 @@ def numeric_grad(
     requests.options(seed, reference=reference)
     requests.functions(f=f)
     problem = pose(Question(name_of(f), f, lambda *given: ()), args, argument_names(f, len(args)))
-    with noted("raised by the function, at the point where its gradient is asked for"):
+    with with_note("raised by the function, at the point where its gradient is asked for"):
         base = Sampler(problem, None, fresh=True)
     outputs = output_leaves(base.output)
     if not any(is_floating(leaf) for leaf in outputs):

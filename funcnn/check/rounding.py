@@ -155,9 +155,9 @@ def trusted_digits(
         plain = _results(model, loss, params, state, x, target, how)
         errors = {path: 0.0 for path, _ in plain}
         for number in range(draws):
-            bend = _Bend(np.random.Generator(np.random.PCG64(number)))
-            network = map_layers(partial(_rounding, bend), model)
-            moved = _results(network, bend.loss(loss), bend(params), state, bend(x), target, how)
+            perturb = _Perturbation(np.random.Generator(np.random.PCG64(number)))
+            network = map_layers(partial(_rounding, perturb), model)
+            moved = _results(network, perturb.loss(loss), perturb(params), state, perturb(x), target, how)
             for (path, value), (_, other) in zip(plain, moved, strict=True):
                 errors[path] = max(errors[path], _largest(other - value))
     found = [Trusted(path, str(value.dtype), _largest(value), errors[path]) for path, value in plain]
@@ -174,7 +174,7 @@ def _results(
     return [(path, value) for path, value in found + slopes if value.dtype.kind == "f"]
 
 
-class _Bend:
+class _Perturbation:
     """Numbers with other last digits, one after the other."""
 
     def __init__(self, generator: np.random.Generator) -> None:
@@ -185,8 +185,8 @@ class _Bend:
         if values.dtype.kind != "f":
             return values
         eps = np.finfo(values.dtype).eps
-        bent: Array = values * (1 - eps * self.generator.integers(0, 2, values.shape).astype(values.dtype))
-        return bent
+        perturbed: Array = values * (1 - eps * self.generator.integers(0, 2, values.shape).astype(values.dtype))
+        return perturbed
 
     def __call__(self, values: Any) -> Any:
         """Return a tree, or a tree of cotangents, with other last digits."""
@@ -206,21 +206,21 @@ class _Bend:
         return evolve(loss, forward=forward, backward=backward)
 
 
-def _rounding(bend: _Bend, path: str, layer: AnyLayer) -> AnyLayer:
+def _rounding(perturb: _Perturbation, path: str, layer: AnyLayer) -> AnyLayer:
     """Return a layer with other last digits in what it hands on; a combination hands on what its parts do."""
     if is_composed(layer):
         return layer
 
     def forward(params: Any, state: Any, x: Any, mode: Mode) -> Forward[Any, Any, Any]:
         made = layer.forward(params, state, x, mode)
-        return evolve(made, output=bend(made.output))
+        return evolve(made, output=perturb(made.output))
 
     @wraps(layer.backward)  # keeps the signature, by which a layer says that it can leave out its input's cotangent
     def backward(params: Any, residuals: Any, dy: Any, **options: Any) -> Backward[Any, Any]:
         made = layer.backward(params, residuals, dy, **options)
         if options.get("input_grad", True) is False:
-            return evolve(made, params=bend(made.params))
-        return Backward(bend(made.params), bend(made.input))
+            return evolve(made, params=perturb(made.params))
+        return Backward(perturb(made.params), perturb(made.input))
 
     return evolve(layer, forward=forward, backward=backward)
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
-from funcnn.check.case.calls import Calls, noted
+from funcnn.check.case.calls import Calls, with_note
 from funcnn.check.case.case import Case
 from funcnn.check.case.cotangents import arrays, build, draw, finding, flatten
 from funcnn.check.case.problem import Problem, in_working_precision, is_floating, output_leaves
@@ -58,7 +58,7 @@ def verify(
 ) -> Report:
     """Check the gradient of a problem and return the report; ``given`` is what the user calls the cotangent."""
     started = time.perf_counter()
-    with noted("raised by the function, at the point where its gradient is checked"):
+    with with_note("raised by the function, at the point where its gradient is checked"):
         base = Sampler(problem, None, fresh=True)
     outputs = output_leaves(base.output, "the output")
     size = sum(leaf.size for leaf in outputs if is_floating(leaf))
@@ -99,7 +99,7 @@ def verify(
             )
             contract = attrs.evolve(contract, findings=(*contract.findings, finding("determinism", "", text + " a slope")))
             return _finish(problem, contract, None, [], [], seed, started, explain)
-        case.visit(contract.elsewhere)
+        case.call_elsewhere(contract.elsewhere)
         made, linear = _compare(case, contract, method)
         if wanted != reference:
             _in_long_double(case, made)

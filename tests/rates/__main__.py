@@ -40,7 +40,7 @@ def main() -> int:
     started = time.perf_counter()
     numbers = range(options.first, options.first + options.functions)
     made = score(numbers, options.seed, options.family, options.workers)
-    print(f"{told(made)}\n{time.perf_counter() - started:.0f} s")
+    print(f"{as_text(made)}\n{time.perf_counter() - started:.0f} s")
     if options.json:
         options.json.write_text(json.dumps([attrs.asdict(trial) for trial in made.trials]) + "\n")
     if options.page:
@@ -48,7 +48,7 @@ def main() -> int:
     return 0 if made.ok else 1
 
 
-def told(made: Score) -> str:
+def as_text(made: Score) -> str:
     """Return the counts, and a line for each error with the number of its function."""
     lines = [f"{one.name}: {one.count} of {one.total} (95 %: {one.low:.2g} to {one.high:.2g})" for one in made.rates()]
     for trial in made.trials:

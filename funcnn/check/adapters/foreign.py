@@ -13,7 +13,7 @@ from funcnn.check import requests
 from funcnn.check.adapters.forms import Numbers, gradient_to_tree, to_foreign, to_tree
 from funcnn.check.adapters.pose import in_precision, judge, spelled_options
 from funcnn.check.adapters.terms import Options
-from funcnn.check.case.calls import noted
+from funcnn.check.case.calls import with_note
 from funcnn.check.case.problem import Question
 from funcnn.check.functions import argument_names, called, name_of
 from funcnn.check.report import Report
@@ -116,7 +116,7 @@ def check_foreign(f: Callable[..., object], vjp: Callable[..., object], *args: o
     trees = tuple(to_tree(arg, NUMBERS, name) for arg, name in zip(args, names, strict=True))
     trees = in_precision(options, trees)
     call = ", ".join([called(f, "f"), called(vjp, "vjp"), *names, *spelled_options(options)])
-    with noted("raised by the function, at the point where its gradient is checked"):
+    with with_note("raised by the function, at the point where its gradient is checked"):
         output = f(*foreign(args, tuple(copied(one) for one in trees)))
     question = Question(name_of(f), Value(f, args), Gradient(vjp, args, output), reproduce=f"fn.check.check_foreign({call})")
     return judge(question, trees, names, options, cotangent=plain_cotangent(options))

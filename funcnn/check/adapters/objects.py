@@ -12,7 +12,7 @@ from funcnn.check.adapters.foreign import NUMBERS, plain_cotangent, plain_output
 from funcnn.check.adapters.forms import gradient_to_tree, to_foreign, to_tree
 from funcnn.check.adapters.pose import judge, spelled_options
 from funcnn.check.adapters.terms import Options
-from funcnn.check.case.calls import noted
+from funcnn.check.case.calls import with_note
 from funcnn.check.case.problem import Question
 from funcnn.check.functions import times
 from funcnn.check.report import Report
@@ -227,7 +227,7 @@ def check_backward(
     names = (*pairs, *named)
     like = (*values, *inputs)
     run = Forward(thing, forward, tuple(pairs), like)
-    with noted("raised by the function, at the point where its gradient is checked"):
+    with with_note("raised by the function, at the point where its gradient is checked"):
         run.run(tuple(to_tree(copy.deepcopy(one), NUMBERS) for one in like))
     call = ", ".join(["thing", *(["*inputs"] if inputs else []), f"forward={forward!r}", f"backward={backward!r}"])
     more = ", ".join([*([f"parameters={pairs!r}"] if pairs else []), *spelled_options(options)])

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.check.adapters.terms import Options, Terms, check_symmetric_leaf, terms_of
-from funcnn.check.case.calls import noted
+from funcnn.check.case.calls import with_note
 from funcnn.check.case.problem import Question, as_tree, pose
 from funcnn.check.report import Report
 from funcnn.check.verify import verify
@@ -81,7 +81,7 @@ def _in_single(leaf: Array) -> Array:
 
 def _check_output(question: Question, args: tuple[object, ...], terms: Terms) -> None:
     """Raise when an output is called symmetric that is not: its symmetric part would be checked, and the rest by nobody."""
-    with noted("raised by the function, at the point where its gradient is checked"):
+    with with_note("raised by the function, at the point where its gradient is checked"):
         output = question.function(*terms.hand(tuple(tree.map(np.array, arg) for arg in args)))
     for path, leaf in tree.walk(as_tree(output), "the output"):
         if leaf.dtype.kind == "f":

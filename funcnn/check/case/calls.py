@@ -21,7 +21,7 @@ ERRATIC = 0.03
 
 
 @contextmanager
-def noted(text: str) -> Iterator[None]:
+def with_note(text: str) -> Iterator[None]:
     """Add a note to whatever is raised inside."""
     try:
         yield
@@ -51,13 +51,13 @@ class Calls:
     def function(self, args: tuple[object, ...]) -> object:
         """Return the output of the function."""
         self.evaluations += 1
-        with noted("raised by the function, at the point where its gradient is checked"):
+        with with_note("raised by the function, at the point where its gradient is checked"):
             return self.problem.function(*args)
 
     def pull(self, args: tuple[object, ...], dy: object) -> Cotangents:
         """Return the gradient, read leaf by leaf."""
         self.pullbacks += 1
-        with noted("raised by the gradient, at the point where it is checked"):
+        with with_note("raised by the gradient, at the point where it is checked"):
             result = self.problem.pullback(*args, dy)
         return read_cotangents(self.problem, result, strict_dtype=True)
 
@@ -105,7 +105,7 @@ class Calls:
         """Return by how much a gradient changes with the last digits of the arguments and of dy."""
         generator = np.random.default_rng(5)
 
-        def bend(array: Array) -> Array:
+        def perturb(array: Array) -> Array:
             if array.dtype.kind != "f":
                 return np.array(array)
             return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
@@ -113,11 +113,11 @@ class Calls:
         largest = np.full_like(gradient, eps_of(gradient) * np.max(np.abs(gradient), initial=0))
         for _ in range(2):
             try:
-                bent = self.pull(self.copies(bend), self.cotangent(bend)).leaves[position]
+                perturbed = self.pull(self.copies(perturb), self.cotangent(perturb)).leaves[position]
             except Exception:  # a neighbour may lie outside the domain
                 continue
-            if bent is not None and bent.shape == gradient.shape:
-                largest = np.fmax(largest, np.abs(bent - gradient))
+            if perturbed is not None and perturbed.shape == gradient.shape:
+                largest = np.fmax(largest, np.abs(perturbed - gradient))
         return largest
 
 

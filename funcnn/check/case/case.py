@@ -22,7 +22,7 @@ SLACK = 16
 """How many roundings a gradient may be off, relative to the largest entry of its leaf, beside the error bar."""
 _BLURRED = 1e-2  # of the leaf's largest gradient: what is hidden by calls that vary more is for no verdict
 _MANY = 100_000  # numbers
-_BENDS = 4  # neighbours that are looked at: one alone may meet the same roundings
+_PERTURBATIONS = 4  # neighbours that are looked at: one alone may meet the same roundings
 _DOUBLE = float(np.finfo(np.float64).eps)
 
 
@@ -85,7 +85,7 @@ class Case:
         found = read_cotangents(self.problem, self.problem.pullback(*fresh, dy), strict_dtype=strict_dtype)
         return Cotangents(tuple(None if leaf is None else leaf.copy() for leaf in found.leaves), found.findings)
 
-    def visit(self, args: tuple[object, ...]) -> None:
+    def call_elsewhere(self, args: tuple[object, ...]) -> None:
         """Call everything at another point first, so that whatever is remembered from a first call is wrong here."""
         there = tuple(tree.astype(arg, self.sample.result) for arg in args)
         try:
@@ -131,28 +131,28 @@ class Case:
         told: BoolArray = np.ones(gradient.size, bool) if smooth is None else smooth
         generator = self.generator(3)
         # A point at the edge of the domain has neighbours on one side: probabilities of 1 on the lower one, logits anywhere.
-        for side in (-1, 1) * (_BENDS // 2):
+        for side in (-1, 1) * (_PERTURBATIONS // 2):
             for only_active in (False, True):
-                other = self._bent(leaf, side, only_active, generator)
+                other = self._perturbed(leaf, side, only_active, generator)
                 if other is not None:
                     if np.max(np.abs(other.reshape(-1) - gradient)[told], initial=0) > ERRATIC * np.max(np.abs(gradient)):
                         return True
                     break
         return False
 
-    def _bent(self, leaf: int, side: int, only_active: bool, generator: np.random.Generator) -> Array | None:
+    def _perturbed(self, leaf: int, side: int, only_active: bool, generator: np.random.Generator) -> Array | None:
         """Return the gradient where everything, or what is differentiated, differs by its last digits; None out of the domain."""
         digit = 2.0**-30 if self.wide is not None else 2.0**-20
 
-        def bend(array: Array) -> Array:
-            bent: Array = array * (1 + side * digit * generator.uniform(0.5, 1, array.shape).astype(array.dtype))
-            return bent.astype(array.dtype) if array.dtype.kind == "f" else array
+        def perturb(array: Array) -> Array:
+            perturbed: Array = array * (1 + side * digit * generator.uniform(0.5, 1, array.shape).astype(array.dtype))
+            return perturbed.astype(array.dtype) if array.dtype.kind == "f" else array
 
         given = self.sample.args if self.wide is not None else cast_args(self.problem, lambda one: np.array(one.array))
         kind = self.sample.result if self.wide is not None else np.result_type(*(one.array for one in self.problem.active()))
         some = self.problem.differentiated if only_active else range(len(given))
-        args = tuple(tree.map(bend, arg) if position in some else arg for position, arg in enumerate(given))
-        cotangent = self.cotangent if only_active else bend(self.cotangent)
+        args = tuple(tree.map(perturb, arg) if position in some else arg for position, arg in enumerate(given))
+        cotangent = self.cotangent if only_active else perturb(self.cotangent)
         try:
             return self.pull(args, build(self.sample.output, cotangent, kind)).leaves[leaf]
         except Exception:  # a neighbour may lie outside the domain

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from funcnn import tree
-from funcnn.check.case.calls import noted
+from funcnn.check.case.calls import with_note
 from funcnn.check.case.problem import Leaf, Problem, cast_args, output_leaves, ravel_output
 from funcnn.typing import Array
 
@@ -123,5 +123,5 @@ def sampler(problem: Problem, reference: str = "auto", *, fresh: bool = False) -
                 return Sampler(problem, dtype, fresh=fresh)
             except Exception:  # whatever it is that this function has against the precision: narrower ones follow
                 continue
-    with noted("raised by the function, when it was called again at the point"):
+    with with_note("raised by the function, when it was called again at the point"):
         return Sampler(problem, None, fresh=fresh)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from funcnn.check.page.picture import SHADES
-from funcnn.check.page.render import CAPTION, footing, sentences, summary, table, told, where
+from funcnn.check.page.render import CAPTION, footing, sentences, summary, table, where, worth_telling
 from funcnn.check.records import Finding, Findings
 
 _COLOURS = {"pass": "#2a7d2e", "kink-ok": "#2a7d2e", "inconclusive": "#b26a00", "fail": "#b3261e"}
@@ -20,7 +20,7 @@ def page(report: Findings) -> str:
     parts.append("<table><tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>")
     parts += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
     parts.append("</table>")
-    parts += [_finding(finding, report) for finding in told(report)]
+    parts += [_finding(finding, report) for finding in worth_telling(report)]
     parts.append("<p><small>" + "<br>".join(map(escape, footing(report))) + "</small></p>")
     return "<div>" + "\n".join(parts) + "</div>"
 

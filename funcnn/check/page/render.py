@@ -14,7 +14,7 @@ def render(report: Findings) -> str:
     """Return a report as text."""
     lines = [f"{report.verdict.upper()}: gradient of {report.name}", *summary(report), ""]
     lines += ["  " + "  ".join(row).rstrip() for row in _aligned(table(report.leaves))]
-    for finding in told(report):
+    for finding in worth_telling(report):
         lines += ["", *_finding(finding, report)]
     return "\n".join([*lines, "", *footing(report)])
 
@@ -24,7 +24,7 @@ def summary(report: Findings) -> list[str]:
     if not report.findings:
         return []
     worst: dict[str, str] = {}
-    for finding in told(report):
+    for finding in worth_telling(report):
         worst.setdefault(finding.path or report.name, finding.kind if finding.kind == "inconclusive" else finding.diagnosis.tag)
     shown = ", ".join(f"{path} ({tag})" for path, tag in list(worst.items())[:_SHOWN])
     more = f" and {len(worst) - _SHOWN} more" if len(worst) > _SHOWN else ""
@@ -33,7 +33,7 @@ def summary(report: Findings) -> list[str]:
     return [f"{what}; look at {shown}{more}"]
 
 
-def told(report: Findings) -> list[Finding]:
+def worth_telling(report: Findings) -> list[Finding]:
     """Return the findings worth telling, the worst first: one that is the diagnosis of another is told with that."""
     known = {(one.path, one.diagnosis.text) for one in report.findings if one.kind == "value"}
     kept = [one for one in report.findings if one.kind == "value" or (one.path, one.text) not in known]

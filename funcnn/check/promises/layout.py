@@ -60,15 +60,15 @@ def _same_outputs(calls: Calls, values: tuple[Array, ...]) -> bool:
         return True
     generator = np.random.default_rng(6)
 
-    def bend(array: Array) -> Array:
+    def perturb(array: Array) -> Array:
         if array.dtype.kind != "f":
             return np.array(array)
         return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
 
     moved = [0.0] * len(before)
     for _ in range(3):
-        bent = output_leaves(calls.function(calls.copies(bend)))
-        for position, (one, other) in enumerate(zip(before, bent, strict=True)):
+        perturbed = output_leaves(calls.function(calls.copies(perturb)))
+        for position, (one, other) in enumerate(zip(before, perturbed, strict=True)):
             gap = np.abs(one - other) if one.dtype.kind == "f" and one.shape == other.shape else np.zeros(1)
             moved[position] = max(moved[position], float(np.max(gap, initial=0, where=np.isfinite(gap))))
     return all(

@@ -31,7 +31,7 @@ from funcnn.typing import Array, Scalar
 _TOGETHER = 4000  # entries of all leaves beyond which one direction moves them all
 _HOLDS = 64  # roundings that the two sides may differ by
 _FAILS = 1e3  # roundings from which on they are certainly not the same
-_BENDS = 2
+_PERTURBATIONS = 2
 _AGREES = 1e-6  # the widest bar of the differences, relative to the slope, that says that a function is analytic
 _STEPS = tuple((2.0**-fine, 2.0 ** -(fine - 3), 2.0 ** -(fine - 6)) for fine in (14, 20, 26))
 _ROUNDING = 2.0**-52
@@ -149,8 +149,8 @@ class _Test:
     def _sensitivity(self) -> float:
         """Return what last digits of the arguments do to the complex step, and the rounding of the outputs."""
         generator = self.case.generator(40 + self.group[0])
-        bent = [self.stepped.along(self.directions, generator) * self.weights for _ in range(_BENDS)]
-        largest = max(abs(float(one.sum()) - self.left) for one in bent)
+        perturbed = [self.stepped.along(self.directions, generator) * self.weights for _ in range(_PERTURBATIONS)]
+        largest = max(abs(float(one.sum()) - self.left) for one in perturbed)
         return largest + _ROUNDING * float(np.abs(self.weights * self.stepped.y).sum())
 
     def judge(self) -> str:

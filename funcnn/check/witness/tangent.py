@@ -17,7 +17,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.check.case.calls import noted
+from funcnn.check.case.calls import with_note
 from funcnn.check.case.problem import Leaf, Problem, as_tree, cast_args, output_leaves
 from funcnn.derivatives.complex_step import COMPLEX, step_size
 from funcnn.typing import Array
@@ -40,10 +40,10 @@ class Stepped:
     @classmethod
     def at(cls, problem: Problem) -> Stepped:
         """Return the function at its point; whatever it raises in float64 is raised."""
-        with noted("raised by the function in float64"):
+        with with_note("raised by the function in float64"):
             return cls(problem, _ravel(problem.function(*cast_args(problem, _double))))
 
-    def along(self, directions: list[Array | None], bend: np.random.Generator | None = None) -> Array:
+    def along(self, directions: list[Array | None], perturb: np.random.Generator | None = None) -> Array:
         """Return the derivative of the outputs along a direction of each active leaf (None: it does not move).
 
         With a generator, the point is another by last digits.
@@ -60,7 +60,7 @@ class Stepped:
             if not leaf.active:
                 return _double(leaf)
             moved = np.empty(leaf.array.shape, COMPLEX["d"])
-            moved.real = _double(leaf) if bend is None else _bent(leaf, bend)
+            moved.real = _double(leaf) if perturb is None else _perturbed(leaf, perturb)
             step = next(steps)
             moved.imag = 0 if step is None else h * step.reshape(leaf.array.shape)
             return moved
@@ -95,7 +95,7 @@ def _double(leaf: Leaf) -> Array:
     return leaf.array.astype(_DOUBLE) if leaf.array.dtype.kind == "f" else np.array(leaf.array)
 
 
-def _bent(leaf: Leaf, generator: np.random.Generator) -> Array:
+def _perturbed(leaf: Leaf, generator: np.random.Generator) -> Array:
     """Return a leaf with other last digits."""
     values = _double(leaf)
     return np.asarray(values * (1 + 2.0**-52 * generator.choice((-1, 1), values.shape)))
