@@ -2,7 +2,8 @@
 
 The input is a pair of tokens and of the number of the sentence that each belongs to (0 or 1), both (n, t).  The output is the
 last hidden state (n, t, features), or, of a model with a classifier, the logits (n, classes) of what a dense layer with tanh
-makes of the first step.  Nothing is hidden: sequences are without padding.
+makes of the first step.  Nothing is hidden: sequences are without padding.  Of a model that fills in words, as BERT is published,
+the body is taken; the part that names the words is left.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ FIELDS = Fields(
 NORM = (Entry(".scale", "weight"), Entry(".shift", "bias"))
 DENSE = (Entry(".weight", "weight", TRANSPOSED), Entry(".bias", "bias"))
 CLASSIFIER = "BertForSequenceClassification"
+BODIES = ("BertModel", "BertForMaskedLM", "BertForPreTraining")
+"""The models of which the last hidden state is given."""
 
 
 def block_entries(features: int) -> Entries:
@@ -102,13 +105,13 @@ def build(config: Configuration, weight_init: Initializer) -> Network:
         *repeated("[1]", "bert.encoder.layer", layers, block_entries(features)),
     ]
     ignored = [r"(bert\.)?embeddings\.position_ids"]
-    if has_head(config, CLASSIFIER, ("BertModel",)):
+    if has_head(config, CLASSIFIER, BODIES):
         first: AnyLayer = serial(slice_axis(0, 1, axis=1), squeeze(1))
         head: AnyLayer = serial(dense(features, weight_init=weight_init), tanh())
         parts += [first, head, dense(classes_of(config), weight_init=weight_init)]
         entries += [*under("[3][0]", "bert.pooler.dense", DENSE), *under("[4]", "classifier", DENSE)]
     else:
-        ignored.append(r"(bert\.)?pooler\.dense\.(weight|bias)")
+        ignored += [r"(bert\.)?pooler\.dense\.(weight|bias)", r"cls\.(predictions|seq_relationship)\..*"]
     model: AnyLayer = serial(*parts)
     return Network(model, ((1,), (1,)), Table(tuple(entries), ignored=tuple(ignored), prefix="bert."))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from funcnn import initializers, tree
 from funcnn.errors import check_path, shorten, shown
@@ -95,9 +95,11 @@ def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> P
     --------
     >>> import numpy as np, funcnn as fn, tempfile
     >>> made = fn.pretrained.build({"model_type": "lstm", "input_size": 3, "hidden_size": 4}, fn.Key(0))
-    >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +SKIP
+    >>> with tempfile.TemporaryDirectory() as folder:
     ...     fn.pretrained.save(folder, made)
     ...     again = fn.pretrained.load(folder)
+    >>> fn.tree.same(again.params, made.params)
+    True
     """
     where = check_path(folder, "folder")
     kind = None if dtype is None else tree.checked_dtype(dtype)
@@ -225,13 +227,15 @@ def _started(
 
 
 def _named_as(table: Table, stored: Mapping[str, Stored]) -> Table:
-    """Return the table with the names of a model's body alone, where a checkpoint has these."""
-    from attrs import evolve
+    """Return the table with the names that a checkpoint has: those of a body alone, or those that norms had in older versions."""
+    alone = bool(table.prefix) and not any(name.startswith(table.prefix) for name in stored)
+    older = any(name.endswith(("LayerNorm.gamma", "LayerNorm.beta")) for name in stored)
 
-    if not table.prefix or any(name.startswith(table.prefix) for name in stored):
-        return table
-    renamed = [evolve(one, names=[name.removeprefix(table.prefix) for name in one.names]) for one in table.params]
-    return evolve(table, params=tuple(renamed))
+    def renamed(name: str) -> str:
+        name = name.removeprefix(table.prefix) if alone else name
+        return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta") if older else name
+
+    return evolve(table, params=tuple([evolve(one, names=[renamed(name) for name in one.names]) for one in table.params]))
 
 
 def _say_halves(where: Path, stored: Mapping[str, Stored]) -> None:
