@@ -57,6 +57,8 @@ NOT_RUN = {  # command: why
     "python -m pytest -q -n 2": "this is what runs",
     "python -m mypy": "tests/test_types.py runs it",
     "python docs/examples/shakespeare.py input.txt": "2,000 steps; tests/test_examples.py learns the lines that stand in it",
+    "python -m tests.coverage": "needs PyTorch and ONNX",
+    "python -m tests.coverage --page docs/coverage.md": "the same, which writes its page",
     "python -m tests.benchmarks.torch_products": "needs PyTorch",
     "python -m tests.benchmarks.public_gradients": "needs the packages that it looks at",
     "python -m tests.rates --functions 5000 --seed 0 --workers 2 --page docs/error-rates.md": "minutes: see tests/rates",

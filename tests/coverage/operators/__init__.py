@@ -1,0 +1,27 @@
+"""What torch's functions are in this library: one file for each family."""
+
+from tests.coverage.operators import (
+    activations,
+    attention,
+    class_losses,
+    convolutions,
+    linear,
+    losses,
+    normalization,
+    pooling,
+    recurrent,
+    shapes,
+)
+
+__all__ = [
+    "activations",
+    "attention",
+    "class_losses",
+    "convolutions",
+    "linear",
+    "losses",
+    "normalization",
+    "pooling",
+    "recurrent",
+    "shapes",
+]
