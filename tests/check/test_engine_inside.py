@@ -168,3 +168,11 @@ def test_a_cone_near_its_tip_is_no_kink_and_no_stairs() -> None:
         q = p + 1e-5 * generator.normal(size=(1, 2))
         assert check_vjp(f, vjp, p, q, seed=seed, explain=False).verdict == "pass"
         assert check_vjp(f, lambda p, q, dy: vjp(p, q, dy, -1), p, q, seed=seed, explain=False).verdict == "fail"
+
+
+def test_a_dead_zone_that_ends_on_one_side_beside_large_numbers_is_no_stairs() -> None:
+    x = np.array([1e8, -3e8, 0.0, 2e8, 0.25, -0.3])
+    report = check_vjp(
+        lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), lambda x, dy: (dy * (np.abs(x) > 0.5),), x, explain=False
+    )
+    assert report.ok

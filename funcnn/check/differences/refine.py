@@ -147,9 +147,10 @@ def _stairs(at: Callable[[float], tuple[Array, float]], rise: Array, fall: Array
     # Rounding is small against what an output becomes; a dead zone that ends between two steps is not.
     height = np.where(height < FEW * sizes, height, 0)
     for first in np.unique(finest[height > 0]).tolist():
-        beyond = np.stack([at(float(up[first]) * (1 + number / (POINTS - 1)))[0] for number in range(POINTS)])
-        goes_on = (np.diff(beyond, axis=0) != 0).mean(0) > _MOST  # a level that the points happen to meet alone is smooth, too
-        height[(finest == first) & goes_on & (fourth_differences(beyond) <= _SMOOTH * height)] = 0
+        for side in (float(up[first]), -float(up[first])):  # a dead zone may end on one side alone
+            beyond = np.stack([at(side * (1 + number / (POINTS - 1)))[0] for number in range(POINTS)])
+            goes_on = (np.diff(beyond, axis=0) != 0).mean(0) > _MOST  # a level that the points meet alone is smooth, too
+            height[(finest == first) & goes_on & (fourth_differences(beyond) <= _SMOOTH * height)] = 0
     return height
 
 
