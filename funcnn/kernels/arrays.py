@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from funcnn.kernels.step_products import complex_dot
 from funcnn.runtime.threads import parallel_for
 from funcnn.typing import Array, Scalar
 
@@ -16,7 +17,10 @@ BLOCK = 128  # rows that are added up at a time
 
 def dot(a: Array, b: Array) -> Array:
     """Return ``a @ b`` for a vector or matrix a and a matrix b: the method has half the overhead of the operator."""
-    product: Array = a.dot(b)
+    if a.dtype.kind == "f":
+        product: Array = a.dot(b)
+    else:
+        product = complex_dot(a, b)
     return product
 
 

@@ -58,6 +58,7 @@ from funcnn.kernels.attention_scores import (
     scores,
     soft_cap_slope,
 )
+from funcnn.kernels.transcendental import exp
 from funcnn.typing import Array
 
 
@@ -189,13 +190,13 @@ def attend_backward_block(inputs: BackwardInputs, rules: AttentionSpec, outputs:
         largest = np.abs(log.real).max(initial=0)
         if not largest < np.inf and rules.soft_cap is None and may_overflow(scaled_q, k):
             weights, total, _ = exponentials(scaled_q, k, rules, block)
-            inv_sum = 1 / total
+            inv_sum: Array = 1 / total
         else:
             if not largest <= far_exponent(log.dtype):  # also where one of another example is not a number
                 weights -= log[:, np.newaxis]
                 log = np.zeros_like(log)
-            np.exp(weights, out=weights)
-            inv_sum = np.exp(-log)  # the weights times this are p
+            exp(weights, out=weights)
+            inv_sum = exp(-log)  # the weights times this are p
         dy = dy * inv_sum[..., np.newaxis]
         dscores = np.matmul(values[examples, keys], dy.swapaxes(1, 2))  # also times this
         if generator is None:

@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from funcnn.kernels.arrays import largest_exponent, ones
 from funcnn.kernels.attention_blocks import AttentionSpec, Block
+from funcnn.kernels.transcendental import exp
 from funcnn.typing import Array, BoolArray
 
 Entries = TypeVar("Entries", Array, BoolArray)
@@ -166,7 +167,7 @@ def exponentials(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) 
     weights = scores(scaled_q, k, rules, block)
     far = far_exponent(weights.dtype)
     if weights.real.max(initial=-np.inf) <= far:
-        np.exp(weights, out=weights)
+        exp(weights, out=weights)
         total = key_sums(weights)
         if total.real.min(initial=np.inf) >= least_sum(weights.dtype):
             return weights, total, np.log(total)
@@ -178,7 +179,7 @@ def exponentials(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) 
         if rules.may_hide_all:
             top[np.isneginf(top.real)] = 0
         weights -= top[:, np.newaxis]
-    np.exp(weights, out=weights)
+    exp(weights, out=weights)
     total = key_sums(weights)
     if rules.may_hide_all:  # a query that sees a key has a sum of at least 1
         empty = total == 0

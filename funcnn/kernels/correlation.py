@@ -65,7 +65,7 @@ def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> A
         kernel = weight[..., outputs].reshape(-1, outputs.stop - outputs.start)
         for rows, place in blocks(padded[..., inputs], windows, count):
             part = y[*place, ..., outputs]
-            if part.flags.c_contiguous and part.flags.aligned:
+            if part.flags.c_contiguous and part.flags.aligned and part.dtype.kind == "f":
                 np.dot(rows, kernel, out=part.reshape(len(rows), -1))
             else:
                 part[...] = dot(rows, kernel).reshape(part.shape)

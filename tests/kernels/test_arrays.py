@@ -105,3 +105,33 @@ def test_constants_are_shared_and_cannot_be_written_to() -> None:
         assert make().dtype == kind
         assert not make().flags.writeable
     assert arrays.constant(0.5, kind).shape == ()
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("moved", [(1, 1), (1, 0), (0, 1), (0, 0)])
+@pytest.mark.parametrize("shapes", [((40, 30), (30, 50)), ((3, 4), (4, 2)), ((30, 40, 2), (2, 3))])
+def test_products_of_steps_are_those_of_both_parts(dtype: Any, moved: Any, shapes: Any) -> None:
+    generator = np.random.default_rng(0)
+    a, b = (
+        generator.normal(size=shape) + 1e-15j * one * generator.normal(size=shape)
+        for shape, one in zip(shapes, moved, strict=True)
+    )
+    a, b = a.astype(dtype), b.astype(dtype)
+    made = arrays.dot(a, b)
+    wide = [part.astype(np.longdouble) for part in (a.real, a.imag, b.real, b.imag)]
+    eps = 40 * np.finfo(dtype).eps
+    assert made.dtype == dtype
+    np.testing.assert_allclose(made.real, wide[0] @ wide[2], rtol=0, atol=eps * 40)
+    np.testing.assert_allclose(made.imag, wide[0] @ wide[3] + wide[1] @ wide[2], rtol=0, atol=eps * 40e-15)
+
+
+def test_products_of_other_complex_numbers_are_whole() -> None:
+    generator = np.random.default_rng(0)
+    both = [generator.normal(size=shape) + 1j * generator.normal(size=shape) for shape in ((40, 30), (30, 50))]
+    a: Any = both[0]
+    b: Any = both[1]
+    np.testing.assert_allclose(arrays.dot(a, b), a @ b, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(arrays.dot(1j * a.real, 1j * b.real), -a.real @ b.real, rtol=0, atol=1e-12)
+    spoiled = a.copy()
+    spoiled[0, 0] = np.nan
+    assert np.isnan(arrays.dot(spoiled, b)[0]).all()

@@ -21,6 +21,7 @@ import numpy as np
 from funcnn.errors import check_flag
 from funcnn.kernels.arrays import above_minus_infinity, constant, finite, largest_exponent, minimum_with
 from funcnn.kernels.erf import normal
+from funcnn.kernels.transcendental import exp
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
 from funcnn.typing import Array, Empty
@@ -84,7 +85,7 @@ def saturated(x: Array) -> Array:
 def exponential(v: Array) -> Array:
     """Return exp(v), or where that would overflow a number of which 1 is less than a unit in the last place."""
     e = minimum_with(largest_exponent(v.dtype), v)
-    return np.exp(e, out=e)
+    return exp(e, out=e)
 
 
 def gelu(*, approximate: bool = False) -> Layer[Empty, Empty, Array, Array]:

@@ -24,6 +24,7 @@ from functools import partial
 import numpy as np
 
 from funcnn.errors import check_range
+from funcnn.kernels import transcendental
 from funcnn.kernels.arrays import above_minus_infinity, absolute, constant, finite, negative_part, positive_part
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
@@ -33,7 +34,7 @@ from funcnn.typing import Array, Empty
 def decaying(x: Array) -> Array:
     """Return exp(-|x|), of a complex x its analytic continuation: at most 1."""
     if x.dtype.kind == "c":
-        return np.exp(-absolute(x))
+        return transcendental.exp(-absolute(x))
     e: Array = np.negative(x)
     np.minimum(e, x, out=e)
     return np.exp(e, out=e)
@@ -104,7 +105,7 @@ def tanh_and_slope(x: Array) -> tuple[Array, Array]:
     slope += slope
     slope /= total
     slope *= slope
-    return np.tanh(x), slope
+    return transcendental.tanh(x), slope
 
 
 def tanh() -> Layer[Empty, Empty, Array, Array]:
@@ -126,7 +127,7 @@ def tanh() -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.tanh(), (), (), np.array([[-1e4, 0.0, 1.0]]))
     array([[-1.        ,  0.        ,  0.76159416]])
     """
-    return from_slope("tanh", np.tanh, tanh_and_slope)
+    return from_slope("tanh", transcendental.tanh, tanh_and_slope)
 
 
 def softplus_value(x: Array) -> Array:

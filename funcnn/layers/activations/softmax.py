@@ -27,6 +27,7 @@ from attrs import frozen
 
 from funcnn.errors import check_array, check_cotangent_like, check_count, describe
 from funcnn.kernels.arrays import as_matrix, dot_last, sum_last
+from funcnn.kernels.transcendental import exp
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, IntArray, Shape
@@ -50,7 +51,7 @@ def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> For
     check_lines(axis, x)
     z = along(axis, x)
     y: Array = z - z.max(1, keepdims=True)
-    np.exp(y, out=y)
+    exp(y, out=y)
     y /= sum_last(y)[:, np.newaxis]
     output = back(axis, y, x.shape)
     return Forward(output, state, SoftmaxResiduals(output))

@@ -21,7 +21,7 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.errors import check_cotangent, check_count, check_features, check_has_features
 from funcnn.initializers import Initializer, check_initializer
-from funcnn.kernels.arrays import as_matrix, broadcastable_bias, matmul_last, matmul_last_transposed, sum_axis0
+from funcnn.kernels.arrays import as_matrix, broadcastable_bias, dot, matmul_last, matmul_last_transposed, sum_axis0
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.runtime.records import fast_init, read_only_again
@@ -65,7 +65,7 @@ def backward(params: DenseParams, residuals: DenseResiduals, dy: Array, input_gr
     if type(dy) is not np.ndarray or dy.shape != x.shape[:-1] + params.bias.shape or dy.dtype is not weight.dtype:
         check_cotangent(dy, x.shape[:-1] + params.bias.shape, weight.dtype)
     dy_rows = as_matrix(dy)
-    grads = DenseParams(weight=as_matrix(x).T.dot(dy_rows), bias=sum_axis0(dy_rows))
+    grads = DenseParams(weight=dot(as_matrix(x).T, dy_rows), bias=sum_axis0(dy_rows))
     if not input_grad:
         return backward_without_input(grads)
     return Backward(grads, matmul_last_transposed(dy, weight))

@@ -35,6 +35,7 @@ from funcnn import initializers
 from funcnn.errors import check_count, check_flag, check_range
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.kernels.arrays import as_matrix, matmul_last, sum_axis0
+from funcnn.kernels.transcendental import tanh
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import recurrent
@@ -121,7 +122,7 @@ def forward(
                 p = np.multiply(r, hidden[t], out=inner[t])
                 np.matmul(p, candidate_weight, out=candidate_products[t])
             n += candidate[t]
-            np.tanh(n, out=n)
+            tanh(n, out=n)
             # h_t = (1 - u) n + u h = n + u (h - n)
             h = np.subtract(hidden[t], n, out=hidden[t + 1])
             h *= u

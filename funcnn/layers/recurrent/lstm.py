@@ -44,6 +44,7 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.errors import check_count, check_range
 from funcnn.initializers import Initializer, check_initializer
+from funcnn.kernels.transcendental import tanh
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import recurrent
@@ -135,19 +136,19 @@ def steps_forward(options: SequenceOptions, params: LSTMParams, peepholes: Array
             z = gates[t]
             i, f, o, g = z
             if half_peepholes is None:
-                np.tanh(z, out=z)  # i, f, o = sigma(z) and g = tanh(z)
+                tanh(z, out=z)  # i, f, o = sigma(z) and g = tanh(z)
                 recurrent.tanh_to_sigmoid_(z[:3])
             else:
                 i += half_peepholes[0] * cells[t]
                 f += half_peepholes[1] * cells[t]
                 recurrent.sigmoid_of_double_(z[:2])
-                np.tanh(g, out=g)
+                tanh(g, out=g)
             c = np.multiply(f, cells[t], out=cells[t + 1])
             c += i * g  # c_t = f c_{t-1} + i g
             if half_peepholes is not None:
                 o += half_peepholes[2] * c
                 recurrent.sigmoid_of_double_(o)
-            h = np.multiply(o, np.tanh(c, out=tanh_cells[t]), out=hidden[t + 1])
+            h = np.multiply(o, tanh(c, out=tanh_cells[t]), out=hidden[t + 1])
             if steps.mask is not None:
                 step_mask = steps.mask[:, t, None]
                 recurrent.keep_masked_state_(step_mask, c, cells[t])

@@ -32,7 +32,8 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.errors import check_array, check_cotangent, check_features, check_flag, check_precision, describe
 from funcnn.initializers import Initializer
-from funcnn.kernels.arrays import as_matrix, matmul_last
+from funcnn.kernels.arrays import as_matrix, dot, matmul_last
+from funcnn.kernels.transcendental import tanh
 from funcnn.key import Key
 from funcnn.masked import Masked, check_sequence, cotangent_of_masked, cotangent_values
 from funcnn.typing import Array, BoolArray, Shapes
@@ -195,7 +196,7 @@ def blocked_view(products: Array, weight: Array) -> Array:
 
 def sigmoid_of_double_(z: Array) -> None:
     r"""Put $\sigma(2z) = (1 + \tanh z)/2$, the logistic function, in the place of z: exact where halfway, never beyond 0 or 1."""
-    np.tanh(z, out=z)
+    tanh(z, out=z)
     tanh_to_sigmoid_(z)
 
 
@@ -288,8 +289,7 @@ def input_grads(steps: StepInputs, dz: Array) -> tuple[Array, Array]:
 
 def weight_cotangent(seen: Array, dz: Array) -> Array:
     """Return the cotangent of a weight: the sum over steps and examples of what it saw (t, n, a) times (t, n, g), (a, g)."""
-    product: Array = np.matmul(as_matrix(seen).T, as_matrix(dz))
-    return product
+    return dot(as_matrix(seen).T, as_matrix(dz))
 
 
 def pack_input_cotangent(options: SequenceOptions, dz: Array, weight: Array, *dstate: Array) -> object:

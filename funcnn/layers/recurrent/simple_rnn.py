@@ -21,6 +21,7 @@ from attrs import frozen
 from funcnn import initializers
 from funcnn.errors import check_choice, check_count
 from funcnn.initializers import Initializer, check_initializer
+from funcnn.kernels.transcendental import tanh
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.recurrent import recurrent
@@ -75,7 +76,7 @@ def forward(
             np.matmul(steps.concatenated[t], weight, out=products[t])
             z = values[t]
             if activation == "tanh":
-                np.tanh(z, out=z)
+                tanh(z, out=z)
             elif z.dtype.kind == "c":  # the real parts are compared
                 np.copyto(z, 0, where=z.real <= 0)
             else:
