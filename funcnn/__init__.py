@@ -84,6 +84,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.activations.softmin import softmin
     from funcnn.layers.activations.sparsemax import sparsemax
     from funcnn.layers.attention.attention import attention, attention_without_bias
+    from funcnn.layers.attention.attention_with_scores import attention_with_mask, attention_with_score_bias
     from funcnn.layers.attention.cross_attention import cross_attention, cross_attention_without_bias
     from funcnn.layers.attention.rotary import Rotary, rotary_positions
     from funcnn.layers.attention.rotary_scaling import LinearScaling, Llama3Scaling, NTKScaling, YarnScaling
@@ -419,6 +420,8 @@ __all__ = [
     "scaled_dot_product_with_bias",
     "scaled_dot_product_with_mask",
     "attention",
+    "attention_with_mask",
+    "attention_with_score_bias",
     "attention_without_bias",
     "AttentionScores",
     "cross_attention",

@@ -20,6 +20,7 @@ BUILDERS = {
     "define_loss",
     "layer_of",
     "reduced",
+    "block",
     "cell_of",
     "chain",
     "combine",

@@ -24,6 +24,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     activations/softmin.py                 softmin
     activations/sparsemax.py               sparsemax
     attention/attention.py                 attention, attention_without_bias
+    attention/attention_with_scores.py     attention_with_mask, attention_with_score_bias
     attention/cross_attention.py           cross_attention, cross_attention_without_bias
     attention/rotary.py                    Rotary, rotary_positions
     attention/rotary_scaling.py            LinearScaling, Llama3Scaling, NTKScaling, YarnScaling

@@ -335,3 +335,42 @@ def called(layer: Any, x: Any) -> Any:
 def test_wrong_options_are_refused(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("table_heads", [4, 1])
+def test_self_attention_with_a_bias_or_a_mask_is_loops_over_numbers(table_heads: int) -> None:
+    bias, mask = numbers(2, table_heads, T, T, seed=3), coins(2, table_heads, T, T, seed=4)
+    shape: Any = ((T, 8), (table_heads, T, T))
+    biased = fn.attention_with_score_bias(4, key_value_heads=2, causal=True)
+    masked = fn.attention_with_mask(4, key_value_heads=2)
+    params, x = started(biased, shape), numbers(2, T, 8)
+    projected = x @ params.project.weight + params.project.bias
+    q, k, v = by_head(projected, 0, 4, 2), by_head(projected, 8, 2, 2), by_head(projected, 12, 2, 2)
+
+    def expected(attended: Array) -> Array:
+        made: Array = attended.swapaxes(1, 2).reshape(2, T, 8) @ params.output.weight + params.output.bias
+        return made
+
+    def added(product: float, size: int, n: int, h: int, i: int, j: int) -> float:
+        return product / math.sqrt(size) + float(bias[n, h % table_heads, i, j])
+
+    attended = slow_attention(q, k, v, lambda n, h, i, j: j <= i, added)
+    np.testing.assert_allclose(fn.apply(biased, params, (), (x, bias)), expected(attended), rtol=1e-11, atol=1e-12)
+    attended = slow_attention(q, k, v, lambda n, h, i, j: mask[n, h % table_heads, i, j])
+    np.testing.assert_allclose(fn.apply(masked, params, (), (x, mask)), expected(attended), rtol=1e-11, atol=1e-12)
+    made = masked.forward(params, (), (x, mask), fn.Eval())
+    assert masked.backward(params, made.residuals, made.output).input[1] is None
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: fn.attention_with_score_bias(2, positions="relative"), ValueError, "relative"),
+        (lambda: fn.attention_with_mask(0), ValueError, "heads"),
+        (lambda: fn.attention_with_mask(2).init(fn.Key(0), (3, 4)), ValueError, "shapes of the sequence"),
+        (lambda: fn.attention_with_mask(2).init(fn.Key(0), ((3, 4), (3, 3, 3))), ValueError, r"expected \(2, 3, 3\) or"),
+    ],
+)
+def test_wrong_biases_and_masks_are_refused(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -113,6 +113,18 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             label="rotary of some features, soft cap, window, widths",
         ),
     ),
+    "attention_with_score_bias": (
+        LayerCase(lambda: fn.attention_with_score_bias(2, key_value_heads=1, causal=True), ((3, 4), (2, 3, 3)), inputs=normals),
+        LayerCase(
+            lambda: fn.attention_with_score_bias(2, scores=fn.AttentionScores(soft_cap=1.5)),
+            ((3, 4), (1, 3, 3)),
+            inputs=normals,
+            label="one for all heads, soft cap",
+        ),
+    ),
+    "attention_with_mask": (
+        LayerCase(lambda: fn.attention_with_mask(2, positions="relative"), ((3, 4), (2, 3, 3)), inputs=with_score_mask),
+    ),
     "attention_without_bias": (
         LayerCase(lambda: fn.attention_without_bias(1, causal=True), (4, 4), label="one head, causal"),
         LayerCase(

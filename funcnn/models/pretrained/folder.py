@@ -7,10 +7,11 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from attrs import evolve, frozen
+from numpy.typing import DTypeLike
 
 from funcnn import initializers, tree
 from funcnn.errors import check_path, shorten, shown
@@ -31,9 +32,6 @@ from funcnn.models.pretrained.resnet import RESNET
 from funcnn.models.pretrained.safetensors_file import FILE, HALF, Stored, describe_folder, write_file
 from funcnn.models.pretrained.table import Table, check_covers, check_tensors, expected_shapes, read_tree, write_tensors
 from funcnn.models.pretrained.vit import VIT
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
 
 CONFIG = "config.json"
 
