@@ -1,17 +1,15 @@
-"""Tokens a second of a network of GPT-2's size with random weights, beside ``transformers`` with its cache.
+"""Tokens a second of a network of GPT-2's size with random weights, beside ``transformers.generate`` with its cache.
 
-    pip install torch transformers safetensors && python -m tests.benchmarks.generation --pairs 5
+    pip install torch transformers safetensors && python -m tests.benchmarks.generation
 
-A prompt of 64 tokens and 64 new ones, the most probable each time, float32, one sequence.  Both read the same folder of weights
-and must write the same tokens.  They run one after the other, in pairs, each in a process of its own that has written once
-before; the table has the median, and the peak of memory beyond what the process had when the weights were read.
+A prompt of 64 tokens and 64 new ones, the most probable each time, float32, one sequence.  Both read the same folder of weights,
+each in a process of its own, have written some tokens before, and must write the same.  They take turns token by token, so that
+whatever else the machine does disturbs both alike: the ratio is the median over the tokens of one time by the other.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,70 +28,112 @@ CONFIG: dict[str, Any] = {
     "architectures": ["GPT2LMHeadModel"], "bos_token_id": 50256, "eos_token_id": 50256,
 }  # fmt: skip
 
+Write = Callable[[int, Callable[[], None]], list[int]]
+"""Writes so many tokens, calls a function before each and at the end, and returns them."""
+
 
 def prompt() -> np.ndarray:
     return np.random.default_rng(0).integers(0, CONFIG["vocab_size"], (1, PROMPT))
 
 
-def funcnn_writer(folder: Path) -> Callable[[], list[int]]:
-    """Return a function that writes."""
+def funcnn_writer(folder: Path) -> Write:
     import funcnn as fn
+    from funcnn.models.generation.running import Running
 
     fn.keep_memory()
     loaded = fn.pretrained.load(folder)
     how = fn.generation.Sampling(temperature=0.0)
-    arguments = (loaded.model, loaded.params, loaded.state, prompt(), NEW, fn.Key(0))
-    return lambda: fn.generation.sample(*arguments, sampling=how).tokens[0].tolist()
+    plain = Running.next_logits
+
+    def write(count: int, turn: Callable[[], None]) -> list[int]:
+        def next_logits(running: Running, sequence: Any) -> Any:
+            turn()
+            return plain(running, sequence)
+
+        Running.next_logits = next_logits  # type: ignore[method-assign]  # it waits for its turn
+        made = fn.generation.sample(loaded.model, loaded.params, loaded.state, prompt(), count, fn.Key(0), sampling=how)
+        turn()
+        return made.tokens[0, PROMPT:].tolist()
+
+    return write
 
 
-def transformers_writer(folder: Path) -> Callable[[], list[int]]:
-    """Return a function that writes, in the other library."""
+def transformers_writer(folder: Path) -> Write:
     import torch
     import transformers
 
     model = transformers.GPT2LMHeadModel.from_pretrained(folder).eval()
     given = torch.from_numpy(prompt())
-    options = {"max_new_tokens": NEW, "min_new_tokens": NEW, "do_sample": False, "pad_token_id": 0, "use_cache": True}
 
-    def write() -> list[int]:
+    class Turns(transformers.generation.BaseStreamer):
+        def __init__(self, turn: Callable[[], None]) -> None:
+            self.turn = turn
+
+        def put(self, value: Any) -> None:
+            self.turn()
+
+        def end(self) -> None:
+            pass
+
+    def write(count: int, turn: Callable[[], None]) -> list[int]:
+        options = {"max_new_tokens": count, "min_new_tokens": count, "do_sample": False, "pad_token_id": 0, "use_cache": True}
         with torch.inference_mode():
-            return model.generate(given, attention_mask=torch.ones_like(given), **options)[0].tolist()
+            made = model.generate(given, attention_mask=torch.ones_like(given), streamer=Turns(turn), **options)
+        return made[0, PROMPT:].tolist()
 
     return write
 
 
-WRITERS = {"funcnn": funcnn_writer, "transformers": transformers_writer}
+WRITERS: dict[str, Callable[[Path], Write]] = {"funcnn": funcnn_writer, "transformers": transformers_writer}
 
 
 def worker(peer: str, folder: Path) -> None:
-    """Write when asked to, and answer with the seconds, the tokens and the memory."""
+    """Write a token whenever a line comes, and answer with its seconds; at last with all tokens and the peak of memory."""
     write = WRITERS[peer](folder)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write()
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        tokens = write()
-        seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps({"seconds": seconds, "tokens": tokens, "memory": (peak - before) / 1024}), flush=True)
+    write(4, lambda: None)
+    begun: list[float] = []
+
+    def turn() -> None:
+        if begun:
+            print(time.perf_counter() - begun.pop(), flush=True)
+        else:
+            print("ready", flush=True)
+        sys.stdin.readline()
+        begun.append(time.perf_counter())
+
+    tokens = write(NEW, turn)
+    print(*tokens, peak(), flush=True)
+
+
+def peak() -> int:
+    """Return the most memory that this process has had, in MiB; ``resource`` tells that of the one that started it, too."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) // 1024
 
 
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--worker", choices=WRITERS)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.worker:
         worker(options.worker, options.folder)
         return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        measure(folder, options.pairs)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Path(folder))
 
 
-def measure(folder: Path, pairs: int) -> None:
+def ask(process: subprocess.Popen[str], line: str = "\n") -> str:
+    """Send a line, and return the answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line)
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
+def measure(folder: Path) -> None:
     """Write the weights, run both in turn, and print the table."""
     import funcnn as fn
 
@@ -104,27 +144,24 @@ def measure(folder: Path, pairs: int) -> None:
     running = {
         peer: subprocess.Popen([*program, peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for peer in WRITERS
     }
-    answers: dict[str, list[dict[str, Any]]] = {peer: [] for peer in WRITERS}
-    for _ in range(pairs):
-        for peer, process in running.items():
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-            answers[peer].append(json.loads(process.stdout.readline()))
     for process in running.values():
-        process.communicate()
-    ours, theirs = (answers[peer][0]["tokens"] for peer in WRITERS)
-    alike = sum(a == b for a, b in zip(ours[PROMPT:], theirs[PROMPT:], strict=True))
-    seconds = {peer: [one["seconds"] for one in answers[peer]] for peer in WRITERS}
-    print(f"{alike} of {NEW} new tokens are the same")
-    print("| library | tokens a second | seconds | least | MiB |\n|---|---|---|---|---|")
+        assert ask(process, "") == "ready\n"
+    seconds: dict[str, list[float]] = {peer: [] for peer in WRITERS}
+    for _ in range(NEW):
+        for peer, process in running.items():
+            seconds[peer].append(float(ask(process)))
+    ends = {peer: [int(word) for word in ask(process).split()] for peer, process in running.items()}
+    ours, theirs = ends.values()
+    print(f"{sum(a == b for a, b in zip(ours[:-1], theirs[:-1], strict=True))} of {NEW} new tokens are the same")
+    print("| library | prompt and first token, s | then a token, ms: median | least | tokens a second | MiB at the peak |")
+    print("|---|--:|--:|--:|--:|--:|")
     for peer, each in seconds.items():
-        middle, memory = statistics.median(each), answers[peer][-1]["memory"]
-        print(f"| {peer} | {NEW / middle:.1f} | {middle:.2f} | {min(each):.2f} | {memory:.0f} |")
-    ratios = [a / b for a, b in zip(*seconds.values(), strict=True)]
-    middle = statistics.median(ratios)
-    print(f"time of the first by the second, pair by pair: median {middle:.2f}, {min(ratios):.2f}-{max(ratios):.2f}")
+        middle, least = statistics.median(each[1:]), min(each[1:])
+        figures = f"{each[0]:.2f} | {1e3 * middle:.0f} | {1e3 * least:.0f} | {1 / middle:.1f} | {ends[peer][-1]:,}"
+        print(f"| {peer} | {figures} |")
+    ratios = [a / b for a, b in zip(*seconds.values(), strict=True)][1:]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    print(f"time of a token of the first by that of the second: median {middle:.2f}, quartiles {low:.2f}-{high:.2f}")
 
 
 if __name__ == "__main__":
