@@ -188,9 +188,11 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.classification.overlap import dice, tversky
     from funcnn.losses.classification.sigmoid_cross_entropy import sigmoid_cross_entropy
     from funcnn.losses.classification.softmax_cross_entropy import softmax_cross_entropy
+    from funcnn.losses.combined import combined_loss
     from funcnn.losses.loss import Loss, LossForward, define_loss
     from funcnn.losses.per_example import PerExampleForward, PerExampleLosses, per_example_losses
     from funcnn.losses.regression.absolute_error import mean_absolute_error
+    from funcnn.losses.regression.crps import gaussian_crps
     from funcnn.losses.regression.gaussian import gaussian_nll
     from funcnn.losses.regression.huber import huber, smooth_l1
     from funcnn.losses.regression.log_cosh import log_cosh_error
@@ -199,6 +201,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.regression.relative_error import mean_absolute_percentage_error, symmetric_mean_absolute_percentage_error
     from funcnn.losses.regression.squared_error import half_squared_error, mean_squared_error
     from funcnn.losses.regression.squared_log_error import mean_squared_log_error
+    from funcnn.losses.regression.student_t import student_t_nll
     from funcnn.losses.regression.tweedie import tweedie_nll
     from funcnn.losses.regression.wasserstein import wasserstein
     from funcnn.losses.similarity.contrastive import contrastive
@@ -545,6 +548,9 @@ __all__ = [
     "quantile_error",
     "poisson_nll",
     "tweedie_nll",
+    "student_t_nll",
+    "gaussian_crps",
+    "combined_loss",
     "mean_absolute_percentage_error",
     "symmetric_mean_absolute_percentage_error",
     "wasserstein",

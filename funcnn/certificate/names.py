@@ -23,6 +23,7 @@ BUILDERS = {
     "block",
     "cell_of",
     "chain",
+    "combined_loss",
     "combine",
     "from_input",
     "from_output",

@@ -294,6 +294,29 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
             for m, s, x in zip(p[0].ravel(), p[1].ravel(), t.ravel(), strict=True)
         ]
     ),
+    "gaussian_nll-variance": lambda p, t: mean(
+        [
+            math.log(2 * math.pi * v) / 2 + (m - x) ** 2 / (2 * v)
+            for m, v, x in zip(p[0].ravel().tolist(), p[1].ravel().tolist(), t.ravel().tolist(), strict=True)
+        ]
+    ),
+    "student_t_nll-0": lambda p, t: mean(
+        [
+            s
+            + math.lgamma(1.25)
+            - math.lgamma(1.75)
+            + math.log(2.5 * math.pi) / 2
+            + 1.75 * math.log(1 + ((m - x) / math.exp(s)) ** 2 / 2.5)
+            for m, s, x in zip(p[0].ravel().tolist(), p[1].ravel().tolist(), t.ravel().tolist(), strict=True)
+        ]
+    ),
+    "gaussian_crps-0": lambda p, t: mean(
+        [
+            (x - m) * math.erf((x - m) / math.exp(s / 2) / math.sqrt(2))
+            + math.exp(s / 2) * (math.sqrt(2 / math.pi) * math.exp(-((x - m) ** 2) / math.exp(s) / 2) - 1 / math.sqrt(math.pi))
+            for m, s, x in zip(p[0].ravel().tolist(), p[1].ravel().tolist(), t.ravel().tolist(), strict=True)
+        ]
+    ),
     "gaussian_kl-0": lambda p, t: mean(gaussian_kl(*p)),
     "negative_elbo-0": elbo(sigmoid_ce, 1.0),
     "negative_elbo-gaussian": elbo(lambda x, t: (x - t) ** 2 / 2, 0.3),

@@ -86,7 +86,7 @@ def test_labels_that_are_text_get_advice_that_works_on_text() -> None:
 
 VALUES: dict[Any, Any] = {  # a value of each option that every loss with it takes, in one precision exactly
     "margin": 0.5, "temperature": 0.25, "delta": 0.75, "beta": 0.75, "gamma": 1.5, "alpha": 0.25, "smooth": 0.5, "quantile": 0.25,
-    ("tweedie_nll", "power"): 1.25,
+    ("tweedie_nll", "power"): 1.25, "df": 2.5, "log_variance": True,
     "pos_weight": 2.5, "label_smoothing": 0.125, "power": 2, "blank": 0, "ignore_index": 1, "log_rate": True, "symmetric": True,
     "class_weight": (0.5, 2.0, 1.0, 1.0), "likelihood": "gaussian", "reduction": "sum",
 }  # fmt: skip

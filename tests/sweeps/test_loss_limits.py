@@ -259,6 +259,12 @@ def gaussian(z: Sequence[Real], t: Any) -> Any:
     return value / 2, [times(d, mp.exp(-s) if s != -INF else INF), (1 - square) / 2]
 
 
+def of_variance(z: Sequence[Real], t: Any) -> Any:
+    d, v = z[0] - t[0], z[1]
+    square = d * d / v if v != INF else mp.mpf(0)
+    return (mp.log(v) + square + mp.log(2 * mp.pi)) / 2, [d / v, (1 - square) / (2 * v)]
+
+
 def divergence(mu: Real, s: Real) -> Any:
     return (mu * mu + (INF if abs(s) == INF else mp.expm1(s) - s)) / 2, [mu, mp.expm1(s) / 2 if s != -INF else mp.mpf(-0.5)]
 
@@ -394,6 +400,8 @@ def points(dtype: Any) -> Iterator[Point]:
     spread = [a for a in everywhere if abs(a) != large]
     for mu, v in itertools.product((0.0, small, 1e-20, 1.5, 1e25, large), spread):
         yield fn.gaussian_nll(**s), gaussian, ((mu,), (v,)), (0.0,)
+        if v > 0:
+            yield fn.gaussian_nll(log_variance=False, **s), of_variance, ((mu,), (v,)), (0.0,)
         yield fn.gaussian_kl(**s), lambda z, t: divergence(*z), ((mu,), (v,)), ()
         for z in (0.0, np.inf, -np.inf, -large):
             yield fn.negative_elbo(**s), bound(bernoulli(1.0), 1), ((z,), (mu,), (v,)), (1.0,)
@@ -411,7 +419,7 @@ def points(dtype: Any) -> Iterator[Point]:
             yield fn.margin_ranking(0.5, **s), ranking, ((a,), (b,)), (1.0,)
 
 
-APART = {"info_nce", "ctc", "distillation"}
+APART = {"info_nce", "ctc", "distillation", "student_t_nll", "gaussian_crps"}
 """Losses of whole batches and of sequences, whose tests stand below."""
 
 

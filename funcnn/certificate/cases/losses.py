@@ -91,7 +91,12 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "hinge": (LossCase(lambda: fn.hinge(), over(-2.0, 2.0, 3, target=signs)),),
     "squared_hinge": (LossCase(lambda: fn.squared_hinge(), over(-2.0, 2.0, 3, target=signs)),),
     "margin_ranking": (LossCase(lambda: fn.margin_ranking(0.5), tuples(over(-1.0, 1.0, 3, target=signs))),),
-    "gaussian_nll": (LossCase(lambda: fn.gaussian_nll(), tuples(pair(2))),),
+    "gaussian_nll": (
+        LossCase(lambda: fn.gaussian_nll(), tuples(pair(2))),
+        LossCase(lambda: fn.gaussian_nll(log_variance=False), tuples(over(0.3, 3.0, 2, target=counts)), label="variance"),
+    ),
+    "student_t_nll": (LossCase(lambda: fn.student_t_nll(2.5), tuples(pair(3))),),
+    "gaussian_crps": (LossCase(lambda: fn.gaussian_crps(), tuples(pair(3))),),
     "gaussian_kl": (LossCase(lambda: fn.gaussian_kl(), untargeted((4,), (4,))),),
     "negative_elbo": (
         LossCase(lambda: fn.negative_elbo(), autoencoded),
