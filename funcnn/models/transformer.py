@@ -110,6 +110,7 @@ class Settings(TypedDict, total=False):
     """The arguments of both blocks that do not change a type."""
 
     hidden: int | None
+    causal: bool
     activation: Layer[Empty, Empty, Array, Array] | None
     norm: NormKind
     dropout: float
@@ -119,27 +120,21 @@ class Settings(TypedDict, total=False):
     output_init: Initializer
 
 
-class EncoderSettings(Settings, total=False):
-    """The arguments of an encoder block that do not change a type."""
-
-    causal: bool
-
-
 @overload
 def encoder_block(
-    features: int, heads: int, *, norm_first: Yes = True, masked: No = False, **more: Unpack[EncoderSettings]
+    features: int, heads: int, *, norm_first: Yes = True, masked: No = False, **more: Unpack[Settings]
 ) -> Layer[PreNorm, STATELESS, Array, Array]: ...
 @overload
 def encoder_block(
-    features: int, heads: int, *, norm_first: Yes = True, masked: Yes, **more: Unpack[EncoderSettings]
+    features: int, heads: int, *, norm_first: Yes = True, masked: Yes, **more: Unpack[Settings]
 ) -> Layer[PreNorm, STATELESS, Masked, Masked]: ...
 @overload
 def encoder_block(
-    features: int, heads: int, *, norm_first: No, masked: No = False, **more: Unpack[EncoderSettings]
+    features: int, heads: int, *, norm_first: No, masked: No = False, **more: Unpack[Settings]
 ) -> Layer[PostNorm, STATELESS, Array, Array]: ...
 @overload
 def encoder_block(
-    features: int, heads: int, *, norm_first: No, masked: Yes, **more: Unpack[EncoderSettings]
+    features: int, heads: int, *, norm_first: No, masked: Yes, **more: Unpack[Settings]
 ) -> Layer[PostNorm, STATELESS, Masked, Masked]: ...
 def encoder_block(
     features: int,
@@ -222,7 +217,13 @@ def encoder_block(
 
 @overload
 def decoder_block(
-    features: int, heads: int, *, norm_first: Yes = True, masked: No = False, memory_masked: No = False, **more: Unpack[Settings]
+    features: int,
+    heads: int,
+    *,
+    norm_first: Yes = True,
+    masked: No = False,
+    memory_masked: No = False,
+    **more: Unpack[Settings],
 ) -> Layer[PreNormDecoder, STATELESS, tuple[Array, Array], tuple[Array, Array]]: ...
 @overload
 def decoder_block(
@@ -259,6 +260,7 @@ def decoder_block(
     norm_first: bool = True,
     masked: bool = False,
     memory_masked: bool = False,
+    causal: bool = True,
     hidden: int | None = None,
     activation: Layer[Empty, Empty, Array, Array] | None = None,
     norm: NormKind = "layer_norm",
@@ -268,7 +270,7 @@ def decoder_block(
     weight_init: Initializer = initializers.glorot_uniform,
     output_init: Initializer = initializers.glorot_uniform,
 ) -> AnyLayer:
-    """Causal self-attention, cross-attention to a memory and two dense layers: a pair (x, memory) to (y, memory).
+    """Self-attention, causal unless told otherwise, cross-attention and two dense layers: a pair (x, memory) to (y, memory).
 
     The memory goes on, so that blocks follow one another; :func:`funcnn.drop_memory` ends a decoder.
 
@@ -282,6 +284,8 @@ def decoder_block(
         Normalize what goes into each part (pre-norm), not what comes out of it (post-norm, the first paper).
     masked, memory_masked : bool, optional
         x, or the memory, is :class:`funcnn.Masked`.
+    causal : bool, optional
+        Each step of x sees itself and earlier ones only.
     hidden, activation, norm, dropout, weight_init, output_init
         As in :func:`funcnn.encoder_block`.
     key_value_heads, positions
@@ -315,7 +319,7 @@ def decoder_block(
         "weight_init": weight_init,
         "output_init": output_init,
     }
-    own: AnyLayer = attention(heads, causal=True, positions=positions, **shared)  # type: ignore[call-overload]  # no literal
+    own: AnyLayer = attention(heads, causal=causal, positions=positions, **shared)  # type: ignore[call-overload]  # no literal
     other: AnyLayer = cross_attention(heads, memory_masked=memory_masked, **shared)  # type: ignore[call-overload]  # no literal
     rest = _steps(_dropped(dropout), masked)
     feed = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]

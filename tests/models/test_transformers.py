@@ -75,12 +75,13 @@ def test_a_post_norm_encoder_block_is_its_formula() -> None:
     np.testing.assert_allclose(run(block, params, x), norm(h + feed(h, first, second), norm2), rtol=1e-12, atol=1e-13)
 
 
-def test_a_pre_norm_decoder_block_is_its_formula() -> None:
-    block = fn.decoder_block(4, 2)
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_pre_norm_decoder_block_is_its_formula(causal: bool) -> None:
+    block = fn.decoder_block(4, 2, causal=causal)
     shapes = (4, 4), (3, 6)
     params, x, memory = started(block, shapes), numbers(2, 4, 4), numbers(2, 3, 6, seed=1)
     (norm1, own, _), (norm2, other, _), (norm3, first, _, second, _) = params
-    a = x + fn.apply(fn.attention(2, causal=True), own, (), norm(x, norm1))
+    a = x + fn.apply(fn.attention(2, causal=causal), own, (), norm(x, norm1))
     b = a + fn.apply(fn.cross_attention(2), other, (), (norm(a, norm2), memory))
     y, same = fn.apply(block, params, block.init(fn.Key(0), shapes).state, (x, memory))
     np.testing.assert_allclose(y, b + feed(norm(b, norm3), first, second), rtol=1e-12, atol=1e-13)
@@ -88,6 +89,7 @@ def test_a_pre_norm_decoder_block_is_its_formula() -> None:
 
 
 def test_a_post_norm_decoder_block_is_its_formula() -> None:
+    assert fn.decoder_block(4, 2) == fn.decoder_block(4, 2, causal=True)
     block = fn.decoder_block(4, 2, norm_first=False)
     shapes = (4, 4), (3, 6)
     params, x, memory = started(block, shapes), numbers(2, 4, 4), numbers(2, 3, 6, seed=1)
