@@ -13,6 +13,7 @@ import attrs
 from tests.rates.families.choice import FAMILIES
 from tests.rates.page import page
 from tests.rates.score import Score, score
+from tests.rates.second.measure import measured, rates
 from tests.rates.trial import explain
 
 _DESCRIPTION = """\
@@ -26,6 +27,7 @@ def main() -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.rates", description=_DESCRIPTION)
     parser.add_argument("--functions", type=int, default=1000, metavar="N", help="how many functions (default: 1000)")
+    parser.add_argument("--textbook", type=int, default=0, metavar="N", help="how many of the second generator (default: 0)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.add_argument("--first", type=int, default=0, metavar="I", help="the number of the first function (default: 0)")
     parser.add_argument("--workers", type=int, default=1, metavar="W", help="processes (default: 1)")
@@ -40,11 +42,14 @@ def main() -> int:
     started = time.perf_counter()
     numbers = range(options.first, options.first + options.functions)
     made = score(numbers, options.seed, options.family, options.workers)
-    print(f"{as_text(made)}\n{time.perf_counter() - started:.0f} s")
+    textbook = measured(range(options.textbook), options.seed, options.workers)
+    lines = [as_text(made), *(f"textbook, {one.name}: {one.count} of {one.total}" for one in rates(textbook) if textbook)]
+    lines += [f"textbook: {one}" for one in textbook if one.false_alarm or one.missed]
+    print("\n".join([*lines, f"{time.perf_counter() - started:.0f} s"]))
     if options.json:
         options.json.write_text(json.dumps([attrs.asdict(trial) for trial in made.trials]) + "\n")
     if options.page:
-        options.page.write_text(page(made))
+        options.page.write_text(page(made, textbook))
     return 0 if made.ok else 1
 
 

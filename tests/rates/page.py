@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from funcnn.certificate.page import folded, table
 from tests.rates.families.choice import FAMILIES
 from tests.rates.score import ALARMS, UNDECIDED, Rate, Score
+from tests.rates.second.measure import Result, rates
 
 _HEAD = """\
 # Error rates
@@ -27,10 +28,15 @@ Verdicts are counted on the whole report: a finding of any kind makes a *fail*. 
 written by
 
 ```
-python -m tests.rates --functions {functions} --seed {seed} --workers 2 --page docs/error-rates.md
+python -m tests.rates --functions {functions} --textbook {textbook} --seed {seed} --workers 2 --page docs/error-rates.md
 ```
 
 and `python -m tests.rates --only 17` shows one function, its arguments and its report.
+
+What a seed has shown is mended, and it is no sample any more that the checker has not seen. Seed 0 below is of that kind. Two
+others, scored once and before anything of them was mended: seed 7, 1,500 functions, 2 right gradients called wrong, 5 without a
+verdict, 1 mistake missed; seed 11, 1,000 functions, 2 called wrong (0.2 %, 95 %: 0.024 % to 0.72 %), 4 without a verdict, 2
+missed. So the true rate of false alarms may well be above the bound.
 """
 _MEANING = {
     "smooth": "smooth functions of entries, matrices between them",
@@ -50,9 +56,10 @@ _MEANING = {
 }
 
 
-def page(made: Score) -> str:
+def page(made: Score, textbook: Sequence[Result]) -> str:
     """Return the error rates as Markdown."""
-    parts = [_HEAD.format(functions=len(made.trials), seed=made.seed), _whole(made)]
+    parts = [_HEAD.format(functions=len(made.trials), textbook=len(textbook), seed=made.seed), _whole(made)]
+    parts += ["## Functions of textbooks\n", _textbook(textbook)]
     parts += ["## By family\n", _families(made), "## By kind of mistake\n", _kinds(made)]
     if any(trial.false_alarm or trial.missed or trial.accused for trial in made.trials):
         parts += ["## The errors\n", _errors(made)]
@@ -62,6 +69,33 @@ def page(made: Score) -> str:
         shown = table(("function", "family", "what it is"), rows)
         parts += ["## Without a verdict\n", folded(f"{len(undecided)} right gradients", shown)]
     return "\n".join(parts)
+
+
+def _textbook(results: Sequence[Result]) -> str:
+    """Return the rates on the second generator's functions."""
+    names = ("right gradients called wrong", "right gradients without a verdict", "spoiled gradients missed")
+    counted = zip(names, rates(results), strict=True)
+    rows = [(name, f"{one.count} of {one.total:,}", percent(one.share), _interval(one)) for name, one in counted]
+    found = [
+        (one.number, one.name, one.tag, "false alarm" if one.false_alarm else "missed" if one.missed else "no verdict")
+        for one in results
+        if one.false_alarm or one.missed or one.right == "inconclusive"
+    ]
+    lossy = sum(one.right == "fail" and one.lossy for one in results)
+    text = f"{lossy} more were flagged for digits that they do lose.\n" if lossy else ""
+    shown = [folded(f"{len(found)} of them", table(("function", "name", "units", "what became of it"), found))] if found else []
+    return "\n".join([_TEXTBOOK, table(("", "count", "rate", "95 %"), rows), text, *shown])
+
+
+_TEXTBOOK = """\
+A second generator shares nothing with the first: mixtures of normal distributions, Gaussian kernels, polynomials, tables that are
+interpolated, an oscillator through its steps, robust regressions, power spectra, likelihoods by elimination, distances on a
+sphere, projections, drawdowns, Rosenbrock's valley and soft alignments, each with the gradient that one derives with pencil and
+paper; at points near and far, in single precision, and in units from $10^{-7}$ to $10^7$. It was written after the checker had
+been mended by the errors of the first. Its first run, 390 functions, found the tip of a cone taken for stairs, where a wrong
+sign passed; that is mended, and these figures are of after. Three of its mistakes in four are 1.5 to a hundred thousand times
+what would be seen, one is a sign.
+"""
 
 
 def percent(share: float) -> str:

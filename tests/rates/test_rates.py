@@ -75,7 +75,7 @@ def test_what_goes_wrong_is_counted() -> None:
     assert not made.ok
     assert Score((right, small), 0).ok
     assert [Score((right, one), 0).ok for one in (alarm, vague, missed)] == [False] * 3
-    assert "missed: scaled, error 1.0e-08 above 1.0e-09" in page(made)
+    assert "missed: scaled, error 1.0e-08 above 1.0e-09" in page(made, ())
     lost = Outcome("fail", 0.0, ("precision",))
     assert [evolve(alarm, lossy=off, right=lost).rounds for off in (1.0, 1e6)] == [False, True]
     assert not evolve(alarm, lossy=1e6, right=Outcome("fail", 0.0, ("precision", "value"))).rounds
