@@ -14,6 +14,9 @@ from attrs import Factory, define
 from tests.coverage.bridge import Inexpressible
 from tests.coverage.translated import Translated, tensors
 
+Pair = tuple[torch.Tensor, torch.Tensor]
+"""An input of this library's run, and the same of torch's."""
+
 
 @define
 class Row:
@@ -59,30 +62,41 @@ def agree(original: Callable[[Any], Any], translated: Callable[[Translated, Any]
         raise AssertionError(f"{len(outputs)} outputs for {len(references)}")
     for number, (output, reference) in enumerate(zip(outputs, references, strict=True)):
         close(f"output {number}", output, reference, mode.bar)
-    constants = {id(tensor) for tensor in mode.constants}
-    left_out = False
-    generator = torch.Generator().manual_seed(1)
-    chosen = [number for number, reference in enumerate(references) if reference.requires_grad]
-    cotangents = [torch.randn(references[number].shape, dtype=torch.float64, generator=generator) for number in chosen]
-    leaves = [(mine, other) for mine, other in zip(inputs(ours), inputs(theirs), strict=True) if other.requires_grad]
-    if chosen and leaves:
-        expected = torch.autograd.grad([references[n] for n in chosen], [o for _, o in leaves], cotangents, allow_unused=True)
-        with_grad = [(outputs[n], cotangent) for n, cotangent in zip(chosen, cotangents, strict=True) if outputs[n].requires_grad]
-        if with_grad:
-            of, along = zip(*with_grad, strict=True)
-            made = torch.autograd.grad(of, [mine for mine, _ in leaves], along, allow_unused=True)
-        else:
-            made = (None,) * len(leaves)
-        for number, ((mine, _), grad, reference) in enumerate(zip(leaves, made, expected, strict=True)):
-            if id(mine) in constants:
-                left_out = left_out or reference is not None
-                continue
-            zeros = torch.zeros_like(mine)
-            close(f"gradient {number}", zeros if grad is None else grad, zeros if reference is None else reference, mode.bar)
-    for mine, other in zip(inputs(ours), inputs(theirs), strict=True):
+    leaves = list(zip(inputs(ours), inputs(theirs), strict=True))
+    left_out = compare_gradients(mode, leaves, outputs, references)
+    for mine, other in leaves:
         if not other.requires_grad:
             close("running statistics", mine, other, mode.bar)
     return "target" if left_out else True
+
+
+def compare_gradients(mode: Translated, leaves: list[Pair], outputs: list[torch.Tensor], references: list[torch.Tensor]) -> bool:
+    """Compare the gradients of all inputs along random cotangents; tell whether one of a target was left out."""
+    generator = torch.Generator().manual_seed(1)
+    chosen = [(output, reference) for output, reference in zip(outputs, references, strict=True) if reference.requires_grad]
+    wanted = [(mine, other) for mine, other in leaves if other.requires_grad]
+    if not chosen or not wanted:
+        return False
+    cotangents = [torch.randn(reference.shape, dtype=torch.float64, generator=generator) for _, reference in chosen]
+    expected = gradients([reference for _, reference in chosen], [other for _, other in wanted], cotangents)
+    found = gradients([output for output, _ in chosen], [mine for mine, _ in wanted], cotangents)
+    constants = {id(tensor) for tensor in mode.constants}
+    left_out = False
+    for number, ((mine, _), grad, reference) in enumerate(zip(wanted, found, expected, strict=True)):
+        if id(mine) in constants:
+            left_out = left_out or bool(reference.any())
+        else:
+            close(f"gradient {number}", grad, reference, mode.bar)
+    return left_out
+
+
+def gradients(of: list[torch.Tensor], to: list[torch.Tensor], along: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the gradients, 0 where nothing depends on a tensor."""
+    pairs = [(output, cotangent) for output, cotangent in zip(of, along, strict=True) if output.requires_grad]
+    made: Any = [None] * len(to)
+    if pairs:
+        made = torch.autograd.grad([output for output, _ in pairs], to, [one for _, one in pairs], allow_unused=True)
+    return [torch.zeros_like(tensor) if grad is None else grad for tensor, grad in zip(to, made, strict=True)]
 
 
 def copied(given: Any) -> Any:

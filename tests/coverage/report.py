@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 
 from tests.coverage.compare import Row
 
@@ -23,7 +24,7 @@ def table(rows: list[Row]) -> str:
         f"torch {version('torch')}, onnx {version('onnx')}: {whole.samples:,} samples of {len(rows)} operators, of which "
         f"{whole.expressible:,} can be expressed and {whole.equal:,} are equal.{kept}"
     )
-    return "\n".join([totals, "", *lines])
+    return "\n".join([fill(totals, 130), "", *lines])
 
 
 def put(page: Path, mark: str, text: str) -> None:

@@ -32,7 +32,9 @@ class Translator:
 TRANSLATORS: dict[Any, Translator] = {}
 """By the function, or the module's class."""
 VIEWS = frozenset(("__getitem__", "flatten", "reshape", "squeeze", "transpose", "unsqueeze", "view"))
-QUESTIONS = frozenset(("__float__", "__get__", "_nested_tensor_from_mask_left_aligned", "dim", "is_floating_point", "size"))
+QUESTIONS = frozenset(
+    ("__bool__", "__float__", "__get__", "_nested_tensor_from_mask_left_aligned", "dim", "is_floating_point", "size")
+)
 MASKS = frozenset(("__eq__", "all", "full", "logical_not", "masked_fill_", "triu", "zeros", "zeros_like"))
 """What torch may go on doing by itself: nothing that calculates, but of what has no gradient, such as masks."""
 

@@ -10,6 +10,7 @@ import funcnn as fn
 from tests.coverage.bridge import run, unless
 from tests.coverage.onnx_samples import node
 from tests.coverage.operators import normalization
+from tests.coverage.operators.layout import alone
 
 
 @node("BatchNormalization")
@@ -40,6 +41,13 @@ def group_norm(attributes: dict[str, Any], x: Tensor, weight: Tensor, bias: Tens
 @node("InstanceNormalization")
 def instance_norm(attributes: dict[str, Any], x: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return normalization.instance_norm(x, None, None, weight, bias, eps=attributes.get("epsilon", 1e-5))
+
+
+@node("LpNormalization")
+def lp_normalization(attributes: dict[str, Any], x: Tensor) -> Any:
+    unless(attributes.get("p", 2) != 2, "lengths other than Euclid's")
+    axis = attributes.get("axis", -1)
+    return alone(fn.unit_norm(axis + 1 if axis >= 0 else axis), x)
 
 
 @node("LRN")

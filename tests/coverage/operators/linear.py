@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -67,8 +68,14 @@ def embedding_bag(
     unless(max_norm is not None, "a largest norm of the rows")
     unless(scale_grad_by_freq, "gradients by frequency")
     unless(sparse, "sparse gradients")
-    unless(offsets is not None, "bags given by offsets")
     unless(per_sample_weights is not None, "weights in a bag")
     reduction: Any = mode
-    layer = fn.embedding_bag(*weight.shape, reduction, padding_index=padding_idx)
-    return run(layer, input, weight)
+    if offsets is not None:  # bags of unequal size are filled up with the index of a row more
+        unless(padding_idx is not None, "bags of unequal size that hold padding besides")
+        ends = offsets.tolist() if include_last_offset else [*offsets.tolist(), len(input)]
+        bags = [input[first:last] for first, last in pairwise(ends)]
+        longest = max(map(len, bags))
+        padding_idx = len(weight)
+        input = torch.stack([torch.cat([bag, bag.new_full((longest - len(bag),), padding_idx)]) for bag in bags])
+        weight = torch.cat([weight, weight.new_zeros(1, weight.shape[1])])
+    return run(fn.embedding_bag(*weight.shape, reduction, padding_index=padding_idx), input, weight)

@@ -78,8 +78,10 @@ def instance_norm(
     eps: float = 1e-5,
     _: Any = None,
 ) -> Any:
-    """Normalize each channel of each example."""
-    unless(running_mean is not None or not use_input_stats, "running statistics of instance norm")
+    """Normalize each channel of each example; by running statistics it is batch norm in evaluation."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    unless(running_mean is not None, "running statistics of single examples")
     if weight is None and bias is None:
         return run(fn.instance_norm_without_affine(eps=eps), input.movedim(1, -1)).movedim(-1, 1)
     return run(fn.instance_norm(eps=eps), input.movedim(1, -1), *both(input, weight, bias)).movedim(-1, 1)

@@ -76,18 +76,17 @@ of_torch(rnn_parameters, 1, torch.rnn_relu, lambda features, **options: fn.rnn(f
 
 
 def cell(parameters: Any, function: Any, kind: Any) -> None:
-    """Register a single step: a sequence of one."""
+    """Register a single step."""
 
     @translates(function)
     def translator(x: Tensor, start: Any, *weights: Tensor | None) -> Any:
         states = (start,) if isinstance(start, Tensor) else tuple(start)
         own = parameters([weight for weight in weights if weight is not None])
         pack = (lambda x, h: (x, h)) if len(states) == 1 else (lambda x, h, c: (x, (h, c)))
-        made = run(kind(states[0].shape[-1], initial=True, final=True), (x[:, None], *states), *own, pack=pack)
-        return made[1] if len(states) == 1 else tuple(made[1:])
+        return run(kind(states[0].shape[-1]), (x, *states), *own, pack=pack)
 
 
-cell(lstm_parameters, torch.lstm_cell, fn.lstm)
-cell(gru_parameters, torch.gru_cell, fn.gru)
-cell(rnn_parameters, torch.rnn_tanh_cell, fn.rnn)
-cell(rnn_parameters, torch.rnn_relu_cell, lambda features, **options: fn.rnn(features, activation="relu", **options))
+cell(lstm_parameters, torch.lstm_cell, fn.lstm_cell)
+cell(gru_parameters, torch.gru_cell, fn.gru_cell)
+cell(rnn_parameters, torch.rnn_tanh_cell, fn.rnn_cell)
+cell(rnn_parameters, torch.rnn_relu_cell, lambda features: fn.rnn_cell(features, activation="relu"))
