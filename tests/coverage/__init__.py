@@ -7,8 +7,9 @@ and outputs.  Each input of torch is run twice: as it is, and with torch's funct
 library (:mod:`tests.coverage.translated`).  The replacement of a function stands in ``operators``, that of a node of ONNX in
 ``nodes``: it reorders axes and weights, and says in words why a case cannot be expressed (:class:`Inexpressible`).  Beyond that a
 replacement may repeat, cut and join arrays, divide a sum by a count, put a constant in place of a parameter that is missing,
-and add what torch keeps as two biases.  A function of torch that nobody replaced is not called: it is inexpressible.
-A Transformer's block is a block here where that has all its options, and otherwise made of its parts.
+leave out the constant of a likelihood, and add what torch keeps as two biases.  A function of torch that nobody replaced is not
+called: it is inexpressible.  A Transformer's block is a block here where that has all its options, and otherwise made of its
+parts.
 
 Outputs, the gradients with respect to everything that torch has a gradient for, along random cotangents, and running statistics
 are compared in float64.  Layers and losses are one operation for torch's autograd (:mod:`tests.coverage.bridge`), so that the

@@ -172,13 +172,15 @@ def decoder_layer(
     tgt_is_causal: bool = False,
     memory_is_causal: bool = False,
 ) -> Any:
-    """One block of a decoder, which in this library is causal."""
+    """One block of a decoder: causal where the mask says so."""
     own, other = module.self_attn, module.multihead_attn
     settings = whole(module, [own, other], memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
     x, remembered = sequence(tgt, own.batch_first), sequence(memory, own.batch_first)
     future = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
-    hidden = torch.zeros_like(future) if tgt_mask is None else tgt_mask if tgt_mask.dtype == torch.bool else tgt_mask.isneginf()
-    unless(not torch.equal(hidden, future), "a decoder block that is not causal")
+    causal = tgt_mask is not None
+    if tgt_mask is not None:
+        hidden = tgt_mask if tgt_mask.dtype == torch.bool else tgt_mask.isneginf()
+        unless(not torch.equal(hidden, future), "a block with masks of one's own")
     cut = x.shape[-1]
     weight, bias = other.in_proj_weight.t(), other.in_proj_bias
     looking = [own.in_proj_weight.t(), own.in_proj_bias, *affine(own.out_proj)]
@@ -190,6 +192,6 @@ def decoder_layer(
         if module.norm_first
         else [*looking, *first, *across, *second, *forward, *third]
     )
-    block: Any = fn.decoder_block(cut, own.num_heads, **settings) >> fn.drop_memory()
+    block: Any = fn.decoder_block(cut, own.num_heads, causal=causal, **settings) >> fn.drop_memory()
     made = run(block, (x, remembered), *ordered, train=module.training)
     return made[0] if tgt.dim() == 2 else sequence(made, own.batch_first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -82,7 +83,16 @@ def poisson(
 
 @translates(F.gaussian_nll_loss, constants=("target",))
 def gaussian(input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Any:
-    unless(True, "a Gaussian of given variance, not of its logarithm")
+    """Torch leaves the constant out unless it is told not to."""
+    variance = torch.as_tensor(var, dtype=input.dtype)
+    if variance.dim() and variance.shape == input.shape[:-1] != input.shape:
+        variance = variance[..., None]
+    unless(bool((variance < eps).any()), "variances that are set to a least one")
+    made = of_entries(partial(fn.gaussian_nll, log_variance=False), (input, variance), target, reduction)
+    if full:
+        return made
+    entries = torch.broadcast_shapes(input.shape, target.shape, variance.shape).numel() if reduction == "sum" else 1
+    return made - entries * math.log(2 * math.pi) / 2
 
 
 @translates(F.kl_div, constants=("target",))
