@@ -278,7 +278,10 @@ def public_factories() -> dict[str, Callable[..., Any]]:
     return {
         name: one
         for name, one in found.items()
-        if inspect.isfunction(one) and one.__module__.startswith(homes) and name != "generate" and not is_product(one)
+        if inspect.isfunction(one)
+        and one.__module__.startswith(homes)
+        and name not in ("generate", "merge_lora")
+        and not is_product(one)
     }
 
 

@@ -16,7 +16,7 @@ Merging.  Where $f(\theta, x) = x W + \ldots$, the sum is the same layer with th
 """
 
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from attrs import frozen
 
@@ -77,7 +77,7 @@ def init(
     if out[:-1] != in_shape[:-1]:
         raise ValueError(f"lora needs a layer of the last axis alone; {inner.name} maps {in_shape} to {out}")
     down = weight_init(key.child(1), (in_shape[-1], rank))
-    up = initializers.zeros(key, (rank, *out[-1:]))
+    up = initializers.zeros(key, (rank, *cast(Shape, out)[-1:]))
     return Init(LoRAParams(made.params, down, up), made.state, out)
 
 

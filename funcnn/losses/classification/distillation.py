@@ -45,7 +45,9 @@ def losses(temperature: float, prediction: Array, target: Array) -> tuple[Array,
     target = check_pair(prediction, target, 2)
     student, teacher = log_probabilities(prediction / temperature), log_probabilities(target / temperature)
     p, q = np.exp(student), np.exp(teacher)
-    d = np.where(q == 0, 0, student - teacher)  # a class that the teacher rules out costs nothing but what others lose to it
+    d: Array = np.where(
+        q == 0, 0, student - teacher
+    )  # a class that the teacher rules out costs nothing but what others lose to it
     near = np.abs(d.real) < 1
     excess = np.where(near, q * (np.expm1(np.where(near, d, 0)) - d), p - q - q * d)
     difference = np.where(near, q * np.expm1(np.where(near, d, 0)), p - q)

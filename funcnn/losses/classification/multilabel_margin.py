@@ -36,7 +36,7 @@ def losses(prediction: Array, target: Array) -> tuple[Array, MultilabelResiduals
     classes = prediction.shape[-1]
     pairs = (labels[..., :, None] == 1) & (labels[..., None, :] == 0)
     apart = np.where(pairs, prediction[..., :, None], 0) - np.where(pairs, prediction[..., None, :], 0)
-    missing = np.where(pairs, positive_part(1 - apart), 0)
+    missing: Array = np.where(pairs, positive_part(1 - apart), 0)
     lost = (missing.real > 0).astype(labels.dtype)
     slope = (lost.sum(-2) - lost.sum(-1)) / classes
     return missing.sum((-2, -1)) / classes, MultilabelResiduals(slope)

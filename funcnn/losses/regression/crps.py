@@ -38,7 +38,7 @@ def losses(prediction: tuple[Array, Array], target: Array) -> tuple[Array, CRPSR
     d = check_pair(mean, target) - mean
     sigma: Array = np.exp(log_variance / 2)
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
-        z = np.where(d == 0, 0, d / np.where(d == 0, 1, sigma))  # 0 / 0 where nothing is missed and nothing uncertain
+        z: Array = np.where(d == 0, 0, d / np.where(d == 0, 1, sigma))  # 0 / 0 where nothing is missed and nothing uncertain
         z = np.where(np.abs(z.real) < 40, z, np.sign(z.real) * 40)  # beyond, both functions are at their ends
     sign = erf(z * mean.real.dtype.type(math.sqrt(0.5)))
     density = np.exp(-z * z / 2) * math.sqrt(2 / math.pi) - 1 / math.sqrt(math.pi)

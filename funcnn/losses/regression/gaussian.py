@@ -66,7 +66,7 @@ def variance_losses(prediction: tuple[Array, Array], target: Array) -> tuple[Arr
     mean, variance = check_tuple(prediction, ("mean", "variance"))
     difference = mean - check_pair(mean, target)
     check_above(variance, 0, "the prediction's variance")
-    deviation = np.where(difference == 0, 0, difference / np.sqrt(variance))
+    deviation: Array = np.where(difference == 0, 0, difference / np.sqrt(variance))
     square = deviation * deviation
     constant = LOG_2_PI.astype(mean.real.dtype)
     each = np.where(np.isposinf(square.real), square, np.log(variance) + square + constant) / 2

@@ -46,8 +46,8 @@ def losses(df: float, prediction: tuple[Array, Array], target: Array) -> tuple[A
         u = size / scale
         middle = middle & (u.real < 1e6) & (u.real > 1e-6)
         square = np.where(middle, u, 1) ** 2 / df
-        w = 2 * (np.log(np.where(d == 0, 1, size)) - log_scale) - math.log(df)
-        w = np.where(d == 0, -np.inf, w)
+        w: Array = 2 * (np.log(np.where(d == 0, 1, size)) - log_scale) - math.log(df)
+        w[d == 0] = -np.inf
         far = np.where(w.real > 0, w + np.log1p(np.exp(-w)), np.log1p(np.exp(np.where(w.real > 0, 0, w))))
         h = np.where(middle, square / (1 + square), 1 / (1 + np.exp(-w)))
         slope = np.where(middle, u / scale / df / (1 + square), h / np.where(d == 0, 1, size))
