@@ -10,6 +10,7 @@ from __future__ import annotations
 ELSEWHERE = {
     "kernels.arrays.all_finite": "tests/sweeps/test_layer_extremes.py",
     "kernels.arrays._dot_rows": "tests/layers/test_attention.py: threads",
+    "kernels.arrays.dot": "tests/kernels/test_arrays.py: which form is taken",
     "kernels.arrays.parallel_dot": "tests/layers/test_attention.py: threads",
     "kernels.arrays.sum_axis0": "tests/kernels/test_arrays.py, tests/sweeps/test_averages.py",
     "kernels.arrays.column_sums": "tests/kernels/test_arrays.py, tests/sweeps/test_averages.py",
@@ -31,11 +32,14 @@ ELSEWHERE = {
 ROOMS = {
     "combinators.implicit.": "tests/combinators/test_implicit.py",
     "derivatives.": "tests/derivatives",
+    "kernels.step_products.": "tests/kernels/test_arrays.py",
+    "kernels.transcendental.": "tests/kernels/test_transcendental.py",
 }
 """Rooms whose mutants are not counted.
 
 Iterations that go on until they are exact enough repair many a mutant by themselves, what chooses a step or a circle changes
-digits alone, and what looks for layers that are not analytic raises errors and computes no gradient.
+digits alone, what looks for layers that are not analytic raises errors and computes no gradient, and forms for complex numbers
+are not reached by gradients of real ones.
 """
 
 

@@ -61,7 +61,7 @@ REASONS: Reasons = {
         12: (2, "it decides between two forms alone"),
         13: (8, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         14: (5, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
-        15: (7, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        15: (6, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         16: (1, "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only"),
     },
     "kernels.attention_scores.diagonal_sums": {
@@ -125,7 +125,7 @@ REASONS: Reasons = {
     },
     "kernels.correlation.correlate_plain": {
         5: (2, "with one group the channels start at 0"),
-        8: (4, "whether a product is written in place or copied there"),
+        8: (6, "whether a product is written in place or copied there"),
         10: (7, "reached with groups only, which the backward does not correlate"),
     },
     "kernels.correlation.correlate_weight": {
