@@ -176,3 +176,10 @@ def test_a_dead_zone_that_ends_on_one_side_beside_large_numbers_is_no_stairs() -
         lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), lambda x, dy: (dy * (np.abs(x) > 0.5),), x, explain=False
     )
     assert report.ok
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, 1e6])
+def test_where_no_slope_is_visible_nothing_is_claimed_of_it(factor: float) -> None:
+    x = np.array([44.9, 46.2, -44.1, 43.2])
+    (leaf,) = check_vjp(np.tanh, lambda x, dy: (factor * dy / np.cosh(x) ** 2,), x, explain=False).leaves
+    assert (leaf.verdict, leaf.power) == ("pass", np.inf)

@@ -134,7 +134,9 @@ class Comparison:
         # A difference may be off by its bar to the other side: less than that would certainly have been seen.
         seen = self.allowed + self.bar
         power = float(np.max(seen[examined], initial=0) / size) if self.power is None else self.power
-        if self.faint and self.rounded.any():  # of rounding errors nobody can say how large they should be
+        # Where no slope is visible, and what was given is none that would be, nobody can say how large it should be.
+        hidden = np.max(np.abs(self.analytic), initial=0) <= np.max(seen[examined], initial=0)
+        if self.faint and (hidden or self.rounded.any()):
             power = np.inf
         return LeafReport(
             path,
