@@ -2,8 +2,8 @@ r"""A network along lines through its input: its values on circles, their sums, 
 
 What a layer of derivatives gives is a sum $y_m = \operatorname{Re} \sum_k c_{mk} f(p, x + s_k v)$ over complex points $s_k$ with
 known weights (:mod:`funcnn.derivatives.cauchy`).  For cotangents $\bar y_m$ the chain rule gives
-$$ \mathrm{d} \langle \bar y, y \rangle = \operatorname{Re} \sum_k \left\langle \sum_m c_{mk} \bar y_m,\ \mathrm{d} f(p, x + s_k v)
-   \right\rangle, \qquad
+$$ \mathrm{d} \langle \bar y, y \rangle = \operatorname{Re} \sum_k \left\langle \sum_m c_{mk} \bar y_m,\
+   \mathrm{d} f(p, x + s_k v) \right\rangle, \qquad
    \bar p = \operatorname{Re} \sum_k f_p(p, x + s_k v)^\top \Big( \sum_m c_{mk} \bar y_m \Big), $$
 with a bracket that does not conjugate: the network's own backward at each point, with a complex cotangent; and $\bar x$ likewise.
 Where s is real so are the point and the weights, and the arithmetic is.

@@ -217,7 +217,7 @@ def _kept(model: AnyLayer, params: object, state: object, x: object) -> int:
 
 def _examples(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike) -> Callable[[int], object]:
     """Return what makes a batch of the first kind of input that the model takes: its shape does not say which kind it wants."""
-    *others, last = [partial(make, in_shape, dtype) for make in (_zeros, _tokens, _masked, _memory, _pooled)]
+    *others, last = [partial(make, in_shape, dtype) for make in (_zeros, _tokens, _allowed, _masked, _memory, _pooled)]
     with np.errstate(all="ignore"):
         for make in others:
             try:
@@ -236,6 +236,14 @@ def _zeros(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
 
 def _tokens(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
     return _zeros(shape, np.intp, batch)
+
+
+def _allowed(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
+    """Return several arrays, the last of which says what may be seen."""
+    arrays = _zeros(shape, dtype, batch)
+    if not isinstance(arrays, tuple) or not isinstance(arrays[-1], np.ndarray):
+        raise TypeError("no arrays beside a mask")
+    return *arrays[:-1], np.ones(arrays[-1].shape, bool)
 
 
 def _masked(shape: Shapes, dtype: DTypeLike, batch: int) -> Masked:

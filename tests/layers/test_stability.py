@@ -124,6 +124,9 @@ ACTIVATIONS = {
     "threshold": Exact(
         lambda: fn.threshold(0.5, -2.0), lambda x: x if x > 0.5 else mpmath.mpf(-2), lambda x: mpmath.mpf(x > 0.5)
     ),
+    "quick_gelu": Exact(
+        fn.quick_gelu, lambda x: x * sigma(1.702 * x), lambda x: sigma(1.702 * x) + 1.702 * x * sigma_slope(1.702 * x)
+    ),
     "log_cosh": Exact(fn.log_cosh, lambda x: mpmath.log1p(2 * mpmath.sinh(x / 2) ** 2), mpmath.tanh),
 }
 each_activation = pytest.mark.parametrize("case", ACTIVATIONS.values(), ids=ACTIVATIONS.keys())

@@ -66,7 +66,8 @@ def test_nan_stays_where_it_is(case: Exact, dtype: type[np.floating]) -> None:
 
 def test_no_elementwise_activation_is_left_out() -> None:
     made = {case.make().name.split("(")[0] for cases in CASES.values() for case in cases if _is_elementwise(case.make())}
-    assert made - {"exponential"} <= {case.make().name.split("(")[0] for case in ACTIVATIONS.values()}
+    without_limits = {"exponential", "relu_squared", "sine", "snake"}
+    assert made - without_limits <= {case.make().name.split("(")[0] for case in ACTIVATIONS.values()}
 
 
 def _is_elementwise(layer: Any) -> bool:

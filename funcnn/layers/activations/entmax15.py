@@ -92,7 +92,7 @@ def entmax15(axis: int = -1) -> Layer[Empty, Empty, Array, Array]:
     >>> import numpy as np, funcnn as fn
     >>> fn.apply(fn.entmax15(), (), (), np.array([[0.0, 0.0, -3.0], [1.0, 0.5, 0.0]])).round(4)
     array([[0.5   , 0.5   , 0.    ],
-           [0.5547, 0.3081, 0.1372]])
+           [0.6242, 0.2917, 0.0841]])
     """
     axis = check_axis(axis)
     return define_layer(f"entmax15({axis})", partial(init, axis), partial(forward, axis), partial(backward, axis), random=False)
