@@ -90,7 +90,7 @@ def forward(
     correction = matmul_last(low, params.up)
     if made.output.shape != correction.shape:
         raise ValueError(f"params.up is {describe(params.up)}, and {inner.name} gives {describe(made.output)}")
-    correction *= alpha / params.down.shape[-1]
+    correction *= alpha / len(params.up)
     return Forward(made.output + correction, made.state, LoRAResiduals(x, low, made.residuals))
 
 
@@ -103,7 +103,7 @@ def backward(
     input_grad: bool = True,
 ) -> Backward[LoRAParams[P], Array]:
     check_cotangent(dy, (*residuals.low.shape[:-1], params.up.shape[-1]), params.up.dtype)
-    scaled = dy * (alpha / params.down.shape[-1])
+    scaled = dy * (alpha / len(params.up))
     dup = dot(as_matrix(residuals.low).T, as_matrix(scaled))
     dlow = matmul_last_transposed(scaled, params.up)
     ddown = dot(as_matrix(residuals.x).T, as_matrix(dlow))

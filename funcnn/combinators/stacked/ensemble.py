@@ -54,7 +54,7 @@ def init(inner: Layer[P, S, X, Array], members: int, key: Key, in_shape: Shapes)
     out: Any = made[0].out_shape
     if out and isinstance(out[0], tuple):
         raise ValueError(f"ensemble takes a layer that gives one array; {inner.name} gives {len(out)}")
-    return Init(stacked([one.params for one in made]), stacked([one.state for one in made]), (members, *out))
+    return Init(stacked(*[one.params for one in made]), stacked(*[one.state for one in made]), (members, *out))
 
 
 def forward(
@@ -68,7 +68,7 @@ def forward(
     ]
     y = np.stack([one.output for one in made], axis=1)
     kept = EnsembleResiduals(tuple([one.residuals for one in made]), y.shape, y.dtype)
-    return Forward(y, stacked([one.state for one in made]), kept)
+    return Forward(y, stacked(*[one.state for one in made]), kept)
 
 
 def backward(
@@ -77,9 +77,9 @@ def backward(
     check_cotangent(dy, residuals.shape, residuals.dtype)
     given = [(member(params, index), kept, np.ascontiguousarray(dy[:, index])) for index, kept in enumerate(residuals.members)]
     if not input_grad:
-        return backward_without_input(stacked([params_only(inner, *one).params for one in given]))
+        return backward_without_input(stacked(*[params_only(inner, *one).params for one in given]))
     made = [inner.backward(*one) for one in given]
-    return Backward(stacked([one.params for one in made]), reduce(tree.add_cotangents, [one.input for one in made]))
+    return Backward(stacked(*[one.params for one in made]), reduce(tree.add_cotangents, [one.input for one in made]))
 
 
 def ensemble(inner: Layer[P, S, X, Array], members: int) -> Layer[P, S, X, Array]:

@@ -49,7 +49,7 @@ def init(inner: Layer[P, S, X, X], layers: int, key: Key, in_shape: Shapes) -> I
     made = [inner.init(key.child(index), in_shape) for index in range(layers)]
     if made[0].out_shape != in_shape:
         raise ValueError(f"repeat needs a layer that keeps the shape; {inner.name} maps {in_shape} to {made[0].out_shape}")
-    return Init(stacked([one.params for one in made]), stacked([one.state for one in made]), in_shape)
+    return Init(stacked(*[one.params for one in made]), stacked(*[one.state for one in made]), in_shape)
 
 
 def forward(inner: Layer[P, S, X, X], layers: int, params: P, state: S, x: X, mode: Mode) -> Forward[X, S, RepeatResiduals]:
@@ -62,19 +62,19 @@ def forward(inner: Layer[P, S, X, X], layers: int, params: P, state: S, x: X, mo
         x = made.output
         states.append(made.state)
         kept.append(made.residuals)
-    return Forward(x, stacked(states), RepeatResiduals(tuple(kept)))
+    return Forward(x, stacked(*states), RepeatResiduals(tuple(kept)))
 
 
 def backward(inner: Layer[P, S, X, X], params: P, residuals: RepeatResiduals, dy: X, input_grad: bool = True) -> Backward[P, X]:
     grads: list[P] = []
-    for index, kept in reversed(list(enumerate(residuals.steps))):
-        if index == 0 and not input_grad:
-            grads.append(params_only(inner, member(params, index), kept, dy).params)
-            return backward_without_input(stacked(grads[::-1]))
+    for index, kept in reversed(list(enumerate(residuals.steps))[1:]):
         made = inner.backward(member(params, index), kept, dy)
         grads.append(made.params)
         dy = made.input
-    return Backward(stacked(grads[::-1]), dy)
+    first = member(params, 0), residuals.steps[0], dy
+    last = inner.backward(*first) if input_grad else params_only(inner, *first)
+    whole = stacked(last.params, *grads[::-1])
+    return Backward(whole, last.input) if input_grad else backward_without_input(whole)
 
 
 def repeat(inner: Layer[P, S, X, X], layers: int) -> Layer[P, S, X, X]:

@@ -13,10 +13,11 @@ from funcnn.layer import Mode, Train
 T = TypeVar("T")
 
 
-def stacked(members: list[T]) -> T:
+def stacked(*members: T) -> T:
     """Return trees of one structure as one, with a leading axis in every leaf."""
     columns = zip(*[tree.leaves(one) for one in members], strict=True)
-    return tree.rebuild(members[0], iter([np.stack(column) for column in columns]))
+    like, *_ = members
+    return tree.rebuild(like, iter([np.stack(column) for column in columns]))
 
 
 def member(whole: T, index: int) -> T:
