@@ -11,7 +11,8 @@ the gradient through the inner step takes one product with the Hessian, which is
 """
 
 import argparse
-from typing import Any
+from functools import partial, reduce
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,11 +23,15 @@ MODEL, LOSS = fn.dense(40) >> fn.tanh() >> fn.dense(40) >> fn.tanh() >> fn.dense
 GRADIENT, PRODUCT = fn.loss_and_grad(MODEL, LOSS), fn.hvp(MODEL, LOSS)
 
 
-def task(generator: np.random.Generator) -> Any:
+Points: TypeAlias = tuple[Any, Any]
+"""Inputs and targets."""
+
+
+def task(generator: np.random.Generator) -> tuple[Points, Points]:
     """Draw a sinusoid: the points to learn from, and those to be judged at."""
     amplitude, phase = generator.uniform(0.1, 5), generator.uniform(0, np.pi)
 
-    def points(count: int) -> tuple[Any, Any]:
+    def points(count: int) -> Points:
         x = generator.uniform(-5, 5, (count, 1))
         return x / 5, amplitude * np.sin(x - phase)
 
@@ -38,7 +43,7 @@ def moved(params: Any, grads: Any) -> Any:
     return fn.tree.map(lambda p, g: p - INNER * g, params, grads)
 
 
-def meta_grads(params: Any, state: Any, seen: Any, asked: Any, second: bool) -> Any:
+def meta_grads(params: Any, state: Any, seen: Points, asked: Points, second: bool) -> Any:
     """Return the gradient of the loss after the step with respect to the parameters before it."""
     adapted = moved(params, GRADIENT(params, state, *seen, fn.Eval()).grads)
     outer = GRADIENT(adapted, state, *asked, fn.Eval()).grads
@@ -78,7 +83,7 @@ def learn(second: bool, steps: int, key: fn.Key) -> float:
     params, state, generator = start.params, optimizer.init(start.params), key.child(1).generator()
     for _ in range(steps):
         made = [meta_grads(params, start.state, *task(generator), second) for _ in range(TASKS)]
-        mean = fn.tree.map(lambda *leaves: sum(leaves) / TASKS, *made)
+        mean = fn.tree.map(lambda total: total / TASKS, reduce(partial(fn.tree.map, np.add), made))
         updated = optimizer.update(params, mean, state)
         params, state = updated.params, updated.state
     return after_one_step(params, start.state, key.child(2).generator())

@@ -161,6 +161,7 @@ USES: dict[str, Use] = {
         for name in ("f1", "precision", "recall", "specificity", "iou")
     },
     "metrics.f_beta": Use(fn.metrics.f_beta, {**AVERAGED, "beta": 0.5}),
+    "metrics.per_class": Use(fn.metrics.per_class, {**METRIC, "metric": "f_beta", "threshold": 0.0, "beta": 0.5}),
     **{
         f"metrics.{name}": Use(getattr(fn.metrics, name), METRIC)
         for name in (

@@ -23,7 +23,7 @@ REGRESSION = (
 APART = {
     "log_loss", "brier_score", "calibration_curve", "calibration_error", "roc_curve", "precision_recall_curve", "ndcg",
     "mean_reciprocal_rank", "hit_rate", "mean_average_precision", "pearson", "spearman", "interval_coverage",
-    "classification_report",
+    "classification_report", "per_class",
     "edit_distance", "word_error_rate", "character_error_rate", "bleu", "psnr", "ssim",
 }  # fmt: skip
 """Metrics of probabilities, of relevances, of texts and of images, and curves: tests/train/test_metrics_further.py has them."""

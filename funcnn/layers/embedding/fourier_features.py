@@ -52,10 +52,11 @@ def forward(
     check_array(x)
     if x.shape[-1] != len(state.frequencies):
         raise ValueError(f"the input is {describe(x)}, expected {len(state.frequencies)} coordinates in its last axis")
-    turns = in_dtype_of(state.frequencies, x) * x.real.dtype.type(2 * math.pi)
+    frequencies = in_dtype_of(state.frequencies, x)
+    turns = frequencies * x.real.dtype.type(2 * math.pi)
     z = matmul_last(x, turns)
     y = np.concatenate([np.cos(z), np.sin(z)], axis=-1)
-    return Forward(y, state, FourierResiduals(y, turns))
+    return Forward(y, FourierFrequencies(frequencies), FourierResiduals(y, turns))
 
 
 def backward(params: Empty, residuals: FourierResiduals, dy: Array) -> Backward[Empty, Array]:

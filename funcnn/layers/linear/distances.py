@@ -89,7 +89,7 @@ def distance_forward(
     power: float, params: Empty, state: Empty, inputs: object, mode: Mode
 ) -> Forward[Array, Empty, DistanceResiduals]:
     x, z = check_pair(inputs)
-    d = as_matrix(x - z)
+    d: Array = as_matrix(x - z)
     size = np.where(d.real == 0, 0, absolute(d))  # at the kink the slope between both sides, for a complex step too
     largest = size.real.max(1)
     unit = np.where(largest > 0, largest, 1)

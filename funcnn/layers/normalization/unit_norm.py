@@ -39,7 +39,7 @@ def unit_rows(x: Array, eps: float) -> UnitRows:
     largest = np.abs(x.real).max(1, initial=0)
     power = np.ldexp(np.ones_like(largest), np.frexp(np.where(np.isfinite(largest), largest, 1))[1])
     scaled = x / power[:, np.newaxis]
-    ratio = np.sqrt(dot_last(scaled, scaled))
+    ratio: Array = np.sqrt(dot_last(scaled, scaled))
     short = (ratio * power).real <= kind(eps)
     divisor = np.where(short, kind(eps), ratio * power)
     rows: Array = np.where(short[:, np.newaxis], x / kind(eps), scaled / np.where(short, 1, ratio)[:, np.newaxis])

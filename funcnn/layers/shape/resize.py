@@ -12,7 +12,7 @@ transposed.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import get_args
+from typing import cast, get_args
 
 from attrs import frozen
 
@@ -138,7 +138,7 @@ def resize(
     array([0., 2., 4., 6., 8.])
     """
     sizes = checked_sizes(size, "size")
-    kind = check_choice(mode, get_args(Resampling), "mode")
+    kind = cast(Resampling, check_choice(mode, get_args(Resampling), "mode"))
     flags = check_flag(align_corners, "align_corners"), check_flag(antialias, "antialias")
     return layer_of(f"resize({'x'.join(map(str, sizes_of(sizes, 1)))})", Resizing(sizes, None, kind, *flags))
 
@@ -182,6 +182,6 @@ def resize_by(
     (7, 6, 3)
     """
     factors = check_factor(factor)
-    kind = check_choice(mode, get_args(Resampling), "mode")
+    kind = cast(Resampling, check_choice(mode, get_args(Resampling), "mode"))
     flags = check_flag(align_corners, "align_corners"), check_flag(antialias, "antialias")
     return layer_of(f"resize_by({factors})", Resizing(None, factors, kind, *flags))

@@ -33,6 +33,7 @@ from funcnn.train.metrics.classification import (
     top_k_accuracy,
 )
 from funcnn.train.metrics.images import psnr, ssim
+from funcnn.train.metrics.per_class import per_class
 from funcnn.train.metrics.probability import (
     CalibrationCurve,
     bits_per_character,
@@ -109,6 +110,7 @@ __all__ = [
     "median_absolute_error",
     "ndcg",
     "pearson",
+    "per_class",
     "perplexity",
     "pinball",
     "precision",

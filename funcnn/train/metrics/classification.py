@@ -128,11 +128,7 @@ def confusion_matrix(prediction: Array, target: Labels) -> IntArray | Array:
     return np.bincount(places, rows.weight, minlength=classes * classes).reshape(classes, classes)
 
 
-@overload
-def precision(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float: ...
-@overload
-def precision(prediction: Array, target: Classes, average: None, threshold: float = 0.0) -> Array: ...
-def precision(prediction: Array, target: Classes, average: Average | None = "macro", threshold: float = 0.0) -> float | Array:
+def precision(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float:
     """Return the fraction of the rows given to a class that belong to it, averaged over the classes.
 
     Parameters
@@ -140,10 +136,10 @@ def precision(prediction: Array, target: Classes, average: Average | None = "mac
     prediction, target : array
         Scores (n, ..., C) and labels (n, ...); or scores and zeros and ones of one shape, where the last axis of two axes or more
         are labels of which a row may have several, and (n,) or (n, 1) is one question of yes and no.
-    average : {"macro", "micro", "weighted"} or None, optional
+    average : {"macro", "micro", "weighted"}, optional
         The plain mean over the classes that occur, as a label or as an answer; one figure of all rows together (for one label a
-        row, the accuracy); or the mean by how often each label occurs.  None gives the figure of each class, (C,).  A class that
-        is never given counts as 0.
+        row, the accuracy); or the mean by how often each label occurs.  :func:`per_class` has the figure of each class.  A class
+        that is never given counts as 0.
     threshold : float, optional
         Of answers of yes and no: a score above it says yes; 0 for logits, 0.5 for probabilities.
 
@@ -153,32 +149,22 @@ def precision(prediction: Array, target: Classes, average: Average | None = "mac
     >>> scores, labels = np.eye(3)[[0, 0, 1, 2]], np.array([0, 1, 1, 2])
     >>> round(fn.metrics.precision(scores, labels), 4), round(fn.metrics.recall(scores, labels), 4)
     (0.8333, 0.8333)
-    >>> fn.metrics.precision(scores, labels, average=None)
-    array([0.5, 1. , 1. ])
     >>> fn.metrics.precision(np.array([2.0, 1.0, -1.0]), np.array([1, 0, 1]))
     0.5
     """
     average = check_average(average)
     found = counts(prediction, target, threshold)
-    return averaged(found, found.hits, found.given, average)
+    return averaged(found, *precision_parts(found), average)
 
 
-@overload
-def recall(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float: ...
-@overload
-def recall(prediction: Array, target: Classes, average: None, threshold: float = 0.0) -> Array: ...
-def recall(prediction: Array, target: Classes, average: Average | None = "macro", threshold: float = 0.0) -> float | Array:
+def recall(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float:
     """Return the fraction of the rows of a class that are given to it, averaged over the classes: see :func:`precision`."""
     average = check_average(average)
     found = counts(prediction, target, threshold)
-    return averaged(found, found.hits, found.labelled, average)
+    return averaged(found, *recall_parts(found), average)
 
 
-@overload
-def f1(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float: ...
-@overload
-def f1(prediction: Array, target: Classes, average: None, threshold: float = 0.0) -> Array: ...
-def f1(prediction: Array, target: Classes, average: Average | None = "macro", threshold: float = 0.0) -> float | Array:
+def f1(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float:
     """Return the harmonic mean of precision and recall, class by class, averaged over the classes: see :func:`precision`.
 
     Examples
@@ -189,18 +175,10 @@ def f1(prediction: Array, target: Classes, average: Average | None = "macro", th
     """
     average = check_average(average)
     found = counts(prediction, target, threshold)
-    return averaged(found, 2 * found.hits, found.given + found.labelled, average)
+    return averaged(found, *f_beta_parts(found, 1.0), average)
 
 
-@overload
-def f_beta(
-    prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0, beta: float = 2.0
-) -> float: ...
-@overload
-def f_beta(prediction: Array, target: Classes, average: None, threshold: float = 0.0, beta: float = 2.0) -> Array: ...
-def f_beta(
-    prediction: Array, target: Classes, average: Average | None = "macro", threshold: float = 0.0, beta: float = 2.0
-) -> float | Array:
+def f_beta(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0, beta: float = 2.0) -> float:
     r"""Return the mean of precision $P$ and recall $R$ in which recall counts $\beta$ times as much.
 
     It is $(1 + \beta^2) P R / (\beta^2 P + R)$, class by class, averaged over the classes: see :func:`precision`.
@@ -219,16 +197,12 @@ def f_beta(
     0.8333
     """
     average = check_average(average)
-    square = check_range(beta, "beta", 0, math.inf, open_low=True, open_high=True) ** 2
+    beta = check_range(beta, "beta", 0, math.inf, open_low=True, open_high=True)
     found = counts(prediction, target, threshold)
-    return averaged(found, (1 + square) * found.hits, square * found.labelled + found.given, average)
+    return averaged(found, *f_beta_parts(found, beta), average)
 
 
-@overload
-def specificity(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float: ...
-@overload
-def specificity(prediction: Array, target: Classes, average: None, threshold: float = 0.0) -> Array: ...
-def specificity(prediction: Array, target: Classes, average: Average | None = "macro", threshold: float = 0.0) -> float | Array:
+def specificity(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float:
     """Return the fraction of the rows of other classes that are not given to a class: see :func:`precision`.
 
     Examples
@@ -239,15 +213,10 @@ def specificity(prediction: Array, target: Classes, average: Average | None = "m
     """
     average = check_average(average)
     found = counts(prediction, target, threshold)
-    others = found.total - found.labelled
-    return averaged(found, others - (found.given - found.hits), others, average)
+    return averaged(found, *specificity_parts(found), average)
 
 
-@overload
-def iou(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float: ...
-@overload
-def iou(prediction: Array, target: Classes, average: None, threshold: float = 0.0) -> Array: ...
-def iou(prediction: Array, target: Classes, average: Average | None = "macro", threshold: float = 0.0) -> float | Array:
+def iou(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float:
     """Return intersection over union of what is given to a class and what belongs to it (Jaccard): see :func:`precision`.
 
     With labels (n, height, width) of pixels it is the measure of segmentation; with ``"macro"`` the mean IoU.
@@ -260,7 +229,7 @@ def iou(prediction: Array, target: Classes, average: Average | None = "macro", t
     """
     average = check_average(average)
     found = counts(prediction, target, threshold)
-    return averaged(found, found.hits, found.given + found.labelled - found.hits, average)
+    return averaged(found, *iou_parts(found), average)
 
 
 def balanced_accuracy(prediction: Array, target: Classes, threshold: float = 0.0) -> float:
@@ -338,14 +307,43 @@ def counts(prediction: Array, target: Classes, threshold: float) -> Counts:
     return Counts(matrix.diagonal(), matrix.sum(0), matrix.sum(1), matrix.sum())
 
 
-def averaged(found: Counts, part: Array | IntArray, whole: Array | IntArray, average: Average | None) -> float | Array:
-    """Return the ratios part/whole of the classes (0/0 being 0) as one figure, or as they are."""
+Parts: TypeAlias = tuple[Array | IntArray, Array | IntArray]
+"""Numerators and denominators of the figures of the classes."""
+
+
+def precision_parts(found: Counts) -> Parts:
+    return found.hits, found.given
+
+
+def recall_parts(found: Counts) -> Parts:
+    return found.hits, found.labelled
+
+
+def f_beta_parts(found: Counts, beta: float) -> Parts:
+    return (1 + beta**2) * found.hits, beta**2 * found.labelled + found.given
+
+
+def specificity_parts(found: Counts) -> Parts:
+    others = found.total - found.labelled
+    return others - (found.given - found.hits), others
+
+
+def iou_parts(found: Counts) -> Parts:
+    return found.hits, found.given + found.labelled - found.hits
+
+
+def ratios(part: Array | IntArray, whole: Array | IntArray) -> Array:
+    """Return the ratios part/whole of the classes, 0/0 being 0."""
+    ratio: Array = np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)
+    return ratio
+
+
+def averaged(found: Counts, part: Array | IntArray, whole: Array | IntArray, average: Average) -> float:
+    """Return the ratios part/whole of the classes as one figure."""
     if average == "micro":
         summed = whole.sum()
         return float(part.sum() / summed) if summed else 0.0
-    ratio: Array = np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)
-    if average is None:
-        return ratio
+    ratio = ratios(part, whole)
     if average == "macro":
         occurs = found.given + found.labelled > 0
         return float(ratio[occurs].mean()) if occurs.any() else 0.0
@@ -353,9 +351,9 @@ def averaged(found: Counts, part: Array | IntArray, whole: Array | IntArray, ave
     return float((ratio * found.labelled).sum() / everything) if everything else 0.0
 
 
-def check_average(average: Average | None) -> Average | None:
+def check_average(average: Average) -> Average:
     """Return how classes are averaged, or raise."""
-    return None if average is None else check_choice(average, get_args(Average), "average")
+    return cast(Average, check_choice(average, get_args(Average), "average"))
 
 
 def _matrix(prediction: Array, target: Classes, threshold: float) -> IntArray | Array:

@@ -10,6 +10,7 @@ from attrs import frozen
 from funcnn.errors import describe
 from funcnn.train.metrics.checks import Labels
 from funcnn.train.metrics.classification import Average, accuracy, counts, f1, precision, recall
+from funcnn.train.metrics.per_class import per_class
 from funcnn.typing import Array
 
 MEANS: tuple[Average, Average] = ("macro", "weighted")
@@ -89,7 +90,11 @@ def classification_report(prediction: Array, target: Labels, names: Sequence[str
         raise TypeError(f"names is {describe(names)}, expected a sequence of {classes} texts")
     if len(names) != classes:
         raise ValueError(f"names has {len(names)} texts, expected one for each of the {classes} classes")
-    each = precision(prediction, target, None), recall(prediction, target, None), f1(prediction, target, None)
+    each = (
+        per_class(prediction, target, "precision"),
+        per_class(prediction, target, "recall"),
+        per_class(prediction, target, "f1"),
+    )
     macro, weighted = (
         (precision(prediction, target, how), recall(prediction, target, how), f1(prediction, target, how)) for how in MEANS
     )
