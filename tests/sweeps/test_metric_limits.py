@@ -196,3 +196,10 @@ def test_a_loss_of_nan_comes_with_metrics_of_nan() -> None:
     got = fn.evaluate(model, params, (), np.ones((2, 3)), labels, fn.softmax_cross_entropy(), metrics={"acc": metrics.accuracy})
     assert math.isnan(got["loss"])
     assert math.isnan(got["acc"])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_empty_set_is_an_error(name: str) -> None:
+    prediction, target = given(name)
+    with pytest.raises(ValueError, match="at least one"):
+        getattr(metrics, name)(prediction[:0], target[:0])
