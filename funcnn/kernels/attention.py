@@ -224,7 +224,7 @@ def attend_backward_block(inputs: BackwardInputs, rules: AttentionSpec, outputs:
 
 def add_to_bias(dbias: Array, square: Array, count: int, block: Block) -> None:
     """Add the cotangents (b, r, T', S') of a block's scores to that of a bias (B, R or 1, T, S), which count / B share each."""
-    shared = square if dbias.shape[1] == square.shape[1] else square.sum(1, keepdims=True)
+    shared = square if dbias.shape[1] == square.shape[1] else square.sum(1)
     for index, one in enumerate(shared, block.examples.start):
         dbias[index // (count // len(dbias)), :, block.queries, block.keys] += one
 

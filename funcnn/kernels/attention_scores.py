@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from funcnn.kernels.arrays import largest_exponent, ones
+from funcnn.kernels.arrays import all_finite, largest_exponent, ones
 from funcnn.kernels.attention_blocks import AttentionSpec, Block
 from funcnn.kernels.transcendental import exp
 from funcnn.typing import Array, BoolArray
@@ -24,10 +24,11 @@ from funcnn.typing import Array, BoolArray
 Entries = TypeVar("Entries", Array, BoolArray)
 
 
-def scale(q: Array, rules: AttentionSpec) -> np.floating:
+def scale(q: Array, rules: AttentionSpec) -> np.floating | float:
     """Return the factor of the scores."""
-    kind = q.real.dtype.type
-    factor: np.floating = 1 / np.sqrt(kind(q.shape[-1])) if rules.scale is None else kind(rules.scale)
+    if rules.scale is not None:
+        return rules.scale
+    factor: np.floating = 1 / np.sqrt(q.real.dtype.type(q.shape[-1]))
     return factor
 
 
@@ -49,7 +50,7 @@ def scores(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) -> Arr
     examples, (count, keys) = block.examples, block.size
     made: Array = np.matmul(k[examples, block.keys], scaled_q.swapaxes(1, 2))
     if rules.soft_cap is not None:
-        made = made.dtype.type(rules.soft_cap) * np.tanh(capped_argument(made, scaled_q, k, rules.soft_cap, block))
+        made = rules.soft_cap * np.tanh(capped_argument(made, scaled_q, k, rules.soft_cap, block))
     square = made.reshape(len(made), keys, -1, count)
     if rules.diagonals is not None:
         square = square + bias_from_diagonals(rules.diagonals, block, k.shape[1])
@@ -72,13 +73,13 @@ def scores(scaled_q: Array, k: Array, rules: AttentionSpec, block: Block) -> Arr
 
 def capped_argument(products: Array, scaled_q: Array, k: Array, soft_cap: float, block: Block) -> Array:
     """Return the products of queries and keys divided by the bound, also where the products are beyond the range of numbers."""
-    kind = products.real.dtype.type
-    total = products.real.sum()
-    if total - total == 0:
-        return products / kind(soft_cap)
-    centred = k[block.examples, block.keys]
-    size, key_size = power_below(scaled_q, -1).swapaxes(1, 2), power_below(centred, (1, 2))
-    made: Array = np.matmul(centred / key_size, scaled_q.swapaxes(1, 2) / size) * (size / kind(soft_cap)) * key_size
+    return products / soft_cap if all_finite(products) else far_argument(scaled_q, k[block.examples, block.keys], soft_cap)
+
+
+def far_argument(scaled_q: Array, k: Array, soft_cap: float) -> Array:
+    """Return the same where the products are beyond the range: of numbers divided by powers of 2, then multiplied by them."""
+    size, key_size = power_below(scaled_q, -1).swapaxes(1, 2), power_below(k, (1, 2))
+    made: Array = np.matmul(k / key_size, scaled_q.swapaxes(1, 2) / size) * (size / soft_cap) * key_size
     return made
 
 

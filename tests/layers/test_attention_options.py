@@ -11,6 +11,7 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.kernels.attention import attend, attend_backward, plain_attend
 from funcnn.kernels.attention_blocks import AttentionSpec
+from funcnn.kernels.attention_scores import far_argument
 from funcnn.typing import Array
 
 T, S = 6, 8  # queries and keys
@@ -33,6 +34,7 @@ RULES: dict[str, dict[str, Any]] = {
     "window": {"window": (2, 1)},
     "causal window": {"window": (2, 0), "causal": True, "offset": 2},
     "window beyond the keys": {"window": (0, 1), "offset": 6},
+    "window before the keys": {"window": (1, 1), "offset": -2},
     "soft cap": {"soft_cap": 1.5},
     "scale": {"scale": -0.3},
     "bias by head": {"bias": numbers(2, 2, T, S)},
@@ -91,6 +93,12 @@ def test_capped_scores_beyond_the_range_of_numbers_are_the_cap() -> None:
     output, _ = attend(q, k, v, AttentionSpec(soft_cap=2.0))
     weights = np.exp([2.0, 0.0, -2.0])  # the second product is exactly 0
     np.testing.assert_allclose(output[0, 0, 0], weights / weights.sum(), rtol=1e-6)
+
+
+def test_the_form_for_products_beyond_the_range_is_the_plain_one_within_it() -> None:
+    scaled_q, k = 100 * numbers(2, 4, 3), 10 * numbers(2, 5, 3, seed=1)
+    plainly = np.matmul(k, scaled_q.swapaxes(1, 2)) / 1.5
+    np.testing.assert_allclose(far_argument(scaled_q, k, 1.5), plainly, rtol=1e-12)
 
 
 # -------------------------------------------------------------------------------------------------------- without maps
