@@ -47,6 +47,24 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             inputs=normals,
             label="heads, causal from the end, soft cap, window",
         ),
+        LayerCase(
+            lambda: fn.scaled_dot_product(causal=True, align="start"),
+            ((5, 2), (3, 2), (3, 2)),
+            inputs=normals,
+            label="causal, fewer keys",
+        ),
+        LayerCase(
+            lambda: fn.scaled_dot_product(causal=True, align="end"),
+            ((3, 2), (5, 2), (5, 2)),
+            inputs=normals,
+            label="causal from the end, more keys",
+        ),
+        LayerCase(
+            lambda: fn.scaled_dot_product(causal=True, align="end"),
+            ((5, 2), (3, 2), (3, 2)),
+            inputs=normals,
+            label="causal from the end, fewer keys",
+        ),
         LayerCase(lambda: fn.scaled_dot_product(dropout=0.4), ((3, 2), (4, 2), (4, 3)), inputs=normals, label="dropout"),
     ),
     "attention": (
@@ -89,6 +107,11 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             inputs=masked,
             label="blocks, relative, grouped, masked",
         ),
+        LayerCase(
+            lambda: fn.attention(2, positions="relative", scores=fn.AttentionScores(window=1), block_rows=2),
+            (5, 2),
+            label="blocks, relative, window",
+        ),
         LayerCase(lambda: fn.attention(2, dropout=0.4, positions="alibi", block_rows=3), (4, 4), label="blocks, dropout"),
         LayerCase(
             lambda: fn.attention(2, dropout=0.3, causal=True, masked=True, block_rows=2),
@@ -121,6 +144,9 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
             inputs=normals,
             label="one for all heads, soft cap",
         ),
+        LayerCase(
+            lambda: fn.attention_with_score_bias(2), ((2, 2), (2, 2, 2)), inputs=normals, label="one for each head of keys"
+        ),
     ),
     "attention_with_mask": (
         LayerCase(lambda: fn.attention_with_mask(2, positions="relative"), ((3, 4), (2, 3, 3)), inputs=with_score_mask),
@@ -139,9 +165,9 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.rotary_positions(), (4, 6)),
         LayerCase(
             lambda: fn.rotary_positions(
-                fn.Rotary(base=20.0, features=2, interleaved=True, scaling=fn.YarnScaling(2.0, 8, fast=4.0)), heads=2, start=3
+                fn.Rotary(base=20.0, features=4, interleaved=True, scaling=fn.YarnScaling(2.0, 8, fast=4.0)), heads=2, start=3
             ),
-            (3, 6),
+            (3, 10),
             label="some features, interleaved, scaled",
         ),
     ),

@@ -44,7 +44,11 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.upsample(2, mode="linear"), (130, 1), batch=2, label="many points"),
         LayerCase(lambda: fn.upsample(2, mode="linear", align_corners=True), (130, 1), batch=2, label="many points, corners"),
     ),
-    "channel_shuffle": (LayerCase(lambda: fn.channel_shuffle(2), (2, 6)),),
+    "channel_shuffle": (
+        LayerCase(lambda: fn.channel_shuffle(2), (2, 6)),
+        LayerCase(lambda: fn.channel_shuffle(3), (6,), label="features"),
+        LayerCase(lambda: fn.channel_shuffle(1), (3, 2), label="nothing"),
+    ),
     "resize": (
         LayerCase(lambda: fn.resize((3, 7), mode="cubic"), (5, 4, 2), label="cubic"),
         LayerCase(lambda: fn.resize((2, 6), antialias=True), (5, 3, 2), label="linear, antialias"),
@@ -64,6 +68,12 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
             label="reflect, corners",
         ),
         LayerCase(lambda: fn.grid_sample(padding="border"), ((5, 2), (4, 1)), inputs=image_and_grid, label="border, one axis"),
+        LayerCase(
+            lambda: fn.grid_sample(mode="nearest", align_corners=True),
+            ((5, 5, 1), (3, 2)),
+            inputs=image_and_grid,
+            label="nearest, corners",
+        ),
     ),
     "affine_grid": (
         LayerCase(lambda: fn.affine_grid((2, 3)), (2, 3)),

@@ -12,6 +12,7 @@ TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
     "rms_norm": (
         LayerCase(lambda: fn.rms_norm(), (5,)),
         LayerCase(lambda: fn.rms_norm(eps=0.5), (2, 4), label="sequence, large eps"),
+        LayerCase(lambda: fn.rms_norm(last_axes=2), (2, 3), label="two axes"),
     ),
     "masked_residual": (
         LayerCase(lambda: fn.masked_residual(fn.masked_steps(fn.dense(3) >> fn.tanh())), (4, 3), inputs=masked),

@@ -156,15 +156,13 @@ def head_of(place: RotaryPlace, features: int) -> int:
     """Return the features of a head, or raise."""
     if features % place.heads or not features:
         raise ValueError(f"{features} features do not make {place.heads} heads of equal size")
-    size = features // place.heads
-    place.rotary.turned(size)
-    return size
+    return features // place.heads
 
 
 def init(place: RotaryPlace, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     if len(in_shape) != 2:
         raise ValueError(f"an example has shape {in_shape}, expected (time, features)")
-    head_of(place, in_shape[1])
+    place.rotary.turned(head_of(place, in_shape[1]))
     return Init((), (), in_shape)
 
 

@@ -69,7 +69,7 @@ def backward(params: Empty, residuals: FilmResiduals, dy: Array) -> Backward[Emp
     x, shape = residuals.x, residuals.shape
     check_cotangent(dy, shape, np.result_type(x, residuals.factor))
     rows = dy.reshape(x.shape)
-    dcondition = np.concatenate([(rows * x).sum(1), rows.sum(1)], axis=-1)
+    dcondition = np.hstack([(rows * x).sum(1), rows.sum(1)])
     return Backward(params, ((rows * residuals.factor).reshape(shape), dcondition))
 
 

@@ -17,9 +17,9 @@ from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
 
-def dealt(groups: int, x: Array) -> Array:
-    """Return the last axis of x in another order: one channel of each group after the other."""
-    pairs = x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups).swapaxes(-1, -2)
+def dealt(groups: int, size: int, x: Array) -> Array:
+    """Return the last axis of x, groups of a size, in another order: one channel of each group after the other."""
+    pairs = x.reshape(*x.shape[:-1], groups, size).swapaxes(-1, -2)
     return pairs.reshape(x.shape).copy()
 
 
@@ -33,12 +33,12 @@ def init(groups: int, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
 def forward(groups: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, OutputShape]:
     check_array(x)
     check_groups(groups, x.shape[-1])
-    return Forward(dealt(groups, x), state, OutputShape(x.shape))
+    return Forward(dealt(groups, x.shape[-1] // groups, x), state, OutputShape(x.shape))
 
 
 def backward(groups: int, params: Empty, residuals: OutputShape, dy: Array) -> Backward[Empty, Array]:
     check_cotangent(dy, residuals.shape)
-    return Backward(params, dealt(max(1, dy.shape[-1] // groups), dy))
+    return Backward(params, dealt(dy.shape[-1] // groups, groups, dy))
 
 
 def channel_shuffle(groups: int) -> Layer[Empty, Empty, Array, Array]:
