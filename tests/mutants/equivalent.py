@@ -53,13 +53,16 @@ REASONS: Reasons = {
     "kernels.attention_scores.additive_mask": {
         3: (1, "twice minus infinity, or twice 0"),
     },
+    "kernels.attention.added_to_scores": {
+        1: (1, "the order of arrays of which the precision alone is asked for"),
+    },
     "kernels.attention.attend_backward": {
-        8: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
         9: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
+        10: (2, "cotangents of scores sum to 0: a shift changes rounding only"),
     },
     "kernels.attention.attend_backward_block": {
         12: (2, "it decides between two forms alone"),
-        13: (8, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        13: (10, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         14: (5, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         15: (6, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         16: (1, "whether scores are subtracted before the exponential or divided by afterwards, which changes rounding only"),
@@ -68,6 +71,14 @@ REASONS: Reasons = {
         4: (1, "rows + columns - 1 is what the last axis has, so that leaving out as many as there are rows is the same"),
         5: (2, "a negative length stands for what is left, which is rows + columns - 1"),
     },
+    "kernels.attention_scores.capped_argument": {
+        1: (4, "which of two ways is taken that give the same numbers; the other one is for products that overflow"),
+    },
+    "kernels.attention_scores.soft_cap_slope": {
+        1: (1, "the slope is the same on either side of 0"),
+        2: (2, "the slope is the same on either side of 0; and queries and keys are told apart where products overflow"),
+        3: (3, "the slope is the same in e and in 1 / e: which one is smaller decides the rounding only"),
+    },
     "kernels.attention.dropout_factors": {
         1: (1, "a random number is never exactly the rate"),
     },
@@ -75,10 +86,13 @@ REASONS: Reasons = {
         1: (3, "cotangents of scores sum to 0: a shift changes rounding only; and a vector is its own transpose"),
     },
     "kernels.attention_blocks.parallel_over_groups": {
-        1: (6, "how many threads share the work, which changes no number"),
+        1: (10, "how many threads share the work, which changes no number"),
     },
     "kernels.attention_scores.scores": {
-        13: (1, "twice minus infinity, or twice 0"),
+        4: (1, "queries and keys are told apart where products overflow"),
+        15: (1, "twice minus infinity, or twice 0"),
+        16: (3, "which of two ways is taken that hide the same scores"),
+        20: (1, "twice minus infinity, or twice 0"),
     },
     "kernels.attention.subtract_at_half": {
         1: (2, "any number may be subtracted from all of a query: which one decides the rounding only"),
@@ -114,7 +128,7 @@ REASONS: Reasons = {
     "kernels.correlation.correlate": {
         1: (12, "whether the fast algorithm is taken, which gives the same numbers"),
         3: (4, "how many windows are taken for one, which changes no sum"),
-        4: (4, "which of two ways is taken that give the same numbers"),
+        4: (2, "which of two ways is taken that give the same numbers"),
         6: (5, "the backward correlates with padding that does not depend on the shape"),
     },
     "kernels.correlation.correlate_input": {
@@ -124,9 +138,7 @@ REASONS: Reasons = {
         18: (2, "one example is scattered at a time: another one, which is empty, is not read"),
     },
     "kernels.correlation.correlate_plain": {
-        5: (2, "with one group the channels start at 0"),
-        8: (6, "whether a product is written in place or copied there"),
-        10: (7, "reached with groups only, which the backward does not correlate"),
+        8: (2, "whether a product is written in place or copied there"),
     },
     "kernels.correlation.correlate_weight": {
         1: (9, "whether the fast algorithm is taken, which gives the same numbers"),
@@ -236,10 +248,13 @@ REASONS: Reasons = {
         3: (1, "a scalar product is the same in either order"),
     },
     "layers.attention.attention.heads_backward": {
-        5: (4, "how many threads share the work, which changes no number"),
+        6: (4, "how many threads share the work, which changes no number"),
     },
     "layers.attention.attention.position_grad": {
         1: (1, "there is a cotangent of the bias exactly where there is a table"),
+    },
+    "layers.attention.attention_with_scores.backward": {
+        6: (1, "there is a cotangent of the bias exactly where there is a bias"),
     },
     "layers.attention.cross_attention.heads_backward": {
         4: (6, "how many threads share the work, which changes no number"),
@@ -247,12 +262,12 @@ REASONS: Reasons = {
     "layers.attention.heads.project_transposed": {
         1: (1, "a product treats all axes but the last alike"),
     },
-    "layers.attention.heads.split_heads": {
-        2: (3, "the backward splits all heads: they start at 0 and end with the axis"),
-        3: (1, "the caller gives it the same shape"),
+    "layers.attention.heads.concat_heads": {
+        1: (2, "heads of one size may be joined one kind after the other as well"),
     },
-    "layers.attention.scaled_dot_product.backward": {
-        3: (1, "there is one head of queries, the first and the last"),
+    "layers.attention.heads.split_heads": {
+        2: (2, "the backward splits all heads: they start at 0 and end with the axis"),
+        3: (1, "the caller gives it the same shape"),
     },
     "layers.embedding.embedding.put_back": {
         3: (1, "places, or booleans that choose the same places"),
@@ -260,18 +275,34 @@ REASONS: Reasons = {
     "layers.linear.bilinear.backward": {
         7: (1, "there is one column: the first is the last"),
     },
+    "layers.linear.distances.distance_backward": {
+        2: (1, "where the distance is 0 all differences are, whatever they are divided by"),
+        4: (1, "a number to the power of 0 is 1, and so it is for 0"),
+    },
     "layers.normalization.batch_norm.backward": {
         6: (1, "matters to an empty batch only, which has no entries"),
     },
+    "layers.normalization.batch_norm.spread": {
+        1: (1, "of two axes the second is the last"),
+    },
     "layers.normalization.layer_norm.backward": {
-        5: (1, "a scalar product is the same in either order"),
+        6: (1, "a scalar product is the same in either order"),
     },
     "layers.normalization.local_response_norm.neighbour_sums": {
         3: (3, "shifts beyond the channels add nothing"),
         5: (3, "shifts beyond the channels add nothing"),
     },
     "layers.normalization.rms_norm.backward": {
-        5: (1, "a scalar product is the same in either order"),
+        6: (1, "a scalar product is the same in either order"),
+    },
+    "layers.normalization.unit_norm.unit_rows_cotangent": {
+        1: (1, "a scalar product is the same in either order"),
+    },
+    "layers.normalization.without_affine.with_zero_shift": {
+        1: (2, "the backward does not use a shift: it has only to be there"),
+    },
+    "layers.normalization.without_affine.without_shift_backward": {
+        1: (1, "the backward does not use a shift"),
     },
     "layers.pooling.average_pooling.divisor": {
         7: (1, "no window lies in the padding alone"),
@@ -287,6 +318,10 @@ REASONS: Reasons = {
         3: (5, "the fitted windows hold their padding, whatever the shape"),
         6: (2, "only the magnitude of the ratio is used"),
     },
+    "layers.recurrent.cells.backward": {
+        1: (2, "both parts of a state have one shape"),
+        7: (1, "there is one step, the first and the last"),
+    },
     "layers.recurrent.gru.steps_backward": {
         14: (1, "the product before the last is written over next"),
     },
@@ -301,6 +336,17 @@ REASONS: Reasons = {
     },
     "layers.recurrent.recurrent.reversed_steps": {
         1: (1, "before the first step there is nothing left"),
+    },
+    "layers.shape.grid_sample.corner": {
+        3: (1, "a condition that is 2 holds as well"),
+        7: (5, "a point beyond the border is beyond it however far; and only huge coordinates need to be bounded"),
+        10: (1, "a sign has no digits: in which precision it stands changes rounding only"),
+    },
+    "layers.shape.grid_sample.corners": {
+        1: (1, "a sum is the same in any order"),
+    },
+    "layers.shape.resize.backward": {
+        4: (1, "maps of different axes may be applied in any order"),
     },
     "layers.shape.upsample.between_back": {
         1: (2, "a negative length stands for what is left, and the cases have one axis"),

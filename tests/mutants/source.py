@@ -21,7 +21,7 @@ TICK = "_tick"
 _CHECKS = ("check_", "refuse_")
 _SILENT = {"setflags", TICK}
 _TYPES = {"cast": 0, "isinstance": 1}  # which argument is a type
-_SETTINGS = {"strict", "writeable", "order", "copy"}  # arguments that change no number
+_SETTINGS = {"strict", "writeable", "order", "copy", "optimize"}  # arguments that change no number
 
 
 @frozen(eq=False)
