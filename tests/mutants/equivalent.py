@@ -211,6 +211,9 @@ REASONS: Reasons = {
     "layers.activations.clipped.hard_swish_and_slope": {
         1: (2, "what lies outside is replaced; the clipping keeps infinities out"),
     },
+    "layers.activations.entmax15.backward": {
+        2: (1, "a scalar product is the same in either order"),
+    },
     "layers.activations.gelu.gelu_and_slope": {
         2: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         4: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
@@ -234,6 +237,10 @@ REASONS: Reasons = {
     "layers.activations.sigmoids.silu_and_slope": {
         2: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         4: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+    },
+    "layers.activations.sigmoids.swish_and_slope": {
+        3: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
+        5: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
     },
     "layers.activations.sigmoids.tanh_and_slope": {
         1: (1, "it is squared in the end"),
@@ -271,6 +278,10 @@ REASONS: Reasons = {
     },
     "layers.embedding.embedding.put_back": {
         3: (1, "places, or booleans that choose the same places"),
+    },
+    "layers.embedding.fourier_features.backward": {
+        2: (1, "one half counted from the end is the other half"),
+        4: (1, "a product treats all axes but the last alike"),
     },
     "layers.linear.bilinear.backward": {
         7: (1, "there is one column: the first is the last"),

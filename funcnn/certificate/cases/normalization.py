@@ -57,6 +57,7 @@ NORMALIZATION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.local_response_norm(alpha=0.5), (7,)),
         LayerCase(lambda: fn.local_response_norm(4, alpha=0.7, beta=1.3, k=0.6), (2, 6), label="even window"),
         LayerCase(lambda: fn.local_response_norm(9, alpha=0.3, beta=0.5, k=1.0), (2, 2, 3), label="wider than the channels"),
+        LayerCase(lambda: fn.local_response_norm(3, alpha=1e9, k=5e9), (4,), label="powers in double precision"),
     ),
     "weight_norm": (
         LayerCase(lambda: fn.weight_norm(fn.dense(3)), (4,)),
