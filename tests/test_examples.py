@@ -116,6 +116,27 @@ def test_wrong_labels_have_long_gradients() -> None:
     assert area > 0.99
 
 
+def test_a_network_says_how_sure_it_is() -> None:
+    found = run("laplace")
+    assert abs(found["noise"] - 0.1) < 0.02
+    assert 0.93 < found["held"] < 0.98
+    assert found["wider"] > 10
+    assert found["laplace"] < found["plain"] / 3
+    assert found["laplace_loss"] < found["plain_loss"]
+
+
+def test_influence_is_what_training_without_an_example_does() -> None:
+    convex, _ = run("influence", examples=40, network=0)
+    assert convex >= 0.95
+
+
+def test_training_ends_where_the_hessian_has_no_negative_directions() -> None:
+    found = run("hessian_spectrum", epochs=30, steps=20)
+    assert found["before"] < -0.1
+    assert found["least"] > -0.01
+    assert found["largest"] > 3 * found["tenth"]
+
+
 def test_a_published_network_learns_other_classes() -> None:
     found = run("fine_tuning", epochs=24)
     assert found["accuracy"] > 0.7
