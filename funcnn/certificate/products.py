@@ -128,8 +128,8 @@ def _gradient(layer: AnyLayer, at: tuple[Any, Any, Any], along: Any, step: float
 def _single(case: LayerCase, layer: AnyLayer, at: tuple[Any, Any, Any], mode: Mode) -> Iterator[Product]:
     """Yield the gradients of single examples beside those of a loop."""
     params, state, x = at
-    if not case.independent and isinstance(mode, Train):
-        yield Product("per example", 0, 0, "the examples are normalised with each other, and none has a gradient of its own")
+    if not case.independent and (isinstance(mode, Train) or layer.name == "batch_norm_without_statistics"):
+        yield Product("per example", 0, 0, "the examples are normalized with each other, and none has a gradient of its own")
         return
     loop = []
     for index in range(batch_size(x)):

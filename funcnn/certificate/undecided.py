@@ -30,12 +30,14 @@ class Reason:
 _NOT_SEEN = "the slope is a product of differences of 1e-8 between keys and between values: below the last digit of the output"
 _BESIDE = "what it adds is below the last digit of what stands beside it"
 _FLAT = "derivatives of units so far saturated that the rounding of their mean over a circle is larger than they are"
+_NORMALIZED_AWAY = "a bias before batch normalization has no slope in training: what is seen is rounding"
 _ONE_HOT = "every weight is 0 or 1 to the last digit: no bias changes one"
 _ALL_TIES = "in a large case all windows tie at once, and a direction goes through all kinks; smaller cases decide entry by entry"
 
 REASONS = (
     Reason("attention*", "params.position.table", "saturated", _ONE_HOT),
     Reason("cross_attention*", "params.query.*", "1e-8", _NOT_SEEN),
+    Reason("cross_attention*", "input?0?*", "1e-8", _NOT_SEEN),
     Reason("memory_residual", "*query.*", "1e-8", _NOT_SEEN),
     Reason("memory_residual", "*query.*", "saturated", _ONE_HOT),
     Reason("drop_memory", "*query.*", "1e-8", _NOT_SEEN),
@@ -47,6 +49,8 @@ REASONS = (
     Reason("runge_kutta", "params*", "saturated", _BESIDE),
     Reason("laplacian", "params?0?.bias", "saturated", _FLAT),
     Reason("directional_derivatives", "params?0?.bias", "saturated", _FLAT),
+    Reason("shard", "params?0?.bias", "1e-8", _NORMALIZED_AWAY),
+    Reason("negative_elbo", "prediction*", "saturated", _BESIDE),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
     Reason(
         "gaussian_kl",
