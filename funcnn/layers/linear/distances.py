@@ -90,7 +90,7 @@ def distance_forward(
 ) -> Forward[Array, Empty, DistanceResiduals]:
     x, z = check_pair(inputs)
     d: Array = as_matrix(x - z)
-    size = np.where(d.real == 0, 0, absolute(d))  # at the kink the slope between both sides, for a complex step too
+    size: Array = np.where(d.real == 0, 0, absolute(d))  # at the kink the slope between both sides, for a complex step too
     largest = size.real.max(1)
     unit = np.where(largest > 0, largest, 1)
     sums = np.power(size / unit[:, np.newaxis], power).sum(1)

@@ -42,7 +42,8 @@ def unit_rows(x: Array, eps: float) -> UnitRows:
     ratio: Array = np.sqrt(dot_last(scaled, scaled))
     short = (ratio * power).real <= kind(eps)
     divisor = np.where(short, kind(eps), ratio * power)
-    rows: Array = np.where(short[:, np.newaxis], x / kind(eps), scaled / np.where(short, 1, ratio)[:, np.newaxis])
+    own = np.where(short[:, np.newaxis], x, 0) / kind(eps)
+    rows: Array = np.where(short[:, np.newaxis], own, scaled / np.where(short, 1, ratio)[:, np.newaxis])
     return UnitRows(rows, divisor, short.astype(x.real.dtype))
 
 
