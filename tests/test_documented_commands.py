@@ -63,7 +63,7 @@ NOT_RUN = {  # command: why
     "python -m tests.benchmarks.torch_products": "needs PyTorch",
     "python -m tests.benchmarks.torch_product_speed": "needs PyTorch, and measures times",
     "python -m tests.benchmarks.public_gradients": "needs the packages that it looks at",
-    "python -m tests.rates --functions 10000 --textbook 2000 --seed 23 --workers 2 --page docs/error-rates.md": "minutes",
+    "python -m tests.rates --functions 5000 --textbook 2000 --seed 0 --workers 2 --page docs/error-rates.md": "minutes",
     'python -m funcnn sample FOLDER --prompt "Once upon a time"': "tests/cli/test_published.py writes with such a folder",
     "python -m funcnn predict FOLDER image.png": "tests/cli/test_published.py has such a folder see",
     "python docs/examples/fine_tuning.py --folder FOLDER": "tests/test_examples.py runs it in short form, without a folder",
