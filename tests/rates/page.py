@@ -33,8 +33,11 @@ python -m tests.rates --functions {functions} --textbook {textbook} --seed {seed
 
 and `python -m tests.rates --only 17` shows one function, its arguments and its report.
 
-What a seed has shown is mended, and it is no sample any more that the checker has not seen. Seeds 0, 7 and 11 are of that kind.
-Seed {seed} below was run once, after the last change.
+What a seed has shown is mended, and it is no sample any more that the checker has not seen. Seed 0 below is of that
+kind, and seed 7 in part: of its 1,500 functions 2 right gradients were called wrong, 5 had no verdict, 1 mistake was
+missed. Seed 11 was scored once, before anything of it was mended: of 1,000 functions 2 were called wrong (0.2 %, 95 %:
+0.024 % to 0.72 %), 4 had no verdict, 2 mistakes were missed. So the true rate of false alarms may well be above the
+bound.
 """
 _MEANING = {
     "smooth": "smooth functions of entries, matrices between them",
