@@ -168,11 +168,11 @@ def recompute(inner: Layer[P, S, X, Y], segments: int = 1) -> Layer[P, S, X, Y]:
         kept,
         pulled,
         inner.random,
-        (inner,),  # type: ignore[arg-type]  # parts are for looking at: their types are not kept
+        (inner,) if segments == 1 else chain_parts(inner),  # type: ignore[arg-type]  # for looking at: their types are not kept
         partial(combine, segments=segments),
     )
 
 
 def combine(parts: tuple[AnyLayer, ...], segments: int) -> Any:
-    """Make the combination again from another part."""
-    return recompute(parts[0], segments)
+    """Make the combination again from other parts: a divided chain is never run as a whole, so its layers are the parts."""
+    return recompute(parts[0] if len(parts) == 1 else chain(parts), segments)

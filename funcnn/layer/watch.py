@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
 from functools import partial
@@ -173,12 +172,11 @@ def _chooser(which: Which) -> Callable[[str, AnyLayer], bool]:
 
 
 def _watched(look: Look, path: str, layer: AnyLayer) -> AnyLayer:
-    takes_input_grad = "input_grad" in inspect.signature(layer.backward).parameters
     return evolve(
         layer,
         init=partial(_init, look, path, layer),
         forward=partial(_forward, look, path, layer),
-        backward=partial(_selective_backward if takes_input_grad else _backward, look, path, layer),
+        backward=partial(_selective_backward if layer.selective else _backward, look, path, layer),
     )
 
 

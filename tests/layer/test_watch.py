@@ -85,6 +85,24 @@ def test_every_output_and_every_cotangent_is_seen() -> None:
     assert all(isinstance(one.mode, fn.Train) for one in seen if one.phase == "forward")
 
 
+def test_the_layers_of_a_divided_chain_are_seen() -> None:
+    inner = fn.serial(fn.dense(4), fn.tanh(), fn.residual(fn.dense(4) >> fn.tanh()), fn.dropout(0.5), fn.dense(2))
+    divided: Any = fn.recompute(inner, 2)
+    start, mode = divided.init(fn.Key(0), (3,)), fn.Train(fn.Key(1))
+    seen: list[fn.Seen] = []
+    watched = fn.watch(seen.append, divided)
+    made, plain = (
+        fn.loss_and_grad(one, fn.mean_squared_error())(start.params, start.state, X, TARGET, mode) for one in (watched, divided)
+    )
+    assert tree.same((made.grads, made.output), (plain.grads, plain.output))
+    assert watched.name == divided.name
+    parts = ["[0]", "[1]", "[2]", "[2]", "[2][0]", "[2][1]", "[3]", "[4]"]  # [2] is the residual, and what it is around
+    for phase, times in (("forward", 2), ("backward", 1)):
+        assert sorted(one.path for one in seen if one.phase == phase) == sorted([*parts * times, ""])
+    assert fn.get_layer(divided, "[2][0]") == fn.dense(4)
+    assert fn.replace_layer(fn.replace_layer(divided, "[1]", fn.relu()), "[1]", fn.tanh()) == divided
+
+
 @pytest.mark.parametrize(
     ("which", "paths"),
     [
