@@ -56,10 +56,10 @@ class Trusted:
     def digits(self) -> float:
         """How many decimal digits of the largest entry are above the error: at most those of the precision, at least 0."""
         most = -np.log10(np.finfo(self.dtype).eps)
-        if not self.error > 0:
-            return float(most)
         if not np.isfinite(self.error) or not np.isfinite(self.size):
             return 0.0
+        if self.error == 0:
+            return float(most)
         return float(np.clip(np.log10(self.size / self.error), 0, most)) if self.size else 0.0
 
 
@@ -159,7 +159,7 @@ def trusted_digits(
             network = map_layers(partial(_rounding, perturb), model)
             moved = _results(network, perturb.loss(loss), perturb(params), state, perturb(x), target, how)
             for (path, value), (_, other) in zip(plain, moved, strict=True):
-                errors[path] = max(errors[path], _largest(other - value))
+                errors[path] = float(np.maximum(errors[path], _largest(other - value)))  # a NaN stays
     found = [Trusted(path, str(value.dtype), _largest(value), errors[path]) for path, value in plain]
     return TrustedDigits(tuple(found), draws)
 

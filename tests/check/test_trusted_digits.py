@@ -139,3 +139,13 @@ def test_bad_input_is_named(changed: dict[str, Any], error: type[Exception], tex
     given |= {"x": np.zeros((2, 2)), "target": np.zeros((2, 2))}
     with pytest.raises(error, match=text):
         trusted_digits(**{**given, **changed})
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_not_finite_has_no_digits(number: float) -> None:
+    model = fn.dense(1)
+    start = model.init(fn.Key(0), (2,))
+    seen = trusted_digits(model, fn.mean_squared_error(), start.params, start.state, np.array([[1.0, number]]), np.ones((1, 1)))
+    assert [one.digits for one in seen.results] == [0.0] * len(seen.results)
+    lost = fn.check.Trusted("loss", "float64", 1.0, np.nan)  # another last digit, and it is none
+    assert lost.digits == 0
