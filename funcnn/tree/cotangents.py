@@ -50,7 +50,9 @@ def map_cotangents(function: Callable[..., Array], *trees: T) -> T:
     """Apply a function to the leaves of trees of one structure that may be cotangents: None stays None."""
     first = trees[0]
     if first is None or is_plain(first):
-        return cast(T, None if first is None else function(*trees))
+        leaf: object = None if first is None else function(*trees)
+        # a function of arrays without axes gives NumPy's scalars, which are no leaves
+        return cast(T, np.asarray(leaf) if isinstance(leaf, np.generic) else leaf)
     columns = zip(*[[child for _, child in children(one)] for one in trees], strict=True)
     made = [map_cotangents(function, *column) for column in columns]
     kind = type(first)

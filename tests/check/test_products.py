@@ -104,6 +104,41 @@ def test_what_is_not_symmetric_is_said() -> None:
     assert "not symmetric" in str(report)
 
 
+@pytest.mark.parametrize("narrow", [False, True])
+def test_single_precision_is_not_called_asymmetric_for_its_rounding(narrow: bool) -> None:
+    a = np.array([[2.0, 1.0], [1.0, 3.0]], np.float32)
+    p = np.array([0.3, -0.4], np.float32)
+
+    def grad(p: Any) -> Any:
+        made = a @ p
+        return made.astype(np.float32) if narrow else made
+
+    report = check_hvp(grad, lambda p, v: np.float32(1.1) * (a @ v), p)
+    assert (report.verdict, report.notes) == ("fail", ())  # a wrong factor, and symmetric all the same
+    if not narrow:
+        a[0, 1] += np.float32(0.5)
+        report = check_hvp(grad, lambda p, v: (a + a.T) @ v / np.float32(2), p)
+        assert "the derivative of grad is not symmetric" in report.notes[-1]
+
+
+def test_numbers_without_axes_have_products_too() -> None:
+    at = {"t": np.asarray(0.4), "x": np.array([0.3, -1.2])}
+
+    def tangent(at: Any, along: Any) -> Any:
+        return along["t"] * at["x"] + at["t"] * along["x"]
+
+    assert check_jvp(np.sin, lambda t, dt: np.cos(t) * dt, np.asarray(0.4)).verdict == "pass"
+    assert check_jvp(lambda at: at["t"] * at["x"], tangent, at).verdict == "pass"
+    wrong = check_jvp(lambda at: at["t"] * at["x"], lambda at, along: tangent(at, along) + 1e-6 * along["t"], at)
+    assert ("[0]['t']", ()) in {(one.path, one.index) for one in wrong.findings}
+
+    def uneven(at: Any) -> Any:  # of which dt and dx are no gradient of one function
+        return {"t": np.asarray(at["x"].sum()), "x": 0 * at["x"]}
+
+    report = check_hvp(uneven, lambda at, along: {"t": np.asarray(along["x"].sum()), "x": along["x"]}, at)
+    assert "the derivative of grad is not symmetric" in report.notes[-1]
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
