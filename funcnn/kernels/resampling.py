@@ -18,6 +18,7 @@ A table and its transpose are of one form: taps of the outputs by inputs, and of
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -34,7 +35,7 @@ class Taps:
     """The points that are summed for each point of an axis, and their weights; unused taps repeat a point with weight 0."""
 
     index: IntArray  # (M, K)
-    weight: Array  # (M, K), double precision
+    weight: Array  # (M, K), long double, for x of any precision
     used: IntArray  # (M,), how many taps of a row count
 
 
@@ -44,7 +45,7 @@ class Axis:
 
     length: int
     count: int
-    step: float
+    step: Fraction
     kind: Resampling
     align_corners: bool
     antialias: bool
@@ -73,37 +74,39 @@ def taps(axis: Axis) -> tuple[Taps, Taps]:
 
 def ranges(axis: Axis) -> Taps:
     """Return the taps of points that are taken as they are, or of means of neighbours."""
-    p = np.arange(axis.count)
     if axis.kind == "area":
+        p = np.arange(axis.count)
         first, last = p * axis.length // axis.count, -(-(p + 1) * axis.length // axis.count)
     else:
-        shift = 0.5 if axis.kind == "nearest_exact" else 0.0
-        first = np.minimum(np.floor((p + shift) * axis.step).astype(int), axis.length - 1)
+        shift = Fraction(1, 2) if axis.kind == "nearest_exact" else Fraction(0)
+        # Fractions: rounded, a product that is a whole number may be less than it.
+        first = np.array([min(int((p + shift) * axis.step), axis.length - 1) for p in range(axis.count)])
         last = first + 1
     used = last - first
     place = np.arange(used.max(initial=1))
     index = np.minimum(first[:, np.newaxis] + place, last[:, np.newaxis] - 1)
-    weight = np.where(place < used[:, np.newaxis], 1 / used[:, np.newaxis], 0.0)
+    weight = np.where(place < used[:, np.newaxis], np.longdouble(1) / used[:, np.newaxis], 0)
     return Taps(index, weight, used)
 
 
 def kernel_taps(axis: Axis) -> Taps:
     """Return the taps of linear and cubic resampling."""
-    p = np.arange(axis.count)
+    p = np.arange(axis.count, dtype=np.longdouble)
+    above, below = np.longdouble(axis.step.numerator), np.longdouble(axis.step.denominator)
     if axis.align_corners:
-        place = p * ((axis.length - 1) / max(1, axis.count - 1))
+        place = p * (axis.length - 1) / max(1, axis.count - 1)
     else:
-        place = (p + 0.5) * axis.step - 0.5
+        place = ((2 * p + 1) * above - below) / (2 * below)  # rounded once, and so exact where it is whole
         if axis.kind == "linear":
             place = place.clip(0, axis.length - 1)
-    width = max(1.0, axis.step) if axis.antialias else 1.0
+    width = max(np.longdouble(1), above / below) if axis.antialias else np.longdouble(1)
     reach = (1 if axis.kind == "linear" else 2) * width
     first = np.floor(place - reach).astype(int) + 1
     points = first[:, np.newaxis] + np.arange(int(np.ceil(2 * reach)) + 1)
     u = (points - place[:, np.newaxis]) / width
     weight = hat(u) if axis.kind == "linear" else cubic(u, -0.5 if axis.antialias else -0.75)
     if axis.antialias:
-        weight = np.where((points >= 0) & (points < axis.length), weight, 0.0)
+        weight = np.where((points >= 0) & (points < axis.length), weight, 0)
     weight /= weight.sum(1, keepdims=True)
     return compact(points.clip(0, axis.length - 1), weight)
 
@@ -127,7 +130,7 @@ def transposed(made: Taps, length: int) -> Taps:
     used = np.bincount(inputs, minlength=length)
     rank = np.arange(len(inputs)) - np.repeat(np.cumsum(used) - used, used)
     width = max(1, int(used.max(initial=1)))
-    index, weight = np.zeros((length, width), int), np.zeros((length, width))
+    index, weight = np.zeros((length, width), int), np.zeros((length, width), weights.dtype)
     index[inputs, rank], weight[inputs, rank] = outputs, weights
     return Taps(index, weight, used)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,29 @@ def test_resized_lines_are_sums_with_the_weights_of_the_kernel(mode: Any, corner
         np.testing.assert_allclose(y, np.einsum("pq,nqc->npc", table, x), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("factor", [7 / 3, 5 / 3, 0.6, 1.1])
+def test_weights_are_as_precise_as_the_numbers(factor: float) -> None:
+    x, eps = np.array([[[1.0], [2.0], [4.0]]], np.longdouble), float(np.finfo(np.longdouble).eps)
+    exactly, count = 1 / Fraction(factor).limit_denominator(100), int(3 * factor)
+    for layer, step in ((fn.resize(count), Fraction(3, count)), (fn.resize_by(factor), exactly)):
+        y = fn.apply(layer, (), (), x)[0, :, 0]
+        for p in range(count):
+            place = min(max((p + Fraction(1, 2)) * step - Fraction(1, 2), Fraction(0)), Fraction(2))
+            exact = 1 + place if place <= 1 else 2 * place
+            np.testing.assert_allclose(y[p], np.longdouble(exact.numerator) / exact.denominator, rtol=4 * eps)
+    third = fn.apply(fn.resize(1, mode="area"), (), (), x)
+    np.testing.assert_allclose(third.ravel(), np.longdouble(7) / 3, rtol=4 * eps)
+
+
+@pytest.mark.parametrize("layer", [lambda mode: fn.resize(98, mode=mode), lambda mode: fn.resize_by(49.0, mode=mode)])
+def test_nearest_points_are_not_lost_to_rounding(layer: Any) -> None:
+    x = np.array([[[1.0], [2.0]]])
+    for mode in ("nearest", "nearest_exact"):  # 49 (1 / 49) is less than 1
+        np.testing.assert_array_equal(fn.apply(layer(mode), (), (), x).ravel(), np.repeat([1.0, 2.0], 49))
+    y = fn.apply(fn.resize_by(5 / 3, mode="nearest"), (), (), numbers(1, 30, 1))
+    np.testing.assert_array_equal(y.ravel(), numbers(30)[np.arange(50) * 3 // 5])
+
+
 def test_axes_are_resized_one_after_the_other() -> None:
     x = numbers(2, 4, 5, 3)
     both = fn.apply(fn.resize((3, 8), mode="cubic"), (), (), x)
@@ -92,9 +116,14 @@ def test_whole_factors_are_those_of_upsample() -> None:
 
 def test_what_is_not_a_number_stays_where_it_counts() -> None:
     x = np.array([[[1.0], [np.nan], [3.0], [4.0], [np.inf]]])
-    y = fn.apply(fn.resize(9, align_corners=True), (), (), x).ravel()
+    layer = fn.resize(9, align_corners=True)
+    made = layer.forward((), (), x, fn.Eval())
+    y = made.output.ravel()
     assert np.isnan(y[1:4]).all()
-    np.testing.assert_array_equal(y[[0, 4, 5, 6]], [1, 3, 3.5, 4])
+    np.testing.assert_array_equal(y[[0, 4, 5, 6, 7, 8]], [1, 3, 3.5, 4, np.inf, np.inf])
+    dy = np.array([np.nan, 1, 1, 1, 1, 1, 1, 1, np.inf])
+    dx = layer.backward((), made.residuals, dy.reshape(1, 9, 1)).input.ravel()
+    np.testing.assert_array_equal(dx, [np.nan, 2, 2, 2, np.inf])
 
 
 def sampled(image: Array, place: list[float], padding: str, nearest: bool) -> Array:
@@ -154,6 +183,14 @@ def test_affine_grid_is_its_definition(corners: bool) -> None:
     for n, i in np.ndindex(2, 3):
         y = (-1 + i) if corners else (2 * i + 1) / 3 - 1
         np.testing.assert_allclose(grid[n, i, 0], theta[n] @ [0.0, y, 1.0], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("corners", [False, True])
+def test_affine_grid_is_as_precise_as_its_matrices(corners: bool) -> None:
+    same = np.array([[[1.0, 0.0]]], np.longdouble)
+    grid = fn.apply(fn.affine_grid((7,), align_corners=corners), (), (), same).ravel()
+    exact = (2 * np.arange(7, dtype=np.longdouble) - 6) / (6 if corners else 7)
+    np.testing.assert_allclose(grid, exact, rtol=2 * float(np.finfo(np.longdouble).eps), atol=0)
 
 
 @pytest.mark.parametrize(

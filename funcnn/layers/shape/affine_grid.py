@@ -22,11 +22,11 @@ from funcnn.typing import Array, Empty, Shape
 
 @lru_cache(maxsize=16)
 def regular(space: Shape, align_corners: bool) -> Array:
-    """Return the places (M, d + 1) of a regular grid; the last axis of the space is the first coordinate."""
+    """Return the places (M, d + 1) of a regular grid, in long double; the last axis of the space is the first coordinate."""
     axes = []
     for length in space:
-        points = np.arange(length) / max(1, length - 1) if align_corners else (np.arange(length) + 0.5) / length
-        axes.append(2 * points - 1 if length > 1 or not align_corners else np.zeros(1))
+        steps = 2 * np.arange(length, dtype=np.longdouble) - (length - 1)
+        axes.append(steps / (max(1, length - 1) if align_corners else length))
     every = np.meshgrid(*axes, indexing="ij")
     made: Array = np.stack([*every[::-1], np.ones(space)], -1).reshape(-1, len(space) + 1)
     made.setflags(write=False)

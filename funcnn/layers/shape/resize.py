@@ -11,6 +11,7 @@ transposed.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import partial
 from typing import cast, get_args
 
@@ -44,10 +45,11 @@ class Resizing:
         """Return how each axis of an input is resampled, or raise."""
         found = []
         if self.size is not None:
-            wanted = [(count, length / count) for length, count in zip(space, sizes_of(self.size, len(space)), strict=True)]
+            sizes = sizes_of(self.size, len(space))
+            wanted = [(count, Fraction(length, count)) for length, count in zip(space, sizes, strict=True)]
         else:
             factors = self.factor if isinstance(self.factor, tuple) else (self.factor or 1.0,) * len(space)
-            wanted = [(int(length * one), 1 / one) for length, one in zip(space, factors, strict=True)]
+            wanted = [(int(length * one), 1 / as_fraction(one)) for length, one in zip(space, factors, strict=True)]
         for axis, (length, (count, step)) in enumerate(zip(space, wanted, strict=True)):
             if count < 1:
                 raise ValueError(
@@ -55,6 +57,12 @@ class Resizing:
                 )
             found.append(Axis(length, count, step, self.kind, self.align_corners, self.antialias))
         return tuple(found)
+
+
+def as_fraction(factor: float) -> Fraction:
+    """Return the fraction of small numbers that a factor was rounded from, such as 5 / 3, or what it is exactly."""
+    simple = Fraction(factor).limit_denominator(10**6)
+    return simple if float(simple) == factor else Fraction(factor)
 
 
 def init(how: Resizing, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
