@@ -66,6 +66,17 @@ def test_the_distance_of_equal_inputs_has_the_gradient_0() -> None:
 # ----------------------------------------------------------------------------------------------- channels and conditions
 
 
+def test_distances_that_are_not_finite_are_those_of_the_formula() -> None:
+    x = np.array([[np.nan, 1.0], [np.inf, 1.0], [-np.inf, np.nan], [3.0, 4.0]])
+    np.testing.assert_array_equal(output(fn.pairwise_distance(), (x, np.zeros((4, 2)))).ravel(), [np.nan, np.inf, np.nan, 5])
+
+
+def test_the_root_of_a_distance_is_as_precise_as_the_numbers() -> None:
+    x, eps = np.ones((1, 90), np.longdouble), float(np.finfo(np.longdouble).eps)
+    y = output(fn.pairwise_distance(3.0), (x, 0 * x)).ravel()
+    np.testing.assert_allclose(y * y * y, [90], rtol=16 * eps)
+
+
 def test_channel_shuffle_deals_the_groups_out() -> None:
     x = numbers(2, 3, 6)
     y = output(fn.channel_shuffle(3), x)

@@ -92,9 +92,10 @@ def distance_forward(
     d: Array = as_matrix(x - z)
     size: Array = np.where(d.real == 0, 0, absolute(d))  # at the kink the slope between both sides, for a complex step too
     largest = size.real.max(1)
-    unit = np.where(largest > 0, largest, 1)
+    unit = np.where((largest > 0) & (largest < np.inf), largest, 1)
     sums = np.power(size / unit[:, np.newaxis], power).sum(1)
-    y: Array = np.where(largest > 0, np.power(np.where(largest > 0, sums, 1), 1 / power) * unit, 0)
+    alike = largest == 0
+    y: Array = np.where(alike, 0, np.power(np.where(alike, 1, sums), x.real.dtype.type(1) / power) * unit)
     return Forward(y.reshape(*x.shape[:-1], 1), state, DistanceResiduals(d, y, x.shape))
 
 
