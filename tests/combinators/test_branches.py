@@ -168,6 +168,17 @@ def test_a_correction_starts_at_nothing_and_merges_into_the_weight() -> None:
         fn.merge_lora(drawn(fn.lora(fn.dense(3) >> fn.tanh(), 2), (4,))[0])
 
 
+def test_the_correction_is_as_precise_as_the_parameters() -> None:
+    layer, one = fn.lora(fn.linear(1), 3), np.ones((1, 1), np.longdouble)
+    start = drawn(layer, (1,))[0]
+    inner = tree.map(lambda leaf: np.zeros(leaf.shape, np.longdouble), start.inner)
+    third = fn.LoRAParams(inner, np.eye(1, 3, dtype=np.longdouble), np.ones((3, 1), np.longdouble))
+    made = layer.forward(third, (), one, fn.Eval())
+    np.testing.assert_array_equal(3 * made.output, one)
+    np.testing.assert_array_equal(3 * layer.backward(third, made.residuals, one).input, one)
+    np.testing.assert_array_equal(3 * fn.merge_lora(third).weight, one)
+
+
 def test_only_the_correction_of_a_frozen_layer_learns() -> None:
     model = fn.dense(4) >> fn.tanh() >> fn.dense(3)
     tuned = fn.replace_layer(model, "[2]", fn.lora(fn.frozen(fn.dense(3)), 2))

@@ -189,3 +189,8 @@ def test_a_dilated_window_in_the_padding_alone_is_refused() -> None:
 def test_power_pooling_of_an_infinite_point_is_infinite() -> None:
     x = np.array([np.inf, 1.0, 2.0, -np.inf, 3.0, 4.0], np.float32)[None, :, None]
     np.testing.assert_allclose(fn.apply(fn.lp_pool1d(2.0, 2), (), (), x).ravel(), [np.inf, np.inf, 5])
+
+
+def test_the_root_of_power_pooling_is_as_precise_as_the_numbers() -> None:
+    y = fn.apply(fn.lp_pool1d(3.0, 90), (), (), np.ones((1, 90, 1), np.longdouble)).ravel()
+    np.testing.assert_allclose(y * y * y, [90], rtol=16 * float(np.finfo(np.longdouble).eps))

@@ -18,6 +18,7 @@ Merging.  Where $f(\theta, x) = x W + \ldots$, the sum is the same layer with th
 from functools import partial
 from typing import Generic, TypeVar, cast
 
+import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
@@ -90,8 +91,14 @@ def forward(
     correction = matmul_last(low, params.up)
     if made.output.shape != correction.shape:
         raise ValueError(f"params.up is {describe(params.up)}, and {inner.name} gives {describe(made.output)}")
-    correction *= alpha / len(params.up)
+    correction *= share(alpha, params.up)
     return Forward(made.output + correction, made.state, LoRAResiduals(x, low, made.residuals))
+
+
+def share(alpha: float, up: Array) -> np.floating:
+    """Return s, in the parameters' precision."""
+    made: np.floating = alpha / up.real.dtype.type(len(up))
+    return made
 
 
 def backward(
@@ -103,7 +110,7 @@ def backward(
     input_grad: bool = True,
 ) -> Backward[LoRAParams[P], Array]:
     check_cotangent(dy, (*residuals.low.shape[:-1], params.up.shape[-1]), params.up.dtype)
-    scaled = dy * (alpha / len(params.up))
+    scaled = dy * share(alpha, params.up)
     dup = dot(as_matrix(residuals.low).T, as_matrix(scaled))
     dlow = matmul_last_transposed(scaled, params.up)
     ddown = dot(as_matrix(residuals.x).T, as_matrix(dlow))
@@ -218,6 +225,6 @@ def merge_lora(params: LoRAParams[W], *, alpha: float = 1.0) -> W:
     shape = len(params.down), params.up.shape[-1]
     if weight.shape != shape:
         raise ValueError(f"params.inner.weight is {describe(weight)}, expected the shape {shape} of the correction")
-    merged = weight + dot(params.down, params.up) * (alpha / params.down.shape[-1])
+    merged = weight + dot(params.down, params.up) * share(alpha, params.up)
     merged.setflags(write=False)
     return with_weight(params.inner, merged)

@@ -48,7 +48,7 @@ def power_forward(
     total: Array = np.zeros(scale.shape, x.dtype)
     for place in places:
         total += powers(padded[:, *place] / scale, power)
-    y: Array = scale * (total + zero) ** (1 / power)
+    y: Array = scale * (total + zero) ** (x.real.dtype.type(1) / power)
     y *= ~zero
     return Forward(y, state, PoolResiduals(x, y))
 
