@@ -131,6 +131,33 @@ def test_a_weight_is_the_same_row_as_often(name: str) -> None:
     np.testing.assert_allclose(half, factor * metric(prediction, target), rtol=1e-12)
 
 
+@pytest.mark.parametrize("classes", [1, 3, 11])
+def test_where_all_labels_are_one_weights_leave_nothing_of_another(classes: int) -> None:
+    """Sums of weights are rounded: a difference of two would say that there is a little of what never occurs."""
+    rng = np.random.default_rng(7)
+    for n in range(2, 30):
+        weight, scores = rng.random(n), rng.normal(size=(n, classes))
+        labels = np.ones((n, 1), int) if classes == 1 else np.full(n, classes - 1)
+        right = scores[:, 0] > 0 if classes == 1 else scores.argmax(1) == classes - 1
+        target = fn.Weighted(labels, weight)
+        assert metrics.balanced_accuracy(scores, target) == pytest.approx(weight[right].sum() / weight.sum(), abs=1e-12)
+        assert metrics.matthews_correlation(scores, target) == 0
+        assert metrics.per_class(scores, target, "specificity")[-1] == 0
+        always = np.eye(classes + 1)[np.full(n, classes)]
+        assert metrics.matthews_correlation(always, fn.Weighted(rng.integers(classes + 1, size=n), weight)) == 0
+        assert metrics.cohen_kappa(always, fn.Weighted(np.full(n, classes), weight)) == 0
+
+
+def test_agreement_and_coverage_by_weights() -> None:
+    own, index = REPEATS[:30].astype(float), np.repeat(np.arange(30), REPEATS[:30])
+    for metric in (metrics.matthews_correlation, metrics.cohen_kappa, metrics.balanced_accuracy, metrics.specificity):
+        for p, t in ((SCORES[:30], LABELS[:30]), (LOGITS[:30, 0], ANSWERS[:30, 0])):
+            assert metric(p, fn.Weighted(t, own)) == pytest.approx(metric(p[index], t[index]), abs=1e-12)
+    low, high, real = SCORES[:30, :2] - 1, SCORES[:30, :2] + 1, SCORES[:30, 2:4]
+    got = metrics.interval_coverage((low, high), fn.Weighted(real, own))
+    assert got == pytest.approx(metrics.interval_coverage((low[index], high[index]), real[index]))
+
+
 @pytest.mark.parametrize("name", ["accuracy", "precision", "perplexity", "log_loss"])
 def test_labels_to_ignore_are_weights_of_0(name: str) -> None:
     labels = TRUTH.copy()

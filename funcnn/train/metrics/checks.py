@@ -98,7 +98,7 @@ class Errors:
     unit: Array  # of each output: powers of 2, so that nothing is rounded
     weight: Array | None  # (n, 1)
 
-    def mean(self, values: Array) -> Array:
+    def mean(self, values: Array | BoolArray) -> Array:
         """Return the mean over the examples of values (n, outputs), by the weights."""
         if self.weight is None:
             plain: Array = values.mean(0)

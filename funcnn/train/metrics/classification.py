@@ -258,9 +258,9 @@ def matthews_correlation(prediction: Array, target: Classes, threshold: float = 
     0.57735
     """
     matrix = _square(prediction, target, threshold).astype(float)
-    total, labels, answers = matrix.sum(), matrix.sum(1), matrix.sum(0)
-    spread = math.sqrt(float(total**2 - (labels**2).sum())) * math.sqrt(float(total**2 - (answers**2).sum()))
-    return float((matrix.trace() * total - labels.dot(answers)) / spread) if spread else 0.0
+    labels, answers = matrix.sum(1), matrix.sum(0)
+    spread = math.sqrt(_unequal(labels, labels)) * math.sqrt(_unequal(answers, answers))
+    return (_unequal(labels, answers) - _wrong(matrix) * float(matrix.sum())) / spread if spread else 0.0
 
 
 def cohen_kappa(prediction: Array, target: Classes, threshold: float = 0.0) -> float:
@@ -275,9 +275,8 @@ def cohen_kappa(prediction: Array, target: Classes, threshold: float = 0.0) -> f
     0.5
     """
     matrix = _square(prediction, target, threshold).astype(float)
-    total = matrix.sum()
-    agreed, chance = matrix.trace() / total, matrix.sum(1).dot(matrix.sum(0)) / total**2
-    return float((agreed - chance) / (1 - chance)) if chance < 1 else 0.0
+    left_open = _unequal(matrix.sum(1), matrix.sum(0))
+    return 1 - _wrong(matrix) * float(matrix.sum()) / left_open if left_open else 0.0
 
 
 # ---------------------------------------------------------------------------------------------------------------- the parts
@@ -285,12 +284,16 @@ def cohen_kappa(prediction: Array, target: Classes, threshold: float = 0.0) -> f
 
 @frozen(eq=False)
 class Counts:
-    """For each class: the weight of the rows rightly given to it, given to it, and labelled with it; and of all."""
+    """For each class: the weight of the rows rightly given to it, given to it, labelled with it, with others, and rightly left.
+
+    Each is a sum of its own: a difference of sums of weights is rounded, and not 0 where there is no row.
+    """
 
     hits: Array | IntArray
     given: Array | IntArray
     labelled: Array | IntArray
-    total: Array | IntArray
+    others: Array | IntArray
+    passed: Array | IntArray
 
 
 def counts(prediction: Array, target: Classes, threshold: float) -> Counts:
@@ -301,10 +304,11 @@ def counts(prediction: Array, target: Classes, threshold: float) -> Counts:
         columns = (-1, rows.scores.shape[-1] if rows.scores.ndim > 1 else 1)
         yes, truth = (rows.scores > threshold).reshape(columns), rows.target.reshape(columns)
         weight = np.ones(yes.shape, int) if rows.weight is None else rows.weight.reshape(columns)
-        hits, given, own = ((weight * one).sum(0) for one in (yes & truth, yes, truth))
-        return Counts(hits, given, own, weight.sum(0))
+        return Counts(*((weight * one).sum(0) for one in (yes & truth, yes, truth, ~truth, ~yes & ~truth)))
     matrix = _matrix(prediction, target, threshold)
-    return Counts(matrix.diagonal(), matrix.sum(0), matrix.sum(1), matrix.sum())
+    labels = matrix.sum(1)
+    others = _off_diagonal(np.broadcast_to(labels, matrix.shape)).sum(1)
+    return Counts(matrix.diagonal(), matrix.sum(0), labels, others, others - _off_diagonal(matrix).sum(0))
 
 
 Parts: TypeAlias = tuple[Array | IntArray, Array | IntArray]
@@ -324,8 +328,7 @@ def f_beta_parts(found: Counts, beta: float) -> Parts:
 
 
 def specificity_parts(found: Counts) -> Parts:
-    others = found.total - found.labelled
-    return others - (found.given - found.hits), others
+    return found.passed, found.others
 
 
 def iou_parts(found: Counts) -> Parts:
@@ -378,5 +381,20 @@ def _square(prediction: Array, target: Classes, threshold: float) -> IntArray | 
     found = counts(prediction, target, threshold)
     if len(found.hits) != 1:
         raise ValueError(f"the prediction is {describe(prediction)}, answers to several questions: take one column at a time")
-    hits, given, positive, total = (one[0] for one in (found.hits, found.given, found.labelled, found.total))
-    return np.array([[total - given - positive + hits, given - hits], [positive - hits, hits]])
+    hits, positive, negative, passed = (one[0] for one in (found.hits, found.labelled, found.others, found.passed))
+    return np.array([[passed, negative - passed], [positive - hits, hits]])
+
+
+def _off_diagonal(matrix: Array | IntArray) -> Array | IntArray:
+    """Return a square matrix with zeros on its diagonal."""
+    return np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
+
+
+def _wrong(matrix: Array) -> float:
+    """Return the weight of the rows whose answer is not their label."""
+    return float(_off_diagonal(matrix).sum())
+
+
+def _unequal(first: Array, second: Array) -> float:
+    """Return the sum of the products of different classes: for equal weights, how many pairs are not of one class."""
+    return float(_off_diagonal(np.outer(first, second)).sum())

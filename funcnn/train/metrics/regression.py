@@ -198,7 +198,7 @@ def pinball(prediction: Array, target: Numbers, quantile: float = 0.5) -> float:
     return float(np.mean(found.mean(cost) * found.unit))
 
 
-def interval_coverage(prediction: tuple[Array, Array], target: Array) -> float:
+def interval_coverage(prediction: tuple[Array, Array], target: Numbers) -> float:
     """Return the fraction of entries that lie within predicted intervals.
 
     Parameters
@@ -220,13 +220,12 @@ def interval_coverage(prediction: tuple[Array, Array], target: Array) -> float:
     0.5
     """
     low, high = check_tuple(prediction, ("low", "high"))
-    for one in (low, high):
-        errors_of(one, target)  # for its checks
+    above, below = errors_of(low, target), errors_of(high, target)
     wrong = low > high
     if wrong.any():
         row = first(wrong)
         raise ValueError(f"the interval at row {show(row)} is from {low[row]} to {high[row]}: the lower end comes first")
-    return float(np.mean((low <= target) & (target <= high)))
+    return float(np.mean(above.mean((above.left <= 0) & (below.left >= 0))))
 
 
 # ---------------------------------------------------------------------------------------------------------------- the parts
