@@ -160,6 +160,19 @@ def test_tokens_are_those_of_whole_sequences(name: str) -> None:
     np.testing.assert_allclose(fast.log_probabilities, slow.log_probabilities, rtol=0, atol=1e-12)
 
 
+def test_a_prompt_whose_type_holds_no_such_token_is_refused() -> None:
+    model: Any = fn.gpt(300, layers=1, features=8, context_length=9)
+    params, state = parameters(model)
+    prompt = np.array([[1, 2]], np.uint8)  # token 299 would come out as 43
+    with pytest.raises(ValueError, match="and the model has 300 tokens"):
+        fn.generation.sample(model, params, state, prompt, 2, fn.Key(3))
+    with pytest.raises(ValueError, match="and the model has 300 tokens"):
+        fn.generation.beam_search(model, params, state, prompt, 2)
+    small: Any = fn.gpt(256, layers=1, features=8, context_length=9)
+    params, state = parameters(small)
+    assert fn.generation.sample(small, params, state, prompt, 2, fn.Key(3)).tokens.dtype == np.uint8
+
+
 def test_log_probabilities_are_those_of_the_model() -> None:
     model = MODELS["gpt"]
     params, state = parameters(model)

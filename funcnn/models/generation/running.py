@@ -49,6 +49,11 @@ class Running:
             shape = (count, 1)
         if not is_plain(logits) or logits.ndim != 3 or logits.shape[:2] != shape:
             raise ValueError(f"the model gave {describe(logits)}, expected logits {(*shape, 'vocabulary')}")
+        if logits.shape[2] - 1 > np.iinfo(sequence.dtype).max:
+            raise ValueError(
+                f"the prompt is {describe(sequence)}, and the model has {logits.shape[2]} tokens, more than that type can"
+                " hold: use .astype(int)"
+            )
         return np.asarray(logits[:, -1].astype(np.float64))
 
     def take(self, rows: IntArray) -> None:
