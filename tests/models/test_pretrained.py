@@ -197,6 +197,8 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
         ("gpt2", {"n_head": 3}, (), "features"),
         ("gpt2", {"activation_function": "swoosh"}, (), "activation_function is 'swoosh', expected one of"),
         ("gpt2", {"layer_norm_epsilon": -1}, (), "layer_norm_epsilon is -1"),
+        ("gpt2", {"layer_norm_epsilon": 10**400}, (), "layer_norm_epsilon is"),
+        ("llama", {"rope_parameters": {"rope_theta": 10**400}}, (), "rope_theta is"),
         ("llama", {"attention_bias": True}, (), "attention_bias is True, supported is False"),
         ("llama", {"num_key_value_heads": 3}, (), "num_key_value_heads 3"),
         ("llama", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, (), "rope_type is 'dynamic'"),
@@ -240,6 +242,13 @@ def test_halves_become_single_precision_and_that_is_said_once(tmp_path: Path) ->
 def test_types_that_are_not_read_are_named(tmp_path: Path) -> None:
     said = refusal(changed(tmp_path, transformer__ln_f__bias=np.zeros(8, bool)))
     assert "transformer.ln_f.bias (BOOL)" in said
+
+
+def test_integers_are_no_weights_and_floats_no_counts(tmp_path: Path) -> None:
+    said = refusal(changed(tmp_path / "a", transformer__ln_f__bias=np.zeros(8, np.int8)))
+    assert "numbers of other types than its network: transformer.ln_f.bias (I8)" in said
+    said = refusal(changed(tmp_path / "b", "resnet18", bn1__num_batches_tracked=np.array(np.nan, np.float32)))
+    assert "bn1.num_batches_tracked (F32)" in said
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -92,10 +93,10 @@ class Configuration:
 
     def number(self, name: str) -> float:
         """Return a positive number."""
-        value = float(self._typed(name, (int, float), "a number"))
-        if not 0 < value < float("inf"):
-            raise FileError(f"{self.where}: {name} is {value}, expected a positive number")
-        return value
+        value = self._typed(name, (int, float), "a number")
+        if not 0 < value <= sys.float_info.max:  # an integer may be larger than any float
+            raise FileError(f"{self.where}: {name} is {shown(value)}, expected a positive number")
+        return float(value)
 
     def flag(self, name: str) -> bool:
         """Return true or false."""

@@ -110,6 +110,7 @@ def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> P
     pair = (start.params, start.state)
     check_covers(table, pair)
     check_tensors(str(where), expected_shapes(table, pair), {name: one.shape for name, one in stored.items()}, table)
+    _check_kinds(where, table, pair, stored)
     _say_halves(where, stored)
     if kind is None:
         needed = {stored[name].kind for entry in table.params for name in entry.names}
@@ -234,6 +235,19 @@ def _named_as(table: Table, stored: Mapping[str, Stored]) -> Table:
         return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta") if older else name
 
     return evolve(table, params=tuple([evolve(one, names=[renamed(name) for name in one.names]) for one in table.params]))
+
+
+def _check_kinds(where: Path, table: Table, pair: object, stored: Mapping[str, Stored]) -> None:
+    """Raise a FileError that lists tensors of integers where there are floating numbers: quantized ones; or the other way."""
+    leaves = dict(tree.walk(pair))
+    wrong = [
+        f"{name} ({stored[name].kind})"
+        for entry in table.entries
+        for name in entry.names
+        if (leaves[entry.path].dtype.kind == "f") != ("F" in stored[name].kind)
+    ]
+    if wrong:
+        raise FileError(f"{where} has numbers of other types than its network: {shorten(', '.join(wrong), 300)}")
 
 
 def _say_halves(where: Path, stored: Mapping[str, Stored]) -> None:

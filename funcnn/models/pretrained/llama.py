@@ -6,6 +6,7 @@ gated by silu.  The maps to values and gates of that part stand side by side her
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 
 from funcnn.combinators.residual import residual
@@ -61,7 +62,7 @@ def rotary(config: Configuration) -> Rotary:
     """Return the rotary positions of a configuration: of its older form, or of its newer one, where all is in one object."""
     told = config.mapping("rope_parameters") or config.mapping("rope_scaling")
     base = told.get("rope_theta", config.content.get("rope_theta", 10000.0))
-    if isinstance(base, bool) or not isinstance(base, (int, float)) or not 1 < base < float("inf"):
+    if isinstance(base, bool) or not isinstance(base, (int, float)) or not 1 < base <= sys.float_info.max:
         raise FileError(f"{config.where}: rope_theta is {shown(base)}, expected a number of more than 1")
     return Rotary(base=float(base), scaling=scaling(config.where, told))
 
