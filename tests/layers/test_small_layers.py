@@ -134,6 +134,13 @@ def test_fourier_features_are_drawn_once_and_saved() -> None:
     assert many.std() == pytest.approx(0.5, rel=0.05, abs=0.0)  # six deviations of 8,000 draws
 
 
+def test_a_quarter_of_a_turn_is_as_precise_as_the_numbers() -> None:
+    layer, quarter = fn.fourier_features(1), np.full((1, 1), 0.25, np.longdouble)
+    state = tree.map(np.ones_like, layer.init(fn.Key(0), (1,)).state)
+    y = layer.forward((), state, quarter, fn.Eval()).output
+    np.testing.assert_allclose(y, [[0, 1]], rtol=0, atol=float(np.finfo(np.longdouble).eps))
+
+
 def test_gumbel_softmax_chooses_as_often_as_the_softmax_says() -> None:
     logits = np.log([[0.5, 0.3, 0.2]])
     layer = fn.gumbel_softmax(0.1)

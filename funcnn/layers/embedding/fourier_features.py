@@ -10,7 +10,6 @@ $$ \bar z_{nj} = \cos z_{nj}\,\bar y_{n,J+j} - \sin z_{nj}\,\bar y_{nj}, \qquad 
 The frequencies are state: they are saved with the network, and nothing is differentiated with respect to them.
 """
 
-import math
 from functools import partial
 
 import numpy as np
@@ -22,6 +21,9 @@ from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.runtime.records import read_only_again
 from funcnn.typing import Array, Empty, Shape
+
+TURN = np.longdouble("6.283185307179586476925286766559005768394")
+"""2 pi."""
 
 
 @read_only_again
@@ -53,7 +55,7 @@ def forward(
     if x.shape[-1] != len(state.frequencies):
         raise ValueError(f"the input is {describe(x)}, expected {len(state.frequencies)} coordinates in its last axis")
     frequencies = in_dtype_of(state.frequencies, x)
-    turns = frequencies * x.real.dtype.type(2 * math.pi)
+    turns = frequencies * x.real.dtype.type(TURN)
     z = matmul_last(x, turns)
     y = np.concatenate([np.cos(z), np.sin(z)], axis=-1)
     return Forward(y, FourierFrequencies(frequencies), FourierResiduals(y, turns))
