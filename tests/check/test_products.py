@@ -67,6 +67,12 @@ def test_many_entries_are_looked_at_along_directions() -> None:
     assert [one.path for one in report.leaves if one.verdict != "pass"] == ["directions"]
 
 
+def test_many_zeros_are_moved_too() -> None:
+    x = np.zeros((300, 4))
+    assert check_jvp(np.sin, lambda x, dx: np.cos(x) * dx, x).verdict == "pass"
+    assert check_jvp(np.sin, lambda x, dx: 1.001 * dx, x, explain=False).verdict == "fail"
+
+
 def test_products_of_the_library_pass() -> None:
     model, loss = fn.dense(3) >> fn.tanh() >> fn.dense(2), fn.softmax_cross_entropy()
     start, labels = model.init(fn.Key(0), (3,)), np.array([0, 1])
