@@ -240,6 +240,14 @@ def test_the_scalings_of_rotary_positions_are_their_formulas() -> None:
     np.testing.assert_allclose(y[0, 3], expected_row, rtol=1e-12, atol=1e-13)
 
 
+def test_yarn_of_a_short_context_stretches_from_the_first_pair_on() -> None:
+    rotary = fn.Rotary(scaling=fn.YarnScaling(4.0, 100))  # no pair makes 32 turns within 100 steps
+    high = math.ceil(16 * math.log(100 / (2 * math.pi)) / (2 * math.log(10000.0)))
+    for i, (one, plain) in enumerate(zip(rotary.frequencies(16), fn.Rotary().frequencies(16), strict=True)):
+        kept = 1 - min(1.0, i / high)
+        assert math.isclose(one, kept * plain + (1 - kept) * plain / 4, rel_tol=1e-12)
+
+
 # ----------------------------------------------------------------------------------------------------------- with maps
 
 

@@ -168,6 +168,13 @@ def test_grid_sample_is_its_definition(space: tuple[int, ...], mode: Any, paddin
         np.testing.assert_allclose(y[n, m], sampled(image[n], place, padding, mode == "nearest"), rtol=1e-11, atol=1e-12)
 
 
+def test_places_far_away_and_points_of_weight_0_do_not_count() -> None:
+    image, grid = np.array([[[1.0], [np.nan], [3.0]]]), np.array([[[-1.0], [1.0], [1e30], [-1e30]]])
+    for padding, far in (("zeros", [0, 0]), ("border", [3, 1])):
+        layer = fn.grid_sample(padding=padding, align_corners=True)  # type: ignore[arg-type]  # a word of a loop
+        np.testing.assert_array_equal(fn.apply(layer, (), (), (image, grid)).ravel(), [1, 3, *far])
+
+
 def test_the_grid_of_the_identity_gives_the_image() -> None:
     image, same = numbers(1, 4, 5, 2), np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     for corners in (False, True):
