@@ -160,6 +160,18 @@ def test_tokens_are_those_of_whole_sequences(name: str) -> None:
     np.testing.assert_allclose(fast.log_probabilities, slow.log_probabilities, rtol=0, atol=1e-12)
 
 
+def test_no_more_than_the_context_is_shown() -> None:
+    model = MODELS["char_rnn, lstm"]  # which could remember all
+    params, state = parameters(model)
+    how = fn.generation.Sampling(temperature=0)
+    made = fn.generation.sample(model, params, state, TOKENS[:, :2], 6, fn.Key(0), sampling=how, context_length=3)
+    for end in range(2, 8):
+        logits = fn.apply(model, params, state, made.tokens[:, max(0, end - 3) : end])[:, -1]
+        chances = np.log(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
+        np.testing.assert_array_equal(made.tokens[:, end], logits.argmax(1))
+        np.testing.assert_allclose(made.log_probabilities[:, end - 2], chances.max(1), rtol=0, atol=1e-12)
+
+
 def test_a_prompt_whose_type_holds_no_such_token_is_refused() -> None:
     model: Any = fn.gpt(300, layers=1, features=8, context_length=9)
     params, state = parameters(model)
