@@ -152,8 +152,9 @@ def _rows(name: str, case: Subject, at: Situation) -> list[Row]:
     try:
         with np.errstate(all="ignore"):  # edges are extreme on purpose
             made = case.check(at)
-    except ValueError as error:  # the library refuses inputs outside the domain
-        return [row("", shape=(), verdict="refused", note=str(error))]
+    except ValueError as error:  # the library refuses inputs outside the domain, as a mean of nothing; not what a case draws
+        verdict = "fail" if at.edge is DRAWN and at.batch > 1 else "refused"
+        return [row("", shape=(), verdict=verdict, note=str(error))]
     if at.edge.name in _EXTREME and any(finding.kind == "nonfinite" and not finding.path for finding in made.findings):
         return [row("", shape=(), verdict="overflow", note="the value is beyond the largest number of its format")]
     notes = _notes(made)

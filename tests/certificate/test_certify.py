@@ -78,6 +78,16 @@ def test_control_that_passes_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
+def test_inputs_that_a_case_draws_are_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise ValueError("no such shape")
+
+    monkeypatch.setattr("funcnn.certificate.subjects.check_layer", refuse)
+    made = certify(["dense"], quick=True)
+    assert not made.ok
+    assert ("fail", "no such shape") in {(row.verdict, row.note) for row in made.rows if row.edge == "drawn"}
+
+
 def test_name_without_a_case_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("funcnn.certificate.certifying.names", lambda: ("relu",))
     made = certify(quick=True)
