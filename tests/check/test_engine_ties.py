@@ -73,3 +73,17 @@ def test_kinks_side_by_side_are_no_tie() -> None:
 
         assert check_vjp(lambda x: np.maximum(x, 0), vjp, x).ok
         assert check_vjp(lambda x: np.maximum(x, 0).sum(), lambda x, dy: vjp(x, dy * np.ones(5)), x).ok
+
+
+@pytest.mark.parametrize("seed", [3, 13, 14])
+def test_a_sort_of_many_tied_numbers(seed: int) -> None:
+    """Of its neighbours some stand so near another tie that no difference tells: others are asked."""
+    x = np.random.default_rng(seed).integers(-1, 2, size=(3, 5)) / 2
+
+    def vjp(x: Array, dy: Array, factor: float = 1.0) -> tuple[Array]:
+        dx = np.zeros_like(x)
+        np.put_along_axis(dx, np.argsort(x, -1, kind="stable"), dy * factor, -1)
+        return (dx,)
+
+    assert check_vjp(lambda x: np.sort(x, -1), vjp, x, seed=seed, explain=False).verdict == "kink-ok"
+    assert check_vjp(lambda x: np.sort(x, -1), lambda x, dy: vjp(x, dy, 1.01), x, seed=seed, explain=False).verdict == "fail"

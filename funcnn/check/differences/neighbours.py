@@ -18,6 +18,7 @@ from funcnn.typing import Array
 
 _COUNT = 128
 _VERIFIED = 4
+_ASKED = 16  # neighbours, of which that many must be right and none wrong
 _DISTANCE = 2.0**-34
 _STEP = 2.0**-44  # far below the distance, so that no kink lies between
 AGREE = 1e-4
@@ -45,14 +46,20 @@ class Neighbours:
     def contains(self, index: int, value: Array) -> bool:
         """Tell whether a value lies among theirs, between two at which the entry is right."""
         column, slack = self.table[:, index], 1e-9 * self.size
-        if not column.min() - slack <= value <= column.max() + slack:
-            return False
         alone = np.zeros_like(self.table[0])
         alone[index] = entry_scales(self.case.sample.origin[self.leaf])[index]
-        return all(
-            _is_right(self.case, self.leaf, self.ways[row], self.table[row], alone, self.size)
-            for row in (int(column.argmin()), int(column.argmax()))
-        )
+        order = np.argsort(column, kind="stable")
+        below = [int(row) for row in order if column[row] <= value + slack]
+        above = [int(row) for row in order[::-1] if column[row] >= value - slack]
+        return self._ends_right(below, alone) and self._ends_right(above, alone)
+
+    def _ends_right(self, rows: list[int], alone: Array) -> bool:
+        """Tell whether the first neighbour that can be judged, of those on one side, is right along an entry."""
+        for row in rows[:_VERIFIED]:
+            right = _is_right(self.case, self.leaf, self.ways[row], self.table[row], alone, self.size)
+            if right is not None:
+                return right
+        return False
 
 
 def look_around(case: Case, leaf: int) -> Neighbours | None:
@@ -61,7 +68,7 @@ def look_around(case: Case, leaf: int) -> Neighbours | None:
     if sample.eps > 1e-17:  # too few digits for differences at such distances
         return None
     generator = case.generator(13)
-    rows, there = [], []
+    rows, there, verified = [], [], 0
     for number in range(_COUNT):
         ways = [
             (position, (entry_scales(start) * generator.standard_normal(start.shape)).astype(start.dtype))
@@ -76,26 +83,38 @@ def look_around(case: Case, leaf: int) -> Neighbours | None:
             return None
         rows.append(got.reshape(-1).astype(sample.result))
         there.append(ways)
-        if number < _VERIFIED:
+        if verified < _VERIFIED and number < _ASKED:
             scales = entry_scales(sample.origin[leaf])
             direction = (scales * generator.standard_normal(rows[-1].shape)).astype(sample.result)
-            if not _is_right(case, leaf, ways, rows[-1], direction):
+            right = _is_right(case, leaf, ways, rows[-1], direction)
+            if right is False:
                 return None
+            verified += right is True
+    if verified < _VERIFIED:
+        return None
     return Neighbours(case, leaf, there, np.stack(rows))
 
 
-def _is_right(case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Array, direction: Array, size: float = 0.0) -> bool:
-    """Tell whether a neighbour's gradient agrees with a difference along one direction; slopes count from a ``size`` on."""
-    sample = case.sample
-    values = []
-    for sign in (1, -1):
-        there: list[tuple[int, Array]] = [(position, way * sample.result.type(_DISTANCE)) for position, way in ways]
-        there = [
-            (position, way + sign * sample.result.type(_STEP) * direction if position == leaf else way) for position, way in there
-        ]
-        with sample.moved(there, 1.0):
-            values.append(sample().copy())
-    slope = ((values[0] - values[1]) @ case.cotangent) / (2 * sample.result.type(_STEP))
+def _is_right(
+    case: Case, leaf: int, ways: list[tuple[int, Array]], gradient: Array, direction: Array, size: float = 0.0
+) -> bool | None:
+    """Tell whether a neighbour's gradient agrees with a difference along one direction; slopes count from a ``size`` on.
+
+    None where a kink lies within the step: of many ties one is always near, and then no difference tells.
+    """
+    sample, step = case.sample, case.sample.result.type(_STEP)
     terms = gradient * direction
     norm = np.maximum(np.sqrt((terms * terms).sum()), size * np.max(np.abs(direction)))
-    return bool(abs(slope - terms.sum()) <= AGREE * norm)
+
+    def at(sign: int) -> Array:
+        there: list[tuple[int, Array]] = [(position, way * sample.result.type(_DISTANCE)) for position, way in ways]
+        there = [(position, way + sign * step * direction if position == leaf else way) for position, way in there]
+        with sample.moved(there, 1.0):
+            return sample().copy()
+
+    ahead, behind = at(1), at(-1)
+    if abs(((ahead - behind) @ case.cotangent) / (2 * step) - terms.sum()) <= AGREE * norm:
+        return True
+    here = at(0)
+    bend = ((ahead - here) - (here - behind)) @ case.cotangent / step
+    return None if abs(bend) > AGREE * norm else False
