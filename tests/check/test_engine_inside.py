@@ -183,3 +183,20 @@ def test_where_no_slope_is_visible_nothing_is_claimed_of_it(factor: float) -> No
     x = np.array([44.9, 46.2, -44.1, 43.2])
     (leaf,) = check_vjp(np.tanh, lambda x, dy: (factor * dy / np.cosh(x) ** 2,), x, explain=False).leaves
     assert (leaf.verdict, leaf.power) == ("pass", np.inf)
+
+
+@pytest.mark.parametrize("small", [1.9e-10, 1e-9, 3e-8, 1e-5])
+@pytest.mark.parametrize("loss", ["cauchy", "charbonnier"])
+def test_a_tiny_residual_among_ordinary_ones_is_not_still(small: float, loss: str) -> None:
+    """Next to it the loss is 0 to the last digit, at the steps of the others it moves: what 1 + r^2 rounds away lies between."""
+
+    def f(r: Array) -> Any:
+        return np.log(1 + r * r) if loss == "cauchy" else np.sqrt(1 + r * r) - 1
+
+    def vjp(r: Array, dy: Array) -> tuple[Array]:
+        return (dy * (2 * r / (1 + r * r) if loss == "cauchy" else r / np.sqrt(1 + r * r)),)
+
+    for large in (-0.85697979, 0.31, 1.7, 40.0):
+        r = np.array([large, small])
+        assert check_vjp(f, vjp, r, explain=False).verdict == "pass"
+        assert not check_vjp(f, lambda r, dy: (1.001 * vjp(r, dy)[0],), r, explain=False).ok

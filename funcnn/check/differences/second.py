@@ -10,6 +10,8 @@ where it has not, tell more.  And a difference that is neither rounding nor smal
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from attrs import frozen
 
@@ -21,6 +23,8 @@ _ORDINARY = 64.0  # roundings of an output that need no cancellation
 _LOST = 0.1  # of an output, in the narrower precision
 _OTHER = 1e-3  # of the largest output: more than rounding
 _FARTHER = 12  # factors of four
+_SMALL = 1e-4  # of what an output becomes a step away
+_NEARER = (2.0**-12, -(2.0**-9), 2.0**-6, -(2.0**-4))  # steps
 _SHRINKS = 100.0  # times that a narrower precision is farther off, where it is for its rounding
 _NARROWER: dict[np.dtype[np.floating], np.dtype[np.floating]] = {
     LONG: np.dtype(np.float64),
@@ -89,10 +93,8 @@ def second_opinion(sample: Sampler, generator: np.random.Generator) -> Second:
         if _is_another(pair, seen, generator):
             return Second(nothing.error, nothing.size, True)
         error = np.zeros_like(sample.y)
-        for wide, other in seen:
-            gap = np.abs(wide - other)
-            inside = np.isfinite(gap) & (gap > _ORDINARY * narrow.eps * np.abs(wide))
-            error = np.where(inside, np.maximum(error, gap), error)
+        for wide, other in (*seen, *_nearer(pair, seen)):
+            error = np.where(_inside(wide, other, narrow.eps), np.fmax(error, np.abs(wide - other)), error)
         lost = _lost_at_all(seen)
         for power in range(1, _FARTHER + 1):
             if not lost.any():
@@ -105,6 +107,29 @@ def second_opinion(sample: Sampler, generator: np.random.Generator) -> Second:
     ratio = sample.eps / narrow.eps
     size = max(np.max(np.abs(wide), initial=0, where=np.isfinite(wide)) for wide, _ in seen)
     return Second(error * sample.result.type(ratio), size)
+
+
+def _inside(wide: Array, other: Array, eps: float) -> BoolArray:
+    """Return which outputs of a narrower precision are off by more than rounding makes of numbers of their size."""
+    gap = np.abs(wide - other)
+    more: BoolArray = np.isfinite(gap) & (gap > _ORDINARY * eps * np.abs(wide))
+    return more
+
+
+def _nearer(pair: Pair, seen: list[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
+    """Yield the outputs at shorter steps, as long as some are far larger a step away than here.
+
+    At the point nothing may be left of them that could be rounded, and a step away rounding inside may be little for their size.
+    A unit that stands still at the shortest step is dead, and not asked again.
+    """
+    here, *others = (np.abs(wide) for wide, _ in seen)
+    small: BoolArray = here < _SMALL * np.maximum(*others)
+    for t in _NEARER:
+        if not small.any():
+            return
+        wide, other = pair(t)
+        yield wide, other
+        small &= (wide != seen[0][0]) & ~_inside(wide, other, pair.narrow.eps)
 
 
 def _lost(wide: Array, other: Array) -> BoolArray:
