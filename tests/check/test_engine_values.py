@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from funcnn.check import check_grad, check_hvp, check_vjp, numeric_grad
+from funcnn.check.differences.leaf import Comparison
 from funcnn.typing import Array
 
 X = np.array([[0.3, -1.2, 2.0], [1.1, 0.7, -0.4]])
@@ -320,3 +321,15 @@ def test_jumps_and_kinks_do_not_count_as_single_precision() -> None:
         report = check_vjp(broken, lambda x, dy: (2 * x * dy * (1 + 1e-6),), np.array([0.5, 1.5, 2.5]))
         assert report.verdict == "fail"
         assert report.findings[0].n_bad >= 2
+
+
+@pytest.mark.parametrize("off", [0.0, 3.0, 9.0])
+def test_what_would_be_seen_allows_for_a_difference_that_is_off_itself(off: float) -> None:
+    """A gradient that is off by 9 bars passes: if it is right, the difference is off, and hides up to 19 on that side."""
+    done = Comparison(np.array([1.0, 1.0 + off * 1e-9]), 0.0, 1e-7)
+    one, bar = np.ones(2), np.full(2, 1e-9)
+    done.set(np.arange(2), one, one, bar)
+    done.scale = np.float64(1.0)
+    assert done.verdict == "pass"
+    power = done.report("[0]", (2,), "float64", "x").power
+    assert power == pytest.approx(1e-9 * (10 + max(off, 1)), rel=1e-6, abs=0.0)  # 1 + 9e-9 is rounded to seven digits of 9e-9

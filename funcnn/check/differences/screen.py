@@ -161,7 +161,7 @@ def _at_kinks(case: Case, leaf: int, made: Comparison, group: IntArray, scales: 
 def _record(made: Comparison, probes: list[Probe], size: Scalar | None = None) -> None:
     """Record that directions agree, and the error that they would have seen."""
     size = max(probe.size for probe in probes) if size is None else size
-    tau = float(max(probe.allowed for probe in probes) / size)
+    tau = float(max(probe.allowed + max(probe.bar, abs(probe.off)) for probe in probes) / size)
     made.method = f"{len(probes)} directions"
     made.scale = max(made.scale, size)
     made.ratio = max(made.ratio, *(float(CONFIDENCE * abs(probe.off) / probe.allowed) for probe in probes))
