@@ -6,6 +6,12 @@ record of its own, made from training data only and kept beside the parameters.
 
 from typing import TYPE_CHECKING
 
+from funcnn.data.augmentation.augmentation import Augmentation, Mixing, augmented
+from funcnn.data.augmentation.cropping import random_crop, random_shift
+from funcnn.data.augmentation.flips import random_flip
+from funcnn.data.augmentation.mixing import cutmix, mixup
+from funcnn.data.augmentation.pixels import random_erasing, random_light, random_noise
+from funcnn.data.augmentation.warping import random_rotation, random_zoom
 from funcnn.data.batching import batch_count, batches
 from funcnn.data.dataset import Dataset, Split, count, take
 from funcnn.data.idx import idx_folder, load_idx
@@ -34,17 +40,21 @@ else:
     __getattr__ = former_names(__name__, FORMER)
 
 __all__ = [
+    "Augmentation",
     "BytePairEncoding",
     "Dataset",
     "MinMax",
+    "Mixing",
     "OneHot",
     "Split",
     "Standardize",
     "Vocabulary",
     "Whiten",
+    "augmented",
     "batch_count",
     "batches",
     "count",
+    "cutmix",
     "digits",
     "fit_byte_pairs",
     "fit_min_max",
@@ -56,8 +66,17 @@ __all__ = [
     "idx_folder",
     "k_fold",
     "load_idx",
+    "mixup",
     "one_hot",
     "poisson_batches",
+    "random_crop",
+    "random_erasing",
+    "random_flip",
+    "random_light",
+    "random_noise",
+    "random_rotation",
+    "random_shift",
+    "random_zoom",
     "read_byte_pairs",
     "sinusoid",
     "spirals",

@@ -151,6 +151,17 @@ USES: dict[str, Use] = {
     "data.windows": Use(fn.data.windows, {"tokens": LABELS, "length": 2, "stride": 1}),
     "data.load_idx": Use(fn.data.load_idx, {"path": "nowhere"}),
     "data.idx_folder": Use(fn.data.idx_folder, {"folder": "nowhere", "flat": True, "dtype": np.float32}),
+    "data.random_flip": Use(fn.data.random_flip, {"probability": 0.5, "axis": -2}),
+    "data.random_crop": Use(fn.data.random_crop, {"size": 2, "padding": 1, "border": "edge"}),
+    "data.random_shift": Use(fn.data.random_shift, {"share": 0.1, "border": "edge"}),
+    "data.random_rotation": Use(fn.data.random_rotation, {"degrees": 9.0, "beyond": "border"}),
+    "data.random_zoom": Use(fn.data.random_zoom, {"low": 0.9, "high": 1.5, "beyond": "border"}),
+    "data.random_noise": Use(fn.data.random_noise, {"deviation": 0.1}),
+    "data.random_light": Use(fn.data.random_light, {"brightness": 0.1, "contrast": 0.2}),
+    "data.random_erasing": Use(fn.data.random_erasing, {"probability": 0.5, "low": 0.1, "high": 0.2, "value": 0.0}),
+    "data.mixup": Use(fn.data.mixup, {"alpha": 0.5, "classes": 3}),
+    "data.cutmix": Use(fn.data.cutmix, {"alpha": 0.5, "classes": 3}),
+    "data.augmented": Use(fn.data.augmented, {"change": fn.data.mixup(), "function": fn.loss_and_grad(MODEL, LOSS)}),
     # metrics
     **{
         f"metrics.{name}": Use(getattr(fn.metrics, name), METRIC)

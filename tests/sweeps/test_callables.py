@@ -105,6 +105,14 @@ PARTLY: dict[str, set[str]] = {
     "data.read_byte_pairs.merges_path": {"text"},
     "data.idx_folder.folder": {"text"},
     "data.batches.key": {"None", "Key"},
+    "data.random_crop.size": COUNT,
+    "data.random_crop.padding": COUNT,
+    "data.random_rotation.degrees": {"3", "2.5"},
+    "data.random_noise.deviation": NUMBER,
+    "data.mixup.alpha": NUMBER,
+    "data.cutmix.alpha": NUMBER,
+    "data.mixup.classes": {"None", *COUNT},
+    "data.cutmix.classes": {"None", *COUNT},
     "update_batch_statistics.state": ANY,
 }
 
@@ -143,7 +151,7 @@ OF_TRAINING = {
 exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
-    "data": {"BytePairEncoding", "Dataset", "MinMax", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
+    "data": {"Augmentation", "BytePairEncoding", "Dataset", "MinMax", "Mixing", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
     "generation": {"Generated", "Stepped", "Stepwise"},
     "pretrained": {"Pretrained"},
     "curvature": {
