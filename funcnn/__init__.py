@@ -146,6 +146,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
         layer_norm_without_shift,
         rms_norm_without_scale,
     )
+    from funcnn.layers.pooling.adaptive_max_with_indices import adaptive_max_pool_with_indices
     from funcnn.layers.pooling.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
     from funcnn.layers.pooling.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
     from funcnn.layers.pooling.global_pooling import global_avg_pool, global_max_pool
@@ -379,6 +380,7 @@ __all__ = [
     "global_max_pool",
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "adaptive_max_pool_with_indices",
     "max_pool_with_indices",
     "max_unpool",
     "Pooled",

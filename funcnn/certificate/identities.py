@@ -91,12 +91,14 @@ IDENTITIES: dict[str, tuple[Stated, ...]] = {
     "leaky_relu": (Stated((INPUT, ENTRIES)),),
     "prelu": (Stated((INPUT,)),),
     "rrelu": (Stated((INPUT,)),),
-    "hard_tanh": (Stated((ENTRIES,)), Stated((ODD,), but=("-0.5 to 3", "corners"))),
+    "hard_tanh": (Stated((ENTRIES,)), Stated((ODD,), but=("-0.5 to 3", "corners", "one end"))),
     **{
         name: (Stated((ENTRIES, ODD)),)
-        for name in ("tanh", "softsign", "tanhshrink", "softshrink", "hardshrink", "sigmoid", "hard_sigmoid")
+        for name in ("tanh", "softsign", "tanhshrink", "softshrink", "hardshrink", "sigmoid")
     },
-    **{name: (Stated((ENTRIES, HALVES)),) for name in ("softplus", "silu", "gelu", "squareplus", "hard_swish", "log_sigmoid")},
+    "hard_sigmoid": (Stated((ENTRIES,)), Stated((ODD,), but=("slope and shift",))),
+    "softplus": (Stated((ENTRIES,)), Stated((HALVES,), but=("0.5, threshold 1.7",))),
+    **{name: (Stated((ENTRIES, HALVES)),) for name in ("silu", "gelu", "squareplus", "hard_swish", "log_sigmoid")},
     **{name: (Stated((ENTRIES,)),) for name in ("elu", "celu", "selu", "mish", "relu6", "threshold", "exponential")},
     "log_cosh": (Stated((ENTRIES, EVEN)),),
     **{

@@ -69,6 +69,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     normalization/unit_norm.py             unit_norm
     normalization/without_affine.py        batch_norm_without_affine, group_norm_without_affine, instance_norm_without_affine,
                                            layer_norm_without_affine, layer_norm_without_shift, rms_norm_without_scale
+    pooling/adaptive_max_with_indices.py   adaptive_max_pool_with_indices
     pooling/adaptive_pooling.py            adaptive_avg_pool, adaptive_max_pool
     pooling/average_pooling.py             avg_pool1d, avg_pool2d, avg_pool3d
     pooling/global_pooling.py              global_avg_pool, global_max_pool

@@ -278,7 +278,11 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
     ("call", "error", "message"),
     [
         bad(lambda: fn.hard_tanh(1.0, 1.0), ValueError, "high"),
-        bad(lambda: fn.hard_tanh(-math.inf, 1.0), ValueError, "low"),
+        bad(lambda: fn.hard_tanh(math.inf, math.inf), ValueError, "low"),
+        bad(lambda: fn.hard_tanh(-math.inf, math.inf), ValueError, "high"),
+        bad(lambda: fn.hard_sigmoid(0.0), ValueError, "slope"),
+        bad(lambda: fn.hard_sigmoid(shift=math.inf), ValueError, "shift"),
+        bad(lambda: fn.softplus(threshold=math.inf), ValueError, "threshold"),
         bad(lambda: fn.hard_tanh(0, math.nan), ValueError, "high"),
         bad(lambda: fn.hard_tanh("0"), TypeError, "low"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.celu(0), ValueError, "alpha"),

@@ -289,6 +289,18 @@ def test_adaptive_pooling_is_its_definition(shape: tuple[int, ...], size: tuple[
         largest[:, *p] = cell.max(0)
     check(fn.adaptive_avg_pool(size), x, average)
     check(fn.adaptive_max_pool(size), x, largest)
+    pooled = fn.apply(fn.adaptive_max_pool_with_indices(size), (), (), x)
+    np.testing.assert_array_equal(pooled.values, largest)
+    points, places = x.reshape(2, -1, shape[-1]), pooled.indices.reshape(2, -1, shape[-1])
+    np.testing.assert_array_equal(np.take_along_axis(points, places, 1).reshape(largest.shape), largest)
+
+
+def test_an_axis_of_adaptive_pooling_may_stay_as_it_is() -> None:
+    x = numbers(2, 5, 7, 3)
+    for kind in (fn.adaptive_avg_pool, fn.adaptive_max_pool):
+        check(kind((None, 2)), x, fn.apply(kind((5, 2)), (), (), x))
+        with pytest.raises(ValueError, match="output_size is"):
+            kind((None, 0))
 
 
 def test_adaptive_pooling_to_one_point_is_global_pooling() -> None:

@@ -68,6 +68,25 @@ def test_pooling_is_its_definition(options: dict[str, Any]) -> None:
         check(fn.avg_pool2d(kernel, count_include_pad=True, **options), padded, x)
 
 
+@pytest.mark.parametrize("options", SETTINGS, ids=str)
+def test_another_divisor_takes_the_place_of_the_number_of_points(options: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 7, 8, 3))
+    expected = slow(x, (2, 3), lambda found, size: np.sum(found, axis=0) / 5, **options)
+    check(fn.avg_pool2d((2, 3), divisor=5, **options), expected, x)
+    check(fn.avg_pool2d((2, 3), divisor=5, count_include_pad=True, **options), expected, x)
+
+
+def test_dilated_averages_and_powers() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 1))
+    points = np.stack([x[:, :3, :4], x[:, 2:, :4], x[:, :3, 1:], x[:, 2:, 1:]])
+    check(fn.avg_pool2d(2, stride=1, dilation=(2, 1)), points.mean(0), x)
+    check(fn.lp_pool2d(3.0, 2, stride=1, dilation=(2, 1)), (np.abs(points) ** 3).sum(0) ** (1 / 3), x)
+    line = x[:, :, 0]
+    check(fn.avg_pool1d(2, stride=1, dilation=2), (line[:, :3] + line[:, 2:]) / 2, line)
+    inner = np.stack([line[:, 1], *((line[:, :3] + line[:, 2:]) / 2).swapaxes(0, 1), line[:, 3]], axis=1)
+    check(fn.avg_pool1d(2, stride=1, dilation=2, padding=1), inner, line)
+
+
 def test_dilated_maximum() -> None:
     x = np.random.default_rng(0).normal(size=(2, 5, 5, 1))
     expected = np.maximum(np.maximum(x[:, :3, :3], x[:, 2:, :3]), np.maximum(x[:, :3, 2:], x[:, 2:, 2:]))

@@ -102,6 +102,14 @@ ACTIVATIONS = {
     "relu6": Exact(fn.relu6, lambda x: clip(x, 0, 6), lambda x: mpmath.mpf(0 < x < 6)),
     "hard_tanh": Exact(lambda: fn.hard_tanh(-0.5, 3.0), lambda x: clip(x, -0.5, 3), lambda x: mpmath.mpf(-0.5 < x < 3)),
     "hard_sigmoid": Exact(fn.hard_sigmoid, lambda x: clip(x + 3, 0, 6) / 6, lambda x: mpmath.mpf(-3 < x < 3) / 6),
+    "hard_sigmoid of another slope": Exact(
+        lambda: fn.hard_sigmoid(0.25, 0.75), lambda x: clip(x / 4 + 0.75, 0, 1), lambda x: mpmath.mpf(-3 < x < 1) / 4
+    ),
+    "softplus with a threshold": Exact(
+        lambda: fn.softplus(2.0, threshold=3.0),
+        lambda x: x if 2 * x > 3 else mpmath.log1p(mpmath.exp(2 * x)) / 2,
+        lambda x: mpmath.mpf(1) if 2 * x > 3 else sigma(2 * x),
+    ),
     "hard_swish": Exact(
         fn.hard_swish,
         lambda x: x * clip(x + 3, 0, 6) / 6,

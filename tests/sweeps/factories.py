@@ -138,6 +138,7 @@ CALLS: dict[str, Call] = {
     "global_max_pool": Call({}, IMAGE),
     "adaptive_avg_pool": Call({"output_size": 3}, IMAGE),
     "adaptive_max_pool": Call({"output_size": 3}, IMAGE),
+    "adaptive_max_pool_with_indices": Call({"output_size": (3, 2)}, IMAGE),
     "max_pool_with_indices": Call({"kernel": (2, 2), "stride": 1, "padding": "same"}, IMAGE),
     "max_unpool": Call({"space": (4, 5)}, (2, 3, 4), "pooled"),
     "on_values": Call({"inner": fn.relu()}, (2, 3, 4), "pooled"),

@@ -10,6 +10,8 @@ from tests.sweeps.factories import CALLS, parameters
 from tests.sweeps.wrong import WRONG, fault_of, kind_of
 
 RIGHT: dict[tuple[str, str], list[Any]] = {
+    ("hard_tanh", "low"): [float("-inf")],
+    ("hard_tanh", "high"): [float("inf")],
     ("pad", "value"): [float("inf"), float("-inf")],  # padding for a maximum
     ("slice_axis", "start"): [-(10**30), 10**400],  # as in Python: from the first
     ("slice_axis", "stop"): [-(10**30), 10**400],
@@ -20,6 +22,7 @@ RIGHT: dict[tuple[str, str], list[Any]] = {
         for one in (
             ("adaptive_avg_pool", "output_size"),
             ("adaptive_max_pool", "output_size"),
+            ("adaptive_max_pool_with_indices", "output_size"),
             ("pad", "padding"),
             ("crop", "cropping"),
             ("upsample", "factor"),

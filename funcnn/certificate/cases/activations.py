@@ -45,6 +45,7 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
         activation(lambda: fn.softplus()),
         activation(lambda: fn.softplus(), "saturated", saturating),
         activation(lambda: fn.softplus(2.5), "2.5"),
+        activation(lambda: fn.softplus(0.5, threshold=1.7), "0.5, threshold 1.7"),
     ),
     "silu": (
         activation(lambda: fn.silu()),
@@ -104,10 +105,12 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
         activation(lambda: fn.hard_tanh()),
         activation(lambda: fn.hard_tanh(-0.5, 3.0), "-0.5 to 3"),
         corners(lambda: fn.hard_tanh(-0.5, 3.0), -0.5, 3.0, 0.0, 4.0, -1.0),
+        activation(lambda: fn.hard_tanh(high=float("inf")), "one end"),
     ),
     "hard_sigmoid": (
         activation(lambda: fn.hard_sigmoid()),
         corners(lambda: fn.hard_sigmoid(), -3.0, 3.0, 0.0, 4.0, -4.0),
+        activation(lambda: fn.hard_sigmoid(0.2, 0.7), "slope and shift"),
     ),
     "hard_swish": (
         activation(lambda: fn.hard_swish()),

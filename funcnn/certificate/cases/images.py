@@ -121,9 +121,14 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.adaptive_avg_pool(4), (3, 2), label="more cells than points"),
         LayerCase(lambda: fn.adaptive_avg_pool(3), (130, 1), batch=2, label="many points"),
     ),
+    "adaptive_max_pool_with_indices": (
+        LayerCase(lambda: fn.adaptive_max_pool_with_indices((2, None)), (5, 3, 2)),
+        LayerCase(lambda: fn.adaptive_max_pool_with_indices(2), (5, 2), inputs=tied, smooth=False, label="ties"),
+    ),
     "adaptive_max_pool": (
         LayerCase(lambda: fn.adaptive_max_pool(2), (5, 4, 2)),
         LayerCase(lambda: fn.adaptive_max_pool((3, 1)), (5, 4, 2), label="each axis"),
+        LayerCase(lambda: fn.adaptive_max_pool((None, 2)), (3, 5, 2), label="an axis as it is"),
         LayerCase(lambda: fn.adaptive_max_pool(4), (3, 2), label="more cells than points"),
         LayerCase(lambda: fn.adaptive_max_pool(2), (5, 3, 2), inputs=tied, smooth=False, label="ties"),
     ),

@@ -37,6 +37,8 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.avg_pool2d(3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
         LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding="same"), (4, 5, 1), label="same"),
         LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding=1, count_include_pad=True), (4, 5, 2), label="padding counts"),
+        LayerCase(lambda: fn.avg_pool2d(2, stride=1, dilation=2, padding=1), (4, 5, 2), label="dilated"),
+        LayerCase(lambda: fn.avg_pool2d(3, stride=2, padding=1, divisor=4), (4, 5, 2), label="another divisor"),
     ),
     "avg_pool3d": (LayerCase(lambda: fn.avg_pool3d(2, stride=1), (2, 3, 3, 1), batch=2),),
     "lp_pool1d": (
@@ -49,6 +51,7 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.lp_pool2d(3.0, 3, stride=2, ceil_mode=True), (6, 4, 2), label="ceil"),
         LayerCase(lambda: fn.lp_pool2d(3.0, 3, stride=2, padding="same"), (4, 5, 1), label="same"),
         LayerCase(lambda: fn.lp_pool2d(2.5, 2), (4, 4, 1), label="odd power"),
+        LayerCase(lambda: fn.lp_pool2d(3.0, 2, stride=1, dilation=(2, 1)), (4, 4, 1), label="dilated"),
     ),
     "lp_pool3d": (LayerCase(lambda: fn.lp_pool3d(3.0, 2, stride=1), (2, 3, 3, 1), batch=2),),
     "global_avg_pool": (LayerCase(lambda: fn.global_avg_pool(), (3, 2, 4)),),

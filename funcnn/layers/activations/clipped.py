@@ -4,6 +4,7 @@ $$ \begin{aligned}
 \text{hard tanh} &: & y &= \min(\max(x, l), u), & f'(x) &= [l < x < u] \\
 \text{relu6} &: & y &= \min(\max(x, 0), 6), & f'(x) &= [0 < x < 6] \\
 \text{hard sigmoid} &: & y &= \tfrac16 \min(\max(x + 3, 0), 6), & f'(x) &= \tfrac16\,[-3 < x < 3] \\
+\text{with slope and shift} &: & y &= \min(\max(s x + b, 0), 1), & f'(x) &= s\,[-b < s x < 1 - b] \\
 \text{hard swish} &: & y &= \tfrac16\, x \min(\max(x + 3, 0), 6), & f'(x) &= \tfrac16 (2x + 3)\,[-3 < x < 3] + [x \ge 3]
 \end{aligned} $$
 
@@ -46,7 +47,7 @@ def hard_tanh(low: float = -1.0, high: float = 1.0) -> Layer[Empty, Empty, Array
     Parameters
     ----------
     low, high : float, optional
-        The ends of the interval.
+        The ends of the interval; an infinite one leaves that side as it is.
 
     Returns
     -------
@@ -56,7 +57,7 @@ def hard_tanh(low: float = -1.0, high: float = 1.0) -> Layer[Empty, Empty, Array
     Raises
     ------
     ValueError
-        When ``low`` is not less than ``high``, or either is not finite.
+        When ``low`` is not less than ``high``, or both are infinite.
     TypeError
         When an end is not a number; in ``forward``, when x is not a floating array.
 
@@ -65,10 +66,12 @@ def hard_tanh(low: float = -1.0, high: float = 1.0) -> Layer[Empty, Empty, Array
     >>> import numpy as np, funcnn as fn
     >>> fn.apply(fn.hard_tanh(), (), (), np.array([[-7.0, 0.5, 1.5]]))
     array([[-1. ,  0.5,  1. ]])
+    >>> fn.apply(fn.hard_tanh(low=0.0, high=np.inf), (), (), np.array([[-7.0, 0.5, 1.5]]))
+    array([[0. , 0.5, 1.5]])
     """
     infinity = float("inf")
-    low = check_range(low, "low", -infinity, infinity, open_low=True, open_high=True)
-    high = check_range(high, "high", low, infinity, open_low=True, open_high=True)
+    low = check_range(low, "low", -infinity, infinity, open_high=True)
+    high = check_range(high, "high", low, infinity, open_low=True, open_high=low == -infinity)
     return from_output(f"hard_tanh({low:g}, {high:g})", partial(clipped, low, high), partial(clipped_pullback, low, high))
 
 
@@ -105,26 +108,53 @@ def hard_sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
     return hard_sigmoid_value(x), slope
 
 
-def hard_sigmoid() -> Layer[Empty, Empty, Array, Array]:
+def ramp_value(slope: float, shift: float, x: Array) -> Array:
+    """Return slope x + shift, clipped to [0, 1]."""
+    return clipped(0.0, 1.0, x * constant(slope, x.dtype) + constant(shift, x.dtype))
+
+
+def ramp_and_slope(slope: float, shift: float, x: Array) -> tuple[Array, Array]:
+    low, high = x.real.dtype.type(-shift) / slope, (1 - x.real.dtype.type(shift)) / slope
+    inside: Array = ((x.real > low) & (x.real < high)) * constant(slope, x.dtype)
+    return ramp_value(slope, shift, x), inside
+
+
+def hard_sigmoid(slope: float = 1 / 6, shift: float = 0.5) -> Layer[Empty, Empty, Array, Array]:
     """Piecewise linear sigmoid, x / 6 + 1 / 2 clipped to [0, 1] (Howard et al. 2019, arXiv:1905.02244, section 5.2).
+
+    Parameters
+    ----------
+    slope : float, optional
+        Slope between the corners, more than 0; ONNX has 0.2 unless told otherwise.
+    shift : float, optional
+        The value at 0 before it is clipped.
 
     Returns
     -------
     Layer
-        Elementwise, of any shape.  The derivative at -3 and at 3 is 0.
+        Elementwise, of any shape.  The derivative at the corners, ``-shift / slope`` and ``(1 - shift) / slope``, is 0.
 
     Raises
     ------
+    ValueError
+        When ``slope`` is not positive, or a number is not finite.
     TypeError
-        In ``forward``, when x is not a floating array.
+        When an argument is not a number; in ``forward``, when x is not a floating array.
 
     Examples
     --------
     >>> import numpy as np, funcnn as fn
     >>> fn.apply(fn.hard_sigmoid(), (), (), np.array([[-4.0, 0.0, 1.5, 3.0]]))
     array([[0.  , 0.5 , 0.75, 1.  ]])
+    >>> fn.apply(fn.hard_sigmoid(0.2), (), (), np.array([[-4.0, 0.0, 1.5, 3.0]]))
+    array([[0. , 0.5, 0.8, 1. ]])
     """
-    return from_slope("hard_sigmoid", hard_sigmoid_value, hard_sigmoid_and_slope)
+    slope = check_range(slope, "slope", 0, float("inf"), open_low=True, open_high=True)
+    shift = check_range(shift, "shift", float("-inf"), float("inf"), open_low=True, open_high=True)
+    if (slope, shift) == (1 / 6, 0.5):
+        return from_slope("hard_sigmoid", hard_sigmoid_value, hard_sigmoid_and_slope)
+    name = f"hard_sigmoid({slope:g}, {shift:g})"
+    return from_slope(name, partial(ramp_value, slope, shift), partial(ramp_and_slope, slope, shift))
 
 
 def hard_swish_value(x: Array) -> Array:

@@ -4,6 +4,7 @@ $$ \begin{aligned}
 \text{sigmoid} &: & y &= \sigma(x), & f'(x) &= \sigma(x)\,\sigma(-x) \\
 \tanh &: & y &= 2\sigma(2x) - 1, & f'(x) &= 4\,\sigma(2x)\,\sigma(-2x) \\
 \text{softplus} &: & y &= \tfrac1\beta \ln(1 + e^{\beta x}), & f'(x) &= \sigma(\beta x) \\
+\text{with a threshold} &: & y &= x \text{ where } \beta x > \theta, & f'(x) &= 1 \text{ there} \\
 \text{log-sigmoid} &: & y &= -\ln(1 + e^{-x}), & f'(x) &= \sigma(-x) \\
 \text{silu} &: & y &= x\,\sigma(\beta x), & f'(x) &= \sigma(\beta x) + \beta x\,\sigma(\beta x)\,\sigma(-\beta x)
 \end{aligned} $$
@@ -28,7 +29,7 @@ from funcnn.kernels import transcendental
 from funcnn.kernels.arrays import above_minus_infinity, absolute, constant, finite, negative_part, positive_part
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
-from funcnn.typing import Array, Empty
+from funcnn.typing import Array, BoolArray, Empty
 
 
 def decaying(x: Array) -> Array:
@@ -159,18 +160,37 @@ def sharp_softplus_and_slope(beta: float, x: Array) -> tuple[Array, Array]:
     return sharp_softplus_value(beta, x), sigmoid_value(x * x.real.dtype.type(beta))
 
 
+def bent_softplus_value(beta: float, threshold: float, x: Array) -> Array:
+    """Return x where beta x is beyond the threshold, and log(1 + exp(beta x)) / beta elsewhere."""
+    return np.where(is_beyond(beta, threshold, x), x, sharp_softplus_value(beta, x))
+
+
+def bent_softplus_and_slope(beta: float, threshold: float, x: Array) -> tuple[Array, Array]:
+    beyond, (y, slope) = is_beyond(beta, threshold, x), sharp_softplus_and_slope(beta, x)
+    return np.where(beyond, x, y), np.where(beyond, constant(1, x.dtype), slope)
+
+
+def is_beyond(beta: float, threshold: float, x: Array) -> BoolArray:
+    """Return where beta x is beyond the threshold."""
+    beyond: BoolArray = x.real * x.real.dtype.type(beta) > threshold
+    return beyond
+
+
 def check_beta(beta: float) -> float:
     """Return the factor of x, or raise."""
     return check_range(beta, "beta", 0, float("inf"), open_low=True, open_high=True)
 
 
-def softplus(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
+def softplus(beta: float = 1.0, *, threshold: float | None = None) -> Layer[Empty, Empty, Array, Array]:
     """Softplus, log(1 + exp(beta x)) / beta: a smooth relu (Dugas et al. 2001).
 
     Parameters
     ----------
     beta : float, optional
         How sharp the corner is, more than 0; relu is the limit.
+    threshold : float or None, optional
+        Where beta x is beyond it the output is x itself, as in networks of PyTorch, which has 20: there the formula, which
+        overflows nowhere here, is x to the last digit of float32.  The output then jumps, by less than exp(-threshold) / beta.
 
     Returns
     -------
@@ -180,9 +200,9 @@ def softplus(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     Raises
     ------
     ValueError
-        When ``beta`` is not positive and finite.
+        When ``beta`` is not positive and finite, or ``threshold`` is not finite.
     TypeError
-        When ``beta`` is not a number; in ``forward``, when x is not a floating array.
+        When an argument is not a number; in ``forward``, when x is not a floating array.
 
     Examples
     --------
@@ -191,6 +211,10 @@ def softplus(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     array([[0.00000000e+00, 6.93147181e-01, 1.00000000e+04]])
     """
     beta = check_beta(beta)
+    if threshold is not None:
+        threshold = check_range(threshold, "threshold", float("-inf"), float("inf"), open_low=True, open_high=True)
+        bent = partial(bent_softplus_value, beta, threshold), partial(bent_softplus_and_slope, beta, threshold)
+        return from_slope(f"softplus_with_threshold({beta:g}, {threshold:g})", *bent)
     if beta == 1:
         return from_slope("softplus", softplus_value, softplus_and_slope)
     return from_slope(f"softplus({beta:g})", partial(sharp_softplus_value, beta), partial(sharp_softplus_and_slope, beta))

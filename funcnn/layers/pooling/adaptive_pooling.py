@@ -19,20 +19,25 @@ $$ \bar x^{\mathrm{avg}}_{nqc} = \sum_{p \ni q} \bar y_{npc} / K_p, \qquad
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_cotangent
+from funcnn.errors import check_cotangent, shown
 from funcnn.kernels.arrays import column_sums
-from funcnn.kernels.spatial import along, check_points, check_spatial_batch, checked_sizes, sizes_of, split_shape, takes_products
-from funcnn.kernels.windows import Sizes
+from funcnn.kernels.spatial import along, check_points, check_spatial_batch, checked_sizes, split_shape, takes_products
+from funcnn.kernels.windows import check_at_least, entries_of
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
 from funcnn.typing import Array, Empty, IntArray, Shape
+
+OutputSize: TypeAlias = int | Sequence[int | None]
+"""Points of the output: a number for all spatial axes, or for each axis a number, or None for as many as the input has."""
+Cells: TypeAlias = int | tuple[int | None, ...]
 
 LARGE = 16  # points of a cell, from which on cells are added up one by one, in pairs
 
@@ -100,18 +105,37 @@ def cell_sizes(length: int, count: int, ndim: int, axis: int, dtype: np.dtype[np
     return sizes.reshape(-1, *(1,) * (ndim - axis - 1))
 
 
-def init(size: int | Shape, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
+def checked_cells(output_size: OutputSize) -> Cells:
+    """Return the points of the output along each axis, or raise."""
+    entries = entries_of(output_size)
+    if entries is None:
+        return checked_sizes(output_size, "output_size")  # type: ignore[arg-type]  # whatever else it is, that raises
+    wanted = "an integer, or an integer or None for each spatial axis"
+    if not entries:
+        raise ValueError(f"output_size is {shown(output_size)}, expected {wanted}")
+    return tuple([None if one is None else check_at_least(one, "output_size", 1, wanted) for one in entries])
+
+
+def counts_of(cells: Cells, space: Shape) -> Shape:
+    """Return the points of the output along each axis for an input of a spatial shape."""
+    if not isinstance(cells, tuple):
+        return (cells,) * len(space)
+    return tuple([length if one is None else one for one, length in zip(cells, space, strict=True)])
+
+
+def init(size: Cells, key: Key, in_shape: Shape) -> Init[Empty, Empty]:
     space, channels = split_shape(in_shape, size)
-    return Init((), (), (*sizes_of(size, len(space)), channels))
+    return Init((), (), (*counts_of(size, space), channels))
 
 
 def average_forward(
-    size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode
+    size: Cells, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, AdaptiveAverageResiduals]:
     space = check_spatial_batch(x, size)
     check_points(x)
-    y, products = x, takes_products(x, sizes_of(size, len(space)))
-    for axis, (length, count) in enumerate(zip(space, sizes_of(size, len(space)), strict=True), 1):
+    counts = counts_of(size, space)
+    y, products = x, takes_products(x, counts)
+    for axis, (length, count) in enumerate(zip(space, counts, strict=True), 1):
         y = cell_sums(y, count, axis, products)
         y /= cell_sizes(length, count, x.ndim, axis, x.real.dtype)
     return Forward(y, state, AdaptiveAverageResiduals(space, y.shape))
@@ -126,12 +150,10 @@ def average_backward(params: Empty, residuals: AdaptiveAverageResiduals, dy: Arr
     return Backward(params, dx)
 
 
-def max_forward(
-    size: int | Shape, params: Empty, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, AdaptiveMaxResiduals]:
+def max_forward(size: Cells, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, AdaptiveMaxResiduals]:
     space = check_spatial_batch(x, size)
     check_points(x)
-    counts = sizes_of(size, len(space))
+    counts = counts_of(size, space)
     y: Array = np.empty((len(x), math.prod(counts), x.shape[-1]), x.dtype)
     index: IntArray = np.empty(y.shape, np.intp)
     for p, points in enumerate(blocks(space, counts)):
@@ -155,13 +177,14 @@ def max_backward(params: Empty, residuals: AdaptiveMaxResiduals, dy: Array) -> B
     return Backward(params, dx)
 
 
-def adaptive_avg_pool(output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:
+def adaptive_avg_pool(output_size: OutputSize) -> Layer[Empty, Empty, Array, Array]:
     """Take the average over as many cells as the output is to have points: (n, *space, c) to (n, *output_size, c).
 
     Parameters
     ----------
-    output_size : int or sequence of int
-        Points of the output along each spatial axis; a number stands for all, however many there are.
+    output_size : int or sequence of int or None
+        Points of the output along each spatial axis; a number stands for all, however many there are, and None, for one axis,
+        leaves it as long as it is.
 
     Returns
     -------
@@ -179,19 +202,20 @@ def adaptive_avg_pool(output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.adaptive_avg_pool(2), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
     array([1., 3.])
     """
-    sizes = checked_sizes(output_size, "output_size")
+    sizes = checked_cells(output_size)
     return define_layer(
         "adaptive_avg_pool", partial(init, sizes), partial(average_forward, sizes), average_backward, random=False
     )
 
 
-def adaptive_max_pool(output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:
+def adaptive_max_pool(output_size: OutputSize) -> Layer[Empty, Empty, Array, Array]:
     """Take the maximum over as many cells as the output is to have points: (n, *space, c) to (n, *output_size, c).
 
     Parameters
     ----------
-    output_size : int or sequence of int
-        Points of the output along each spatial axis; a number stands for all, however many there are.
+    output_size : int or sequence of int or None
+        Points of the output along each spatial axis; a number stands for all, however many there are, and None, for one axis,
+        leaves it as long as it is.
 
     Returns
     -------
@@ -209,5 +233,5 @@ def adaptive_max_pool(output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.adaptive_max_pool(2), (), (), np.arange(5.0).reshape(1, 5, 1)).ravel()
     array([2., 4.])
     """
-    sizes = checked_sizes(output_size, "output_size")
+    sizes = checked_cells(output_size)
     return define_layer("adaptive_max_pool", partial(init, sizes), partial(max_forward, sizes), max_backward, random=False)

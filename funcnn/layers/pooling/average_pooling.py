@@ -4,8 +4,8 @@ Indices: $n$ example, $p$ window, $k$ point of a window, $c$ channel; $x_{npkc}$
 
 Forward
 $$ y_{npc} = \frac{1}{K_p} \sum_k x_{npkc}, $$
-where $K_p$ is the number of points of window $p$, with or without those that lie in the padding.  Points that a last window
-has beyond the padding (``ceil_mode``) exist nowhere and are never counted.
+where $K_p$ is the number of points of window $p$, with or without those that lie in the padding, or a number that is given.
+Points that a last window has beyond the padding (``ceil_mode``) exist nowhere and are never counted.
 
 Derivation.  The average is linear, so its transpose hands every point of a window the same share,
 $\bar x_{npkc} = \bar y_{npc} / K_p$, and an input in several windows collects a share from each.
@@ -14,19 +14,37 @@ $\bar x_{npkc} = \bar y_{npc} / K_p$, and an input in several windows collects a
 from functools import partial
 
 import numpy as np
+from attrs import frozen
 
-from funcnn.errors import check_cotangent, check_flag
+from funcnn.errors import check_cotangent, check_count, check_flag
 from funcnn.kernels.windows import Padding, Sizes, Windows, crop, pad
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
 from funcnn.typing import Array, Empty, Shape
 
 
-def divisor(windows: Windows, own: Windows, space: Shape, count_pad: bool, dtype: np.dtype[np.floating]) -> Array:
+@frozen
+class Averages:
+    """The windows, and what their sums are divided by."""
+
+    windows: Windows
+    ceil: bool
+    count_pad: bool
+    divisor: int | None
+
+    def fitted(self, space: Shape) -> Windows:
+        """Return the windows with the padding that an input of this shape gets, so that the last of them are filled."""
+        return fitted(self.windows, self.ceil, space)
+
+
+def divisor(averages: Averages, own: Windows, space: Shape, dtype: np.dtype[np.floating]) -> Array:
     """Return the number of points of each window (1, *count, 1), with or without those that lie in the padding.
 
-    ``own`` are the windows with the padding that this input gets, so that the last of them are filled.
+    ``own`` are the windows with the padding that this input gets.
     """
+    windows, count_pad = averages.windows, averages.count_pad
+    if averages.divisor is not None:
+        return np.full((1,) * (2 + windows.ndim), averages.divisor, dtype)
     count = own.count(space)
     ones: Array = np.ones((1, *space, 1), dtype)
     beyond = [(0, high - given) for (_, high), (_, given) in zip(own.pads(space), windows.pads(space), strict=True)]
@@ -37,29 +55,25 @@ def divisor(windows: Windows, own: Windows, space: Shape, count_pad: bool, dtype
     return np.maximum(total, 1)
 
 
-def average_forward(
-    windows: Windows, ceil: bool, count_pad: bool, params: Empty, state: Empty, x: Array, mode: Mode
-) -> Forward[Array, Empty, Shape]:
-    check_input(x, windows.ndim)
+def average_forward(averages: Averages, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
+    check_input(x, averages.windows.ndim)
     space = x.shape[1:-1]
-    own = fitted(windows, ceil, space)
+    own = averages.fitted(space)
     padded = pad(x, own.pads(space))
     first, *rest = offsets(own, own.count(space))
     y: Array = padded[:, *first].copy()
     for place in rest:
         y += padded[:, *place]
-    y /= divisor(windows, own, space, count_pad, y.real.dtype)
+    y /= divisor(averages, own, space, y.real.dtype)
     return Forward(y, state, x.shape)
 
 
-def average_backward(
-    windows: Windows, ceil: bool, count_pad: bool, params: Empty, shape: Shape, dy: Array
-) -> Backward[Empty, Array]:
+def average_backward(averages: Averages, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
     space = shape[1:-1]
-    own = fitted(windows, ceil, space)
+    own = averages.fitted(space)
     check_cotangent(dy, (shape[0], *own.count(space), shape[-1]))
     pads = own.pads(space)
-    share = dy / divisor(windows, own, space, count_pad, dy.real.dtype)
+    share = dy / divisor(averages, own, space, dy.real.dtype)
     padded = [n + low + high for n, (low, high) in zip(space, pads, strict=True)]
     dpadded: Array = np.zeros((len(dy), *padded, dy.shape[-1]), dy.dtype)
     for place in offsets(own, dy.shape[1:-1]):
@@ -68,17 +82,20 @@ def average_backward(
 
 
 def avg_pool(
-    ndim: int, kernel: Sizes, stride: Sizes | None, padding: Padding, ceil_mode: bool, count_include_pad: bool
+    windows: Windows, ceil_mode: bool, count_include_pad: bool, divisor: int | None
 ) -> Layer[Empty, Empty, Array, Array]:
     """Make average pooling over any number of spatial axes."""
-    windows = geometry(ndim, kernel, stride, padding, 1)
-    ceil_mode = check_flag(ceil_mode, "ceil_mode")
-    count_include_pad = check_flag(count_include_pad, "count_include_pad")
+    averages = Averages(
+        windows,
+        check_flag(ceil_mode, "ceil_mode"),
+        check_flag(count_include_pad, "count_include_pad"),
+        None if divisor is None else check_count(divisor, "divisor"),
+    )
     return define_layer(
         name("avg_pool", windows),
-        partial(init, windows, ceil_mode),
-        partial(average_forward, windows, ceil_mode, count_include_pad),
-        partial(average_backward, windows, ceil_mode, count_include_pad),
+        partial(init, windows, averages.ceil),
+        partial(average_forward, averages),
+        partial(average_backward, averages),
         random=False,
     )
 
@@ -88,8 +105,10 @@ def avg_pool1d(
     *,
     stride: Sizes | None = None,
     padding: Padding = "valid",
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    divisor: int | None = None,
 ) -> Layer[Empty, Empty, Array, Array]:
     """Average pooling of sequences (n, length, channels); see :func:`avg_pool2d`.
 
@@ -99,7 +118,7 @@ def avg_pool1d(
     >>> fn.avg_pool1d(2).init(fn.Key(0), (6, 2)).out_shape
     (3, 2)
     """
-    return avg_pool(1, kernel, stride, padding, ceil_mode, count_include_pad)
+    return avg_pool(geometry(1, kernel, stride, padding, dilation), ceil_mode, count_include_pad, divisor)
 
 
 def avg_pool2d(
@@ -107,8 +126,10 @@ def avg_pool2d(
     *,
     stride: Sizes | None = None,
     padding: Padding = "valid",
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    divisor: int | None = None,
 ) -> Layer[Empty, Empty, Array, Array]:
     """Take the average over windows of images (n, height, width, channels).
 
@@ -120,10 +141,14 @@ def avg_pool2d(
         Steps between windows; the kernel unless given.
     padding : "valid", "same", int, or sequence, optional
         As for :func:`funcnn.conv2d`, less than a window.
+    dilation : int or sequence of int, optional
+        Distance between the points of a window.
     ceil_mode : bool, optional
         Keep a last window that the input does not fill.
     count_include_pad : bool, optional
         Divide by all points of a window, those in the padding included; not by those beyond it, that ``ceil_mode`` adds.
+    divisor : int or None, optional
+        What the sum of every window is divided by, in place of the number of its points; 1 gives sums.
 
     Returns
     -------
@@ -142,7 +167,7 @@ def avg_pool2d(
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
-    return avg_pool(2, kernel, stride, padding, ceil_mode, count_include_pad)
+    return avg_pool(geometry(2, kernel, stride, padding, dilation), ceil_mode, count_include_pad, divisor)
 
 
 def avg_pool3d(
@@ -150,8 +175,10 @@ def avg_pool3d(
     *,
     stride: Sizes | None = None,
     padding: Padding = "valid",
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    divisor: int | None = None,
 ) -> Layer[Empty, Empty, Array, Array]:
     """Average pooling of volumes (n, depth, height, width, channels); see :func:`avg_pool2d`.
 
@@ -161,4 +188,4 @@ def avg_pool3d(
     >>> fn.avg_pool3d(2).init(fn.Key(0), (4, 4, 2, 1)).out_shape
     (2, 2, 1, 1)
     """
-    return avg_pool(3, kernel, stride, padding, ceil_mode, count_include_pad)
+    return avg_pool(geometry(3, kernel, stride, padding, dilation), ceil_mode, count_include_pad, divisor)

@@ -88,12 +88,9 @@ def magnitude(x: Array) -> Array:
     return x * np.where(x.real < 0, x.real.dtype.type(-1), x.real.dtype.type(1))
 
 
-def lp_pool(
-    ndim: int, power: float, kernel: Sizes, stride: Sizes | None, padding: Padding, ceil_mode: bool
-) -> Layer[Empty, Empty, Array, Array]:
+def lp_pool(power: float, windows: Windows, ceil_mode: bool) -> Layer[Empty, Empty, Array, Array]:
     """Make power-average pooling over any number of spatial axes."""
     power = check_range(power, "power", 1.0, float("inf"), open_high=True)
-    windows = geometry(ndim, kernel, stride, padding, 1)
     ceil_mode = check_flag(ceil_mode, "ceil_mode")
     return define_layer(
         name("lp_pool", windows),
@@ -105,7 +102,13 @@ def lp_pool(
 
 
 def lp_pool1d(
-    power: float, kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", ceil_mode: bool = False
+    power: float,
+    kernel: Sizes,
+    *,
+    stride: Sizes | None = None,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
 ) -> Layer[Empty, Empty, Array, Array]:
     """Power pooling of sequences (n, length, channels); see :func:`lp_pool2d`.
 
@@ -115,11 +118,17 @@ def lp_pool1d(
     >>> fn.lp_pool1d(2.0, 2).init(fn.Key(0), (6, 2)).out_shape
     (3, 2)
     """
-    return lp_pool(1, power, kernel, stride, padding, ceil_mode)
+    return lp_pool(power, geometry(1, kernel, stride, padding, dilation), ceil_mode)
 
 
 def lp_pool2d(
-    power: float, kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", ceil_mode: bool = False
+    power: float,
+    kernel: Sizes,
+    *,
+    stride: Sizes | None = None,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
 ) -> Layer[Empty, Empty, Array, Array]:
     """Take the power sum (sum |x|^power)^(1/power) over windows of images (n, height, width, channels).
 
@@ -133,6 +142,8 @@ def lp_pool2d(
         Steps between windows; the kernel unless given.
     padding : "valid", "same", int, or sequence, optional
         As for :func:`funcnn.conv2d`, less than a window.
+    dilation : int or sequence of int, optional
+        Distance between the points of a window.
     ceil_mode : bool, optional
         Keep a last window that the input does not fill.
 
@@ -152,11 +163,17 @@ def lp_pool2d(
     >>> fn.apply(fn.lp_pool2d(2.0, 2), (), (), x)[0, 0, 0]
     array([5.])
     """
-    return lp_pool(2, power, kernel, stride, padding, ceil_mode)
+    return lp_pool(power, geometry(2, kernel, stride, padding, dilation), ceil_mode)
 
 
 def lp_pool3d(
-    power: float, kernel: Sizes, *, stride: Sizes | None = None, padding: Padding = "valid", ceil_mode: bool = False
+    power: float,
+    kernel: Sizes,
+    *,
+    stride: Sizes | None = None,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
 ) -> Layer[Empty, Empty, Array, Array]:
     """Power pooling of volumes (n, depth, height, width, channels); see :func:`lp_pool2d`.
 
@@ -166,4 +183,4 @@ def lp_pool3d(
     >>> fn.lp_pool3d(2.0, 2).init(fn.Key(0), (4, 4, 2, 1)).out_shape
     (2, 2, 1, 1)
     """
-    return lp_pool(3, power, kernel, stride, padding, ceil_mode)
+    return lp_pool(power, geometry(3, kernel, stride, padding, dilation), ceil_mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor
@@ -64,8 +65,7 @@ def gelu(attributes: dict[str, Any], x: Tensor) -> Any:
 
 @node("HardSigmoid")
 def hard_sigmoid(attributes: dict[str, Any], x: Tensor) -> Any:
-    unless(attributes.get("alpha", 0.2) != 1 / 6 or attributes.get("beta", 0.5) != 0.5, "another slope of hard_sigmoid")
-    return alone(fn.hard_sigmoid(), x)
+    return alone(fn.hard_sigmoid(attributes.get("alpha", 0.2), attributes.get("beta", 0.5)), x)
 
 
 @node("Swish")
@@ -76,8 +76,9 @@ def swish(attributes: dict[str, Any], x: Tensor) -> Any:
 @node("Clip")
 def clip(attributes: dict[str, Any], x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Any:
     unless(not x.is_floating_point(), "integers")
-    unless(low is None or high is None, "one bound alone")
-    return activations.hardtanh(x, float(low), float(high))
+    unless(low is None and high is None, "no bound")
+    ends = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
+    return activations.hardtanh(x, *ends)
 
 
 @node("Shrink")

@@ -66,6 +66,7 @@ def window(attributes: dict[str, Any], x: Tensor) -> tuple[int, dict[str, Any]]:
         "stride": tuple(attributes.get("strides", [1] * axes)),
         "padding": padding(attributes, axes),
         "ceil_mode": bool(attributes.get("ceil_mode", 0)),
+        "dilation": tuple(attributes.get("dilations", [1] * axes)),
     }
 
 
@@ -73,7 +74,7 @@ def window(attributes: dict[str, Any], x: Tensor) -> tuple[int, dict[str, Any]]:
 def max_pool(attributes: dict[str, Any], x: Tensor) -> Any:
     """ONNX counts the places of the maxima over examples and channels too."""
     axes, settings = window(attributes, x)
-    layer = fn.max_pool_with_indices(**settings, dilation=tuple(attributes.get("dilations", [1] * axes)))
+    layer = fn.max_pool_with_indices(**settings)
     unless(bool(attributes.get("storage_order", 0)), "indices in columns first")
     values, places = over_space(layer, x, axes)
     points = x[0, 0].numel()
@@ -84,7 +85,6 @@ def max_pool(attributes: dict[str, Any], x: Tensor) -> Any:
 @node("AveragePool")
 def average_pool(attributes: dict[str, Any], x: Tensor) -> Any:
     axes, settings = window(attributes, x)
-    unless(any(step > 1 for step in attributes.get("dilations", [])), "dilation of average pooling")
     layer = pooling.AVERAGES[axes - 1](**settings, count_include_pad=bool(attributes.get("count_include_pad", 0)))
     return over_space(layer, x, axes)
 
@@ -92,7 +92,6 @@ def average_pool(attributes: dict[str, Any], x: Tensor) -> Any:
 @node("LpPool")
 def power_pool(attributes: dict[str, Any], x: Tensor) -> Any:
     axes, settings = window(attributes, x)
-    unless(any(step > 1 for step in attributes.get("dilations", [])), "dilation of power pooling")
     return over_space(pooling.POWERS[axes - 1](float(attributes.get("p", 2)), **settings), x, axes)
 
 

@@ -77,9 +77,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Any:
 
 @translates(F.softplus, torch._C._nn.softplus)
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """Torch is linear beyond the threshold; at 20 that is the same to nine digits."""
-    unless(threshold < 20 and bool((input * beta > threshold).any()), "softplus's threshold")
-    return alone(fn.softplus(float(beta)), input)
+    return alone(fn.softplus(float(beta), threshold=float(threshold)), input)
 
 
 @translates(F.gelu, torch._C._nn.gelu)
@@ -89,7 +87,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Any:
 
 @translates(F.glu, torch._C._nn.glu)
 def glu(input: Tensor, dim: int = -1) -> Any:
-    return alone(fn.glu(), input.movedim(dim, -1)).movedim(-1, dim)
+    return alone(fn.glu(dim + 1 if dim >= 0 else dim), input)
 
 
 @translates(F.prelu, torch.prelu)

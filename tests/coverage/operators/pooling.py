@@ -98,13 +98,14 @@ def average(axes: int, *functions: Any) -> None:
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Any:
-        unless(divisor_override is not None, "a divisor of one's own")
+        unless(divisor_override is not None and divisor_override < 1, "a divisor below 0")
         layer = AVERAGES[axes - 1](
             per_axis(kernel_size, axes),
             stride=per_axis(stride, axes) if stride not in (None, [], ()) else None,
             padding=per_axis(padding, axes),
             ceil_mode=ceil_mode,
             count_include_pad=count_include_pad,
+            divisor=divisor_override,
         )
         return over_space(layer, input, axes)
 
@@ -141,10 +142,8 @@ def adaptive(axes: int, kind: Any, *functions: Any, indices: bool = False) -> No
 
     @translates(*functions)
     def translator(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-        unless(indices or return_indices, "indices of adaptive pooling")
-        sizes = per_axis(output_size, axes)
-        space = tuple(length if size is None else size for size, length in zip(sizes, input.shape[-axes:], strict=True))
-        return over_space(kind(space), input, axes)
+        made = fn.adaptive_max_pool_with_indices if indices or return_indices else kind
+        return over_space(made(per_axis(output_size, axes)), input, axes)
 
 
 adaptive(1, fn.adaptive_avg_pool, F.adaptive_avg_pool1d, torch.adaptive_avg_pool1d)
