@@ -176,11 +176,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.shape.upsample import upsample
     from funcnn.layers.surrogate.gradient_reversal import gradient_reversal
     from funcnn.layers.surrogate.straight_through import straight_through
+    from funcnn.losses.classification.arc_face import arc_face
     from funcnn.losses.classification.cross_entropy import binary_cross_entropy, cross_entropy
     from funcnn.losses.classification.ctc import CTCTarget, ctc
     from funcnn.losses.classification.distillation import distillation
+    from funcnn.losses.classification.fenchel_young import entmax15_loss, sparsemax_loss
     from funcnn.losses.classification.focal import sigmoid_focal, softmax_focal
     from funcnn.losses.classification.hinge import hinge, squared_hinge
+    from funcnn.losses.classification.hinge_embedding import hinge_embedding
     from funcnn.losses.classification.kl_divergence import kl_divergence
     from funcnn.losses.classification.multi_margin import multi_margin
     from funcnn.losses.classification.multilabel_margin import multilabel_margin
@@ -195,6 +198,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.regression.absolute_error import mean_absolute_error
     from funcnn.losses.regression.crps import gaussian_crps
     from funcnn.losses.regression.gaussian import gaussian_nll
+    from funcnn.losses.regression.gaussian_mixture import gaussian_mixture_nll
     from funcnn.losses.regression.huber import huber, smooth_l1
     from funcnn.losses.regression.log_cosh import log_cosh_error
     from funcnn.losses.regression.poisson import poisson_nll
@@ -561,10 +565,15 @@ __all__ = [
     "distillation",
     "ordinal_cross_entropy",
     "multilabel_margin",
+    "arc_face",
+    "sparsemax_loss",
+    "entmax15_loss",
     "hinge",
     "squared_hinge",
+    "hinge_embedding",
     "margin_ranking",
     "gaussian_nll",
+    "gaussian_mixture_nll",
     "gaussian_kl",
     "negative_elbo",
     "negative_log_likelihood",

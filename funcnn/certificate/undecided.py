@@ -51,6 +51,12 @@ REASONS = (
     Reason("directional_derivatives", "params?0?.bias", "saturated", _FLAT),
     Reason("shard", "params?0?.bias", "1e-8", _NORMALIZED_AWAY),
     Reason("negative_elbo", "prediction*", "saturated", _BESIDE),
+    Reason(
+        "arc_face",
+        "prediction",
+        "ties",
+        "where a cosine is 1 or -1 the slope of its angle is infinite: no difference has a limit",
+    ),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
     Reason(
         "gaussian_kl",

@@ -181,7 +181,7 @@ def info_nce(temperature: float, symmetric: bool) -> Callable[[Any, Any], float]
     return value
 
 
-def ctc(blank: int = 0) -> Callable[[Any, Any], float]:
+def ctc(blank: int = 0, per_label: bool = False) -> Callable[[Any, Any], float]:
     """Return the sum over all paths, one by one."""
 
     def value(prediction: Any, target: Any) -> float:
@@ -195,7 +195,8 @@ def ctc(blank: int = 0) -> Callable[[Any, Any], float]:
                 spelt = [k for k, _ in itertools.groupby(path) if k != blank]
                 if spelt == labels[:length].tolist():
                     found += math.exp(sum(logs[t][k] for t, k in enumerate(path)))
-            losses.append(-math.log(found))
+            loss = -math.log(found) if found else 0.0  # of what no path can spell, with zero_infinity
+            losses.append(loss / max(length, 1) if per_label else loss)
         return mean(losses)
 
     return value
@@ -231,6 +232,63 @@ def distilled(temperature: float) -> Callable[[Any, Any], float]:
         return mean(found)
 
     return value
+
+
+def arc_face(margin: float, scale: float) -> Callable[[Any, Any], float]:
+    """Return the mean of cross-entropies of scaled cosines, by the angles themselves."""
+
+    def value(prediction: Any, target: Any) -> float:
+        found = []
+        for row, label in zip(rows(prediction), target.ravel().tolist(), strict=True):
+            angle = math.acos(row[label]) + margin
+            row[label] = math.cos(angle) if angle <= math.pi else -2 - math.cos(angle)
+            found.append(-log_softmax([scale * x for x in row])[label])
+        return mean(found)
+
+    return value
+
+
+def sparse_probabilities(row: list[float], power: float) -> list[float]:
+    """Return ``max(power * z - tau, 0) ** (1 / power)`` with the tau, found by halving an interval, for which they sum to 1."""
+    z = [power * x for x in row]
+    low, high = max(z) - 1, max(z)
+    for _ in range(200):
+        tau = (low + high) / 2
+        low, high = (tau, high) if math.fsum(max(x - tau, 0) ** (1 / power) for x in z) > 1 else (low, tau)
+    return [max(x - low, 0) ** (1 / power) for x in z]
+
+
+def fenchel_young(power: float) -> Callable[[Any, Any], float]:
+    """Return the loss by its definition, with the Tsallis entropy of alpha = 1 + power."""
+
+    def convex(p: list[float]) -> float:
+        return math.fsum(x ** (1 + power) - x for x in p) / (power * (1 + power))
+
+    def value(prediction: Any, target: Any) -> float:
+        classes = prediction.shape[-1]
+        wanted = np.eye(classes)[target] if target.dtype.kind == "i" else target
+        found = []
+        for row, q in zip(rows(prediction), rows(wanted), strict=True):
+            p = sparse_probabilities(row, power)
+            found.append(math.fsum(z * (a - b) for z, a, b in zip(row, p, q, strict=True)) - convex(p) + convex(q))
+        return mean(found)
+
+    return value
+
+
+def mixture(prediction: Any, target: Any) -> float:
+    """Return the mean of minus the logarithms of the densities."""
+    logits, means, logs = prediction
+    found = []
+    for index in np.ndindex(*logits.shape[:-1]):
+        density = 0.0
+        for k, log_pi in enumerate(log_softmax(logits[index].tolist())):
+            pairs = zip(means[index][k].tolist(), logs[index][k].tolist(), target[index].tolist(), strict=True)
+            density += math.exp(log_pi) * math.prod(
+                math.exp(-((t - m) ** 2) / (2 * math.exp(s))) / math.sqrt(2 * math.pi * math.exp(s)) for m, s, t in pairs
+            )
+        found.append(-math.log(density))
+    return mean(found)
 
 
 # The value of every case of LOSSES that takes a plain target, from the textbook formula in plain Python.
@@ -286,6 +344,18 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "quantile_error-several": pinball(0.1, 0.5, 0.9),
     "poisson_nll-0": entries(lambda z, t: math.exp(z) - t * z),
     "poisson_nll-rate": entries(lambda rate, t: rate - t * math.log(rate)),
+    "poisson_nll-full": entries(
+        lambda z, t: math.exp(z) - t * z + (t * math.log(t) - t + math.log(2 * math.pi * t) / 2 if t > 1 else 0.0)
+    ),
+    "arc_face-0": arc_face(0.6, 4.0),
+    "arc_face-sequence": arc_face(0.5, 2.0),
+    "sparsemax_loss-0": fenchel_young(1.0),
+    "sparsemax_loss-probabilities": fenchel_young(1.0),
+    "entmax15_loss-0": fenchel_young(0.5),
+    "entmax15_loss-probabilities": fenchel_young(0.5),
+    "hinge_embedding-0": entries(lambda p, t: p if t == 1 else max(0.0, 0.8 - p)),
+    "gaussian_mixture_nll-0": mixture,
+    "gaussian_mixture_nll-sequence": mixture,
     "hinge-0": entries(lambda p, t: max(0.0, 1 - t * p)),
     "squared_hinge-0": entries(lambda p, t: max(0.0, 1 - t * p) ** 2),
     "gaussian_nll-0": lambda p, t: mean(
@@ -341,6 +411,8 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "info_nce-symmetric": info_nce(0.2, symmetric=True),
     "ctc-0": ctc(),
     "ctc-long": long_ctc,
+    "ctc-per label": ctc(per_label=True),
+    "ctc-too long": ctc(),
     "margin_ranking-0": lambda p, t: entries(lambda d, s: max(0.0, 0.5 - s * d))(p[0] - p[1], t),
 }
 

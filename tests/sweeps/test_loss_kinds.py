@@ -47,6 +47,13 @@ def test_predictions_of_other_kinds_are_refused_by_name(name: str, kind: str) ->
         FIRST[name].make().forward(changed(prediction, change), target)
 
 
+def test_lists_are_refused_by_name_with_every_option_of_cross_entropy() -> None:
+    loss: Any
+    for loss in (fn.softmax_cross_entropy(label_smoothing=0.1), fn.softmax_cross_entropy(class_weight=(1.0, 2.0))):
+        with pytest.raises(TypeError, match=r"the prediction is list"):
+            loss.forward([[1.0, 2.0]], np.array([0]))
+
+
 @each
 def test_masked_targets_are_refused(name: str) -> None:
     prediction, target = draw(FIRST[name], 4)
@@ -89,6 +96,7 @@ VALUES: dict[Any, Any] = {  # a value of each option that every loss with it tak
     ("tweedie_nll", "power"): 1.25, "df": 2.5, "log_variance": True,
     "pos_weight": 2.5, "label_smoothing": 0.125, "power": 2, "blank": 0, "ignore_index": 1, "log_rate": True, "symmetric": True,
     "class_weight": (0.5, 2.0, 1.0, 1.0), "likelihood": "gaussian", "reduction": "sum",
+    "scale": 2.0, "full": True, "per_label": True, "zero_infinity": True,
 }  # fmt: skip
 OPTIONS = [(name, option) for name in loss_factories() for option in inspect.signature(getattr(fn, name)).parameters]
 
@@ -178,7 +186,8 @@ WIDE = {
     "cosine_embedding": fn.cosine_embedding(), "contrastive": fn.contrastive(1e-3), "triplet_margin": fn.triplet_margin(),
     "multi_margin": fn.multi_margin(), "negative_elbo": fn.negative_elbo("gaussian"), "info_nce": fn.info_nce(),
     "softmax_focal": fn.softmax_focal(), "distillation": fn.distillation(), "cross_entropy": fn.cross_entropy(),
-    "ordinal_cross_entropy": fn.ordinal_cross_entropy(),
+    "ordinal_cross_entropy": fn.ordinal_cross_entropy(), "sparsemax_loss": fn.sparsemax_loss(),
+    "entmax15_loss": fn.entmax15_loss(), "arc_face": fn.arc_face(),
 }  # fmt: skip
 """The losses that add up the entries of an example."""
 
@@ -206,6 +215,9 @@ def test_sums_over_many_entries_keep_their_digits(name: str, order: Any) -> None
         "distillation": (some(), some()),
         "cross_entropy": (some(), shares / shares.sum(1, dtype=float)[:, None].astype(np.float32)),
         "ordinal_cross_entropy": (some(), labels),
+        "sparsemax_loss": (some(), labels),
+        "entmax15_loss": (some(), labels),
+        "arc_face": (some(), labels),
         "multi_margin": (some(), labels),
         "cosine_embedding": (one, np.ones(2, np.float32)),
         "contrastive": (one, np.ones(2, np.float32)),

@@ -234,6 +234,43 @@ def several(x: Sequence[Real], t: Any) -> Any:
     return value, slopes
 
 
+def sparse(power: int) -> Truth:
+    """Return the Fenchel-Young loss of sparsemax (1) or entmax 1.5 (2), from the threshold of the largest scores."""
+
+    def root(top: Sequence[Real]) -> Real:
+        middle = mp.fsum(top) / len(top)
+        if power == 1:
+            return middle - mp.mpf(1) / len(top)
+        return middle - mp.sqrt((1 - mp.fsum((a - middle) ** 2 for a in top)) / len(top))
+
+    def truth(z: Sequence[Real], t: Any) -> Any:
+        q = [mp.mpf(c == t) for c in range(len(z))] if isinstance(t, int) else t
+        if max(z) == INF:
+            z = [mp.mpf(0) if a == INF else -INF for a in z]
+        u = [(a - max(z)) / power for a in z]
+        tops = [sorted(u, reverse=True)[:k] for k in range(1, len(u) + 1)]
+        tau = next(tau for top in tops[::-1] if min(top) > -2 and mp.im(tau := root(top)) == 0 and tau <= min(top))
+        p = [max(mp.mpf(0), a - tau) ** power for a in u]
+        alpha = 1 + mp.mpf(1) / power
+
+        def convex(x: Sequence[Real]) -> Real:
+            return mp.fsum(a**alpha - a for a in x) / (alpha * (alpha - 1))
+
+        lost = mp.fsum(times(b - a, tau - c) for a, b, c in zip(p, q, u, strict=True)) * power
+        return lost - convex(p) + convex(q), [a - b for a, b in zip(p, q, strict=True)]
+
+    return truth
+
+
+def embedded(p: Real, t: Real) -> Any:
+    return (p, mp.mpf(1)) if t == 1 else (max(mp.mpf(0), 1 - p), -mp.mpf(p < 1))
+
+
+def stirling(p: Real, t: Real) -> Any:
+    value, slope = poisson(p, t)
+    return value + (t * mp.log(t) - t + mp.log(2 * mp.pi * t) / 2 if t > 1 else 0), slope
+
+
 def margins(x: Sequence[Real], t: int) -> Any:
     h = [max(mp.mpf(0), 1 - x[t] + a) if c != t else mp.mpf(0) for c, a in enumerate(x)]
     slopes = [mp.mpf(a > 0) / len(x) for a in h]
@@ -344,6 +381,8 @@ def points(dtype: Any) -> Iterator[Point]:
         (fn.log_cosh_error(**s), log_cosh, everywhere, (*TARGETS, large)),
         (fn.mean_squared_log_error(**s), squared_log, [-below_1, *ends(dtype, -1.0)], (0.0, 1.0, large, -below_1)),
         (fn.poisson_nll(**s), poisson, everywhere, (0.0, 1.0, large)),
+        (fn.poisson_nll(full=True, **s), stirling, everywhere, (0.0, 1.0, 5.0)),
+        (fn.hinge_embedding(**s), embedded, everywhere, (1.0, -1.0)),
         (fn.poisson_nll(log_rate=False, **s), poisson_rate, ends(dtype, 0.0), (0.0, 1.0, large)),
         (fn.mean_absolute_percentage_error(**s), relative, everywhere, (1.0, -3.5, large, small)),
         (fn.symmetric_mean_absolute_percentage_error(**s), symmetric, everywhere, (0.0, 1.0, -3.5, large, small)),
@@ -381,6 +420,8 @@ def points(dtype: Any) -> Iterator[Point]:
             yield fn.softmax_focal(2.0, **s), softmax_focal(2.0), row, label
             yield fn.softmax_focal(0.0, **s), softmax_focal(0.0), row, label
             yield fn.negative_log_likelihood(**s), likelihood, row, label
+            yield fn.sparsemax_loss(**s), sparse(1), row, label
+            yield fn.entmax15_loss(**s), sparse(2), row, onehot
             if row.count(-np.inf) + row.count(np.inf) == 0:
                 yield fn.multilabel_margin(**s), several, row, onehot
             if row.count(-np.inf) + row.count(np.inf) < 2 or row[label] == 0:
@@ -419,8 +460,8 @@ def points(dtype: Any) -> Iterator[Point]:
             yield fn.margin_ranking(0.5, **s), ranking, ((a,), (b,)), (1.0,)
 
 
-APART = {"info_nce", "ctc", "distillation", "student_t_nll", "gaussian_crps"}
-"""Losses of whole batches and of sequences, whose tests stand below."""
+APART = {"info_nce", "ctc", "distillation", "student_t_nll", "gaussian_crps", "arc_face", "gaussian_mixture_nll"}
+"""Losses of whole batches, of sequences and of several arrays, whose tests stand below or beside those of their values."""
 
 
 def test_every_loss_is_tried_at_the_ends() -> None:

@@ -13,6 +13,8 @@ from funcnn.certificate.cases.targets import (
     logits,
     long_transcribed,
     membership,
+    mixed,
+    of_cosines,
     over,
     pair,
     paired,
@@ -20,6 +22,7 @@ from funcnn.certificate.cases.targets import (
     ranked,
     several_labels,
     signs,
+    squeezed,
     transcribed,
     tuples,
     untargeted,
@@ -79,6 +82,7 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "poisson_nll": (
         LossCase(lambda: fn.poisson_nll(), over(-2.0, 2.0, 3, target=counts)),
         LossCase(lambda: fn.poisson_nll(log_rate=False), over(0.1, 4.0, 3, target=counts), label="rate"),
+        LossCase(lambda: fn.poisson_nll(full=True), over(-2.0, 2.0, 3, target=counts), label="full"),
     ),
     "mean_absolute_percentage_error": (
         LossCase(lambda: fn.mean_absolute_percentage_error(), over(-2.0, 2.0, 3, target=away_from_0)),
@@ -86,6 +90,19 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "symmetric_mean_absolute_percentage_error": (
         LossCase(lambda: fn.symmetric_mean_absolute_percentage_error(), over(-2.0, 2.0, 3, target=away_from_0), batch=5),
     ),
+    "arc_face": (
+        LossCase(lambda: fn.arc_face(0.6, scale=4.0), of_cosines(4), batch=5),
+        LossCase(lambda: fn.arc_face(scale=2.0), of_cosines(2, 3), label="sequence"),
+    ),
+    "sparsemax_loss": (
+        LossCase(lambda: fn.sparsemax_loss(), labelled(4, scale=0.7)),
+        LossCase(lambda: fn.sparsemax_loss(), distributed(2, 3, scale=0.7), label="probabilities"),
+    ),
+    "entmax15_loss": (
+        LossCase(lambda: fn.entmax15_loss(), labelled(4, scale=1.0)),
+        LossCase(lambda: fn.entmax15_loss(), distributed(2, 3, scale=1.0), label="probabilities"),
+    ),
+    "hinge_embedding": (LossCase(lambda: fn.hinge_embedding(0.8), over(0.0, 2.0, 3, target=signs), batch=5),),
     "tweedie_nll": (LossCase(lambda: fn.tweedie_nll(1.3), over(-2.0, 2.0, 3, target=counts)),),
     "wasserstein": (LossCase(lambda: fn.wasserstein(), over(-2.0, 2.0, 3, target=signs)),),
     "hinge": (LossCase(lambda: fn.hinge(), over(-2.0, 2.0, 3, target=signs)),),
@@ -94,6 +111,10 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "gaussian_nll": (
         LossCase(lambda: fn.gaussian_nll(), tuples(pair(2))),
         LossCase(lambda: fn.gaussian_nll(log_variance=False), tuples(over(0.3, 3.0, 2, target=counts)), label="variance"),
+    ),
+    "gaussian_mixture_nll": (
+        LossCase(lambda: fn.gaussian_mixture_nll(), mixed((3,), 2)),
+        LossCase(lambda: fn.gaussian_mixture_nll(), mixed((2, 2), 3), label="sequence"),
     ),
     "student_t_nll": (LossCase(lambda: fn.student_t_nll(2.5), tuples(pair(3))),),
     "gaussian_crps": (LossCase(lambda: fn.gaussian_crps(), tuples(pair(3))),),
@@ -143,5 +164,7 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
         LossCase(lambda: fn.ctc(), transcribed, batch=4),
         LossCase(lambda: fn.ctc(), weighted(transcribed), batch=4, label="weighted"),
         LossCase(lambda: fn.ctc(), long_transcribed, batch=1, label="long"),
+        LossCase(lambda: fn.ctc(per_label=True), transcribed, batch=4, label="per label"),
+        LossCase(lambda: fn.ctc(zero_infinity=True), squeezed, batch=4, label="too long"),
     ),
 }

@@ -173,3 +173,34 @@ def long_transcribed(generator: np.random.Generator, batch: int) -> tuple[Array,
     """Draw logits of 30 time steps and 3 classes, and sequences of 4 labels."""
     lengths, steps = np.full(batch, 4), np.full(batch, 30)
     return generator.normal(size=(batch, 30, 3)), fn.CTCTarget(generator.integers(1, 3, size=(batch, 4)), lengths, steps)
+
+
+def squeezed(generator: np.random.Generator, batch: int) -> tuple[Array, fn.CTCTarget]:
+    """Draw the same, with one sequence, the second, that is too long for its input."""
+    logits, target = transcribed(generator, batch)
+    steps = target.input_lengths.copy()
+    steps[1:2] = 2
+    return logits, fn.CTCTarget(target.labels, target.label_lengths, steps)
+
+
+def of_cosines(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, IntArray]]:
+    """Return a drawer of (cosines, labels) for an example of a shape (..., classes), the first nearly opposite."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, IntArray]:
+        cosines = generator.uniform(-0.8, 0.95, size=(batch, *shape))
+        labels = generator.integers(0, shape[-1], size=(batch, *shape[:-1]))
+        cosines[:1] = generator.uniform(-0.99, -0.9, size=shape)
+        return cosines, labels
+
+    return draw
+
+
+def mixed(rows: Shape, entries: int) -> Callable[[np.random.Generator, int], tuple[tuple[Array, ...], Array]]:
+    """Return a drawer of ((logits, means, log-variances) of a mixture's components (..., K), vectors of so many entries)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, ...], Array]:
+        shapes = rows, (*rows, entries), (*rows, entries)
+        logits, mean, log_variance = (generator.normal(size=(batch, *shape)) for shape in shapes)
+        return (logits, mean, 0.2 * log_variance), generator.normal(size=(batch, *rows[:-1], entries))
+
+    return draw

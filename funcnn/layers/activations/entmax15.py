@@ -22,7 +22,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_cotangent_like
-from funcnn.kernels.arrays import constant, dot_last, maximum_into, positive_part, sum_last
+from funcnn.kernels.arrays import constant, dot_last, positive_part, sum_last
+from funcnn.kernels.simplex import below_largest, entmax15_threshold
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.activations.softmax import along, back, check_axis, check_lines, init
 from funcnn.typing import Array, Empty
@@ -37,17 +38,8 @@ class EntmaxResiduals:
 
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, EntmaxResiduals]:
     check_lines(axis, x)
-    z = along(axis, x)
-    z = (z - z.max(1, keepdims=True)) / constant(2, z.dtype)
-    maximum_into(z, constant(-2, z.dtype))  # below -1 nothing is in the support
-    falling: Array = np.sort(z, axis=1)[:, ::-1]
-    places = np.arange(1, z.shape[1] + 1).astype(z.real.dtype)
-    mean = falling.cumsum(1) / places
-    deviations = (falling * falling).cumsum(1) - places * mean * mean
-    room = 1 - deviations
-    taus = mean - np.sqrt(np.where(room.real > 0, room, 0) / places)
-    k = np.maximum(1, ((deviations.real <= 1) & (taus.real <= falling.real)).sum(1, keepdims=True))  # 0 where there is a NaN
-    roots = positive_part(z - np.take_along_axis(taus, k - 1, axis=1))
+    z = below_largest(along(axis, x) / constant(2, x.dtype))
+    roots = positive_part(z - entmax15_threshold(z))
     kept = back(axis, roots, x.shape)
     return Forward(kept * kept, state, EntmaxResiduals(kept))
 

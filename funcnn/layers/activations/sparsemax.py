@@ -22,7 +22,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_cotangent_like
-from funcnn.kernels.arrays import constant, dot_last, maximum_into, positive_part, sum_last
+from funcnn.kernels.arrays import dot_last, positive_part, sum_last
+from funcnn.kernels.simplex import below_largest, sparsemax_threshold
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.activations.softmax import along, back, check_axis, check_lines, init
 from funcnn.typing import Array, Empty
@@ -37,15 +38,8 @@ class SparsemaxResiduals:
 
 def forward(axis: int, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, SparsemaxResiduals]:
     check_lines(axis, x)
-    z = along(axis, x)
-    z = z - z.max(1, keepdims=True)
-    maximum_into(z, constant(-2, z.dtype))  # below -1 nothing is in the support
-    falling: Array = np.sort(z, axis=1)[:, ::-1]
-    sums: Array = falling.cumsum(1)
-    places = np.arange(1, z.shape[1] + 1)
-    k = np.maximum(1, (1 + places * falling.real > sums.real).sum(1, keepdims=True))  # 0 only where there is a NaN
-    tau = (np.take_along_axis(sums, k - 1, axis=1) - 1) / k.astype(z.real.dtype)
-    y = positive_part(z - tau)
+    z = below_largest(along(axis, x))
+    y = positive_part(z - sparsemax_threshold(z))
     output = back(axis, y, x.shape)
     return Forward(output, state, SparsemaxResiduals(output))
 

@@ -15,7 +15,8 @@ $$ \alpha_t(s) = y_{t l'_s} \sum_{r \in A_s} \alpha_{t-1}(r), \qquad
 the probabilities of all ways to $s$ at time $t$, and of all ways on from there.  Each path is in one state at each time, so
 that $p = \sum_s \alpha_t(s)\,\beta_t(s)$ for any $t$. All is computed in logarithms, that of 0 being $-\infty$, and $\alpha$ and
 $\beta$ each time over their largest entry, so that no digits are lost to the length of a sequence or the size of its logits; the
-ratios to $p$ are then had from the sums over the states.  Where $p = 0$ there are none: the loss is infinite, its gradient NaN.
+ratios to $p$ are then had from the sums over the states.  Where $p = 0$ there are none: the loss is infinite, its gradient NaN;
+with ``zero_infinity`` both are 0.  With ``per_label`` the loss of an example is divided by $\max(L, 1)$.
 
 Derivation.  $p$ is linear in the emissions $y_{tk}$ of one time, and those paths that are in a state of class $k$ have $y_{tk}$
 as a factor.  So $\partial p / \partial \log y_{tk} = \sum_{s : l'_s = k} \alpha_t(s)\,\beta_t(s)$, and with the occupancy
@@ -32,7 +33,7 @@ from functools import partial
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_count, describe
+from funcnn.errors import check_count, check_flag, describe
 from funcnn.losses.checks import check_plain, check_prediction, first, is_array
 from funcnn.losses.classification.softmax_cross_entropy import certain
 from funcnn.losses.loss import Loss
@@ -71,10 +72,21 @@ class CTCResiduals:
     states: IntArray  # (n, S)
     skips: BoolArray  # (n, S)
     target: CTCTarget
+    factor: Array  # (n,), what the loss is multiplied by
 
 
-def losses(blank: int, prediction: Array, target: CTCTarget) -> tuple[Array, CTCResiduals]:
-    target = check_target(blank, prediction, target)
+@frozen
+class CTCOptions:
+    """The class that says nothing, and what becomes of long sequences and of impossible ones."""
+
+    blank: int
+    per_label: bool
+    zero_infinity: bool
+
+
+def losses(options: CTCOptions, prediction: Array, target: CTCTarget) -> tuple[Array, CTCResiduals]:
+    blank = options.blank
+    target = check_target(options, prediction, target)
     log_y: Array = log_softmax(prediction)
     states, skips = states_of(blank, target)
     emitted = np.take_along_axis(log_y, states[:, None, :], axis=2)
@@ -92,7 +104,12 @@ def losses(blank: int, prediction: Array, target: CTCTarget) -> tuple[Array, CTC
     end = log_alpha[every, target.input_lengths - 1]
     log_p = log_sum(end[every, last], np.where(last > 0, end[every, np.maximum(last - 1, 0)], LOG_0))
     log_p += log_scale.cumsum(1)[every, target.input_lengths - 1]
-    return -log_p, CTCResiduals(log_y, log_alpha, states, skips, target)
+    factor = 1 / np.maximum(last / 2 if options.per_label else 1, 1).astype(log_y.real.dtype)
+    factor = np.broadcast_to(factor, len(states))
+    if options.zero_infinity:
+        possible = ~np.isneginf(log_p.real)
+        log_p, factor = np.where(possible, log_p, 0), factor * possible
+    return -log_p * factor, CTCResiduals(log_y, log_alpha, states, skips, target, factor)
 
 
 def pullback(residuals: CTCResiduals, dlosses: Array) -> Array:
@@ -112,8 +129,9 @@ def pullback(residuals: CTCResiduals, dlosses: Array) -> Array:
     with np.errstate(invalid="ignore"):  # 0 / 0 where no path spells the target
         in_state /= in_state.sum(2)[..., None]
     of_class = (states[:, :, None] == np.arange(classes)).astype(log_y.real.dtype)
-    gradient = np.where((np.arange(steps) < lengths)[:, :, None], np.exp(log_y) - np.matmul(in_state, of_class), 0)
-    gradient *= spread(dlosses, 3)
+    counted = (np.arange(steps) < lengths) & (residuals.factor > 0)[:, None]
+    gradient = np.where(counted[:, :, None], np.exp(log_y) - np.matmul(in_state, of_class), 0)
+    gradient *= spread(dlosses * residuals.factor, 3)
     return gradient
 
 
@@ -167,8 +185,12 @@ def earlier(logs: Array, steps: int) -> Array:
     return moved
 
 
-def check_target(blank: int, prediction: Array, target: CTCTarget) -> CTCTarget:
-    """Return the target in signed integers; raise unless it fits, and a path can spell each sequence in its time."""
+def check_target(options: CTCOptions, prediction: Array, target: CTCTarget) -> CTCTarget:
+    """Return the target in signed integers; raise unless it fits, and a path can spell each sequence in its time.
+
+    A sequence that is too long for its input has probability 0, which ``zero_infinity`` allows.
+    """
+    blank = options.blank
     check_prediction(prediction, 3)
     if prediction.ndim != 3 or blank >= prediction.shape[2]:
         raise ValueError(
@@ -207,24 +229,32 @@ def check_target(blank: int, prediction: Array, target: CTCTarget) -> CTCTarget:
             f" except the blank, {blank}"
         )
     needed = lengths + (there[:, 1:] & (labels[:, 1:] == labels[:, :-1])).sum(1)
-    if (needed > target.input_lengths).any():
+    if not options.zero_infinity and (needed > target.input_lengths).any():
         row = first(needed > target.input_lengths)[0]
         raise ValueError(
             f"row {row} has {lengths[row]} labels, which take at least {needed[row]} time steps (with blanks between equal ones),"
-            f" and its input has {target.input_lengths[row]}"
+            f" and its input has {target.input_lengths[row]}: leave it out, or use zero_infinity=True"
         )
     return CTCTarget(labels.astype(np.intp), lengths.astype(np.intp), target.input_lengths.astype(np.intp))
 
 
-def ctc(blank: int = 0, *, reduction: Reduction = "mean") -> Loss[Array, CTCTarget | Weighted[CTCTarget]]:
+def ctc(
+    blank: int = 0, *, per_label: bool = False, zero_infinity: bool = False, reduction: Reduction = "mean"
+) -> Loss[Array, CTCTarget | Weighted[CTCTarget]]:
     """Connectionist temporal classification: the prediction is logits in time, the target a sequence of labels without times.
 
     Parameters
     ----------
     blank : int, optional
         The class that says nothing.
+    per_label : bool, optional
+        Whether the loss of each example is divided by the number of its labels (by 1 where there are none), as the mean of
+        PyTorch is; without it a long sequence counts more than a short one.
+    zero_infinity : bool, optional
+        Whether examples that no path can spell, as sequences that are too long for their input, have loss 0 and gradient 0; they
+        count in the mean.  Without it they are an error where lengths forbid them, and infinite where logits do.
     reduction : {"mean", "sum"}, optional
-        Over the examples; their losses are not divided by their lengths.
+        Over the examples.
 
     Returns
     -------
@@ -234,8 +264,9 @@ def ctc(blank: int = 0, *, reduction: Reduction = "mean") -> Loss[Array, CTCTarg
     Raises
     ------
     TypeError, ValueError
-        When ``blank`` is not an integer of at least 0; in ``forward``, when the prediction is not floating and of three axes,
-        shapes don't fit, a label is out of its range or the blank, a sequence is too long for its input, or the batch is empty.
+        When ``blank`` is not an integer of at least 0, or an option no boolean; in ``forward``, when the prediction is not
+        floating and of three axes, shapes don't fit, a label is out of its range or the blank, a sequence is too long for its
+        input (without ``zero_infinity``), or the batch is empty.
 
     Notes
     -----
@@ -253,5 +284,8 @@ def ctc(blank: int = 0, *, reduction: Reduction = "mean") -> Loss[Array, CTCTarg
     array([[[ 0.333333, -0.666667,  0.333333],
             [ 0.333333,  0.333333, -0.666667]]])
     """
-    blank = check_count(blank, "blank", 0)
-    return reduced(f"ctc(blank={blank})", Rule(partial(losses, blank), pullback, features=None), reduction)
+    chosen = CTCOptions(
+        check_count(blank, "blank", 0), check_flag(per_label, "per_label"), check_flag(zero_infinity, "zero_infinity")
+    )
+    shown = f"blank={chosen.blank}" + ", per_label=True" * chosen.per_label + ", zero_infinity=True" * chosen.zero_infinity
+    return reduced(f"ctc({shown})", Rule(partial(losses, chosen), pullback, features=None), reduction)

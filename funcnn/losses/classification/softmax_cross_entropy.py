@@ -180,10 +180,11 @@ def soft_pullback(residuals: SoftResiduals, dlosses: Array) -> Array:
 
 def soften(smoothing: float, class_weight: tuple[float, ...] | None, prediction: Array, target: Labels) -> Array:
     """Return the target of the rule: probabilities made of labels, smoothed, times the weights of the classes."""
+    labels = check_labels(cast(IntArray, target), prediction) if has_labels(prediction, target) else None
     classes, dtype = prediction.shape[-1], prediction.real.dtype
-    if has_labels(prediction, target):
+    if labels is not None:
         soft = np.zeros(prediction.shape, dtype)
-        soft.ravel()[starts(target.size, classes) + check_labels(cast(IntArray, target), prediction).ravel()] = 1 - smoothing
+        soft.ravel()[starts(labels.size, classes) + labels.ravel()] = 1 - smoothing
     else:
         soft = np.array(check_probabilities(check_pair(prediction, cast(Array, target), 2)), dtype, order="C")
         soft *= 1 - smoothing
