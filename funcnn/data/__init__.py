@@ -15,6 +15,7 @@ from funcnn.data.augmentation.warping import random_rotation, random_zoom
 from funcnn.data.batching import batch_count, batches
 from funcnn.data.dataset import Dataset, Split, count, take
 from funcnn.data.idx import idx_folder, load_idx
+from funcnn.data.images.folder import ImageFolder, image_folder
 from funcnn.data.one_hot import OneHot, fit_one_hot, one_hot
 from funcnn.data.optical_digits import digits
 from funcnn.data.poisson import poisson_batches
@@ -25,6 +26,8 @@ from funcnn.data.splitting import (
     stratified_k_fold,
     stratified_split,
 )
+from funcnn.data.streams.prefetch import prefetch
+from funcnn.data.streams.rows import Rows, from_bytes, joined
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.tokens.byte_pairs import BytePairEncoding, read_byte_pairs
@@ -43,9 +46,11 @@ __all__ = [
     "Augmentation",
     "BytePairEncoding",
     "Dataset",
+    "ImageFolder",
     "MinMax",
     "Mixing",
     "OneHot",
+    "Rows",
     "Split",
     "Standardize",
     "Vocabulary",
@@ -63,12 +68,16 @@ __all__ = [
     "fit_vocabulary",
     "fit_whiten",
     "friedman",
+    "from_bytes",
     "idx_folder",
+    "image_folder",
+    "joined",
     "k_fold",
     "load_idx",
     "mixup",
     "one_hot",
     "poisson_batches",
+    "prefetch",
     "random_crop",
     "random_erasing",
     "random_flip",

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.data.dataset import Dataset, arrays, count, take
+from funcnn.data.dataset import Dataset, arrays, count, has_rows, take
 from funcnn.errors import check_count, check_flag, shown
 from funcnn.key import Key
 from funcnn.runtime.treedef import flatten
@@ -52,8 +52,9 @@ def batches(key: Key | None, data: D, batch_size: int, *, drop_last: bool = Fals
     ----------
     key : Key or None
         Gives the order of the rows; None leaves them in theirs.
-    data : Dataset or tree of arrays
-        One example per row: the arrays agree in the length of axis 0.
+    data : Dataset, tree of arrays, or Rows
+        One example per row: the arrays agree in the length of axis 0.  :class:`Rows`, which are read batch by batch, may also be
+        entries of a tuple; :func:`prefetch` has a thread read ahead.
     batch_size : int
         Rows of a batch, from 1 to the number of rows.
     drop_last : bool, optional
@@ -93,7 +94,7 @@ def batches(key: Key | None, data: D, batch_size: int, *, drop_last: bool = Fals
 
 def _copies(data: D, order: IntArray, size: int) -> Iterator[D]:
     row = sum(leaf.nbytes // len(leaf) for leaf in arrays(data))
-    several = 1 if isinstance(data, Dataset) else max(1, _AT_ONCE // max(1, row * size))
+    several = 1 if isinstance(data, Dataset) or has_rows(data) else max(1, _AT_ONCE // max(1, row * size))
     for first in range(0, len(order), size * several):
         rows = order[first : first + size * several]
         copied = take(data, rows)

@@ -6,6 +6,7 @@ Splitting and batching know data only as rows: ``count`` and ``take`` are all th
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Generic, TypeVar, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from attrs import evolve, frozen
 from numpy.typing import DTypeLike
 
 from funcnn import tree
+from funcnn.data.streams.rows import Rows, Selected
 from funcnn.errors import check_finite, check_kind, describe, is_plain, label_advice, refuse_dtype
 from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array, IntArray
@@ -123,8 +125,15 @@ def check_labels(labels: object, count: int, what: str = "labels") -> None:
 
 
 def arrays(data: object) -> tuple[Array, ...]:
-    """Return the arrays of a Dataset or of a tree."""
+    """Return the arrays of a Dataset or of a tree; not those of rows that are read later."""
+    if has_rows(data):
+        return () if isinstance(data, Rows) else tuple(leaf for one in cast("tuple[object, ...]", data) for leaf in arrays(one))
     return (data.x, cast(Array, data.y)) if isinstance(data, Dataset) else tree.leaves(data)
+
+
+def has_rows(data: object) -> bool:
+    """Tell whether data are rows that are read when they are asked for, or a tuple with such."""
+    return isinstance(data, Rows) or (type(data) is tuple and any(isinstance(one, Rows) for one in data))
 
 
 def count(data: object) -> int:
@@ -142,13 +151,13 @@ def count(data: object) -> int:
     5
     """
     try:
-        named = [(".x", data.x), (".y", cast(Array, data.y))] if isinstance(data, Dataset) else list(tree.walk(data))
+        named = list(_named(data))
     except TypeError as error:
         raise TypeError(f"the data are no tree of arrays: {error}") from None
     if not named:
         raise ValueError("the data hold no array, expected at least one with rows along axis 0")
     for path, leaf in named:
-        if leaf.ndim == 0:
+        if len(leaf.shape) == 0:
             raise ValueError(f"data{path} is a single number, expected rows along axis 0")
         if len(leaf) != len(named[0][1]):
             raise ValueError(
@@ -158,12 +167,36 @@ def count(data: object) -> int:
     return len(named[0][1])
 
 
+def _named(data: object) -> Iterator[tuple[str, Array | Rows]]:
+    """Yield the arrays of data, and rows that are read later, with their paths."""
+    if isinstance(data, Dataset):
+        yield from ((".x", data.x), (".y", cast(Array, data.y)))
+    elif isinstance(data, Rows):
+        yield "", data
+    elif has_rows(data):
+        for place, one in enumerate(cast("tuple[object, ...]", data)):
+            yield from ((f"[{place}]{path}", leaf) for path, leaf in _named(one))
+    else:
+        yield from tree.walk(data)
+
+
+def select(data: D, rows: IntArray) -> D:
+    """Return the given rows as :func:`take` does, but of what is read when it is asked for without reading it."""
+    if isinstance(data, Rows):
+        chosen = np.arange(len(data))[rows]
+        return cast(D, Selected(data.rows, data.chosen[chosen]) if isinstance(data, Selected) else Selected(data, chosen))
+    if has_rows(data):
+        return cast(D, tuple([select(one, rows) for one in cast("tuple[object, ...]", data)]))
+    return take(data, rows)
+
+
 def take(data: D, rows: IntArray) -> D:
     """Return the given rows of a Dataset or of a tree of arrays, as read-only copies.
 
     Parameters
     ----------
-    data : Dataset or tree of arrays
+    data : Dataset, tree of arrays, or Rows
+        Rows that are read when they are asked for, which may also be entries of a tuple, are read now.
     rows : array (k,)
         Integers, counted from the end where they are negative, or as many booleans as there are rows: True for those to keep.
 
@@ -183,6 +216,8 @@ def take(data: D, rows: IntArray) -> D:
     try:
         if isinstance(data, Dataset):
             return evolve(data, x=_take(data.x, rows), y=_take(data.y, rows))
+        if has_rows(data):
+            return cast(D, _read(data, rows))
         structure, leaves = flatten(data)  # and not tree.map: this is done for every batch
         taken = [_take(leaf, rows) for leaf in leaves]
     except IndexError:
@@ -194,6 +229,13 @@ def take(data: D, rows: IntArray) -> D:
     for leaf in taken:
         leaf.setflags(write=False)
     return structure.rebuild(taken)
+
+
+def _read(data: object, rows: IntArray) -> object:
+    """Return rows of which some are read now."""
+    if isinstance(data, Rows):
+        return data.take(np.arange(len(data))[rows])
+    return tuple([take(one, rows) for one in cast("tuple[object, ...]", data)])
 
 
 def _positions(data: object, rows: object) -> IntArray:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from funcnn.data.dataset import Dataset, Split, count, take
+from funcnn.data.dataset import Dataset, Split, count, select
 from funcnn.errors import check_count, check_range, describe, label_advice
 from funcnn.key import Key, check_key
 from funcnn.typing import IntArray
@@ -46,7 +46,7 @@ def split(key: Key, data: D, test: float = 0.25) -> Split[D]:
     rows = count(data)
     held_out = _test_rows(rows, test)
     order = key.generator().permutation(rows)
-    return Split(take(data, order[held_out:]), take(data, order[:held_out]))
+    return Split(select(data, order[held_out:]), select(data, order[:held_out]))
 
 
 def stratified_split(key: Key, data: D, test: float = 0.25, *, labels: IntArray | None = None) -> Split[D]:
@@ -95,7 +95,7 @@ def stratified_split(key: Key, data: D, test: float = 0.25, *, labels: IntArray 
     order_test, order_train = key.child(1).generator(), key.child(2).generator()
     chosen = np.concatenate([group[:number] for group, number in zip(groups, share, strict=True)])
     others = np.concatenate([group[number:] for group, number in zip(groups, share, strict=True)])
-    return Split(take(data, order_train.permutation(others)), take(data, order_test.permutation(chosen)))
+    return Split(select(data, order_train.permutation(others)), select(data, order_test.permutation(chosen)))
 
 
 def k_fold(key: Key, data: D, folds: int = 5) -> Iterator[Split[D]]:
@@ -216,4 +216,4 @@ def _check_folds(folds: int, rows: int) -> int:
 
 
 def _folds(data: D, fold: IntArray, folds: int) -> Iterator[Split[D]]:
-    return (Split(take(data, np.flatnonzero(fold != one)), take(data, np.flatnonzero(fold == one))) for one in range(folds))
+    return (Split(select(data, np.flatnonzero(fold != one)), select(data, np.flatnonzero(fold == one))) for one in range(folds))

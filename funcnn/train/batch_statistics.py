@@ -15,6 +15,7 @@ from attrs import evolve
 
 from funcnn import tree
 from funcnn.data.batching import batches
+from funcnn.data.streams.rows import Rows
 from funcnn.errors import check_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Layer, Train
@@ -32,7 +33,7 @@ X = TypeVar("X")
 Y = TypeVar("Y")
 
 
-def update_batch_statistics(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, key: Key, batch_size: int = 256) -> S:
+def update_batch_statistics(model: Layer[P, S, X, Y], params: P, state: S, x: X | Rows, *, key: Key, batch_size: int = 256) -> S:
     """Return the state with the running statistics of every :func:`batch_norm` measured anew, for these parameters.
 
     For parameters that are not those which were trained: an average (:func:`ema`, :func:`polyak`), a mean of several runs,
@@ -45,7 +46,7 @@ def update_batch_statistics(model: Layer[P, S, X, Y], params: P, state: S, x: X,
     ----------
     model : Layer
     params, state : tree
-    x : array or tree of arrays
+    x : array, tree of arrays, or Rows
         Inputs like those that the network was trained on.
     key : Key
         Its child 0 shuffles the rows, and child (1, step) is that of the mode, for dropout and the like.
@@ -88,7 +89,7 @@ def update_batch_statistics(model: Layer[P, S, X, Y], params: P, state: S, x: X,
     measuring = map_layers(_counting_all_alike, model)
     shuffle, keys = key.split(2)
     now: S = tree.rebuild(state, _fresh(state))
-    for step, rows in enumerate(batches(shuffle, x, size, drop_last=True)):
+    for step, rows in enumerate(batches(shuffle, cast(X, x), size, drop_last=True)):
         try:
             now = measuring.forward(params, now, rows, Train(keys.child(step))).state
         except AttributeError:  # as of predict: these are not the parameters of the model

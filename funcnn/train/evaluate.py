@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
 from funcnn import tree
 from funcnn.compile.compiled import compiled_if_often
+from funcnn.data.streams.rows import Rows
 from funcnn.errors import check_count
 from funcnn.grad import Misfit
 from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
-from funcnn.train.preparation.check_data import check_rows, in_shapes
+from funcnn.train.preparation.check_data import check_rows, in_shapes, seen
 from funcnn.train.preparation.check_kinds import check_kind, check_metrics
 from funcnn.train.scores import loss_and_metrics
 from funcnn.typing import Array
@@ -27,7 +28,7 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 
-def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: int = 256) -> Y:
+def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X | Rows, *, batch_size: int = 256) -> Y:
     """Return the outputs of a network in evaluation mode, computed some rows at a time.
 
     Parameters
@@ -36,7 +37,7 @@ def predict(model: Layer[P, S, X, Y], params: P, state: S, x: X, *, batch_size: 
     params, state : tree
         As ``model.init`` or training gave them.
     x : array or tree of arrays
-        The inputs, the batch axis first; they may be memory-mapped.
+        The inputs, the batch axis first; they may be memory-mapped, or :class:`data.Rows`.
     batch_size : int, optional
         Rows computed at a time.
 
@@ -74,7 +75,7 @@ def evaluate(
     model: Layer[P, S, X, Y],
     params: P,
     state: S,
-    x: X,
+    x: X | Rows,
     y: T,
     loss: Loss[Y, T],
     *,
@@ -91,7 +92,7 @@ def evaluate(
     model : Layer
     params, state : tree
     x, y : array or tree of arrays
-        Inputs and targets, the batch axis first.
+        Inputs and targets, the batch axis first; x may be :class:`data.Rows`, which are read a batch at a time.
     loss : Loss
     metrics : dict, optional
         Functions ``(prediction, target) -> float`` by name; of a :class:`Weighted` target they see what has a positive weight.
@@ -123,14 +124,14 @@ def evaluate(
     check_kind(loss, Loss, "loss")
     check_metrics({} if metrics is None else metrics)
     check_rows({"x": x, "y": y})
-    for path, leaf in tree.walk(x):
+    for path, leaf in tree.walk(seen(x)):
         if leaf.dtype.kind == "c":
             raise TypeError(f"x{path} is {leaf.dtype}, and a loss is a real number: evaluate takes real inputs")
     prediction = predict(model, params, state, x, batch_size=batch_size)
     return loss_and_metrics(loss, metrics or {}, prediction, y)
 
 
-def check_trees(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> None:
+def check_trees(model: Layer[P, S, X, Y], params: P, state: S, x: X | Rows) -> None:
     """Raise when parameters or state are not of the structure that the model makes for such inputs, with the path."""
     made = model.init(Key(0), in_shapes(x))
     try:
@@ -140,8 +141,10 @@ def check_trees(model: Layer[P, S, X, Y], params: P, state: S, x: X) -> None:
         raise ValueError(f"{error} (are params and state in each other's places?)") from None
 
 
-def part(data: X, first: int, stop: int) -> X:
-    """Return consecutive rows of a tree of arrays, as views."""
+def part(data: X | Rows, first: int, stop: int) -> X:
+    """Return consecutive rows of a tree of arrays, as views; or some that are read now."""
+    if isinstance(data, Rows):
+        return cast(X, data.take(np.arange(first, min(stop, len(data)))))
     return tree.map(lambda leaf: leaf[first:stop], data)
 
 

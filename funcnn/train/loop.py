@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from math import isfinite
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
 from funcnn.data.batching import batches
+from funcnn.data.streams.prefetch import prefetch
+from funcnn.data.streams.rows import Rows
 from funcnn.grad import LossAndGradFunction
 from funcnn.key import Key
 from funcnn.layer import Layer, Train
@@ -41,13 +43,13 @@ def fit(
     model: Layer[P, S, X, Y],
     loss: Loss[Y, T],
     optimizer: Optimizer,
-    x: X,
+    x: X | Rows,
     y: T,
     *,
     key: Key,
     epochs: int,
     batch_size: int,
-    validation: tuple[X, T] | float | None = None,
+    validation: tuple[X | Rows, T] | float | None = None,
     metrics: Mapping[str, Callable[[Y, M], float]] | None = None,
     params: P | None = None,
     state: S | None = None,
@@ -85,7 +87,9 @@ def fit(
         every epoch (that of the validation set, if there is one), or, if it wants a measure that rises, the first of the metrics.
         Gradients that :func:`accumulated` has left over at the end take a step of their own, after the last row of the history.
     x, y : array or tree of arrays
-        Inputs and targets, one example per row.  For sample weights or masks, y is a :class:`Weighted` target; rows whose
+        Inputs and targets, one example per row.  In the place of x may stand :class:`data.Rows`, such as images in files: a
+        thread reads the next batches while one is learned from.
+        For sample weights or masks, y is a :class:`Weighted` target; rows whose
         weights are all 0 are left out.
     key : Key
         All randomness comes from it.
@@ -172,15 +176,17 @@ def fit(
     """
     plan, reached = prepare(
         FitRequest(
-            model=model, loss=loss, optimizer=optimizer, x=x, y=y, key=key, epochs=epochs, batch_size=batch_size,
-            validation=validation, metrics={} if metrics is None else metrics, params=params, state=state, opt_state=opt_state,
-            history=history, wrap=wrap, evaluate_at=evaluate_at, drop_last=drop_last, early_stopping=early_stopping,
-            callbacks=callbacks, progress=progress, resume=resume,
+            model=model, loss=loss, optimizer=optimizer, x=cast(X, x), y=y, key=key, epochs=epochs, batch_size=batch_size,
+            validation=cast("tuple[X, T] | float | None", validation), metrics={} if metrics is None else metrics,
+            params=params, state=state, opt_state=opt_state, history=history, wrap=wrap,
+            evaluate_at=evaluate_at, drop_last=drop_last, early_stopping=early_stopping, callbacks=callbacks, progress=progress,
+            resume=resume,
         )
     )  # fmt: skip
     keep_memory()
     asked, now = plan.request, reached.point
     before = None  # the point and the batch of the last step with a finite loss
+    reader: Generator[object, None, None] | None = None  # what a thread makes
     stopped: Stopped = "finished"
     try:
         with np.errstate(all="ignore"), reporter(progress, asked.epochs, plan.steps, len(reached.history)) as show:
@@ -192,6 +198,8 @@ def fit(
                 shuffle, keys = key.child(2).child(epoch).split(2)
                 mode = Train(keys)
                 stream = batches(shuffle, (asked.x, asked.y), asked.batch_size, drop_last=asked.drop_last)
+                if isinstance(asked.x, Rows):
+                    stream = reader = prefetch(stream)
                 for number, (x_batch, y_batch) in enumerate(show.steps(stream, epoch + 1)):
                     mass = batch_mass(loss, y_batch)
                     if not mass > 0:
@@ -227,6 +235,9 @@ def fit(
         point, kept = last_good(now, before, reached, plan.begin)
         carry(error, fitted(point, reached, "error"), kept)
         raise
+    finally:
+        if reader is not None:
+            reader.close()
     if reached.best is None:
         now = complete(optimizer, now)
     point, _ = last_good(now, before, reached, plan.begin)

@@ -105,6 +105,11 @@ PARTLY: dict[str, set[str]] = {
     "data.read_byte_pairs.merges_path": {"text"},
     "data.idx_folder.folder": {"text"},
     "data.batches.key": {"None", "Key"},
+    "data.image_folder.folder": {"text"},
+    "data.image_folder.size": {"None", "3"},
+    "data.image_folder.channels": {"3"},
+    "data.prefetch.items": {"list", "()", "dict"},
+    "data.prefetch.ahead": COUNT,
     "data.random_crop.size": COUNT,
     "data.random_crop.padding": COUNT,
     "data.random_rotation.degrees": {"3", "2.5"},
@@ -151,7 +156,10 @@ OF_TRAINING = {
 exchanged, ``loss_and_grad(3, loss)``)."""
 
 OF_MODULES = {
-    "data": {"Augmentation", "BytePairEncoding", "Dataset", "MinMax", "Mixing", "OneHot", "Split", "Standardize", "Vocabulary", "Whiten", "take"},
+    "data": {
+        "Augmentation", "BytePairEncoding", "Dataset", "ImageFolder", "MinMax", "Mixing", "OneHot", "Rows",
+        "Split", "Standardize", "Vocabulary", "Whiten", "take",
+    },
     "generation": {"Generated", "Stepped", "Stepwise"},
     "pretrained": {"Pretrained"},
     "curvature": {
@@ -212,7 +220,7 @@ def test_arguments_of_another_kind(name: str, argument: str) -> None:
 
 @pytest.mark.parametrize("name", USES)
 def test_the_entry_itself_is_right(name: str) -> None:
-    if name in ("data.load_idx", "data.idx_folder", "data.read_byte_pairs", "pretrained.load"):
+    if name in ("data.load_idx", "data.idx_folder", "data.image_folder", "data.read_byte_pairs", "pretrained.load"):
         with pytest.raises(FileNotFoundError, match=r"nowhere|No such file"):
             USES[name]()
     else:

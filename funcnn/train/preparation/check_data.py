@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from funcnn import tree
-from funcnn.data.dataset import Dataset, take
+from funcnn.data.dataset import Dataset, select, take
+from funcnn.data.streams.rows import Rows, stand_in
 from funcnn.errors import check_finite, describe
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
@@ -31,7 +32,7 @@ def check_data(x: X, y: T, which: str) -> tuple[X, T]:
         if not counted.any():
             raise ValueError(f"all weights of {which}y are 0: there is nothing to learn from")
         if not counted.all():
-            x, y = take(x, np.flatnonzero(counted)), take(y, np.flatnonzero(counted))
+            x, y = select(x, np.flatnonzero(counted)), take(y, np.flatnonzero(counted))
     for name, data in (("x", x), ("y", y)):
         for path, leaf in tree.walk(looked_at(data)):
             if leaf.dtype.kind == "f":
@@ -44,7 +45,7 @@ def check_rows(named: Mapping[str, object]) -> int:
     lengths: dict[str, int] = {}
     for name, data in named.items():
         check_tree(data, name)
-        for path, leaf in tree.walk(data):
+        for path, leaf in tree.walk(seen(data)):
             if leaf.ndim == 0:
                 raise ValueError(f"{name}{path} is a single number, expected one example per row")
             lengths[name + path] = len(leaf)
@@ -59,27 +60,35 @@ def check_rows(named: Mapping[str, object]) -> int:
     return found.pop()
 
 
+def seen(data: object) -> object:
+    """Return data as a tree of arrays: for rows that are read later, an array like them."""
+    return stand_in(data) if isinstance(data, Rows) else data
+
+
 def looked_at(data: object) -> object:
-    """Return what must be finite: not the padding of sequences, nor a weighted target, of which the loss says what is seen."""
+    """Return what must be finite: not the padding of sequences, nor a weighted target, of which the loss says what is seen.
+
+    Rows that are read later are looked at by the loss of their batch.
+    """
     if isinstance(data, Masked):
         return data.values[data.mask]
     if type(data) is tuple:
         return tuple([looked_at(one) for one in data])
-    return () if isinstance(data, Weighted) else data
+    return () if isinstance(data, (Weighted, Rows)) else data
 
 
 def plain(data: D, what: str) -> D:
     """Return a tree of arrays with every subclass of ndarray (a memory map, for one) as a plain view."""
     check_tree(data, what)
-    if not tree.leaves(data):
+    if not tree.leaves(seen(data)):
         raise ValueError(f"{what} holds no array")
-    for path, leaf in tree.walk(data):
+    for path, leaf in tree.walk(seen(data)):
         if leaf.dtype.kind not in "fiub":
             raise TypeError(f"{what}{path} has dtype {leaf.dtype}, expected real numbers: {advice(leaf)}")
         check_width(leaf, f"{what}{path}")
         if leaf.ndim == 0:
             raise ValueError(f"{what}{path} is a single number, expected one example per row")
-    return tree.map(np.asarray, data)
+    return data if isinstance(data, Rows) else tree.map(np.asarray, data)
 
 
 def check_width(leaf: Array, what: str) -> None:
@@ -97,7 +106,7 @@ def check_tree(data: object, what: str) -> None:
         raise TypeError(f"{what} is a masked array: use fn.Weighted for masks of targets")
     if isinstance(data, np.matrix):
         raise TypeError(f"{what} is a np.matrix, expected a plain array: use np.asarray({what})")
-    if isinstance(data, np.ndarray):
+    if isinstance(data, (np.ndarray, Rows)):
         return
     inside = None
     if not isinstance(data, (Layer, Loss, Dataset)):  # records as well, but not of arrays alone
@@ -142,12 +151,12 @@ def advice(leaf: Array) -> str:
 
 def row_count(data: object) -> int:
     """Return the number of rows of data that have been checked."""
-    return len(tree.leaves(data)[0])
+    return len(data) if isinstance(data, Rows) else len(tree.leaves(data)[0])
 
 
 def check_alike(expected: object, got: object, what: str) -> None:
     """Raise when the examples of the validation set are of another shape or dtype than those to train on."""
-    expected, got = unweighted(expected), unweighted(got)
+    expected, got = seen(unweighted(expected)), seen(unweighted(got))
     tree.check_structure(expected, got, f"validation {what}")
     for (path, one), other in zip(tree.walk(expected), tree.leaves(got), strict=True):
         if one.shape[1:] != other.shape[1:] or one.dtype.kind != other.dtype.kind:
@@ -169,7 +178,7 @@ def unweighted(target: object) -> object:
 
 def in_shapes(x: object) -> Shapes:
     """Return the shape of one input, without the batch axis."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, (np.ndarray, Rows)):
         return cast(Shapes, x.shape[1:])
     if isinstance(x, Masked):
         return x.values.shape[1:]
@@ -181,7 +190,7 @@ def in_shapes(x: object) -> Shapes:
 def data_dtype(x: object, y: object) -> np.dtype[Any]:
     """Return the precision of the data: that of x, or of y when x holds integers, or else float64."""
     for data in (x, unweighted(y)):
-        found = [leaf.dtype for leaf in tree.leaves(data) if leaf.dtype.kind == "f"]
+        found = [leaf.dtype for leaf in tree.leaves(seen(data)) if leaf.dtype.kind == "f"]
         if found:
             return np.result_type(*found)
     return np.dtype(np.float64)

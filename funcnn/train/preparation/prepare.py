@@ -11,11 +11,13 @@ from attrs import evolve, fields, frozen
 from funcnn.compile.compiled import compiled_if_often
 from funcnn.data.batching import batch_count
 from funcnn.data.splitting import split
+from funcnn.data.streams.rows import Rows
 from funcnn.errors import check_range
 from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.layer import Eval, Mode
 from funcnn.optim.optimizer import Optimizer
 from funcnn.train.checkpoint import resumed
+from funcnn.train.evaluate import part
 from funcnn.train.history import History
 from funcnn.train.identity import MAY_DIFFER, Identity
 from funcnn.train.plateau_report import check_listening
@@ -33,6 +35,9 @@ Y = TypeVar("Y")
 T = TypeVar("T")
 M = TypeVar("M")
 F = TypeVar("F")
+
+
+_MOST_READ = 1024
 
 
 @frozen(eq=False)
@@ -63,8 +68,12 @@ class Plan(Generic[P, S, X, Y, T, M]):
 
     @property
     def validation_batch(self) -> tuple[X, T, Mode] | None:
-        """The validation set as one batch."""
-        return None if self.validation is None else (*self.validation, Eval(residuals=False))
+        """The validation set as one batch: of rows that are read from elsewhere, the first ones."""
+        if self.validation is None:
+            return None
+        x, y = self.validation
+        rows = min(row_count(x), _MOST_READ) if isinstance(x, Rows) else row_count(x)
+        return part(x, 0, rows), part(y, 0, rows), Eval(residuals=False)
 
     def is_over(self, reached: Reached[P, S]) -> bool:
         """Tell whether early stopping ends training."""

@@ -1,0 +1,92 @@
+"""Images in files, decoded when they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypeAlias, cast
+
+import numpy as np
+from attrs import field, frozen
+
+from funcnn.data.streams.rows import Rows
+from funcnn.errors import shorten
+from funcnn.files.tree_reader import FileError
+from funcnn.typing import Array, IntArray, Shape
+
+Channels: TypeAlias = Literal[1, 3, 4]
+_MODES: dict[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
+_MOST_PIXELS = 2**28  # of one image: a header that claims more is not believed
+
+
+def pillow() -> ModuleType:
+    """Return Pillow's module of images, or raise with what to do."""
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("images are read by Pillow, which is not installed: pip install 'funcnn[tables]'") from None
+    return Image
+
+
+def opened(path: Path, read: Any) -> Any:
+    """Return what a function makes of an opened image; raise a FileError when the file holds none, or a broken one."""
+    library = pillow()
+    try:
+        with library.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise FileError(f"{path} says that it has {image.width} x {image.height} points, more than are read")
+            return read(image)
+    except (OSError, ValueError, SyntaxError, EOFError, library.DecompressionBombError) as error:
+        if isinstance(error, FileError) or (isinstance(error, OSError) and error.errno is not None):
+            raise
+        raise FileError(f"{path} cannot be read as an image ({shorten(str(error), 120)}): mend it or take it away") from None
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return height and width that the header of an image states."""
+    size: tuple[int, int] = opened(path, lambda image: (image.height, image.width))
+    return size
+
+
+@frozen(repr=False)
+class ImageFiles(Rows):
+    """Images in files, of one size, as numbers in [0, 1] (n, height, width, channels), or as bytes."""
+
+    files: tuple[Path, ...]
+    size: tuple[int, int]
+    """Height and width, to which images of other sizes are scaled, whatever the proportion of their sides."""
+    channels: Channels
+    dtype: np.dtype[np.generic] = field(eq=str)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array that they would make."""
+        return (len(self.files), *self.size, self.channels)
+
+    def pixels(self, rows: IntArray) -> IntArray:
+        """Return images as bytes: uint8 (k, height, width, channels)."""
+        made = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        for place, row in enumerate(rows):
+            made[place] = opened(self.files[row], self._decoded)
+        return cast(IntArray, made)
+
+    def _decoded(self, image: Any) -> IntArray:
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(f"its points have more than 8 bits, as the mode {image.mode} says: save it with 8")
+        image.draft(_MODES[self.channels], self.size[::-1])  # of JPEG: decoded at a fraction of its size where that suffices
+        picture = image.convert(_MODES[self.channels])
+        if picture.size != self.size[::-1]:
+            picture = picture.resize(self.size[::-1], pillow().Resampling.BILINEAR)
+        return cast(IntArray, np.asarray(picture, np.uint8).reshape(self.shape[1:]))
+
+    def read(self, rows: IntArray) -> Array:
+        """Return images: numbers in [0, 1], or bytes where the dtype is uint8."""
+        pixels = self.pixels(rows)
+        if self.dtype == np.uint8:
+            return cast(Array, pixels)
+        numbers: Array = pixels.astype(self.dtype)
+        numbers /= 255
+        return numbers
+
+    def __repr__(self) -> str:
+        return f"{len(self.files)} images of {self.size[0]} x {self.size[1]} x {self.channels}"
