@@ -10,7 +10,7 @@ from funcnn.runtime.lazy_imports import attach
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
-    from funcnn import check, curvature, data, initializers, tree
+    from funcnn import check, curvature, data, deploy, initializers, tree
     from funcnn.combinators.add import add
     from funcnn.combinators.around.lora import LoRAParams, lora, merge_lora
     from funcnn.combinators.around.time_distributed import time_distributed
@@ -702,6 +702,7 @@ __all__ = [
     "laplacian",
     # curvature
     "curvature",
+    "deploy",
     # training
     "fit",
     "Fit",

@@ -34,6 +34,7 @@ FLOORS = (
     ("train",),
     ("check",),
     ("certificate",),
+    ("deploy",),
     ("cli",),
     ("__main__",),
 )
