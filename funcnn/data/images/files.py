@@ -56,7 +56,12 @@ class ImageFiles(Rows):
     size: tuple[int, int]
     """Height and width, to which images of other sizes are scaled, whatever the proportion of their sides."""
     channels: Channels
-    dtype: np.dtype[np.generic] = field(eq=str)
+    precision: np.dtype[np.generic] = field(eq=str)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Their precision."""
+        return self.precision
 
     @property
     def shape(self) -> Shape:
@@ -84,7 +89,7 @@ class ImageFiles(Rows):
         pixels = self.pixels(rows)
         if self.dtype == np.uint8:
             return cast(Array, pixels)
-        numbers: Array = pixels.astype(self.dtype)
+        numbers = cast(Array, pixels.astype(self.dtype))
         numbers /= 255
         return numbers
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from attrs import field, frozen
@@ -90,8 +91,7 @@ class Rows(ABC):
 
 def stand_in(rows: Rows) -> Array:
     """Return an array of the shape and dtype of rows that are not read, which takes no memory: all its numbers are one 0."""
-    made: Array = np.broadcast_to(np.zeros((), rows.dtype), rows.shape)
-    return made
+    return cast(Array, np.broadcast_to(np.zeros((), rows.dtype), rows.shape))
 
 
 @frozen(repr=False)
@@ -124,21 +124,26 @@ class FromBytes(Rows):
     """Bytes as numbers in [0, 1]: an eighth of the memory, or a quarter."""
 
     pixels: IntArray
-    dtype: np.dtype[np.floating]
+    precision: np.dtype[np.floating]
 
     @property
     def shape(self) -> Shape:
         """The shape of the bytes."""
         return self.pixels.shape
 
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Their precision."""
+        return self.precision
+
     def read(self, rows: IntArray) -> Array:
         """Return the numbers of some rows."""
-        read: Array = self.pixels[rows].astype(self.dtype)
+        read: Array = self.pixels[rows].astype(self.precision)
         read /= 255
         return read
 
     def __repr__(self) -> str:
-        return f"from_bytes({describe(self.pixels)}, {self.dtype})"
+        return f"from_bytes({describe(self.pixels)}, {self.precision})"
 
 
 def from_bytes(pixels: IntArray, *, dtype: DTypeLike = np.float32) -> Rows:
@@ -188,13 +193,21 @@ class Joined(Rows):
     """Several arrays or rows, one after the other."""
 
     parts: tuple[Array | Rows, ...]
-    shape: Shape
-    dtype: np.dtype[np.generic]
     starts: IntArray
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array that they would make."""
+        return (sum([len(one) for one in self.parts]), *self.parts[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The dtype of all of them."""
+        return self.parts[0].dtype
 
     def read(self, rows: IntArray) -> Array:
         """Return rows, each from the part that has it."""
-        made: Array = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        made = cast(Array, np.empty((len(rows), *self.shape[1:]), self.dtype))
         part = np.searchsorted(self.starts, rows, "right") - 1
         for number in np.unique(part):
             here = np.flatnonzero(part == number)
@@ -245,6 +258,4 @@ def joined(parts: Sequence[Array | Rows]) -> Rows:
                 " the same but for the number of rows"
             )
         kept.append(part)
-    lengths = [len(one) for one in kept]
-    starts = np.cumsum([0, *lengths[:-1]])
-    return Joined(tuple(kept), (sum(lengths), *kept[0].shape[1:]), kept[0].dtype, starts)
+    return Joined(tuple(kept), np.cumsum([0, *[len(one) for one in kept[:-1]]]))
