@@ -53,6 +53,7 @@ NOT_RUN = {  # command: why
     "python -m tests.benchmarks --growth": "measures times",
     "python -m tests.benchmarks.generation": "measures times, and needs transformers",
     "python -m tests.benchmarks --fit": "measures times",
+    "python -m tests.benchmarks.pictures": "measures times",
     "python -m tests.benchmarks --peak": "measures times",
     "python -m tests.benchmarks --all --docs docs/benchmarks.md": "measures times, and writes its page",
     "python -m pytest -q -n 2": "this is what runs",
