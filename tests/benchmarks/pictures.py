@@ -1,6 +1,6 @@
 """Whether a folder of pictures feeds the trainer: ``python -m tests.benchmarks.pictures``.
 
-A small convolutional network learns from 1,500 JPEG files of 128 x 128, scaled to 64 x 64, in the three ways that there are: from the
+A small convolutional network learns from 1,500 JPEG files of 128 x 128, scaled to 64 x 64, in three ways: from the
 array of all of them in memory; from the files, with the thread that ``fit`` starts; and from the files without one, each batch
 decoded when it is asked for.  The three take turns in one process; the figures are medians over the rounds of wall time, since a
 thread spends more processor time and not less.
