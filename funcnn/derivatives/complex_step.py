@@ -5,8 +5,10 @@ $$ f(x + i h v) = f(x) + i h\, f'(x) v - \tfrac{h^2}{2} f''(x)[v, v] - \dots, \q
    f'(x) v = \frac{\operatorname{Im} f(x + i h v)}{h} + O(h^2) . $$
 Nothing is subtracted, so no digit is lost, and h may be so small that $h^2$ vanishes beside 1 in any precision (Squire & Trapp
 1998, doi:10.1137/S003614459631241X).  A power of two makes the product with h, and the quotient, exact: $2^{-100}$ in float64
-and long double, $2^{-60}$ in float32, whose smallest numbers are larger.  A direction is measured first: the step is h over
-the power of two next to its largest entry, so that neither a long nor a short direction leaves the range.
+and long double, $2^{-44}$ in float32.  There a smaller one would take longer: complex arithmetic adds products of two imaginary
+parts, of the size $h^2$, to real parts in which they vanish, and below $2^{-126}$ processors need many times longer for each.  A
+direction is measured first: the step is h over the power of two next to its largest entry, so that neither a long nor a short
+direction leaves the range.
 
 The formulas of layers and losses are analytic, or have the analytic continuation of their branch: where a real function has a
 kink, what decides is the real part.
@@ -29,7 +31,7 @@ T = TypeVar("T")
 COMPLEX: dict[str, np.dtype[Any]] = {"f": np.dtype("F"), "d": np.dtype("D"), "g": np.dtype("G")}  # Any: a complex one each
 """The complex dtype of each real precision."""
 
-_EXPONENT = {"f": -60, "d": -100, "g": -100}
+_EXPONENT = {"f": -44, "d": -100, "g": -100}
 
 
 def check_real(values: object, what: str) -> None:

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from funcnn.kernels import block_toeplitz, winograd
 from funcnn.kernels.arrays import all_finite, dot
+from funcnn.kernels.step_products import bilinear_along, is_complex_pair
 from funcnn.kernels.windows import Windows, as_void_pixels, col2im, crop, from_void_pixels, pad, sliding_windows
 from funcnn.typing import Array, Shape
 
@@ -33,6 +35,10 @@ _FEW = 3  # channels
 
 def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
     """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
+    if is_complex_pair(x, weight):
+        along = bilinear_along(partial(correlate, windows=windows, groups=groups), x, weight)
+        if along is not None:
+            return along
     if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):
         return correlate_many_channels(x, weight, windows)
     many = block_toeplitz.windows_per_group(windows, x.shape, weight.shape[-1], groups)
@@ -74,6 +80,11 @@ def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> A
 
 def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape, groups: int = 1) -> Array:
     """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
+    if is_complex_pair(dy, weight):
+        pull = partial(correlate_input, windows=windows, in_shape=in_shape, groups=groups)
+        along = bilinear_along(pull, dy, weight)
+        if along is not None:
+            return along
     space = in_shape[1:-1]
     pads = windows.pads(space)
     if groups == 1 and block_toeplitz.is_faster(windows, in_shape, dy.shape[-2]) and all_finite(dy):
@@ -97,6 +108,10 @@ def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape,
 
 def correlate_weight(x: Array, dy: Array, windows: Windows, groups: int = 1) -> Array:
     """Return the cotangent of the weight (*kernel, i / groups, o)."""
+    if is_complex_pair(x, dy):
+        along = bilinear_along(partial(correlate_weight, windows=windows, groups=groups), x, dy)
+        if along is not None:
+            return along
     if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):
         return winograd.correlate_weight(x, dy, windows)
     many = block_toeplitz.windows_per_group(windows, x.shape, dy.shape[-1], groups)

@@ -9,7 +9,8 @@ An activation is written in one of two ways.
 - *With the slope*: f, and a function that gives f(x) and f'(x) together, which share most of their work.  The slope is
   kept, in the place of x, and backward is one product.  Not from y: $1 - y^2$ for tanh, or
   $y(1-y)$ for the sigmoid, have lost their digits by the time that a unit is saturated (in float32, tanh(10) is exactly 1,
-  and the slope 8e-9, not 0).
+  and the slope 8e-9, not 0).  Where derivatives move x by an imaginary step (:mod:`funcnn.kernels.steps`), the
+  slope tells how the value moves; how the slope moves is told by a third function, f'', or found in complex numbers.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from typing import TypeAlias
 from attrs import frozen
 
 from funcnn.errors import check_array, check_cotangent_like, refuse_without_residuals
+from funcnn.kernels.steps import is_step, value_along, value_and_slope_along
 from funcnn.key import Key
-from funcnn.layer import Backward, Forward, Init, Layer, Mode, Train, define_layer
+from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, define_layer
 from funcnn.typing import Array, Empty, Shape
 
 Function: TypeAlias = Callable[[Array], Array]
@@ -61,13 +63,25 @@ def backward_from_output(pullback: Pullback, params: Empty, residuals: Output, d
 
 
 def forward_keeping_slope(
-    function: Function, with_slope: WithSlope, params: Empty, state: Empty, x: Array, mode: Mode
+    function: Function, with_slope: WithSlope, curvature: Function | None, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, Slope | Empty]:
     check_array(x, min_ndim=1)
+    if x.dtype.kind == "c" and is_step(x):
+        return forward_along(with_slope, curvature, state, x, mode)
     if isinstance(mode, Train) or mode.residuals:
         y, slope = with_slope(x)
         return Forward(y, state, Slope(slope))
     return Forward(function(x), state, ())
+
+
+def forward_along(
+    with_slope: WithSlope, curvature: Function | None, state: Empty, x: Array, mode: Mode
+) -> Forward[Array, Empty, Slope | Empty]:
+    """Return what :func:`forward_keeping_slope` does where x is moved by an imaginary step."""
+    if isinstance(mode, Eval) and not mode.residuals:
+        return Forward(value_along(with_slope, x), state, ())
+    y, slope = with_slope(x) if curvature is None else value_and_slope_along(with_slope, curvature, x)
+    return Forward(y, state, Slope(slope))
 
 
 def backward_from_slope(params: Empty, residuals: Slope | Empty, dy: Array) -> Backward[Empty, Array]:
@@ -85,6 +99,9 @@ def from_output(name: str, function: Function, pullback: Pullback) -> Layer[Empt
     )
 
 
-def from_slope(name: str, function: Function, with_slope: WithSlope) -> Layer[Empty, Empty, Array, Array]:
-    """Make an elementwise layer of y = f(x) and the function x -> (f(x), f'(x))."""
-    return define_layer(name, init, partial(forward_keeping_slope, function, with_slope), backward_from_slope, random=False)
+def from_slope(
+    name: str, function: Function, with_slope: WithSlope, curvature: Function | None = None
+) -> Layer[Empty, Empty, Array, Array]:
+    """Make an elementwise layer of f and the function x -> (f(x), f'(x)); with f'' second derivatives are faster."""
+    forward = partial(forward_keeping_slope, function, with_slope, curvature)
+    return define_layer(name, init, forward, backward_from_slope, random=False)

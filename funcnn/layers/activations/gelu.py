@@ -12,6 +12,11 @@ since $\sigma'(v) = \sigma(v)\,\sigma(-v)$.  With $E = e^v$ these are $\sigma(v)
 difference, and so no digit lost in either tail.  Where $E$ would overflow, the largest exponential that does not gives the same;
 and beyond $|x| = 64$, where $\sigma(v)$ is 0 or 1 in every precision, so does 64 in $v$.  An infinite x times 0 is
 avoided as in silu.
+
+Along an imaginary step the second derivatives are wanted too: from $\varphi' = -x \varphi$, and from $\sigma'' = -\sigma' \tanh
+\tfrac v2$ (as for the sigmoid),
+$$ f''(x) = \varphi(x)\,(2 - x^2), \qquad
+   f''(x) = \sigma'(v)\,\big(2 v' - x\,v'^2 \tanh \tfrac v2 + x\,v''\big), \quad v'' = 2\sqrt{2/\pi}\cdot 6 \cdot 0.044715\,x . $$
 """
 
 import math
@@ -45,6 +50,13 @@ def gelu_and_slope(x: Array) -> tuple[Array, Array]:
     return y, slope
 
 
+def gelu_curvature(x: Array) -> Array:
+    """Return the second derivative at a real x."""
+    _, density = normal(x)
+    near = saturated(x)
+    return density * (2 - near * near)
+
+
 def approximate_value(x: Array) -> Array:
     near = saturated(x)
     v = near * near  # x**3 takes many times longer
@@ -74,6 +86,17 @@ def approximate_and_slope(x: Array) -> tuple[Array, Array]:
     slope *= y
     y *= above_minus_infinity(x)
     return y, slope
+
+
+def approximate_curvature(x: Array) -> Array:
+    """Return the second derivative of the approximation at a real x."""
+    near = saturated(x)
+    bend = CUBIC * near * near
+    v = (bend + LINEAR) * near
+    slope = 3 * bend + LINEAR
+    e = exponential(-np.abs(v))
+    weight = e / ((1 + e) * (1 + e))
+    return weight * (2 * slope - near * slope * slope * np.tanh(v / 2) + 6 * bend)
 
 
 def saturated(x: Array) -> Array:
@@ -116,5 +139,5 @@ def gelu(*, approximate: bool = False) -> Layer[Empty, Empty, Array, Array]:
     array([[-0.        ,  0.        ,  0.84119199]])
     """
     if check_flag(approximate, "approximate"):
-        return from_slope("gelu(approximate)", approximate_value, approximate_and_slope)
-    return from_slope("gelu", gelu_value, gelu_and_slope)
+        return from_slope("gelu(approximate)", approximate_value, approximate_and_slope, approximate_curvature)
+    return from_slope("gelu", gelu_value, gelu_and_slope, gelu_curvature)

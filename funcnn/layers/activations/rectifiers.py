@@ -24,7 +24,8 @@ from funcnn.typing import Array, Empty
 
 
 def relu_pullback(y: Array, dy: Array) -> Array:
-    dx = (y > constant(0, y.dtype)).astype(dy.dtype)  # a product with booleans would convert them in small pieces
+    above = y > constant(0, y.dtype) if y.dtype.kind == "f" else y.real > 0
+    dx = above.astype(dy.dtype)  # a product with booleans would convert them in small pieces
     dx *= dy
     return dx
 

@@ -12,6 +12,11 @@ $$ \begin{aligned}
 Derivation.  $\sigma' = e^{-x}/(1 + e^{-x})^2 = \sigma(x)\,(1 - \sigma(x))$ and $1 - \sigma(x) = \sigma(-x)$.  The rest is the
 chain and product rule.
 
+Along an imaginary step the second derivatives are wanted too.  $1 - 2\sigma(x) = -\tanh\tfrac x2$, and so $\sigma'' = -\sigma'
+\tanh\tfrac x2$; $\tanh'' = -2 \tanh\,\tanh'$; that of softplus is $\beta\,\sigma'(\beta x)$, and that of silu, with $u = \beta
+x$,
+$$ \beta\,\sigma'(u)\,\big(2 - u \tanh\tfrac u2\big) . $$
+
 Digits.  With $e = e^{-|x|}$
 $$ \sigma(x) = \frac{[x \ge 0] + e\,[x < 0]}{1 + e}, \qquad \sigma(x)\,\sigma(-x) = \frac{e}{(1 + e)^2}, \qquad
    \ln(1 + e^x) = \max(x, 0) + \ln(1 + e), $$
@@ -72,6 +77,16 @@ def sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
     return y, e
 
 
+def sigmoid_slope(x: Array) -> Array:
+    """Return the derivative of the logistic function at a real x."""
+    return sigmoid_and_slope(x)[1]
+
+
+def sigmoid_curvature(x: Array) -> Array:
+    """Return the second derivative of the logistic function at a real x."""
+    return -sigmoid_slope(x) * np.tanh(x / 2)
+
+
 def sigmoid() -> Layer[Empty, Empty, Array, Array]:
     """Logistic sigmoid, 1 / (1 + exp(-x)).
 
@@ -95,7 +110,7 @@ def sigmoid() -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.sigmoid(), (), (), np.array([[-1e4, 0.0, 1.0]]))
     array([[0.        , 0.5       , 0.73105858]])
     """
-    return from_slope("sigmoid", sigmoid_value, sigmoid_and_slope)
+    return from_slope("sigmoid", sigmoid_value, sigmoid_and_slope, sigmoid_curvature)
 
 
 def tanh_and_slope(x: Array) -> tuple[Array, Array]:
@@ -107,6 +122,12 @@ def tanh_and_slope(x: Array) -> tuple[Array, Array]:
     slope /= total
     slope *= slope
     return transcendental.tanh(x), slope
+
+
+def tanh_curvature(x: Array) -> Array:
+    """Return the second derivative of tanh at a real x."""
+    y, slope = tanh_and_slope(x)
+    return -2 * y * slope
 
 
 def tanh() -> Layer[Empty, Empty, Array, Array]:
@@ -128,7 +149,7 @@ def tanh() -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.tanh(), (), (), np.array([[-1e4, 0.0, 1.0]]))
     array([[-1.        ,  0.        ,  0.76159416]])
     """
-    return from_slope("tanh", transcendental.tanh, tanh_and_slope)
+    return from_slope("tanh", transcendental.tanh, tanh_and_slope, tanh_curvature)
 
 
 def softplus_value(x: Array) -> Array:
@@ -176,6 +197,11 @@ def is_beyond(beta: float, threshold: float, x: Array) -> BoolArray:
     return beyond
 
 
+def sharp_softplus_curvature(beta: float, x: Array) -> Array:
+    """Return the second derivative of softplus at a real x."""
+    return x.dtype.type(beta) * sigmoid_slope(x * x.dtype.type(beta))
+
+
 def check_beta(beta: float) -> float:
     """Return the factor of x, or raise."""
     return check_range(beta, "beta", 0, float("inf"), open_low=True, open_high=True)
@@ -216,8 +242,9 @@ def softplus(beta: float = 1.0, *, threshold: float | None = None) -> Layer[Empt
         bent = partial(bent_softplus_value, beta, threshold), partial(bent_softplus_and_slope, beta, threshold)
         return from_slope(f"softplus_with_threshold({beta:g}, {threshold:g})", *bent)
     if beta == 1:
-        return from_slope("softplus", softplus_value, softplus_and_slope)
-    return from_slope(f"softplus({beta:g})", partial(sharp_softplus_value, beta), partial(sharp_softplus_and_slope, beta))
+        return from_slope("softplus", softplus_value, softplus_and_slope, sigmoid_slope)
+    value, with_slope = partial(sharp_softplus_value, beta), partial(sharp_softplus_and_slope, beta)
+    return from_slope(f"softplus({beta:g})", value, with_slope, partial(sharp_softplus_curvature, beta))
 
 
 def log_sigmoid_value(x: Array) -> Array:
@@ -290,6 +317,12 @@ def swish_and_slope(beta: float, x: Array) -> tuple[Array, Array]:
     return s, slope
 
 
+def swish_curvature(beta: float, x: Array) -> Array:
+    """Return the second derivative of x sigmoid(beta x) at a real x."""
+    u = finite(x * x.dtype.type(beta))
+    return x.dtype.type(beta) * sigmoid_slope(u) * (2 - u * np.tanh(u / 2))
+
+
 def silu(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     """Sigmoid linear unit, x sigmoid(x) (Elfwing, Uchibe and Doya 2018, eq. 3), or swish, x sigmoid(beta x).
 
@@ -322,8 +355,14 @@ def silu(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     """
     beta = check_beta(beta)
     if beta == 1:
-        return from_slope("silu", silu_value, silu_and_slope)
-    return from_slope(f"silu({beta:g})", partial(swish_value, beta), partial(swish_and_slope, beta))
+        return from_slope("silu", silu_value, silu_and_slope, partial(swish_curvature, 1.0))
+    return _swish(f"silu({beta:g})", beta)
+
+
+def _swish(name: str, beta: float) -> Layer[Empty, Empty, Array, Array]:
+    """Make the layer x sigmoid(beta x)."""
+    value, with_slope = partial(swish_value, beta), partial(swish_and_slope, beta)
+    return from_slope(name, value, with_slope, partial(swish_curvature, beta))
 
 
 def quick_gelu() -> Layer[Empty, Empty, Array, Array]:
@@ -345,4 +384,4 @@ def quick_gelu() -> Layer[Empty, Empty, Array, Array]:
     >>> fn.apply(fn.quick_gelu(), (), (), np.array([[-1e4, 0.0, 1.0]])).round(4)
     array([[-0.    ,  0.    ,  0.8458]])
     """
-    return from_slope("quick_gelu", partial(swish_value, 1.702), partial(swish_and_slope, 1.702))
+    return _swish("quick_gelu", 1.702)
