@@ -28,8 +28,8 @@ from funcnn.errors import check_range
 from funcnn.grad import check_loss_gradient
 from funcnn.layer import Forward, Layer, Mode, Residuals, Train, check_layer, params_only
 from funcnn.losses import reduction
+from funcnn.losses.batchwise import compares_examples
 from funcnn.losses.loss import Loss, check_loss
-from funcnn.losses.similarity import info_nce
 from funcnn.losses.weighted import Weighted
 from funcnn.sharding.shard import joined
 from funcnn.typing import Array
@@ -97,8 +97,7 @@ def checked(model: Any, loss: Any, kind: Kind) -> tuple[Any, Any, Any]:
     """Return a model, a loss, and the model that keeps examples apart; raise when they are something else."""
     check_layer(model, "the model")
     check_loss(loss)
-    function: Any = loss.forward
-    if isinstance(function, partial) and function.func is info_nce.forward:
+    if compares_examples(loss):
         raise ValueError(
             f"the loss {loss.name} compares the examples of a batch with each other: none has a gradient of its own; use a"
             " loss of single pairs, such as fn.contrastive or fn.cosine_embedding"
