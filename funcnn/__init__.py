@@ -275,6 +275,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.transformations.transform import Transformation, Transformed, chain
     from funcnn.optim.where import is_matrix
     from funcnn.runtime.allocator import keep_memory
+    from funcnn.sharding.communicator import Communicator
+    from funcnn.sharding.data_parallel import data_parallel
+    from funcnn.sharding.mpi import mpi_communicator
     from funcnn.sharding.shard import shard
     from funcnn.train import metrics, plots
     from funcnn.train.batch_statistics import update_batch_statistics
@@ -706,6 +709,9 @@ __all__ = [
     # training
     "fit",
     "Fit",
+    "data_parallel",
+    "mpi_communicator",
+    "Communicator",
     "History",
     "Row",
     "Epoch",

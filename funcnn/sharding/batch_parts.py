@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from attrs import frozen
@@ -27,6 +27,14 @@ from funcnn.typing import Shape
 
 V = TypeVar("V")
 T = TypeVar("T")
+
+
+class Meeting(Protocol):
+    """Where the parts of a batch add up what they bring: threads of a process, or processes."""
+
+    def all_reduce_sum(self, index: int, value: V, where: str) -> V:
+        """Return the sum of the values of all parts; ``where`` says at which place in the network part ``index`` asks."""
+        ...
 
 
 class BrokenBatchError(RuntimeError):
@@ -150,13 +158,13 @@ class Part(Train):
         Which part this is.
     examples : slice
         Its place in the batch.
-    barrier : BatchBarrier
+    barrier : BatchBarrier, or another meeting
         Where the parts meet.
     """
 
     index: int
     examples: slice
-    barrier: BatchBarrier
+    barrier: Meeting
 
     def child(self, index: int) -> Part:
         """Return the mode for a layer's part, with a key of its own."""

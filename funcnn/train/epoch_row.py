@@ -11,9 +11,10 @@ from attrs import Factory, frozen
 
 from funcnn.losses.loss import Loss
 from funcnn.train.batch_statistics import has_batch_statistics, update_batch_statistics
-from funcnn.train.evaluate import join, predict
+from funcnn.train.evaluate import join
 from funcnn.train.history import Row
 from funcnn.train.preparation.prepare import Plan
+from funcnn.train.ranks import predict_by_ranks
 from funcnn.train.record import Point
 from funcnn.train.scores import loss_and_metrics, metric_values
 
@@ -68,8 +69,8 @@ def epoch_row(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S], passin
         values |= dict.fromkeys(request.metrics, math.nan)
     if plan.validation is not None:
         x, y = plan.validation
-        params, state = evaluated(plan, epoch, now)
-        prediction = predict(request.model, params, state, x, batch_size=request.batch_size)
+        at = evaluated(plan, epoch, now)
+        prediction = predict_by_ranks(request.communicator, request.model, at, x, request.batch_size)
         scores = loss_and_metrics(request.loss, request.metrics, prediction, y)
         values |= {f"val_{name}": value for name, value in scores.items()}
     for name, value in values.items():

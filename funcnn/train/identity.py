@@ -21,7 +21,7 @@ from funcnn.losses.loss import Loss
 from funcnn.train.fingerprint import fingerprint
 from funcnn.train.stopping import EarlyStopping
 
-MAY_DIFFER = ("epochs", "callbacks", "progress", "resume")
+MAY_DIFFER = ("epochs", "callbacks", "progress", "resume", "communicator")
 """Arguments of ``fit`` that a run which goes on may be given otherwise."""
 
 _DATA = ("x", "y", "validation", "params", "state", "opt_state")

@@ -18,6 +18,7 @@ from funcnn.layer import Layer, Train
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.runtime.allocator import keep_memory
+from funcnn.sharding.communicator import Communicator
 from funcnn.train.divergence import DivergenceError, diverged
 from funcnn.train.epoch_row import Passing, epoch_row
 from funcnn.train.finite import is_finite
@@ -62,6 +63,7 @@ def fit(
     callbacks: Sequence[Callback[P, S]] = (),
     progress: bool | None = None,
     resume: str | os.PathLike[str] | None = None,
+    communicator: Communicator | None = None,
 ) -> Fit[P, S]:
     """Train a network.
 
@@ -133,6 +135,11 @@ def fit(
         ``progress`` and the patience of early stopping may be others; everything else is compared with what the file says: model,
         loss and optimizer with all their settings, the data to the last bit, and functions by their code and by what they are
         bound to when ``fit`` is called.
+    communicator : Communicator, optional
+        The processes that train together, each calling ``fit`` with the same arguments: :func:`mpi_communicator` gives those of
+        ``mpiexec``.  Each computes a part of every batch and of the validation set, as :func:`data_parallel` does; all get the
+        same result.  Callbacks run on rank 0 alone, which writes the checkpoints; a run may go on with another number of
+        processes.
 
     Returns
     -------
@@ -148,9 +155,11 @@ def fit(
         ``fit`` is the result up to the last step with a finite loss: nothing learned is lost, and the failure cannot be
         overlooked.
     TypeError, ValueError
-        Before any work, when an argument is wrong, with what was expected.
+        Before any work, when an argument is wrong, with what was expected, or is not the same for all processes.
     FileError
         When the file to resume from belongs to another run, with the arguments that differ.
+    RankError
+        In the processes that wait, when a callback failed on rank 0, or when their parameters are not the same any more.
     OSError
         When a :class:`Checkpoint` cannot be written: before any work.
 
@@ -180,7 +189,7 @@ def fit(
             validation=cast("tuple[X, T] | float | None", validation), metrics={} if metrics is None else metrics,
             params=params, state=state, opt_state=opt_state, history=history, wrap=wrap,
             evaluate_at=evaluate_at, drop_last=drop_last, early_stopping=early_stopping, callbacks=callbacks, progress=progress,
-            resume=resume,
+            resume=resume, communicator=communicator,
         )
     )  # fmt: skip
     keep_memory()
@@ -189,7 +198,11 @@ def fit(
     reader: Generator[object, None, None] | None = None  # what a thread makes
     stopped: Stopped = "finished"
     try:
-        with np.errstate(all="ignore"), reporter(progress, asked.epochs, plan.steps, len(reached.history)) as show:
+        with (
+            np.errstate(all="ignore"),
+            plan.interrupts,
+            reporter(asked.progress, asked.epochs, plan.steps, len(reached.history)) as show,
+        ):
             for epoch in range(len(reached.history), asked.epochs):
                 if plan.is_over(reached):
                     stopped = "early"
@@ -224,7 +237,8 @@ def fit(
                 reached = advanced(plan, reached, now, row)
                 now = reached.point
                 show.row(row)
-                if wanted(callbacks, Epoch(now.params, now.state, now.opt_state, reached.history, reached.best, plan.identity)):
+                ended = Epoch(now.params, now.state, now.opt_state, reached.history, reached.best, plan.identity)
+                if wanted(asked.callbacks, ended):
                     stopped = "callback"
                     break
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 import funcnn as fn
 from funcnn import initializers
+from tests.sharding.ranks import alone
 
 KEY = fn.Key(0)
 MODEL = fn.dense(3)
@@ -98,6 +99,10 @@ USES: dict[str, Use] = {
     "privacy_spent": Use(fn.privacy_spent, {"rdp": np.array([0.1, 0.2]), "delta": 1e-5, "orders": (2.0, 8.0)}),
     "privacy_noise": Use(fn.privacy_noise, {"max_epsilon": 2.0, "delta": 1e-5, "sampling_rate": 0.1, "steps": 10}),
     "merge_lora": Use(fn.merge_lora, {"params": fn.lora(MODEL, 2).init(KEY, (2,)).params, "alpha": 0.5}),
+    "data_parallel": Use(
+        fn.data_parallel,
+        {"function": fn.loss_and_grad(MODEL, LOSS), "communicator": alone(), "gather_outputs": True},
+    ),
     "get_layer": Use(fn.get_layer, {"model": MODEL, "path": ""}),
     "replace_layer": Use(fn.replace_layer, {"model": MODEL, "path": "", "new": fn.dense(3)}),
     "watch": Use(fn.watch, {"look": lambda seen: None, "model": MODEL, "which": "dense"}),

@@ -133,7 +133,7 @@ PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
     "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
-    "LoRAParams", "Seen",
+    "LoRAParams", "Seen", "Communicator",
 }  # fmt: skip
 """Records that the library makes, and types."""
 
@@ -149,11 +149,12 @@ OF_TRAINING = {
     "apply",
     "define_layer",
     "keep_memory",
+    "mpi_communicator",
     "estimate_derivatives",
 }
 """Not walked here: those of ``fit`` have a sweep of their own; ``apply``, ``loss_and_grad``, ``define_layer``,
 ``estimate_derivatives`` have none yet, and still take or raise what no user can read (``apply(3, ...)``, parameters and state
-exchanged, ``loss_and_grad(3, loss)``)."""
+exchanged, ``loss_and_grad(3, loss)``).  ``mpi_communicator`` needs MPI: tests/ecosystem/mpi has it."""
 
 OF_MODULES = {
     "data": {

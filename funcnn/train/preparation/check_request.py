@@ -13,6 +13,7 @@ from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer
+from funcnn.sharding.data_parallel import check_communicator
 from funcnn.train.history import History
 from funcnn.train.preparation.check_data import kind_of
 from funcnn.train.preparation.check_kinds import check_function, check_kind, check_metrics
@@ -43,6 +44,8 @@ def checked(request: FitRequest[P, S, X, Y, T, M]) -> FitRequest[P, S, X, Y, T, 
         check_function(request.evaluate_at, "evaluate_at", "(params, opt_state) -> params")
     if request.resume is not None and not isinstance(request.resume, (str, os.PathLike)):
         raise TypeError(f"resume is {kind_of(request.resume)}, expected the path of a checkpoint")
+    if request.communicator is not None:
+        check_communicator(request.communicator)
     check_callbacks(request.callbacks)
     check_metrics(request.metrics)
     return evolve(

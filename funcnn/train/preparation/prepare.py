@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 from attrs import evolve, fields, frozen
@@ -13,7 +14,7 @@ from funcnn.data.batching import batch_count
 from funcnn.data.splitting import split
 from funcnn.data.streams.rows import Rows
 from funcnn.errors import check_range
-from funcnn.grad import LossAndGradFunction, loss_and_grad
+from funcnn.grad import LossAndGradFunction, LossAndGradOf
 from funcnn.layer import Eval, Mode
 from funcnn.optim.optimizer import Optimizer
 from funcnn.train.checkpoint import resumed
@@ -26,6 +27,7 @@ from funcnn.train.preparation.check_request import check_history, check_monitor,
 from funcnn.train.preparation.rehearsal import rehearse, rehearse_checkpoints, rehearse_functions
 from funcnn.train.preparation.request import FitRequest
 from funcnn.train.preparation.starting import starting_point
+from funcnn.train.ranks import check_ranks, step_of_ranks, with_ranks
 from funcnn.train.record import Reached
 
 P = TypeVar("P")
@@ -55,6 +57,8 @@ class Plan(Generic[P, S, X, Y, T, M]):
     begin: Callable[[], Reached[P, S]]
     """Makes the beginning: made again when needed, so that nobody keeps parameters of the past."""
     identity: Identity
+    interrupts: AbstractContextManager[object]
+    """What sees to Ctrl-C while training goes on in several processes."""
 
     @property
     def draws(self) -> bool:
@@ -104,7 +108,7 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     )
     if request.callbacks or request.resume is not None:
         identity.settings  # noqa: B018  # worked out now, as the functions are before their first call
-    request = evolve(request, x=x, y=y)
+    request, interrupts = with_ranks(evolve(request, x=x, y=y))
     past = History() if request.history is None else request.history
 
     def begin() -> Reached[P, S]:
@@ -116,14 +120,16 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
 
     beginning = begin()
     check_epochs(request, beginning)
+    check_ranks(request, identity, beginning.point)
     rehearse(request, beginning.point, held_out)
     rehearse_checkpoints(request, beginning, identity)
     steps = batch_count(rows, request.batch_size, drop_last=request.drop_last)
     calls = steps * (request.epochs - len(beginning.history))
-    made = compiled_if_often(loss_and_grad(request.model, request.loss), calls)
+    made = compiled_if_often(step_of_ranks(LossAndGradOf(request.model, request.loss), request, interrupts), calls)
     step = made if request.wrap is None else wrapped(request.wrap, made)
     rehearse_functions(request, beginning.point, step)
-    return Plan(request, held_out, step, compiled_if_often(request.optimizer, calls), steps, begin, identity), beginning
+    optimizer = compiled_if_often(request.optimizer, calls)
+    return Plan(request, held_out, step, optimizer, steps, begin, identity, interrupts), beginning
 
 
 def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | None]:

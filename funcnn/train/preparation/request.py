@@ -13,6 +13,7 @@ from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
+from funcnn.sharding.communicator import Communicator
 from funcnn.train.history import History
 from funcnn.train.record import Callback
 from funcnn.train.scores import Metrics
@@ -51,3 +52,4 @@ class FitRequest(Generic[P, S, X, Y, T, M]):
     callbacks: Sequence[Callback[P, S]]
     progress: bool | None
     resume: str | os.PathLike[str] | None
+    communicator: Communicator | None
