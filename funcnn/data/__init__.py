@@ -29,6 +29,10 @@ from funcnn.data.splitting import (
 from funcnn.data.streams.prefetch import prefetch
 from funcnn.data.streams.rows import Rows, from_bytes, joined
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
+from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, DateColumn, NumberColumn, Table
+from funcnn.data.tables.csv_reader import read_csv
+from funcnn.data.tables.frames import as_table
+from funcnn.data.tables.reading import read_table
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.tokens.byte_pairs import BytePairEncoding, read_byte_pairs
 from funcnn.data.tokens.fitting import fit_byte_pairs
@@ -44,17 +48,23 @@ else:
 
 __all__ = [
     "Augmentation",
+    "BooleanColumn",
     "BytePairEncoding",
+    "CategoryColumn",
     "Dataset",
+    "DateColumn",
     "ImageFolder",
     "MinMax",
     "Mixing",
+    "NumberColumn",
     "OneHot",
     "Rows",
     "Split",
     "Standardize",
+    "Table",
     "Vocabulary",
     "Whiten",
+    "as_table",
     "augmented",
     "batch_count",
     "batches",
@@ -87,6 +97,8 @@ __all__ = [
     "random_shift",
     "random_zoom",
     "read_byte_pairs",
+    "read_csv",
+    "read_table",
     "sinusoid",
     "spirals",
     "split",

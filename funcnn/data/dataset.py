@@ -15,11 +15,12 @@ from numpy.typing import DTypeLike
 
 from funcnn import tree
 from funcnn.data.streams.rows import Rows, Selected
+from funcnn.data.tables.columns import Table
 from funcnn.errors import check_finite, check_kind, describe, is_plain, label_advice, refuse_dtype
 from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array, IntArray
 
-D = TypeVar("D")  # data: a Dataset or a tree of arrays
+D = TypeVar("D")  # data: a Dataset, a Table or a tree of arrays
 A = TypeVar("A", bound="Array | IntArray")
 T_co = TypeVar("T_co", bound="Array | IntArray", covariant=True)  # targets: labels or numbers
 
@@ -137,7 +138,7 @@ def has_rows(data: object) -> bool:
 
 
 def count(data: object) -> int:
-    """Return the number of rows of a Dataset or of a tree of arrays: the length that axis 0 of all its arrays has.
+    """Return the number of rows of a Dataset, a Table or a tree of arrays: the length that axis 0 of all its arrays has.
 
     Raises
     ------
@@ -150,6 +151,8 @@ def count(data: object) -> int:
     >>> fn.data.count((np.zeros((5, 2)), np.zeros(5)))
     5
     """
+    if isinstance(data, Table):
+        return len(data)
     try:
         named = list(_named(data))
     except TypeError as error:
@@ -191,11 +194,11 @@ def select(data: D, rows: IntArray) -> D:
 
 
 def take(data: D, rows: IntArray) -> D:
-    """Return the given rows of a Dataset or of a tree of arrays, as read-only copies.
+    """Return the given rows of a Dataset, a Table or a tree of arrays, as read-only copies.
 
     Parameters
     ----------
-    data : Dataset, tree of arrays, or Rows
+    data : Dataset, Table, tree of arrays, or Rows
         Rows that are read when they are asked for, which may also be entries of a tuple, are read now.
     rows : array (k,)
         Integers, counted from the end where they are negative, or as many booleans as there are rows: True for those to keep.
@@ -218,6 +221,8 @@ def take(data: D, rows: IntArray) -> D:
             return evolve(data, x=_take(data.x, rows), y=_take(data.y, rows))
         if has_rows(data):
             return cast(D, _read(data, rows))
+        if isinstance(data, Table):
+            return cast(D, data.take(rows))
         structure, leaves = flatten(data)  # and not tree.map: this is done for every batch
         taken = [_take(leaf, rows) for leaf in leaves]
     except IndexError:

@@ -79,6 +79,9 @@ def rows_of(path: Path) -> object:
     return inputs.read_rows(path, folder.Run(SETTINGS, Facts(("a",), 4), network.make_network(SETTINGS, FACTS), (), ()))
 
 
+TABLE = 'price;area;city;new;since\n812,5;61,5;Bonn;true;2024-01-31\n;48;"Ulm; old";false;2021-10-15 10:00\n7;8;;;\n'
+
+
 READERS = [
     Reader("tree.npz", lambda path: fn.save(path, TREE, note="n"), lambda path: fn.load(path, like=TREE), fn.FileError),
     Reader("paths.npz", lambda path: fn.save(path, TREE), fn.load, fn.FileError),
@@ -91,6 +94,8 @@ READERS = [
     Reader("params.npz", run_folder, lambda path: folder.open_run(path.parent), RequestError),
     Reader("rows.npy", lambda path: np.save(path, np.ones((3, 4))), rows_of, RequestError),
     Reader("rows.csv", lambda path: path.write_text("a,b,c,d\n1,2,3,4\n5,6,7,8\n"), rows_of, RequestError),
+    Reader("table.csv", lambda path: path.write_text(TABLE), fn.data.read_table, ValueError),
+    Reader("table.csv.gz", lambda path: path.write_bytes(gzip.compress(TABLE.encode(), mtime=0)), fn.data.read_table, ValueError),
     Reader("rows.txt", lambda path: path.write_text("1 2 3 4\n5 6 7 8\n"), rows_of, RequestError),
     Reader("rows", lambda path: path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 4, *range(12)])), rows_of, RequestError),
 ]

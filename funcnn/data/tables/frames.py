@@ -1,0 +1,195 @@
+"""Tables from what holds columns in memory: frames of pandas, of whoever speaks Arrow's stream interface, and dicts of arrays.
+
+Nothing is imported here that the caller has not imported: a frame brings its library along.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+from attrs import evolve
+from numpy.typing import NDArray
+
+from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn, Table
+from funcnn.errors import check_kind, describe, is_plain, shorten, shown
+
+
+def as_table(frame: object, *, source: str = "") -> Table:
+    """Return what holds columns as a table of typed columns.
+
+    Columns of numbers without gaps are views of the frame's memory wherever the frame allows it.
+
+    Parameters
+    ----------
+    frame : Table, DataFrame or dict
+        A frame of pandas; one of polars, pyarrow, DuckDB or any other library with ``__arrow_c_stream__``; or a dict from names
+        to arrays or lists (n,) of numbers, booleans, dates (datetime64, date, datetime) or texts, None for what is missing.
+    source : str, optional
+        What messages call the table.
+
+    Returns
+    -------
+    Table
+        Numbers keep their precision; whole numbers with gaps become float64.
+
+    Raises
+    ------
+    TypeError
+        When it is none of these, or a column is of another kind (named).
+    ValueError
+        When columns differ in length, or two have the same name.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.data.as_table({"age": np.array([31, 40]), "since": np.array(["2020-01-01", "2021-05-01"], "datetime64[D]")})
+    Table(2 rows: age number, since date)
+    """
+    if isinstance(frame, Table):
+        return evolve(frame, source=source) if source else frame
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(frame, pandas.DataFrame):
+        return Table(_of_pandas(frame), source or "the frame")
+    if hasattr(frame, "__arrow_c_stream__"):
+        from funcnn.data.tables.arrow import read_stream
+
+        return Table(read_stream(frame), source or "the frame")
+    if isinstance(frame, Mapping):
+        return Table({_name(name): _of_values(name, values) for name, values in frame.items()}, source or "the table")
+    if hasattr(frame, "collect") and not hasattr(frame, "shape"):
+        raise TypeError(f"the table is {type(frame).__name__}, whose rows are not computed yet: use .collect()")
+    advice = "use .to_arrow() or .to_pandas()" if hasattr(frame, "__dataframe__") else "name the columns: {'age': x[:, 0], ...}"
+    raise TypeError(f"the table is {shown(frame)}, expected a frame of pandas, polars or Arrow, or a dict of arrays: {advice}")
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a column is called {shown(name)}, expected a text: rename the columns, such as by .rename(columns=str)")
+    return name
+
+
+def _of_pandas(frame: Any) -> dict[str, Column]:
+    names = [_name(name) for name in frame.columns]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ValueError(f"the frame has two columns {shorten(repr(twice))}: rename one")
+    return {name: _of_series(name, frame[name]) for name in names}
+
+
+def _of_series(name: str, series: Any) -> Column:
+    """Return a column of pandas by its own methods, which its documentation promises for every dtype."""
+    dtype = series.dtype
+    kind = getattr(dtype, "kind", "O")
+    if hasattr(dtype, "categories"):  # a categorical: its codes are ours already
+        values, words = series.cat.codes.to_numpy(), list(dtype.categories)
+        if all(isinstance(word, str) for word in words):
+            return CategoryColumn(_read_only(values.astype(np.int32, copy=False)), tuple(words))
+        return CategoryColumn(_read_only(values.astype(np.int32, copy=False)), tuple(map(_written, words)))
+    if kind == "b":
+        flags = series.to_numpy(dtype=np.float64, na_value=np.nan) if series.isna().any() else series.to_numpy(dtype=np.float64)
+        return BooleanColumn(_read_only(np.where(np.isnan(flags), -1, flags).astype(np.int8)))
+    if kind in "fiu":
+        if isinstance(dtype, np.dtype):
+            return _of_array(name, series.to_numpy())
+        if series.isna().any():
+            return NumberColumn(_read_only(series.to_numpy(dtype=np.float64, na_value=np.nan)))
+        return _of_array(name, series.to_numpy(dtype=dtype.numpy_dtype))
+    if kind == "M":
+        moments = series.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(dtype, "tz", None) is not None else series
+        return DateColumn(_read_only(moments.to_numpy().astype("datetime64[us]")))
+    codes, words = series.factorize()  # None and NaN are -1
+    if all(isinstance(word, str) for word in words):
+        return CategoryColumn(_read_only(codes.astype(np.int32, copy=False)), tuple(map(str, words)))
+    return _of_values(name, [None if missing else value for value, missing in zip(series.tolist(), series.isna(), strict=True)])
+
+
+def _of_values(name: object, values: object) -> Column:
+    """Return a column of an array or a list."""
+    if isinstance(values, (NumberColumn, BooleanColumn, DateColumn, CategoryColumn)):
+        return values
+    if isinstance(values, (list, tuple)):
+        return _of_list(str(name), values)
+    what = f"column {shorten(repr(name))}"
+    if not is_plain(values):
+        check_kind(values, what, "an array (n,) or a list", "np.asarray")
+    assert isinstance(values, np.ndarray)
+    return _of_array(str(name), values)
+
+
+def _of_array(name: str, values: NDArray[Any]) -> Column:
+    if values.ndim != 1:
+        raise ValueError(f"column {shorten(repr(name))} is {describe(values)}, expected (n,): give each column a name of its own")
+    kind = values.dtype.kind
+    if kind == "b":
+        return BooleanColumn(_read_only(values.view(np.int8)))
+    if values.dtype.char in "fdg" or kind in "iu":
+        return NumberColumn(_read_only(values))
+    if values.dtype.char == "e":
+        return NumberColumn(_read_only(values.astype(np.float32)))
+    if kind == "M":
+        return DateColumn(_read_only(values.astype("datetime64[us]", copy=False)))
+    if kind == "U":
+        words, codes = np.unique(values, return_inverse=True)
+        return CategoryColumn(_read_only(codes.reshape(-1).astype(np.int32)), tuple(words.tolist()))
+    if kind == "O":
+        return _of_list(name, values.tolist())
+    raise TypeError(f"column {shorten(repr(name))} is {describe(values)}, expected numbers, booleans, dates or texts")
+
+
+def _of_list(name: str, values: Sequence[object]) -> Column:
+    """Return a column of Python's own values, of one kind but for None and NaN."""
+    present = [value for value in values if not _is_missing(value)]
+    missing = np.array([_is_missing(value) for value in values], bool)
+    if all(isinstance(value, str) for value in present) and present:
+        known: dict[str, int] = {}
+        codes = [-1 if gone else known.setdefault(str(value), len(known)) for value, gone in zip(values, missing, strict=True)]
+        return CategoryColumn(_read_only(np.array(codes, np.int32)), tuple(known))
+    if present and all(isinstance(value, (bool, np.bool_)) for value in present):
+        flags = [-1 if gone else int(bool(value)) for value, gone in zip(values, missing, strict=True)]
+        return BooleanColumn(_read_only(np.array(flags, np.int8)))
+    if present and all(isinstance(value, (date, np.datetime64)) for value in present):
+        moments = [np.datetime64("NaT") if gone else _moment(value) for value, gone in zip(values, missing, strict=True)]
+        return DateColumn(_read_only(np.array(moments, "datetime64[us]")))
+    odd = next((value for value in present if isinstance(value, (bool, np.bool_, str)) or not hasattr(value, "__float__")), None)
+    if odd is not None:
+        row = next(row for row, value in enumerate(values) if value is odd)
+        others = next((value for value in present if value is not odd), odd)
+        raise TypeError(
+            f"column {shorten(repr(name))}, row {row} is {shown(odd)} of type {type(odd).__name__}, beside {shown(others)} of"
+            f" type {type(others).__name__}: expected numbers, booleans, dates or texts alone"
+        )
+    numeric: Sequence[Any] = values  # each has __float__, as was just seen
+    numbers = [np.nan if gone else float(value) for value, gone in zip(numeric, missing, strict=True)]
+    return NumberColumn(_read_only(np.array(numbers, np.float64)))
+
+
+def _moment(value: object) -> np.datetime64:
+    """Return a date or a time, in UTC where it has an offset."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.replace(tzinfo=None) - (value.utcoffset() or value - value)
+    return np.datetime64(value, "us")  # type: ignore[call-overload, no-any-return]  # a date, a datetime or a datetime64
+
+
+def _is_missing(value: object) -> bool:
+    """Tell None, NaN, NaT and pandas' NA, none of which equals itself."""
+    if value is None:
+        return True
+    if isinstance(value, np.datetime64):
+        return bool(np.isnat(value))
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def _written(word: object) -> str:
+    """Return a category that is no text as one: whole numbers without a point."""
+    return str(int(word)) if isinstance(word, (float, np.floating)) and float(word).is_integer() else str(word)
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written to; the caller's array keeps its own flags."""
+    view = values.view()
+    view.setflags(write=False)
+    return view

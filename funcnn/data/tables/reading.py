@@ -1,0 +1,71 @@
+"""A table from a file, by the ending of its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from funcnn.data.tables.columns import Kind, Table
+from funcnn.data.tables.csv_reader import read_csv
+from funcnn.data.tables.frames import as_table
+from funcnn.errors import check_path, shorten
+from funcnn.files.tree_reader import FileError
+
+CSV_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+
+
+def read_table(path: str | os.PathLike[str], *, kinds: Mapping[str, Kind] | None = None, missing: Sequence[str] = ()) -> Table:
+    r"""Read a table from a file: CSV (``.csv``, ``.tsv``, ``.txt``, packed by gzip or not) or Parquet (``.parquet``).
+
+    Parameters
+    ----------
+    path : path
+    kinds : dict, optional
+        The kinds of columns that are not to be guessed; see :func:`read_csv`.  A file of Parquet has kinds of its own.
+    missing : sequence of str, optional
+        Further words of a CSV file that say that nothing is known.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    FileError
+        When the ending is of no known format, or the file is not what it should be.
+    ImportError
+        When a Parquet file is to be read and pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import funcnn as fn, tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "people.csv")
+    ...     _ = path.write_text("name,age\nAda,36\nAlan,41\n")
+    ...     fn.data.read_table(path)
+    Table(2 rows: name category, age number)
+    """
+    path = check_path(path)
+    ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    if ending.lower() in CSV_ENDINGS:
+        return read_csv(path, kinds=kinds, missing=missing)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return _read_parquet(path)
+    raise FileError(f"{path} is of no known format: expected {', '.join(CSV_ENDINGS)} (or these with .gz), or .parquet")
+
+
+def _read_parquet(path: os.PathLike[str]) -> Table:
+    if not os.path.isfile(path):  # noqa: PTH113 # pyarrow takes a folder for a data set
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise ImportError(f"{path}: Parquet is read by pyarrow, which is not installed: pip install 'funcnn[tables]'") from None
+    try:
+        whole = parquet.ParquetFile(path).read()
+        return as_table(whole, source=str(path))
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError) as error:
+        raise FileError(f"{path}: {shorten(str(error), 200)}") from None
