@@ -31,8 +31,11 @@ from funcnn.data.streams.rows import Rows, from_bytes, joined
 from funcnn.data.synthetic import friedman, sinusoid, spirals, xor
 from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, DateColumn, NumberColumn, Table
 from funcnn.data.tables.csv_reader import read_csv
+from funcnn.data.tables.fitting import TableOptions, fit_table
 from funcnn.data.tables.frames import as_table
 from funcnn.data.tables.reading import read_table
+from funcnn.data.tables.transform import TableTransform
+from funcnn.data.tables.transform_file import load_table_transform, save_table_transform
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.tokens.byte_pairs import BytePairEncoding, read_byte_pairs
 from funcnn.data.tokens.fitting import fit_byte_pairs
@@ -62,6 +65,8 @@ __all__ = [
     "Split",
     "Standardize",
     "Table",
+    "TableOptions",
+    "TableTransform",
     "Vocabulary",
     "Whiten",
     "as_table",
@@ -75,6 +80,7 @@ __all__ = [
     "fit_min_max",
     "fit_one_hot",
     "fit_standardize",
+    "fit_table",
     "fit_vocabulary",
     "fit_whiten",
     "friedman",
@@ -84,6 +90,7 @@ __all__ = [
     "joined",
     "k_fold",
     "load_idx",
+    "load_table_transform",
     "mixup",
     "one_hot",
     "poisson_batches",
@@ -99,6 +106,7 @@ __all__ = [
     "read_byte_pairs",
     "read_csv",
     "read_table",
+    "save_table_transform",
     "sinusoid",
     "spirals",
     "split",

@@ -82,6 +82,11 @@ def rows_of(path: Path) -> object:
 TABLE = 'price;area;city;new;since\n812,5;61,5;Bonn;true;2024-01-31\n;48;"Ulm; old";false;2021-10-15 10:00\n7;8;;;\n'
 
 
+def save_transform(path: Path) -> None:
+    columns = {"n": [1.5, None, 2.0], "c": ["a", "b", None], "d": np.array(["2023-01-01", "2024-06-01", "NaT"], "datetime64[D]")}
+    fn.data.save_table_transform(path, fn.data.fit_table(columns | {"b": [True, False, True], "y": ["p", "q", "q"]}))
+
+
 READERS = [
     Reader("tree.npz", lambda path: fn.save(path, TREE, note="n"), lambda path: fn.load(path, like=TREE), fn.FileError),
     Reader("paths.npz", lambda path: fn.save(path, TREE), fn.load, fn.FileError),
@@ -96,6 +101,7 @@ READERS = [
     Reader("rows.csv", lambda path: path.write_text("a,b,c,d\n1,2,3,4\n5,6,7,8\n"), rows_of, RequestError),
     Reader("table.csv", lambda path: path.write_text(TABLE), fn.data.read_table, ValueError),
     Reader("table.csv.gz", lambda path: path.write_bytes(gzip.compress(TABLE.encode(), mtime=0)), fn.data.read_table, ValueError),
+    Reader("transform.json", save_transform, fn.data.load_table_transform, fn.FileError),
     Reader("rows.txt", lambda path: path.write_text("1 2 3 4\n5 6 7 8\n"), rows_of, RequestError),
     Reader("rows", lambda path: path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 4, *range(12)])), rows_of, RequestError),
 ]
