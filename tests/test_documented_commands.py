@@ -51,6 +51,7 @@ NOT_RUN = {  # command: why
     "python -m tests.mutants --page docs/mutation-score.md": "the same, which writes its page",
     "python -m tests.benchmarks": "measures times, which tests do not",
     "python -m tests.benchmarks --growth": "measures times",
+    "python -m tests.benchmarks.estimators": "measures times, and needs scikit-learn",
     "python -m tests.benchmarks.generation": "measures times, and needs transformers",
     "python -m tests.benchmarks --fit": "measures times",
     "python -m tests.benchmarks.pictures": "measures times",

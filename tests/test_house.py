@@ -34,7 +34,7 @@ FLOORS = (
     ("train",),
     ("check",),
     ("certificate",),
-    ("deploy",),
+    ("deploy", "estimators"),
     ("cli",),
     ("__main__",),
 )
@@ -176,6 +176,8 @@ def test_no_function_has_more_than_eight_parameters() -> None:
                 if one.name == "serial" and any(isinstance(by, ast.Name) and by.id == "overload" for by in one.decorator_list):
                     continue
                 by_place, _ = parameters(one)
+                if room(name) == "estimators" and one.name == "__init__":
+                    continue  # scikit-learn reads the parameters of an estimator from this signature, one by one
                 assert one.name in MANY_OPTIONS, (
                     f"{name}.{one.name} has {sum(parameters(one))} parameters: a frozen record for some"
                 )

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "funcnn"
 ALIAS = "fn"
-BESIDE = ("funcnn.typing",)  # modules whose names are written in full
+BESIDE = ("funcnn.typing", "funcnn.estimators")  # modules whose names are written in full
 
 
 @dataclass(frozen=True)

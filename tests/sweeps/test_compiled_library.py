@@ -12,7 +12,9 @@ import funcnn as fn
 from funcnn.compile.source import read
 
 PACKAGE = pathlib.Path(fn.__file__).parent
-ELSEWHERE = {"__main__", "check", "certificate", "cli", "compile", "data", "models", "files", "optim", "runtime", "train"}
+ELSEWHERE = {"__main__", "check", "certificate", "cli", "compile", "data", "models", "files", "optim", "runtime", "train"} | {
+    "estimators"  # which needs scikit-learn
+}
 MODULES = sorted(
     found.name for found in pkgutil.walk_packages([str(PACKAGE)], "funcnn.") if found.name.split(".")[1] not in ELSEWHERE
 )
