@@ -17,12 +17,14 @@ from funcnn.cli import folder, network
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Network
 from funcnn.cli.problem import Problem
+from funcnn.cli.ranks import is_first
 from funcnn.cli.settings import Settings
 from funcnn.cli.tasks.task import Task
 from funcnn.cli.terminal import complain, more
 from funcnn.errors import shorten
 from funcnn.files.save import FileError, load, load_note, save
 from funcnn.losses.loss import Loss
+from funcnn.sharding.communicator import Communicator
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.history import History, Row
 from funcnn.train.record import Epoch, Fit, Point
@@ -44,6 +46,8 @@ class TrainingTask:
     model: Network
     loss: Loss[Any, Any]
     start: fn.Init[Trees, Trees]
+    ranks: Communicator | None = None
+    """The processes that train together."""
 
     @property
     def key(self) -> fn.Key:
@@ -113,11 +117,13 @@ def _in_epochs(training: TrainingTask, path: Path, resume: bool) -> Fit[Trees, T
             validation=None if problem.validation is None else (problem.validation.x, problem.validation.y),
             metrics=training.task.metrics,
             progress=bar,
+            communicator=training.ranks,
             callbacks=(writer,) if bar else (writer, _print_every(max(1, settings.epochs // _TOLD))),
             **given,
         )
     except fn.DivergenceError as error:
-        complain(str(error))
+        if is_first(training.ranks):
+            complain(str(error))
         return error.fit
     if fitted.stopped == "interrupted":
         writer.flush()
@@ -163,6 +169,7 @@ def _in_steps(training: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Tr
                 state=point.state,
                 opt_state=point.opt_state,
                 progress=False,
+                communicator=training.ranks,
             )
             if fitted.stopped == "interrupted":
                 raise KeyboardInterrupt
@@ -170,10 +177,12 @@ def _in_steps(training: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Tr
             row = fitted.history.last
             history = History((*history.rows, Row(done, row.values, row.seconds)))
             point = Point(fitted.params, fitted.state, fitted.opt_state)
-            writer((point, history))
+            if is_first(training.ranks):
+                writer((point, history))
             print_row(history.last, "step")
     except fn.DivergenceError as error:
-        complain(f"counted from step {done}: {error}")
+        if is_first(training.ranks):
+            complain(f"counted from step {done}: {error}")
         fitted = error.fit
     except KeyboardInterrupt:
         writer.flush()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import funcnn as fn
 from funcnn import tree
@@ -12,12 +14,14 @@ from funcnn.cli.certifying import Standing, certify
 from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.learning import TrainingTask, Trees, learn
-from funcnn.cli.options import ResumeRequest, Sampling, check_sampling, read_train
+from funcnn.cli.options import ResumeRequest, Sampling, TrainRequest, check_sampling, read_train
 from funcnn.cli.problem import check_fit, load_problem
+from funcnn.cli.ranks import communicator, from_first
 from funcnn.cli.settings import Settings
 from funcnn.cli.tasks import task_of
 from funcnn.cli.terminal import command, complain, more, plain, section, table
 from funcnn.files.atomic_write import remove_leftovers, write_text
+from funcnn.sharding.communicator import Communicator
 from funcnn.train.record import Fit
 
 
@@ -29,16 +33,22 @@ def main(arguments: Sequence[str]) -> int:
     training = _prepare(request.settings)
     settings = training.settings
     out = request.output or folder.next_folder(settings.model, settings.data or settings.text[0])
-    folder.make_folder(out, request.overwrite)
-    folder.write_config(out, settings, training.problem.facts)
+    standing = cast(Standing, from_first(training.ranks, partial(_begin, training, request, out)))
+    if standing == "wrong":
+        return NOT_CERTIFIED
+    return _train(training, out, request.sampling, standing, resume=False)
 
+
+def _begin(training: TrainingTask, request: TrainRequest, out: Path) -> str:
+    """Make the folder of a run, check the gradient, and return what was found of it."""
+    folder.make_folder(out, request.overwrite)
+    folder.write_config(out, training.settings, training.problem.facts)
     _introduce(training)
     certificate = certify(training, request.certify)
     write_text(out / folder.GRADIENT, certificate.page)
     if certificate.standing == "wrong":
         complain(f"the gradient is not certified, so nothing was trained; the whole report is in {out / folder.GRADIENT}")
-        return NOT_CERTIFIED
-    return _train(training, out, request.sampling, certificate.standing, resume=False)
+    return certificate.standing
 
 
 def _prepare(asked: Settings) -> TrainingTask:
@@ -47,7 +57,7 @@ def _prepare(asked: Settings) -> TrainingTask:
     settings = check_fit(asked, problem)
     model = network.make_network(settings, problem.facts)
     start = network.start(settings, model, fn.Key(settings.seed).child(1), problem.facts)
-    return TrainingTask(settings, problem, task, model, task.loss(), start)
+    return TrainingTask(settings, problem, task, model, task.loss(), start, communicator())
 
 
 def _resume(request: ResumeRequest) -> int:
@@ -94,15 +104,25 @@ def _train(training: TrainingTask, out: Path, sampling: Sampling, standing: Stan
     section(
         "Training",
         f"{settings.optimizer}, learning rate {settings.learning_rate:g} ({settings.schedule}), batches of {settings.batch_size},"
-        f" {length}{', from the checkpoint on' * resume}",
+        f" {length}{', from the checkpoint on' * resume}{_said(training.ranks)}",
     )
     fitted, seconds = learn(training, out, resume)
-    return _finish(training, fitted, seconds, out, sampling, standing)
+
+    def finish() -> str:
+        _finish(training, fitted, seconds, out, sampling, standing)
+        return "done"
+
+    from_first(training.ranks, finish)  # the others wait for it
+    return {"interrupted": INTERRUPTED, "diverged": DIVERGED}.get(fitted.stopped, OK)
+
+
+def _said(ranks: Communicator | None) -> str:
+    return "" if ranks is None else f", in {ranks.size} processes"
 
 
 def _finish(
     training: TrainingTask, fitted: Fit[Trees, Trees], seconds: float, out: Path, sampling: Sampling, standing: Standing
-) -> int:
+) -> None:
     """Test what was learned, write everything, and say how to use it."""
     settings, problem, task = training.settings, training.problem, training.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
@@ -139,7 +159,6 @@ def _finish(
         section("Go on", command("--resume", out))
     sampled = [command("sample", out)] if task.sample is not None else []
     section("Use it", command("predict", out), *sampled, f"or the script in {out / folder.README}")
-    return {"interrupted": INTERRUPTED, "diverged": DIVERGED}.get(fitted.stopped, OK)
 
 
 def _columns(names: list[str]) -> list[str]:

@@ -1,0 +1,60 @@
+"""``mpiexec -n 2 python -m funcnn``: one run, written by one process, that can be interrupted."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.ecosystem.mpi.test_mpi import ENVIRONMENT, MPIEXEC, run
+
+TASK = ("-m", "funcnn", "--data", "xor", "--certify", "quick")
+
+
+def parameters(folder: Path) -> list[np.ndarray]:
+    with np.load(folder / "params.npz") as file:
+        return [file[name] for name in sorted(file.files) if np.asarray(file[name]).dtype.kind == "f"]
+
+
+def test_two_processes_make_the_run_of_one(tmp_path: Path) -> None:
+    done = [
+        run(*TASK, "--epochs", "4", "--output", name, ranks=ranks, folder=tmp_path)
+        for name, ranks in (("one", 1), ("two", 2), ("again", 2))
+    ]
+    assert [one.returncode for one in done] == [0, 0, 0]
+    assert done[1].stdout.count("Written") == 1
+    assert "in 2 processes" in done[1].stdout
+    assert len(parameters(tmp_path / "two")) == 4
+    for one, two in zip(parameters(tmp_path / "one"), parameters(tmp_path / "two"), strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-9, atol=1e-12)
+    assert (tmp_path / "two" / "params.npz").read_bytes() == (tmp_path / "again" / "params.npz").read_bytes()
+
+
+def test_ctrl_c_ends_both_after_the_same_step(tmp_path: Path) -> None:
+    words = [MPIEXEC, "-n", "2", sys.executable, *TASK, "--epochs", "4000", "--output", "made"]
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip().startswith("epoch"):
+                break
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    assert "interrupted after" in rest
+    assert process.returncode == 130
+    assert (tmp_path / "made" / "checkpoint.npz").is_file()
+    results = json.loads((tmp_path / "made" / "results.json").read_text())
+    assert results["stopped"] == "interrupted"
+    assert results["epochs"] < 4000
+
+
+def test_what_cannot_be_done_in_several_processes(tmp_path: Path) -> None:
+    wrong = run("-m", "funcnn", "predict", "made", folder=tmp_path)
+    assert wrong.returncode == 2
+    assert "error: predict runs in one process: start it without mpiexec" in wrong.stderr
+    small = run(*TASK, "--batch-size", "1", "--output", "made", folder=tmp_path)
+    assert small.returncode == 2
+    assert "batch_size is 1 and there are 2 processes" in small.stderr
