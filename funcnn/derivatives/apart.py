@@ -35,11 +35,12 @@ from funcnn.combinators import (
     reverse_time,
     shared,
 )
+from funcnn.combinators.implicit import runge_kutta
 from funcnn.derivatives import input_gradient, sums
 from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.rules.form import Form, Gradients, Squares
 from funcnn.derivatives.rules.pairs import Pairs
-from funcnn.derivatives.rules.table import AROUND, rule_of
+from funcnn.derivatives.rules.table import AROUND, REWEIGHTED, rule_of
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, backward_without_input, chain_parts, params_only
 from funcnn.layer.instrument import is_composed
 from funcnn.sharding import shard
@@ -68,6 +69,7 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
         recompute.backward_in_stretches,
         residual.backward,
         reverse_time.backward,
+        runge_kutta.backward,
         shared.backward,
         sums.backward,
         input_gradient.gradient_backward,
@@ -77,6 +79,7 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
 
 SUMS: frozenset[Callable[..., Any]] = frozenset(
     {
+        runge_kutta.backward,
         shared.backward,
         sums.backward,
         input_gradient.gradient_backward,
@@ -163,20 +166,27 @@ def _wrapped(layer: AnyLayer, kind: Kind) -> AnyLayer:
         if own is shard.backward:  # examples are apart already
             return _wrapped(layer.parts[0], kind)
         sums_norms = own in SUMS and kind != "grads"  # a sum runs on what the forward of the norms kept
-        if (own in COMBINATIONS and not sums_norms) or chain_parts(layer):
+        handed_on = own in COMBINATIONS and not _integrates_gradients(layer)
+        if (handed_on and not sums_norms) or chain_parts(layer):
             parts = tuple([_wrapped(part, kind) for part in layer.parts])
             return evolve(layer.combine(parts), name=layer.name)
-    known = rule_of(layer) is not None and not is_foreign(layer)
+    known = rule_of(layer) is not None and not is_foreign(layer) and not (own in REWEIGHTED and kind != "grads")
     if known and own in AROUND:
         inner, *others = function.args
         part: Any = _wrapped(inner, kind)
         forward: Any = layer.forward
-        layer = evolve(layer, forward=partial(forward.func, part), backward=partial(own, part, *others))
+        forward = partial(forward.func, part, *forward.args[1:])
+        layer = evolve(layer, forward=forward, backward=partial(own, part, *others))
     return evolve(
         layer,
         forward=partial(_forward_together if known else _forward_apart, layer),
         backward=partial(_backward_together if known else _backward_apart, layer, kind),
     )
+
+
+def _integrates_gradients(layer: AnyLayer) -> bool:
+    """Tell whether the parameters' gradient is part of a differential equation that backward solves."""
+    return "continuous" in getattr(layer.forward, "args", ())
 
 
 @frozen(eq=False)

@@ -68,9 +68,10 @@ def per_example_grads(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> PerExampleG
 
     Notes
     -----
-    Layers run once for the whole batch.  Those whose weights are made of others (``weight_norm``, ``spectral_norm``), that are
-    run twice (``shared``) or iterate (``fixed_point``, ``runge_kutta``, ``dormand_prince``), derivatives of a network, and layers
-    of one's own with parameters run once for each example.
+    Layers run once for the whole batch.  Those that iterate until the batch is done (``fixed_point``, ``dormand_prince``),
+    ``time_distributed``, and layers of one's own with parameters run once for each example.  For norms so do those whose weights
+    are made of others (``weight_norm``, ``spectral_norm``) or used several times (``shared``, ``runge_kutta``, derivatives of a
+    network): the norm of a sum is no sum of norms.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,50 @@ def check_layer(case: LayerCase, mode: Any) -> None:
     near(clipped.grads, tree.map_cotangents(lambda *leaves: np.tensordot(factors, np.stack(leaves), 1), *loop))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        fn.einsum_dense("stc,cd->tsd", {"d": 4}),
+        fn.einsum_dense("stc,tcd->sd", {"d": 4}),
+        fn.einsum_dense("stc,cst->", {}),
+        fn.einsum_dense("stc,ud->stcud", {"u": 2, "d": 3}),
+        fn.einsum_dense("stc,tcd->std", {"d": 4}),
+        fn.einsum_dense("stc,dc->std", {"d": 4}),
+        fn.lora(fn.frozen(fn.dense(4)), 2),
+        fn.lora(fn.dense(4) >> fn.dropout(0.5), 2),
+        fn.lora(fn.weight_norm(fn.dense(4)), 2),
+        fn.weight_norm(fn.conv1d(4, 2)),
+        fn.runge_kutta(fn.dense(3) >> fn.tanh(), (0.5, 1.0), steps=2),
+        fn.runge_kutta(fn.dense(3) >> fn.tanh(), steps=3, adjoint="continuous"),
+        fn.weight_norm(fn.dense(4), axis=-2),
+        fn.spectral_norm(fn.conv1d(4, 2)),
+        fn.spectral_norm(fn.dense(4), axis=-2),
+    ],
+    ids=lambda layer: layer.name,
+)
+@pytest.mark.parametrize("count", [1, 4])
+def test_layers_in_others_and_letters_in_every_order_equal_the_loop(layer: Any, count: int) -> None:
+    def drawn() -> Any:
+        return np.random.default_rng(3).normal(size=(count, 3, 2, 3)[: 3 if "conv1d" in layer.name else 4])
+
+    made = layer.init(fn.Key(2), drawn().shape[1:])
+    params = tree.map(lambda leaf: leaf + 0.1 * np.cos(np.arange(leaf.size)).reshape(leaf.shape), made.params)
+    for mode in MODES:
+        at = params, made.state, drawn()
+        loop = looped(layer, at, mode)
+        found = fn.per_example_grads(layer, CUBIC)(*at, (), mode)
+        near(found, tree.map_cotangents(lambda *leaves: np.stack(leaves), *loop))
+        norms = [np.sqrt(sum((leaf**2).sum() for leaf in parts(one) if leaf is not None)) for one in loop]
+        np.testing.assert_allclose(fn.per_example_norms(layer, CUBIC)(*at, (), mode), norms, rtol=1e-12)
+        clipped = fn.clipped_grads(layer, CUBIC, 0.5)(*at, (), mode).grads
+        factors = np.minimum(1, 0.5 / np.array(norms))
+        near(clipped, tree.map_cotangents(partial(weighted_sum, factors), *loop))
+
+
+def weighted_sum(factors: Any, *leaves: Any) -> Any:
+    return np.tensordot(factors, np.stack(leaves), 1)
+
+
 @pytest.mark.parametrize("name", [name for name in LOSSES if name != "info_nce"])
 def test_every_loss_equals_the_loop(name: str) -> None:
     for case in LOSSES[name]:
@@ -116,6 +161,7 @@ TOGETHER = {
     "separable_conv2d", "layer_norm", "group_norm", "instance_norm", "rms_norm", "embedding", "embedding_bag",
     "learned_positions", "tied_embedding", "rnn", "lstm", "peephole_lstm", "gru", "trained_start", "bidirectional",
     "attention", "attention_without_bias", "cross_attention", "encoder_block", "decoder_block", "masked_steps",
+    "rnn_cell", "lstm_cell", "gru_cell", "lora", "einsum_dense",
     "recompute", "frozen", "stop_gradient", "mlp", "lenet5", "autoencoder", "vae", "char_rnn", "text_classifier", "gpt",
 }  # fmt: skip
 """Layers whose examples are kept apart in one backward of the batch."""
@@ -145,6 +191,22 @@ def test_few_layers_run_one_example_at_a_time(monkeypatch: pytest.MonkeyPatch) -
         taken.clear()
     assert TOGETHER & alone == set()
     assert {"weight_norm", "shared", "fixed_point"} <= alone
+
+
+def test_gradients_of_layers_that_norms_take_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their gradients come from one backward, and norms do not follow from the norms of what they are made of."""
+    taken = []
+    monkeypatch.setattr(apart, "example", lambda values, index: taken.append(index) or example(values, index))
+    for layer in (
+        fn.weight_norm(fn.dense(3)),
+        fn.spectral_norm(fn.dense(3)),
+        fn.runge_kutta(fn.dense(3) >> fn.tanh()),
+    ):
+        made = layer.init(fn.Key(0), (3,))
+        for function, alone in ((fn.per_example_grads, False), (fn.per_example_norms, True)):
+            function(layer, CUBIC)(made.params, made.state, np.ones((2, 3)), (), fn.Eval())
+            assert bool(taken) == alone
+            taken.clear()
 
 
 def test_every_rule_is_used_by_a_case() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -43,6 +44,29 @@ def maxout(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) ->
     weight = form.stacked([form.outer(residuals.x, one) for one in own])
     grads = largest.MaxoutParams(weight, form.stacked([form.sums(one) for one in own]))
     return grads, input_by_backward(layer, params, residuals, dy)
+
+
+def einsum_dense(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:
+    """Take an outer product over the letters that are summed and those that stay, where the weight has them in this order."""
+    (equation,) = bound(layer)
+    summed = "".join(letter for letter in equation.weight if letter not in equation.y)
+    made = "".join(letter for letter in equation.weight if letter not in equation.x)
+    if equation.weight == summed + made:
+        free = "".join(letter for letter in equation.x if letter not in summed)
+        x = _in_order(equation.x, free, summed, residuals.x)
+        weight = form.shaped(form.outer(x, _in_order(equation.y, free, made, dy)), params.weight.shape)
+    else:
+        weight = form.whole(
+            np.einsum(f"{equation.sum_of('x', 'y', 'weight').split('->')[0]}->{equation.batch}{equation.weight}", residuals.x, dy)
+        )
+    return map_.LinearParams(weight), input_by_backward(layer, params, residuals, dy)
+
+
+def _in_order(letters: str, steps: str, last: str, x: Array) -> Array:
+    """Return x (n, ...) as (n, t, i): the axes with the letters of t in their order, and those with the letters of i."""
+    places = [[1 + letters.index(letter) for letter in some] for some in (steps, last)]
+    t, i = (math.prod([x.shape[place] for place in some]) for some in places)
+    return x.transpose(0, *places[0], *places[1]).reshape(len(x), t, i)
 
 
 def scale(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from funcnn.combinators import frozen, stop_gradient, trained_start
+from funcnn.combinators import frozen, spectral_norm, stop_gradient, trained_start, weight_norm
+from funcnn.combinators.around import lora
+from funcnn.derivatives.rules import around, norms
 from funcnn.derivatives.rules import attention as attending
 from funcnn.derivatives.rules import constant as learning_nothing
 from funcnn.derivatives.rules import convolution as windowed
 from funcnn.derivatives.rules import embedding as looking_up
 from funcnn.derivatives.rules import linear as mapping
-from funcnn.derivatives.rules import norms
 from funcnn.derivatives.rules import recurrent as stepping
 from funcnn.derivatives.rules.rule import Rule
 from funcnn.layer import AnyLayer
@@ -23,7 +24,7 @@ from funcnn.layers.activations import prelu
 from funcnn.layers.attention import attention, cross_attention
 from funcnn.layers.convolution import convolution, depthwise, transposed_convolution
 from funcnn.layers.embedding import embedding, embedding_bag, positions, tied_embedding
-from funcnn.layers.linear import bilinear, dense, linear, maxout, scale
+from funcnn.layers.linear import bilinear, dense, einsum_dense, linear, maxout, scale
 from funcnn.layers.normalization import (
     batch_norm,
     batch_norm_of_batch,
@@ -32,13 +33,14 @@ from funcnn.layers.normalization import (
     rms_norm,
     without_affine,
 )
-from funcnn.layers.recurrent import gru, lstm, peephole_lstm, simple_rnn
+from funcnn.layers.recurrent import cells, gru, lstm, peephole_lstm, simple_rnn
 
 RULES: dict[Callable[..., Any], Rule] = {
     dense.backward: mapping.dense,
     linear.backward: mapping.linear,
     bilinear.backward: mapping.bilinear,
     maxout.backward: mapping.maxout,
+    einsum_dense.backward: mapping.einsum_dense,
     scale.backward: mapping.scale,
     scale.affine_backward: mapping.gain_and_bias,
     prelu.backward: mapping.prelu,
@@ -61,13 +63,25 @@ RULES: dict[Callable[..., Any], Rule] = {
     peephole_lstm.backward: stepping.peephole_lstm,
     gru.backward: stepping.gru,
     trained_start.backward: stepping.trained_start,
+    cells.backward: around.cell,
+    lora.backward: around.lora,
+    weight_norm.backward: around.weight_norm,
+    spectral_norm.backward: around.spectral_norm,
     frozen.backward: learning_nothing.constant,
     stop_gradient.backward: learning_nothing.constant,
     attention.backward: attending.self_attention,
     cross_attention.backward: attending.attention_to_memory,
 }
 
-AROUND: frozenset[Callable[..., Any]] = frozenset({tied_embedding.backward, trained_start.backward})
+REWEIGHTED: frozenset[Callable[..., Any]] = frozenset({weight_norm.backward, spectral_norm.backward})
+"""Those of layers whose weight is made of others: the rule gives gradients, and no norms."""
+
+AROUND: frozenset[Callable[..., Any]] = REWEIGHTED | {
+    tied_embedding.backward,
+    trained_start.backward,
+    cells.backward,
+    lora.backward,
+}
 """Those of layers with a layer inside, the first argument of their forward and backward, whose own rule is read along."""
 
 
