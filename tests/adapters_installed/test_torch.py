@@ -158,3 +158,50 @@ def test_bad_input_is_named(function: Callable[..., object], x: object, error: t
 def test_random_functions_are_named() -> None:
     report = check(lambda x: torch.nn.functional.dropout(x, 0.5), draw(20))
     assert report.findings[0].kind == "determinism"
+
+
+class Square(torch.autograd.Function):
+    """The square of each entry, with a backward in place, or one that adds up what it should return anew."""
+
+    way = ""
+    total: torch.Tensor
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        if Square.way == "cotangent":
+            return dy.mul_(2 * x)
+        if Square.way == "saved":
+            return x.mul_(2 * dy)
+        Square.total = Square.total + 2 * x * dy
+        return Square.total
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "tag"),
+    [("cotangent", "mutation", "mutates_dy"), ("saved", "mutation", "mutates_input"), ("total", "state", "stale_state")],
+)
+def test_a_backward_in_place_is_found(way: str, kind: str, tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Square, "way", way)
+    monkeypatch.setattr(Square, "total", torch.zeros(3, dtype=torch.float64), raising=False)
+    found = check(Square, draw(3)).findings[0]
+    assert (found.kind, found.diagnosis.tag) == (kind, tag)
+
+
+@pytest.mark.parametrize("module", [torch.nn.LSTM(3, 3, 2, dropout=0.5), torch.nn.MultiheadAttention(3, 1, dropout=0.5)])
+def test_dropout_inside_a_module_is_refused(module: torch.nn.Module) -> None:
+    with pytest.raises(ValueError, match=f"a {type(module).__name__}, drops out at random: call module.eval()"):
+        check(module.double(), *[draw(4, 2, 3)] * (3 if isinstance(module, torch.nn.MultiheadAttention) else 1))
+
+
+def test_zeros_that_torch_holds_back_are_zeros() -> None:
+    def slope(x: torch.Tensor) -> torch.Tensor:
+        given = x if x.requires_grad else x.detach().requires_grad_()
+        return torch.autograd.grad(torch.abs(given).sum(), given, create_graph=True)[0]
+
+    assert check(slope, draw(3)).ok

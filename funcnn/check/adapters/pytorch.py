@@ -97,7 +97,7 @@ class Outputs:
             tensor: Any = node
             if tensor.device.type != "cpu":
                 raise ValueError(f"the output{path} is on the device {tensor.device}, expected the CPU: return .cpu()")
-            return np.array(tensor.detach().numpy())
+            return numbers_of(tensor)
         return np.asarray(node) if isinstance(node, (float, np.ndarray)) else None
 
     def foreign(self, array: Array, like: object) -> object:
@@ -140,7 +140,7 @@ class TensorFunction:
         show_writing(handed.pairs)
         show_writing([(array, given) for (array, _), given in zip(tied, cotangents, strict=True)])
         grads = [
-            np.zeros(tuple(leaf.shape), leaf.detach().numpy().dtype) if grad is None else np.array(grad.detach().numpy())
+            np.zeros(tuple(leaf.shape), leaf.detach().numpy().dtype) if grad is None else numbers_of(grad)
             for leaf, grad in zip(leaves, found, strict=True)
         ]
         return handed.gradient(tuple(args), grads)
@@ -151,6 +151,11 @@ class TensorFunction:
             if set(map(id, self.earlier)) & arguments_of(outputs):
                 raise RuntimeError(_KEPT)
             self.earlier.extend(leaves)
+
+
+def numbers_of(tensor: Any) -> Array:  # an extra's type, unknown where it is not installed
+    """Return a copy of a tensor's numbers: also of those that PyTorch holds back, such as zeros and signs not yet written."""
+    return np.array(tensor.detach().numpy(force=True))
 
 
 def arguments_of(outputs: list[Any]) -> set[int]:  # an extra's type, unknown where it is not installed
