@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from funcnn.certificate.cases import LAYERS, LOSSES, PENALTIES, LayerCase
 from funcnn.certificate.identities import IDENTITIES, Stated
+from funcnn.certificate.loss_identities import LOSS_IDENTITIES
 from funcnn.certificate.page import table
 from funcnn.certificate.products import computes_at_complex_points
 
@@ -17,8 +18,10 @@ def layers() -> str:
 def losses() -> str:
     """Return the table of the losses and penalties."""
     kinds = (("loss", LOSSES), ("penalty", PENALTIES))
-    rows = [(f"`{name}`", kind, _count(len(cases))) for kind, names in kinds for name, cases in names.items()]
-    return table(("name", "what it is", "certified at points"), rows)
+    rows = [
+        (f"`{name}`", kind, _count(len(cases)), _exactly_of_loss(name)) for kind, names in kinds for name, cases in names.items()
+    ]
+    return table(("name", "what it is", "certified at points", "identities"), rows)
 
 
 def _points(cases: tuple[LayerCase, ...]) -> str:
@@ -41,6 +44,14 @@ def _closure(cases: tuple[LayerCase, ...]) -> str:
 
 def _exactly(name: str) -> str:
     return "; ".join(_stated(one) for one in IDENTITIES.get(name, ()))
+
+
+def _exactly_of_loss(name: str) -> str:
+    said = [
+        ", ".join(map(str, one.identities)) + (f" (not with {', '.join(one.but)})" if one.but else "")
+        for one in LOSS_IDENTITIES[name]
+    ]
+    return "; ".join(said)
 
 
 def _stated(one: Stated) -> str:

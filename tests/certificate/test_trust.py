@@ -8,6 +8,7 @@ from funcnn.certificate import trust
 from funcnn.certificate.cases import LAYERS, LOSSES, PENALTIES
 from funcnn.certificate.edges import EDGES
 from funcnn.certificate.identities import IDENTITIES
+from funcnn.certificate.loss_identities import LOSS_IDENTITIES
 from funcnn.check.differences.refine import CONFIDENCE
 from funcnn.check.witness.identities import HOLDS
 
@@ -23,7 +24,8 @@ def rows(text: str) -> dict[str, list[str]]:
 def test_every_name_has_a_row() -> None:
     layers, others = rows(trust.layers()), rows(trust.losses())
     assert set(layers) == set(LAYERS)
-    assert set(others) == {*LOSSES, *PENALTIES}
+    assert set(others) == {*LOSSES, *PENALTIES} == set(LOSS_IDENTITIES)
+    assert all(cells[2].strip(" |") for cells in others.values())
     assert {name for name, cells in layers.items() if cells[2].strip(" |")} == set(IDENTITIES)
 
 
@@ -36,6 +38,9 @@ def test_rows_say_what_is_known() -> None:
     assert layers["tanh"][2].strip(" |") == "entries have no order, odd but for a constant"
     assert "changes nothing (in train)" in layers["batch_norm"][2]
     assert "(not with axis 1, axis -2)" in layers["softmax"][2]
+    losses = rows(trust.losses())
+    assert losses["sigmoid_focal"][2].startswith("even about 0, with 1 - t for the target t (not with alpha); examples")
+    assert losses["l2_penalty"][2].strip(" |") == "homogeneous of degree 2"
 
 
 def test_the_page_has_the_markers_and_the_numbers_of_the_checks() -> None:
