@@ -277,7 +277,7 @@ def largest_exponent(dtype: np.dtype[np.floating]) -> int:
 
 
 @lru_cache(maxsize=256)
-def constant(value: float | tuple[float, ...], dtype: np.dtype[np.floating]) -> Array:
+def constant(value: float | np.floating | tuple[float, ...], dtype: np.dtype[np.floating]) -> Array:
     """Return a number (or a vector of some) as a read-only array: an operand that costs half of what a Python number does."""
     array = np.array(value, dtype)
     array.setflags(write=False)

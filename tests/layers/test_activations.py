@@ -282,7 +282,7 @@ def bad(call: Callable[[], object], error: type[Exception], message: str) -> Any
         bad(lambda: fn.hard_tanh(-math.inf, math.inf), ValueError, "high"),
         bad(lambda: fn.hard_sigmoid(0.0), ValueError, "slope"),
         bad(lambda: fn.hard_sigmoid(shift=math.inf), ValueError, "shift"),
-        bad(lambda: fn.softplus(threshold=math.inf), ValueError, "threshold"),
+        bad(lambda: fn.softplus(threshold=-math.inf), ValueError, "threshold"),
         bad(lambda: fn.hard_tanh(0, math.nan), ValueError, "high"),
         bad(lambda: fn.hard_tanh("0"), TypeError, "low"),  # type: ignore[arg-type]  # wrong on purpose
         bad(lambda: fn.celu(0), ValueError, "alpha"),

@@ -1,6 +1,5 @@
 """No digits are lost: every layer and its gradient against mpmath, at tails, saturation, large offsets and tiny variances."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,16 +38,12 @@ def phi(x: Any) -> Any:
     return mpmath.mpf(x > 0) if abs(x) > 1e6 else mpmath.erfc(-x / mpmath.sqrt(2)) / 2
 
 
-LINEAR = 2 * math.sqrt(2 / math.pi)  # the approximation's constants are float64 numbers in every precision
-CUBIC = LINEAR * 0.044715
-
-
 def gelu_argument(x: Any) -> Any:
-    return LINEAR * x + CUBIC * x**3
+    return 2 * mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
 
 
 def gelu_argument_slope(x: Any) -> Any:
-    return LINEAR + CUBIC * (3 * x**2)
+    return 2 * mpmath.sqrt(2 / mpmath.pi) * (1 + 3 * mpmath.mpf("0.044715") * x**2)
 
 
 SELU_LAMBDA, SELU_ALPHA = mpmath.mpf(1.0507009873554805), mpmath.mpf(1.6732632423543772)

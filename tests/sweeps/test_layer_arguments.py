@@ -11,6 +11,7 @@ from tests.sweeps.wrong import WRONG, fault_of, kind_of
 
 RIGHT: dict[tuple[str, str], list[Any]] = {
     ("hard_tanh", "low"): [float("-inf")],
+    ("softplus", "threshold"): [float("inf")],
     ("hard_tanh", "high"): [float("inf")],
     ("pad", "value"): [float("inf"), float("-inf")],  # padding for a maximum
     ("slice_axis", "start"): [-(10**30), 10**400],  # as in Python: from the first

@@ -19,8 +19,6 @@ $$ f''(x) = \varphi(x)\,(2 - x^2), \qquad
    f''(x) = \sigma'(v)\,\big(2 v' - x\,v'^2 \tanh \tfrac v2 + x\,v''\big), \quad v'' = 2\sqrt{2/\pi}\cdot 6 \cdot 0.044715\,x . $$
 """
 
-import math
-
 import numpy as np
 
 from funcnn.errors import check_flag
@@ -31,8 +29,10 @@ from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
 from funcnn.typing import Array, Empty
 
-LINEAR = 2 * math.sqrt(2 / math.pi)
-CUBIC = LINEAR * 0.044715
+LINEAR = np.longdouble("1.595769121605730711759784239737527474")
+"""2 sqrt(2 / pi); as CUBIC with the digits of the most precise numbers, rounded to those of x where they are used."""
+CUBIC = np.longdouble("0.0713548162726002487763387522798635410")
+"""0.044715 times that."""
 FAR = 64.0
 
 
@@ -60,8 +60,8 @@ def gelu_curvature(x: Array) -> Array:
 def approximate_value(x: Array) -> Array:
     near = saturated(x)
     v = near * near  # x**3 takes many times longer
-    v *= CUBIC
-    v += LINEAR
+    v *= constant(CUBIC, x.dtype)
+    v += constant(LINEAR, x.dtype)
     v *= near
     y = exponential(v)
     y /= y + 1
@@ -72,14 +72,14 @@ def approximate_value(x: Array) -> Array:
 def approximate_and_slope(x: Array) -> tuple[Array, Array]:
     near = saturated(x)
     slope = near * near
-    slope *= CUBIC
-    v = slope + LINEAR
+    slope *= constant(CUBIC, x.dtype)
+    v = slope + constant(LINEAR, x.dtype)
     v *= near
     y = exponential(v)
     total = y + 1
     y /= total
     slope *= 3
-    slope += LINEAR  # v'
+    slope += constant(LINEAR, x.dtype)  # v'
     slope *= near
     slope /= total
     slope += 1

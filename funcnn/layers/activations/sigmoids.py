@@ -25,6 +25,7 @@ are as precise as its middle.  In silu a factor of 0 stands with an infinite x; 
 limit.
 """
 
+import math
 from functools import partial
 
 import numpy as np
@@ -207,16 +208,17 @@ def check_beta(beta: float) -> float:
     return check_range(beta, "beta", 0, float("inf"), open_low=True, open_high=True)
 
 
-def softplus(beta: float = 1.0, *, threshold: float | None = None) -> Layer[Empty, Empty, Array, Array]:
+def softplus(beta: float = 1.0, *, threshold: float = math.inf) -> Layer[Empty, Empty, Array, Array]:
     """Softplus, log(1 + exp(beta x)) / beta: a smooth relu (Dugas et al. 2001).
 
     Parameters
     ----------
     beta : float, optional
         How sharp the corner is, more than 0; relu is the limit.
-    threshold : float or None, optional
+    threshold : float, optional
         Where beta x is beyond it the output is x itself, as in networks of PyTorch, which has 20: there the formula, which
         overflows nowhere here, is x to the last digit of float32.  The output then jumps, by less than exp(-threshold) / beta.
+        Nowhere by default.
 
     Returns
     -------
@@ -226,7 +228,7 @@ def softplus(beta: float = 1.0, *, threshold: float | None = None) -> Layer[Empt
     Raises
     ------
     ValueError
-        When ``beta`` is not positive and finite, or ``threshold`` is not finite.
+        When ``beta`` is not positive and finite, or ``threshold`` is minus infinity.
     TypeError
         When an argument is not a number; in ``forward``, when x is not a floating array.
 
@@ -237,8 +239,8 @@ def softplus(beta: float = 1.0, *, threshold: float | None = None) -> Layer[Empt
     array([[0.00000000e+00, 6.93147181e-01, 1.00000000e+04]])
     """
     beta = check_beta(beta)
-    if threshold is not None:
-        threshold = check_range(threshold, "threshold", float("-inf"), float("inf"), open_low=True, open_high=True)
+    threshold = check_range(threshold, "threshold", -math.inf, math.inf, open_low=True)
+    if threshold < math.inf:
         bent = partial(bent_softplus_value, beta, threshold), partial(bent_softplus_and_slope, beta, threshold)
         return from_slope(f"softplus_with_threshold({beta:g}, {threshold:g})", *bent)
     if beta == 1:
