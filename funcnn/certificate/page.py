@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from funcnn.certificate.edges import EDGES
-from funcnn.certificate.record import Certificate, Entry, Row
+from funcnn.certificate.record import PRODUCTS, Certificate, Entry, Row
 
 _HEAD = """\
 # Certificate
@@ -39,13 +39,16 @@ _SHOWN = {
 _PRODUCTS = """\
 The products of [derivatives beyond the gradient](beyond/index.md), for every case of every layer and loss: *jvp* and *hvp* beside
 central differences in long double, *ggn* beside a product made of these, *per example* beside a loop, *symmetry* of the Hessian
-and *dot*, the inner product of what goes through with what comes back, at kinks and ties too. The largest error, relative to
-the largest number, stands in each cell; where none does, nothing is compared, for the reason beside it.
+and *dot*, the inner product of what goes through with what comes back, at kinks and ties too. [Curvature](beyond/kfac.md) is
+made of these, and of *norms* of single examples, of their *factors*, which Kronecker factors add up and whose products are the
+loop's gradients, and of the *root* of a loss's Hessian, whose square is that Hessian. The largest error, relative to the largest
+number, stands in each cell; where none does, nothing is compared, for the reason beside it, or the product is one of layers or of
+losses alone.
 """
 
 
 def _products(entries: Iterable[Entry]) -> str:
-    names = ("jvp", "dot", "hvp", "symmetry", "ggn", "per example")
+    names = tuple(dict.fromkeys(name for kind in PRODUCTS.values() for name in kind))
     rows = []
     for entry in entries:
         if entry.products:

@@ -5,6 +5,10 @@ with central differences of backward in long double, both along fixed directions
 holds the two directions of one derivative against each other, $\langle J v, w \rangle = \langle v, J^\top w \rangle$, and at
 kinks too, where differences mean nothing: the step has to take the branch that backward takes.
 
+Curvature is made of these: of products with Hessians and Gauss-Newton matrices; of gradients of single examples, whose squares
+are diagonals; of their norms; of the two factors of each, which Kronecker factors add up (multiplied out they are the gradients
+of the loop); and of the root of a loss's Hessian in the prediction, whose square is that Hessian.
+
 A layer has no loss of its own.  Its second derivatives are those of $\sum_k c_k (y_k + y_k^2/2 + y_k^3/6)$ of the output y, with
 fixed numbers c: gradient and curvature differ from entry to entry, and neither is 0 where y is.
 """
@@ -20,13 +24,16 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.certificate.cases import LayerCase, LossCase
 from funcnn.certificate.edges import EDGES, Edge
-from funcnn.derivatives.apart import batch_size, example, example_mode
-from funcnn.derivatives.complex_step import inner, inner_size, parts
+from funcnn.curvature.conjugate_gradient import NegativeCurvatureError
+from funcnn.curvature.kronecker import groups
+from funcnn.curvature.loss_curvature import output_columns
+from funcnn.derivatives.apart import apart, batch_size, example, example_mode
+from funcnn.derivatives.complex_step import inner, inner_size, length, parts
 from funcnn.derivatives.ggn import curved, ggn_product
 from funcnn.derivatives.hvp import gradient_jvp
 from funcnn.derivatives.jvp import jvp
-from funcnn.derivatives.per_example import cotangents, example_target, per_example_grads
-from funcnn.layer import AnyLayer, Mode, Train
+from funcnn.derivatives.per_example import cotangents, example_target, forwards, per_example_grads, per_example_norms
+from funcnn.layer import AnyLayer, Mode, Train, params_only
 from funcnn.losses.loss import Loss, LossForward, define_loss
 from funcnn.typing import Array
 
@@ -43,7 +50,8 @@ class Product:
     """How far a product is from what it is compared with, relative to the larger of the two, and how far it may be."""
 
     name: str
-    """``jvp``, ``dot``, ``hvp``, ``symmetry``, ``ggn`` or ``per example``; with the edge where that is not the plain input."""
+    """``jvp``, ``dot``, ``hvp``, ``symmetry``, ``ggn``, ``per example``, ``norms``, ``factors`` or ``root``; with the edge where
+    that is not the plain input."""
     error: float
     bar: float
     note: str = ""
@@ -129,14 +137,33 @@ def _single(case: LayerCase, layer: AnyLayer, at: tuple[Any, Any, Any], mode: Mo
     """Yield the gradients of single examples beside those of a loop."""
     params, state, x = at
     if not case.independent and (isinstance(mode, Train) or layer.name == "batch_norm_without_statistics"):
-        yield Product("per example", 0, 0, "the examples are normalized with each other, and none has a gradient of its own")
+        why = "the examples are normalized with each other, and none has a gradient of its own"
+        yield from [Product(name, 0, 0, why) for name in ("per example", "norms", "factors")]
         return
     loop = []
     for index in range(batch_size(x)):
         made = layer.forward(params, state, example(x, index), example_mode(mode, index))
         loop.append(layer.backward(params, made.residuals, _slope(made.output)).params)
-    found = per_example_grads(layer, _cubic())(params, state, x, (), mode)
-    yield _near("per example", found, tree.map_cotangents(lambda *leaves: np.stack(leaves), *loop), _SAME)
+    expected = tree.map_cotangents(lambda *leaves: np.stack(leaves), *loop)
+    yield _near("per example", per_example_grads(layer, _cubic())(params, state, x, (), mode), expected, _SAME)
+    norms = np.array([length(one) for one in loop])
+    yield _near("norms", per_example_norms(layer, _cubic())(params, state, x, (), mode), norms, _SAME)
+    yield _near("factors", _multiplied_out(layer, (params, state, x), mode), _rows(parts(expected), x), _SAME)
+
+
+def _multiplied_out(layer: AnyLayer, at: tuple[Any, Any, Any], mode: Mode) -> Array:
+    """Return the gradients of single examples (n, D) from the factors that Kronecker factors are made of."""
+    factored = apart(layer, "pairs")
+    network, doutput = forwards(factored, _cubic(), (*at, ()), mode)
+    taken = groups(at[0], params_only(factored, at[0], network.residuals, doutput).params)
+    return _rows([group.dy if group.x is None else np.matmul(group.x.swapaxes(1, 2), group.dy) for group in taken], at[2])
+
+
+def _rows(grads: list[Any], x: Any) -> Array:
+    """Return gradients of single examples as a matrix (n, D), those of all leaves beside one another."""
+    flat = [leaf.reshape(len(leaf), -1) for leaf in grads if leaf is not None and leaf.size]
+    made: Array = np.concatenate(flat, axis=1) if flat else np.zeros((batch_size(x), 0))
+    return made
 
 
 def loss_products(case: LossCase) -> Iterator[Product]:
@@ -157,12 +184,29 @@ def loss_products(case: LossCase) -> Iterator[Product]:
     yield _close("dot", slope, inner(grads, along), _DIFFERENCES, inner_size(grads, along))
     yield _near("hvp", one, _quotient(above[1], below[1]), _DIFFERENCES, _rounding(above[1]))
     if loss.name.startswith("info_nce"):
-        yield Product("per example", 0, 0, "the examples of a batch are compared with each other")
+        why = "the examples of a batch are compared with each other"
+        yield from [Product(name, 0, 0, why) for name in ("per example", "root")]
         return
     count = batch_size(prediction)
     rows = [_own_gradient(loss, example(prediction, index), example_target(target, index)) for index in range(count)]
     joined = tree.map_cotangents(lambda *leaves: np.concatenate(leaves), *rows)
     yield _near("per example", cotangents(loss, prediction, target), joined, _SAME)
+    yield _root(loss, prediction, target, along, one)
+
+
+def _root(loss: Loss[Any, Any], prediction: Any, target: Any, along: Any, curved_along: Any) -> Product:
+    """Return how far the square of the root of the loss's Hessian in the prediction is off, times a direction."""
+    if not isinstance(prediction, np.ndarray):
+        return Product("root", 0, 0, "the prediction is not one array")
+    try:
+        columns = output_columns(loss, prediction, target)
+    except NegativeCurvatureError:
+        return Product("root", 0, 0, "the loss is not convex in the prediction")
+    made = np.zeros_like(prediction)
+    for column in columns:
+        weights = (column * along).reshape(len(column), -1).sum(axis=1)
+        made += column * weights.reshape(-1, *(1,) * (column.ndim - 1))
+    return _near("root", made, curved_along, _SAME)
 
 
 def _own_gradient(loss: Loss[Any, Any], prediction: Any, target: Any) -> Any:

@@ -58,7 +58,7 @@ class ProductRow:
     mode: str
     """``train``, ``eval``, or empty where there is no mode."""
     product: str
-    """``jvp``, ``dot``, ``hvp``, ``symmetry``, ``ggn`` or ``per example``; with the edge of inputs that stand at kinks."""
+    """What :class:`funcnn.certificate.products.Product` names; with the edge of inputs that stand at kinks."""
     error: float
     """The difference from what it is compared with, relative to the largest number."""
     bar: float
@@ -74,8 +74,8 @@ class ProductRow:
 
 
 PRODUCTS = {
-    "layer": ("jvp", "dot", "hvp", "symmetry", "ggn", "per example"),
-    "loss": ("dot", "hvp", "symmetry", "per example"),
+    "layer": ("jvp", "dot", "hvp", "symmetry", "ggn", "per example", "norms", "factors"),
+    "loss": ("dot", "hvp", "symmetry", "per example", "root"),
     "penalty": (),
 }
 """The products that every name of a kind has a row of."""

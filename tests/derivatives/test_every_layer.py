@@ -8,14 +8,14 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.certificate import cases, certify
+from funcnn.certificate import cases, certify, products
 from funcnn.certificate.certifying import public
 from funcnn.certificate.page import page
-from funcnn.certificate.products import layer_products
+from funcnn.certificate.products import layer_products, loss_products
 from funcnn.certificate.record import PRODUCTS, ProductRow
 from funcnn.certificate.subjects import MODES, names, start, subjects
-from funcnn.derivatives.rules import table
-from funcnn.layers.linear import linear
+from funcnn.derivatives.rules.form import Gradients, Squares
+from funcnn.derivatives.rules.pairs import Pairs
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name not in cases.PENALTIES])
@@ -65,15 +65,20 @@ def wrong(case: cases.LayerCase) -> set[str]:
     return {one.name for one in made if not one.error <= one.bar}
 
 
+def spoiling(outer: Any) -> Any:
+    return lambda form, x, dy: outer(form, x, dy * (1 - 1e-9))
+
+
 def test_each_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    rule = table.RULES[linear.backward]
-
-    def less(*given: Any) -> Any:
-        grads, dx = rule(*given)
-        return tree.map(lambda leaf: leaf * (1 - 1e-9), grads), dx
-
-    monkeypatch.setitem(table.RULES, linear.backward, less)
-    assert wrong(cases.LAYERS["linear"][0]) == {"per example"}
+    for form, name in ((Gradients, "per example"), (Squares, "norms"), (Pairs, "factors")):
+        with monkeypatch.context() as own:
+            own.setattr(form, "outer", spoiling(form.outer))
+            assert name in wrong(cases.LAYERS["linear"][0])
+    case = cases.LOSSES["softmax_cross_entropy"][0]
+    assert not [one for one in loss_products(case) if not one.error <= one.bar]
+    roots = products.output_columns
+    monkeypatch.setattr(products, "output_columns", lambda *given: [one * (1 - 1e-9) for one in roots(*given)])
+    assert [one.name for one in loss_products(case) if not one.error <= one.bar] == ["root"]
     with pytest.raises(fn.NotAnalyticError):
         wrong(spoiled(lambda x: np.abs(x) ** 2, lambda x: 2 * x))
     assert wrong(spoiled(lambda x: x * x, lambda x: 2 * x)) == set()
