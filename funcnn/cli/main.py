@@ -16,6 +16,7 @@ _COMMANDS = {
     "train": "funcnn.cli.train",
     "predict": "funcnn.cli.predict",
     "sample": "funcnn.cli.sample",
+    "serve": "funcnn.cli.serve",
     "check": "funcnn.cli.check",
     "certify": "funcnn.cli.certify",
 }

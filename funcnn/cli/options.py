@@ -26,6 +26,7 @@ Train a network, its gradient certified first.
   python -m funcnn --resume RUN                   go on with a run that was interrupted
   python -m funcnn predict RUN                    use what a run has learned
   python -m funcnn sample RUN                     let it write, or draw
+  python -m funcnn serve RUN                      answer requests over HTTP
   python -m funcnn check MODULE:FACTORY           check the gradient of a layer or function of your own
   python -m funcnn certify                        check every gradient of the library
 
@@ -88,7 +89,7 @@ class SampleRequest:
 
 def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
-    parser = _parser("python -m funcnn", _DESCRIPTION)
+    parser = base_parser("python -m funcnn", _DESCRIPTION)
     what = parser.add_argument_group("model and data")
     what.add_argument("--model", choices=JOBS, metavar="NAME", help=f"{_told()} (default: mlp)")
     what.add_argument("--data", metavar="SET", type=_text, help=f"{', '.join(MADE)}, or a folder of IDX files (default: digits)")
@@ -118,18 +119,21 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
         "--clip", type=_number(0, math.inf, below=True), metavar="NORM",
         help="largest norm of a gradient, or 0 (default: 0; of text 1)",
     )  # fmt: skip
-    how.add_argument("--epochs", type=_whole(1), metavar="N", help=f"passes through the data (default: {_each('epochs')})")
+    how.add_argument("--epochs", type=whole_number(1), metavar="N", help=f"passes through the data (default: {_each('epochs')})")
     how.add_argument(
-        "--steps", type=_whole(1), metavar="N",
+        "--steps", type=whole_number(1), metavar="N",
         help=f"batches drawn at random, for models that write text (default: {_each('steps')})",
     )  # fmt: skip
-    how.add_argument("--batch-size", type=_whole(1), metavar="N", help=f"rows of a step (default: {_each('batch_size')})")
+    how.add_argument("--batch-size", type=whole_number(1), metavar="N", help=f"rows of a step (default: {_each('batch_size')})")
     how.add_argument(
-        "--seed", type=_whole(0), metavar="N", help="the same seed gives the same parameters, bit for bit (default: 0)"
+        "--seed", type=whole_number(0), metavar="N", help="the same seed gives the same parameters, bit for bit (default: 0)"
     )
     out = parser.add_argument_group("results")
     out.add_argument(
-        "--sample", type=_whole(1), metavar="N", help="characters to write, or pictures to draw, at the end (gpt, char_rnn, vae)"
+        "--sample",
+        type=whole_number(1),
+        metavar="N",
+        help="characters to write, or pictures to draw, at the end (gpt, char_rnn, vae)",
     )
     out.add_argument("--prompt", metavar="TEXT", help="what the written text begins with (gpt, char_rnn)")
     out.add_argument(
@@ -204,7 +208,7 @@ def _check(parser: argparse.ArgumentParser, given: dict[str, object], sampling: 
 
 def read_predict(arguments: Sequence[str]) -> PredictRequest:
     """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
-    parser = _parser(
+    parser = base_parser(
         "python -m funcnn predict", "Use what a run has learned, on its test set or on inputs from a file, or published weights."
     )
     parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written, or one of published weights")
@@ -222,12 +226,12 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
 
 def read_sample(arguments: Sequence[str]) -> SampleRequest:
     """Return the request that the arguments make; on a wrong one argparse prints what is wrong and exits with status 2."""
-    parser = _parser(
+    parser = base_parser(
         "python -m funcnn sample", "Let a run, or published weights, write text (gpt, char_rnn) or draw pictures (vae)."
     )
     parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written, or one of published weights")
     parser.add_argument(
-        "--count", type=_whole(1), metavar="N",
+        "--count", type=whole_number(1), metavar="N",
         help="characters to write (default: 500; of a published network tokens, 50) or pictures (10)",
     )  # fmt: skip
     text = parser.add_argument_group("text")
@@ -236,8 +240,8 @@ def read_sample(arguments: Sequence[str]) -> SampleRequest:
         "--temperature", type=_number(0, math.inf, below=True), default=0.8, metavar="T",
         help="below 1 likely characters become more likely, at 0 the likeliest is always taken (default: 0.8)",
     )  # fmt: skip
-    text.add_argument("--top-k", type=_whole(1), metavar="K", help="draw from the so many likeliest characters only")
-    parser.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="another seed, another sample (default: 0)")
+    text.add_argument("--top-k", type=whole_number(1), metavar="K", help="draw from the so many likeliest characters only")
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="another seed, another sample (default: 0)")
     parser.add_argument("--output", type=_path, metavar="FILE", help="write the text there, or the pictures as .npy")
     given = parser.parse_args(arguments)
     if given.prompt == "":
@@ -245,7 +249,7 @@ def read_sample(arguments: Sequence[str]) -> SampleRequest:
     return SampleRequest(given.run, Sampling(given.count, given.prompt, given.temperature, given.top_k, given.seed), given.output)
 
 
-def _parser(prog: str, description: str) -> argparse.ArgumentParser:
+def base_parser(prog: str, description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog, description=description, epilog=STATUSES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -259,9 +263,9 @@ def _add(group: argparse._ArgumentGroup, name: str, argument: Argument) -> None:
         group.add_argument(*spelled, choices=argument.known, metavar="NAME", help=text)
     elif argument.kind == "sizes":
         some: Literal["*", "+"] = "*" if argument.least == 0 else "+"
-        group.add_argument(*spelled, nargs=some, type=_whole(1), metavar="N", help=text)
+        group.add_argument(*spelled, nargs=some, type=whole_number(1), metavar="N", help=text)
     elif argument.kind == "count":
-        group.add_argument(*spelled, type=_whole(argument.least, argument.most), metavar="N", help=text)
+        group.add_argument(*spelled, type=whole_number(argument.least, argument.most), metavar="N", help=text)
     else:
         group.add_argument(*spelled, type=_number(0, 1, below=True), metavar="P", help=text)
 
@@ -293,7 +297,7 @@ def _show(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
+def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
     def read(text: str) -> int:
         try:
             value = int(text)

@@ -1,5 +1,6 @@
 """Folders of published weights on the command line: what they write, what they see, and what is refused."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from PIL import Image
 import funcnn as fn
 from funcnn.cli.main import main
 from funcnn.cli.published.pictures import Preparation, prepared, read_preparation
+from funcnn.cli.serve import service_of
+from funcnn.deploy.server.limits import HTTPError, Limits
 
 TEXT = "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer"
 
@@ -126,3 +129,19 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, image: Path, capsys: pytest
     assert "expected one of gpt2" in complaint(capsys, "predict", eyes, image)
     (tmp_path / "other").mkdir()
     assert "has no config.json of published weights" in complaint(capsys, "predict", tmp_path / "other", image)
+
+
+def test_folders_are_served(tmp_path: Path, image: Path) -> None:
+    writes, sees = service_of(writer(tmp_path / "writer"), Limits()), service_of(seer(tmp_path / "seer"), Limits())
+    text = writes.actions["/sample"]({"prompt": "ab", "count": 3, "seed": 1})["text"]
+    assert isinstance(text, str)
+    assert text.startswith("ab")
+    answer = sees.actions["/predict"]({"image": base64.b64encode(image.read_bytes()).decode()})
+    assert set(answer) == {"classes", "probabilities"}
+    for given, message in (
+        ({"image": "?"}, "not in base 64"),
+        ({"image": "AAAA"}, "the image cannot be read"),
+        ({"image": 1}, "image is 1"),
+    ):
+        with pytest.raises(HTTPError, match=message):
+            sees.actions["/predict"](given)

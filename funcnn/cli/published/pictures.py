@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def preparation_of(where: str, content: dict[str, object]) -> Preparation:
     )  # fmt: skip
 
 
-def prepared(path: Path, how: Preparation) -> Array:
+def prepared(path: Path | BytesIO, how: Preparation) -> Array:
     """Read an image and return it as a batch of one (1, height, width, 3).
 
     Raises
@@ -100,13 +101,14 @@ def prepared(path: Path, how: Preparation) -> Array:
         from PIL import Image
     except ModuleNotFoundError:
         raise RequestError("images are read by Pillow, which is not installed: pip install 'funcnn[weights]'") from None
+    name = path if isinstance(path, Path) else "the image"
     try:
         with Image.open(path) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
-                raise RequestError(f"{path} has {opened.width} x {opened.height} pixels, which is too large")
+                raise RequestError(f"{name} has {opened.width} x {opened.height} pixels, which is too large")
             picture: Any = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RequestError(f"{path} cannot be read as an image: {shorten(str(error), 200)}") from None
+        raise RequestError(f"{name} cannot be read as an image: {shorten(str(error), 200)}") from None
     picture = resized(picture, how)
     pixels = np.asarray(picture, np.float64) * how.factor
     made: Array = (pixels - np.array(how.mean)) / np.array(how.deviation)

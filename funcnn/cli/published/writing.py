@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from attrs import frozen
 
 import funcnn as fn
 from funcnn.cli.failure import RequestError
@@ -18,6 +19,14 @@ _TOKENS = 50
 _KINDS = ("gpt2", "llama")
 
 
+@frozen(eq=False)
+class PublishedWriter:
+    """A published network of text, and how it reads text."""
+
+    encoding: fn.data.BytePairEncoding
+    loaded: fn.pretrained.Pretrained
+
+
 def write(folder: Path, sampling: Sampling) -> str:
     """Return a prompt and what a network says comes next.
 
@@ -26,6 +35,11 @@ def write(folder: Path, sampling: Sampling) -> str:
     RequestError
         When the folder cannot be read, its network does not write, or the prompt cannot be encoded.
     """
+    return continued(open_writer(folder), sampling)
+
+
+def open_writer(folder: Path) -> PublishedWriter:
+    """Read a published network that writes; raises as :func:`write` does."""
     encoding = read_encoding(folder)
     loaded = open_published(folder)
     if loaded.config.get("model_type") not in _KINDS:
@@ -33,6 +47,12 @@ def write(folder: Path, sampling: Sampling) -> str:
     vocabulary = loaded.config.get("vocab_size")
     if vocabulary != len(encoding):
         raise RequestError(f"{folder / VOCABULARY} has {len(encoding)} tokens and the network {vocabulary}: they are not of one")
+    return PublishedWriter(encoding, loaded)
+
+
+def continued(writer: PublishedWriter, sampling: Sampling) -> str:
+    """Return a prompt and what a network says comes next; raises as :func:`write` does."""
+    encoding, loaded = writer.encoding, writer.loaded
     prompt = tokens_of(encoding, sampling.prompt, loaded.config)
     how = fn.generation.Sampling(
         temperature=sampling.temperature, top_k=sampling.top_k, stop=stop_tokens(loaded.config, len(encoding))

@@ -22,12 +22,12 @@ from funcnn.key import Key
 from funcnn.losses.loss import Loss
 from funcnn.typing import Array, BoolArray
 
-_MARGIN = 1.0  # how far apart codes of unlike classes should be: nearer than half of it is taken for alike
+MARGIN = 1.0  # how far apart codes of unlike classes should be: nearer than half of it is taken for alike
 
 
 def loss() -> Loss[Any, Any]:
     """Return the contrastive loss."""
-    return fn.contrastive(_MARGIN)
+    return fn.contrastive(MARGIN)
 
 
 def pairs(settings: Settings, facts: Facts, rows: Labelled, key: Key) -> Examples:
@@ -57,13 +57,13 @@ def distances(run: Run, x: tuple[Array, Array]) -> Array:
 def accuracy(prediction: tuple[Array, Array], alike: Array) -> float:
     """Return the share of pairs that are on the right side of half the margin."""
     apart = ((prediction[0] - prediction[1]) ** 2).sum(1)
-    return float(np.mean((apart < _MARGIN**2 / 4) == (alike > 0.5)))
+    return float(np.mean((apart < MARGIN**2 / 4) == (alike > 0.5)))
 
 
 def report(run: Run, problem: Problem) -> Outcome:
     """Show how many pairs are told right, how far apart their codes are, and pairs that are misjudged."""
     apart, alike = distances(run, problem.test.x), problem.test.y > 0.5
-    right: BoolArray = (apart < _MARGIN / 2) == alike
+    right: BoolArray = (apart < MARGIN / 2) == alike
     area = fn.metrics.roc_auc(-apart, alike) if 0 < alike.sum() < len(alike) else 1.0
     section("Test", style(f"accuracy {right.mean():.4f}", "bold") + f" ({right.sum():,} of {len(right):,} pairs)")
     said = [f"{what}: {apart[which].mean():.3f}" for what, which in (("alike", alike), ("unlike", ~alike)) if which.any()]
@@ -86,7 +86,7 @@ def predict(run: Run, request: PredictRequest) -> None:
         rows: list[list[object]] = [["pair", "distance", "said", "true"]]
         names = {True: "alike", False: "unlike"}
         rows += [
-            [pair, f"{far:.6g}", names[bool(far < _MARGIN / 2)], names[bool(same)]]
+            [pair, f"{far:.6g}", names[bool(far < MARGIN / 2)], names[bool(same)]]
             for pair, (far, same) in enumerate(zip(apart, alike, strict=True))
         ]
         said, count = f"the test set of the run in pairs, {problem.title}", len(apart)
