@@ -2,7 +2,10 @@
 
 from funcnn.deploy.onnx.export import Described, export_onnx
 from funcnn.deploy.onnx.graph import ExportError
+from funcnn.deploy.script.collect import ScriptError
+from funcnn.deploy.script.prediction import export_script
+from funcnn.deploy.script.training import export_training_script
 from funcnn.runtime.lazy_imports import listing
 
-__all__ = ["Described", "ExportError", "export_onnx"]
+__all__ = ["Described", "ExportError", "ScriptError", "export_onnx", "export_script", "export_training_script"]
 __dir__ = listing(__name__, __all__)

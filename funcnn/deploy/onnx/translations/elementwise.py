@@ -223,15 +223,14 @@ def keeping_output(g: Graph, function: Callable[..., Any], params: Any, state: A
     return value(g, function, x)
 
 
-def keeping_slope(
-    g: Graph, function: Callable[..., Any], with_slope: Callable[..., Any], params: Any, state: Any, x: Tensor
-) -> Tensor:
-    return value(g, function, x)
+def keeping_slope(g: Graph, function: Callable[..., Any], *others: Any) -> Tensor:
+    """Write the function; others are its derivatives, the parameters, the state and the input."""
+    return value(g, function, others[-1])
 
 
-def gate(
-    g: Graph, axis: int, function: Callable[..., Any], with_slope: Callable[..., Any], params: Any, state: Any, x: Tensor
-) -> Tensor:
+def gate(g: Graph, axis: int, function: Callable[..., Any], *others: Any) -> Tensor:
+    """Write the product of one half with the function of the other; others are as for :func:`keeping_slope`."""
+    x: Tensor = others[-1]
     half = x.shape[axis % x.ndim - 1] // 2
     a, b = split(g, x, axis, (half, half))
     return multiply(g, a, value(g, function, b))
