@@ -333,3 +333,9 @@ def test_what_would_be_seen_allows_for_a_difference_that_is_off_itself(off: floa
     assert done.verdict == "pass"
     power = done.report("[0]", (2,), "float64", "x").power
     assert power == pytest.approx(1e-9 * (10 + max(off, 1)), rel=1e-6, abs=0.0)  # 1 + 9e-9 is rounded to seven digits of 9e-9
+
+
+def test_an_entry_that_is_wrong_does_not_blur_what_is_seen_of_the_others() -> None:
+    report = check_vjp(np.sin, lambda x, dy: (dy * np.cos(x) * np.where(x == x.max(), 1.05, 1),), X, explain=False)
+    assert report.verdict == "fail"
+    assert report.leaves[0].power < 1e-10

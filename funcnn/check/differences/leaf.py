@@ -131,8 +131,8 @@ class Comparison:
         bars = self.bar[examined]
         scale = max(self.scale, tiny)
         size = np.max(np.abs(self.analytic)) if self.faint and self.analytic.any() else scale
-        # A difference may be off to the other side, by its bar or by as much as it is off here: more would have been seen.
-        seen = self.allowed + np.fmax(self.bar, self.off)
+        # A difference may be off to the other side, by its bar or by as much as it is off here where that passes: more is seen.
+        seen = self.allowed + np.fmax(self.bar, np.where(self.wrong, 0, self.off))
         power = float(np.max(seen[examined], initial=0) / size) if self.power is None else self.power
         # Where no slope is visible, and what was given is none that would be, nobody can say how large it should be.
         hidden = np.max(np.abs(self.analytic), initial=0) <= np.max(seen[examined], initial=0)
