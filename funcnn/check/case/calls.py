@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from funcnn import tree
 from funcnn.check.case.cotangents import Cotangents, build, convert_leaves, read_cotangents
+from funcnn.check.case.perturbation import eps_of, with_other_digits
 from funcnn.check.case.problem import Leaf, Problem, cast_args, in_working_precision
 from funcnn.check.records import Diagnosis, Finding
 from funcnn.typing import Array
@@ -103,13 +105,7 @@ class Calls:
 
     def _sensitivity(self, position: int, gradient: Array) -> Array:
         """Return by how much a gradient changes with the last digits of the arguments and of dy."""
-        generator = np.random.default_rng(5)
-
-        def perturb(array: Array) -> Array:
-            if array.dtype.kind != "f":
-                return np.array(array)
-            return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
-
+        perturb = partial(with_other_digits, generator=np.random.default_rng(5))
         largest = np.full_like(gradient, eps_of(gradient) * np.max(np.abs(gradient), initial=0))
         for _ in range(2):
             try:
@@ -131,11 +127,6 @@ def other_point(problem: Problem, generator: np.random.Generator) -> tuple[objec
         return np.asarray(shuffled * (1 + 0.1 * generator.uniform(0.5, 1, leaf.array.shape))).astype(leaf.array.dtype)
 
     return cast_args(problem, move)
-
-
-def eps_of(array: Array) -> float:
-    """Return the relative spacing of an array's numbers."""
-    return float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
 
 
 def roughly_equal(one: Array, other: Array, roundings: float = ROUNDINGS) -> bool:

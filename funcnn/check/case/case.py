@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from funcnn import tree
 from funcnn.check.case.calls import ERRATIC
 from funcnn.check.case.cotangents import Cotangents, build, read_cotangents
+from funcnn.check.case.perturbation import on_one_side
 from funcnn.check.case.problem import Problem, cast_args
 from funcnn.check.case.sampler import Sampler
 from funcnn.check.differences.differences import Contraction
@@ -143,11 +144,7 @@ class Case:
     def _perturbed(self, leaf: int, side: int, only_active: bool, generator: np.random.Generator) -> Array | None:
         """Return the gradient where everything, or what is differentiated, differs by its last digits; None out of the domain."""
         digit = 2.0**-30 if self.wide is not None else 2.0**-20
-
-        def perturb(array: Array) -> Array:
-            perturbed: Array = array * (1 + side * digit * generator.uniform(0.5, 1, array.shape).astype(array.dtype))
-            return perturbed.astype(array.dtype) if array.dtype.kind == "f" else array
-
+        perturb = partial(on_one_side, generator=generator, digit=side * digit)
         given = self.sample.args if self.wide is not None else cast_args(self.problem, lambda one: np.array(one.array))
         kind = self.sample.result if self.wide is not None else np.result_type(*(one.array for one in self.problem.active()))
         some = self.problem.differentiated if only_active else range(len(given))

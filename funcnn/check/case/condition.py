@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcnn.check.case.calls import eps_of
 from funcnn.check.case.case import Case
 from funcnn.check.case.cotangents import build
+from funcnn.check.case.perturbation import eps_of, with_other_digits
 from funcnn.check.case.problem import Leaf, cast_args
 from funcnn.typing import Array
 
@@ -22,18 +22,15 @@ def last_digits(case: Case, position: int, exact: Array, eps: float, upper: Arra
     generator = case.generator(8)
     wide = case.sample.result
 
-    def perturb(array: Array, digit: float) -> Array:
-        return array * (1 + digit * generator.choice((-1.0, 1.0), array.shape).astype(wide))
-
     def moved(leaf: Leaf) -> Array:
-        if leaf.array.dtype.kind != "f":
-            return np.array(leaf.array)
-        return np.asarray(perturb(leaf.array.astype(wide), eps or eps_of(leaf.array)))
+        floating = leaf.array.dtype.kind == "f"
+        values = leaf.array.astype(wide) if floating else leaf.array
+        return with_other_digits(values, generator, eps or eps_of(leaf.array))
 
     coarsest = eps or max(eps_of(leaf.array) for leaf in case.problem.active())
     largest = np.zeros(exact.shape, exact.dtype)
     for _ in range(_DRAWS):
-        dy = build(case.sample.output, perturb(case.cotangent, coarsest), wide)
+        dy = build(case.sample.output, with_other_digits(case.cotangent, generator, coarsest), wide)
         try:
             other = case.pull(cast_args(case.problem, moved), dy).leaves[position]
         except Exception:  # a neighbour may lie outside the domain
@@ -51,17 +48,11 @@ def working_digits(case: Case, position: int, got: Array) -> float:
     """
     generator = case.generator(9)
     kind = got.dtype
-
-    def perturb(array: Array) -> Array:
-        if array.dtype.kind != "f":
-            return np.array(array)
-        return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
-
     largest = 0.0
     for _ in range(_DRAWS):
-        dy = build(case.sample.output, perturb(case.cotangent.astype(kind)), kind)
+        dy = build(case.sample.output, with_other_digits(case.cotangent.astype(kind), generator), kind)
         try:
-            other = case.pull(cast_args(case.problem, lambda leaf: perturb(leaf.array)), dy).leaves[position]
+            other = case.pull(cast_args(case.problem, lambda leaf: with_other_digits(leaf.array, generator)), dy).leaves[position]
         except Exception:  # a neighbour may lie outside the domain
             continue
         if other is not None and other.shape == got.shape:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcnn.check.case.calls import ROUNDINGS, eps_of
+from funcnn.check.case.calls import ROUNDINGS
 from funcnn.check.case.case import Case
 from funcnn.check.case.condition import last_digits, working_digits
 from funcnn.check.case.cotangents import Cotangents
+from funcnn.check.case.perturbation import eps_of
 from funcnn.check.case.problem import Leaf
 from funcnn.check.differences.leaf import Comparison
 from funcnn.check.differences.noise import POINTS, fourth_differences, wobble

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from funcnn.check.case.calls import ROUNDINGS, Calls, eps_of, roughly_equal, tagged
+from funcnn.check.case.calls import ROUNDINGS, Calls, roughly_equal, tagged
 from funcnn.check.case.cotangents import Cotangents
+from funcnn.check.case.perturbation import with_other_digits
 from funcnn.check.case.problem import output_leaves
 from funcnn.check.records import Finding
 from funcnn.typing import Array
 
 _SLIGHT = 1e-4
+_DRAWS = 16
 
 
 def layouts(calls: Calls, kept: tuple[Array | None, ...]) -> list[Finding]:
@@ -58,15 +62,9 @@ def _same_outputs(calls: Calls, values: tuple[Array, ...]) -> bool:
     before = output_leaves(calls.output)
     if all(roughly_equal(one, other, 1e4) for one, other in zip(before, values, strict=True)):
         return True
-    generator = np.random.default_rng(6)
-
-    def perturb(array: Array) -> Array:
-        if array.dtype.kind != "f":
-            return np.array(array)
-        return np.asarray(array * (1 + eps_of(array) * generator.choice((-1, 1), array.shape))).astype(array.dtype)
-
+    perturb = partial(with_other_digits, generator=np.random.default_rng(6))
     moved = [0.0] * len(before)
-    for _ in range(3):
+    for _ in range(_DRAWS):  # what is zero by cancellation has few values: many neighbours may share one
         perturbed = output_leaves(calls.function(calls.copies(perturb)))
         for position, (one, other) in enumerate(zip(before, perturbed, strict=True)):
             gap = np.abs(one - other) if one.dtype.kind == "f" and one.shape == other.shape else np.zeros(1)
