@@ -10,7 +10,7 @@ from funcnn.runtime.lazy_imports import attach
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imported at its first use
-    from funcnn import check, curvature, data, deploy, initializers, tree
+    from funcnn import check, curvature, data, deploy, initializers, plots, tree
     from funcnn.combinators.add import add
     from funcnn.combinators.around.lora import LoRAParams, lora, merge_lora
     from funcnn.combinators.around.time_distributed import time_distributed
@@ -279,7 +279,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.sharding.data_parallel import data_parallel
     from funcnn.sharding.mpi import mpi_communicator
     from funcnn.sharding.shard import shard
-    from funcnn.train import metrics, plots
+    from funcnn.train import metrics
     from funcnn.train.batch_statistics import update_batch_statistics
     from funcnn.train.checkpoint import Checkpoint
     from funcnn.train.divergence import DivergenceError

@@ -32,6 +32,7 @@ FLOORS = (
     ("curvature",),
     ("models", "data"),
     ("train",),
+    ("plots",),
     ("check",),
     ("certificate",),
     ("deploy", "estimators"),

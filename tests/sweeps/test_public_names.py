@@ -17,7 +17,6 @@ MODULES = ["funcnn", *[getattr(fn, name).__name__ for name in fn.__all__ if isin
 
 HELPERS = {
     "funcnn.initializers": {"check_initializer"},
-    "funcnn.train.plots": {"check_ending"},
 }
 """Functions of a public module that are for the library alone."""
 
