@@ -36,12 +36,14 @@ def embedding_bag(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: 
 
 
 def learned_positions(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:
-    def seen_from_the_start() -> Array:
+    (start,) = bound(layer)
+
+    def at_their_places() -> Array:
         table: Array = np.zeros((len(dy), *params.table.shape), dy.dtype)
-        table[:, : dy.shape[1]] = dy
+        table[:, start : start + dy.shape[1]] = dy
         return table
 
-    return PositionParams(form.whole(seen_from_the_start())), input_by_backward(layer, params, residuals, dy)
+    return PositionParams(form.whole(at_their_places())), input_by_backward(layer, params, residuals, dy)
 
 
 def tied_embedding(form: Form, layer: AnyLayer, params: Any, residuals: Any, dy: Any) -> Taken:

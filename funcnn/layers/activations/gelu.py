@@ -91,9 +91,10 @@ def approximate_and_slope(x: Array) -> tuple[Array, Array]:
 def approximate_curvature(x: Array) -> Array:
     """Return the second derivative of the approximation at a real x."""
     near = saturated(x)
-    bend = CUBIC * near * near
-    v = (bend + LINEAR) * near
-    slope = 3 * bend + LINEAR
+    linear = constant(LINEAR, x.dtype)
+    bend = constant(CUBIC, x.dtype) * near * near
+    v = (bend + linear) * near
+    slope: Array = 3 * bend + linear
     e = exponential(-np.abs(v))
     weight = e / ((1 + e) * (1 + e))
     return weight * (2 * slope - near * slope * slope * np.tanh(v / 2) + 6 * bend)

@@ -24,7 +24,7 @@ from attrs import field, frozen
 from funcnn.errors import check_array, check_cotangent, check_count, check_flag, check_range, describe, shown
 from funcnn.key import Key
 from funcnn.layer import Backward, Forward, Init, Layer, Mode, define_layer
-from funcnn.layers.attention.rotary_scaling import RotaryScaling, plain_frequencies
+from funcnn.layers.attention.rotary_scaling import DType, RotaryScaling, plain_frequencies
 from funcnn.layers.shape.identity import OutputShape
 from funcnn.typing import Array, Empty, Shape
 
@@ -90,11 +90,11 @@ class Rotary:
     interleaved: bool = field(default=False, converter=_interleaved)
     scaling: RotaryScaling | None = field(default=None, converter=_scaling)
 
-    def frequencies(self, features: int) -> Array:
+    def frequencies(self, features: int, dtype: DType = np.float64) -> Array:
         """Return the angle of each pair between neighbouring steps, where so many features are turned."""
         if self.scaling is None:
-            return plain_frequencies(self.base, features)
-        return self.scaling.frequencies(self.base, features)
+            return plain_frequencies(self.base, features, dtype)
+        return self.scaling.frequencies(self.base, features, dtype)
 
     def turned(self, size: int) -> int:
         """Return how many features of a head of a size are turned, or raise."""
@@ -112,7 +112,8 @@ PLAIN = Rotary()
 @lru_cache(maxsize=16)
 def turns(rotary: Rotary, start: int, steps: int, count: int, dtype: np.dtype[np.floating]) -> tuple[Array, Array]:
     """Return the cosines and sines (t, m / 2) of the steps from a start, times the magnitude; the same arrays every time."""
-    angle = np.arange(start, start + steps)[:, np.newaxis] * rotary.frequencies(count)
+    work = np.result_type(dtype, np.float64)  # angles of late steps have lost digits in single precision
+    angle = np.arange(start, start + steps, dtype=work)[:, np.newaxis] * rotary.frequencies(count, work)
     magnitude = 1.0 if rotary.scaling is None else rotary.scaling.magnitude
     made = (magnitude * np.cos(angle)).astype(dtype), (magnitude * np.sin(angle)).astype(dtype)
     for one in made:

@@ -24,7 +24,10 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn.errors import check_count, check_range
+from funcnn.layers.embedding.fourier_features import TURN
 from funcnn.typing import Array
+
+DType: TypeAlias = type[np.floating] | np.dtype[np.floating]
 
 
 def _factor(value: float) -> float:
@@ -81,9 +84,9 @@ class LinearScaling:
     magnitude = 1.0
     """What queries and keys are multiplied by."""
 
-    def frequencies(self, base: float, features: int) -> Array:
+    def frequencies(self, base: float, features: int, dtype: DType = np.float64) -> Array:
         """Return the angle of each pair of features between neighbouring steps."""
-        return plain_frequencies(base, features) / self.factor
+        return plain_frequencies(base, features, dtype) / self.factor
 
 
 @frozen
@@ -112,9 +115,11 @@ class NTKScaling:
     magnitude = 1.0
     """What queries and keys are multiplied by."""
 
-    def frequencies(self, base: float, features: int) -> Array:
+    def frequencies(self, base: float, features: int, dtype: DType = np.float64) -> Array:
         """Return the angle of each pair of features between neighbouring steps; one pair alone has the angle 1."""
-        return plain_frequencies(base * self.factor ** (features / max(1, features - 2)), features)
+        kind = np.dtype(dtype).type
+        stretch = kind(self.factor) ** (kind(features) / max(1, features - 2))
+        return plain_frequencies(base * stretch, features, dtype)
 
 
 @frozen
@@ -161,12 +166,12 @@ class YarnScaling:
         """What queries and keys are multiplied by: 0.1 ln s + 1."""
         return 0.1 * math.log(self.factor) + 1
 
-    def frequencies(self, base: float, features: int) -> Array:
+    def frequencies(self, base: float, features: int, dtype: DType = np.float64) -> Array:
         """Return the angle of each pair of features between neighbouring steps."""
-        kept = plain_frequencies(base, features)
+        kept = plain_frequencies(base, features, dtype)
         first, last = (self.pair_of(turns, base, features) for turns in (self.fast, self.slow))
         low, high = max(math.floor(first), 0), min(math.ceil(last), features - 1)
-        share = 1 - ((np.arange(features // 2) - low) / max(high - low, 0.001)).clip(0, 1)
+        share = 1 - ((np.arange(features // 2, dtype=dtype) - low) / max(high - low, 0.001)).clip(0, 1)
         made: Array = share * kept + (1 - share) * kept / self.factor
         return made
 
@@ -213,10 +218,10 @@ class Llama3Scaling:
         if self.low >= self.high:
             raise ValueError(f"low is {self.low}, expected less than high, which is {self.high}")
 
-    def frequencies(self, base: float, features: int) -> Array:
+    def frequencies(self, base: float, features: int, dtype: DType = np.float64) -> Array:
         """Return the angle of each pair of features between neighbouring steps."""
-        kept = plain_frequencies(base, features)
-        turns = self.original_length * kept / (2 * math.pi)
+        kept = plain_frequencies(base, features, dtype)
+        turns = self.original_length * kept / np.dtype(dtype).type(TURN)
         share = ((turns - self.low) / (self.high - self.low)).clip(0, 1)
         made: Array = share * kept + (1 - share) * kept / self.factor
         return made
@@ -226,7 +231,7 @@ RotaryScaling: TypeAlias = LinearScaling | NTKScaling | YarnScaling | Llama3Scal
 """How the frequencies of rotary positions are stretched."""
 
 
-def plain_frequencies(base: float, features: int) -> Array:
+def plain_frequencies(base: float | np.floating, features: int, dtype: DType = np.float64) -> Array:
     """Return b^(-2 i / m) for each pair of m features."""
-    made: Array = base ** (-2 * np.arange(features // 2) / features)
+    made: Array = np.dtype(dtype).type(base) ** (-2 * np.arange(features // 2, dtype=dtype) / features)
     return made

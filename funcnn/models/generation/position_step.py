@@ -22,27 +22,26 @@ class Steps:
     count: IntArray  # (n,)
 
 
-def place(cache: Any, x: Array, max_length: int) -> tuple[slice, Steps]:
+def place(cache: Any, x: Array, max_length: int, start: int) -> tuple[slice, Steps]:
     """Return which steps these are, and the steps with them; raise when there are no positions for them."""
-    first = int(cache.count[0]) if isinstance(cache, Steps) and len(cache.count) else 0
+    first = int(cache.count[0]) if isinstance(cache, Steps) and len(cache.count) else start
     after = first + x.shape[1]
     positions.check_time(max_length, (after, x.shape[-1]))
     return slice(first, after), Steps(np.full(len(x), after))
 
 
-def learned_step(params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
-    where, new = place(cache, x, len(params.table))
+def learned_step(start: int, params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
+    where, new = place(cache, x, len(params.table), start)
     return last_of(x + params.table[where], last), new
 
 
-def sinusoidal_step(max_length: int, params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
-    where, new = place(cache, x, max_length)
-    table = positions.sinusoids(where.stop, x.shape[-1])[where]
-    return last_of(x + table.astype(x.dtype), last), new
+def sinusoidal_step(max_length: int, start: int, params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
+    where, new = place(cache, x, max_length, start)
+    return last_of(x + positions.sinusoids(where.start, x.shape[1], x.shape[-1], x.dtype), last), new
 
 
 def learned_rule(layer: AnyLayer, path: str, step_of: Callable[[AnyLayer, str], Step]) -> Step:
-    return learned_step
+    return partial(learned_step, *bound(layer).arguments)
 
 
 def sinusoidal_rule(layer: AnyLayer, path: str, step_of: Callable[[AnyLayer, str], Step]) -> Step:

@@ -112,7 +112,7 @@ def gelu_by_erf(g: Graph, x: Tensor) -> Tensor:
 
 def gelu_by_tanh(g: Graph, x: Tensor) -> Tensor:
     """X sigma(v), v the cubic: the same as x (1 + tanh(v / 2)) / 2."""
-    cubic = multiply(g, add(g, multiply(g, multiply(g, x, x), gelu.CUBIC), gelu.LINEAR), x)
+    cubic = multiply(g, add(g, multiply(g, multiply(g, x, x), float(gelu.CUBIC)), float(gelu.LINEAR)), x)
     return multiply(g, x, unary(g, "Sigmoid", cubic))
 
 

@@ -127,12 +127,13 @@ def bag(g: Graph, reduction: str, padding_index: int | None, params: Any, state:
     return sums if reduction == "sum" else divide(g, sums, g.node("Max", [count, g.number(1.0)], count.shape))
 
 
-def learned(g: Graph, params: Any, state: Any, x: Tensor) -> Tensor:
-    return add(g, g.channels_last(x), g.constant(params.table[: x.shape[0]], "positions"))
+def learned(g: Graph, start: int, params: Any, state: Any, x: Tensor) -> Tensor:
+    return add(g, g.channels_last(x), g.constant(params.table[start : start + x.shape[0]], "positions"))
 
 
-def sinusoidal(g: Graph, max_length: int, params: Any, state: Any, x: Tensor) -> Tensor:
-    return add(g, g.channels_last(x), g.constant(positions.sinusoids(*x.shape), "positions", x.dtype))
+def sinusoidal(g: Graph, max_length: int, start: int, params: Any, state: Any, x: Tensor) -> Tensor:
+    table = positions.sinusoids(start, x.shape[0], x.shape[1], np.dtype(np.float64))
+    return add(g, g.channels_last(x), g.constant(table, "positions", x.dtype))
 
 
 def waves(g: Graph, params: Any, state: Any, x: Tensor) -> Tensor:
