@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn import check, curvature, data, deploy, initializers, plots, tree
     from funcnn.combinators.add import add
     from funcnn.combinators.around.lora import LoRAParams, lora, merge_lora
+    from funcnn.combinators.around.mixture_of_experts import mixture_of_experts, mixture_of_experts_with_routing
     from funcnn.combinators.around.time_distributed import time_distributed
+    from funcnn.combinators.around.without_bias import without_bias
     from funcnn.combinators.bidirectional import bidirectional
     from funcnn.combinators.branch import branch
     from funcnn.combinators.concatenate import concatenate
@@ -84,8 +86,10 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.activations.softmin import softmin
     from funcnn.layers.activations.sparsemax import sparsemax
     from funcnn.layers.attention.attention import attention, attention_without_bias
+    from funcnn.layers.attention.attention_weights import attention_weights
     from funcnn.layers.attention.attention_with_scores import attention_with_mask, attention_with_score_bias
     from funcnn.layers.attention.cross_attention import cross_attention, cross_attention_without_bias
+    from funcnn.layers.attention.qk_norm_attention import qk_norm_attention, qk_norm_attention_without_bias
     from funcnn.layers.attention.rotary import Rotary, rotary_positions
     from funcnn.layers.attention.rotary_scaling import LinearScaling, Llama3Scaling, NTKScaling, YarnScaling
     from funcnn.layers.attention.scaled_dot_product import (
@@ -115,14 +119,17 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.embedding.fourier_features import fourier_features
     from funcnn.layers.embedding.positions import learned_positions, sinusoidal_positions
     from funcnn.layers.embedding.tied_embedding import tied_embedding
+    from funcnn.layers.embedding.weighted_embedding_bag import weighted_embedding_bag
     from funcnn.layers.linear.bilinear import bilinear
     from funcnn.layers.linear.dense import dense
     from funcnn.layers.linear.distances import cosine_similarity, pairwise_distance
     from funcnn.layers.linear.einsum_dense import einsum_dense
     from funcnn.layers.linear.film import film, modulate
+    from funcnn.layers.linear.graph_convolution import graph_convolution
     from funcnn.layers.linear.linear import linear
     from funcnn.layers.linear.maxout import maxout
     from funcnn.layers.linear.scale import affine, scale
+    from funcnn.layers.linear.spline import spline
     from funcnn.layers.noise.alpha_dropout import alpha_dropout
     from funcnn.layers.noise.dropout import dropout
     from funcnn.layers.noise.gaussian_noise import gaussian_noise
@@ -149,6 +156,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.pooling.adaptive_max_with_indices import adaptive_max_pool_with_indices
     from funcnn.layers.pooling.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
     from funcnn.layers.pooling.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
+    from funcnn.layers.pooling.fractional_max_pooling import fractional_max_pool, fractional_max_pool_with_indices
     from funcnn.layers.pooling.global_pooling import global_avg_pool, global_max_pool
     from funcnn.layers.pooling.last_step import last_step
     from funcnn.layers.pooling.max_pooling import max_pool1d, max_pool2d, max_pool3d
@@ -159,6 +167,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.recurrent.gru import gru
     from funcnn.layers.recurrent.lstm import lstm
     from funcnn.layers.recurrent.peephole_lstm import peephole_lstm
+    from funcnn.layers.recurrent.selective_scan import selective_scan
     from funcnn.layers.recurrent.simple_rnn import rnn
     from funcnn.layers.shape.affine_grid import affine_grid
     from funcnn.layers.shape.channel_shuffle import channel_shuffle
@@ -343,6 +352,7 @@ __all__ = [
     "affine",
     "film",
     "modulate",
+    "graph_convolution",
     "cosine_similarity",
     "pairwise_distance",
     "scale",
@@ -388,6 +398,8 @@ __all__ = [
     "adaptive_avg_pool",
     "adaptive_max_pool",
     "adaptive_max_pool_with_indices",
+    "fractional_max_pool",
+    "fractional_max_pool_with_indices",
     "max_pool_with_indices",
     "max_unpool",
     "Pooled",
@@ -414,10 +426,12 @@ __all__ = [
     "rnn_cell",
     "lstm_cell",
     "gru_cell",
+    "selective_scan",
     "last_step",
     "mean_steps",
     "embedding",
     "embedding_bag",
+    "weighted_embedding_bag",
     "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",
@@ -435,7 +449,10 @@ __all__ = [
     "attention_with_mask",
     "attention_with_score_bias",
     "attention_without_bias",
+    "qk_norm_attention",
+    "qk_norm_attention_without_bias",
     "AttentionScores",
+    "attention_weights",
     "cross_attention",
     "cross_attention_without_bias",
     "decoder_block",
@@ -490,6 +507,7 @@ __all__ = [
     "geglu",
     "reglu",
     "maxout",
+    "spline",
     # combinators
     "serial",
     "residual",
@@ -515,6 +533,9 @@ __all__ = [
     "repeat",
     "time_distributed",
     "lora",
+    "without_bias",
+    "mixture_of_experts",
+    "mixture_of_experts_with_routing",
     "LoRAParams",
     "merge_lora",
     "fixed_point",

@@ -36,6 +36,7 @@ _ALL_TIES = "in a large case all windows tie at once, and a direction goes throu
 
 REASONS = (
     Reason("attention*", "params.position.table", "saturated", _ONE_HOT),
+    Reason("qk_norm_attention", "params.*_norm.scale", "1e-8", _NOT_SEEN),
     Reason("cross_attention*", "params.query.*", "1e-8", _NOT_SEEN),
     Reason("cross_attention*", "input?0?*", "1e-8", _NOT_SEEN),
     Reason("memory_residual", "params.query.*", "1e-8", _NOT_SEEN),
@@ -44,6 +45,10 @@ REASONS = (
     Reason("decoder_block", "params?[12]*.query.*", "1e-8", _NOT_SEEN),
     Reason("decoder_block", "params?1??0?.scale", "1e-8", _NOT_SEEN),
     Reason("bilinear", "params.bias", "1e+8", _BESIDE),
+    Reason("selective_scan", "params.skip", "1e+8", _BESIDE),
+    Reason("selective_scan", "params.log_rate", "1e-8", _BESIDE),
+    Reason("selective_scan", "input?1?", "1e-8", _BESIDE),
+    Reason("mixture_of_experts", "input", "zeros", "all scores are equal: which experts are chosen jumps, and the output"),
     Reason("max_pool2d", "input", "zeros", _ALL_TIES),
     Reason("bilinear", "params.weight", "1e-8", _BESIDE),
     Reason("runge_kutta", "params*", "saturated", _BESIDE),

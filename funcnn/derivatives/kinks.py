@@ -13,7 +13,7 @@ KINKED = frozenset(
     | {"softshrink", "hardshrink", "threshold", "softsign", "sparsemax", "entmax15", "maxout", "relu_squared", "reglu"}
     | {"lp_pool1d", "lp_pool2d", "lp_pool3d", "maximum_inputs", "minimum_inputs", "softplus_with_threshold"}
     | {"max_pool1d", "max_pool2d", "max_pool3d", "global_max_pool", "adaptive_max_pool", "max_pool_with_indices"}
-    | {"adaptive_max_pool_with_indices"}
+    | {"adaptive_max_pool_with_indices", "fractional_max_pool", "fractional_max_pool_with_indices"}
     | {"straight_through", "gradient_reversal", "stop_gradient"}
 )
 """The library's layers of pieces that are other functions each; and those whose backward is that of another function."""

@@ -45,7 +45,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.kernels.arrays import mean_weights
-from funcnn.kernels.attention_blocks import AttentionSpec, Block, blocks, parallel_over_groups
+from funcnn.kernels.attention_blocks import AttentionSpec, Block, blocks, parallel_over_groups, sizes, visible_keys
 from funcnn.kernels.attention_scores import (
     as_matrix,
     diagonal_sums,
@@ -102,10 +102,38 @@ def attend_block(q: Array, k: Array, v: Array, rules: AttentionSpec, output: Arr
         logsumexp[place] = log.reshape(shape[:-1])
         if generator is not None:
             weights *= dropout_factors(generator, rules.dropout, weights)
-        made = np.matmul(weights.swapaxes(1, 2), v[block.examples, block.keys])
-        if rules.hides and not math.isfinite(made.real.ravel().dot(made.real.ravel())):
-            made = weighted_sums(weights, v[block.examples, block.keys])
+        values = v[block.examples, block.keys]
+        made = np.matmul(weights.swapaxes(1, 2), values)
+        if not math.isfinite(made.real.ravel().dot(made.real.ravel())):  # or some squares are beyond the range of numbers
+            weights /= total[:, np.newaxis]  # so that sums are no larger than the values
+            total = np.ones_like(total)
+            made = weighted_sums(weights, values) if rules.hides else np.matmul(weights.swapaxes(1, 2), values)
         np.divide(made.reshape(shape), total.reshape(*shape[:-1], 1), out=output[place])
+
+
+def attention_weights(q: Array, k: Array, rules: AttentionSpec, queries: slice) -> Array:
+    """Return the weights (b, r, T', S), without dropout, of the queries of a range: their own size of memory, and a block's.
+
+    Parameters
+    ----------
+    q, k, rules
+        As in :func:`attend`.
+    queries : slice
+        From where to where.
+    """
+    count, shared, steps, _ = q.shape
+    keys = k.shape[1]
+    made: Array = np.zeros((count, shared, queries.stop - queries.start, keys), np.result_type(q, k, *added_to_scores(rules)))
+    rows = sizes((count, shared, steps), keys, rules.block_rows).rows
+    for example in range(count):
+        for first in range(queries.start, queries.stop, rows):
+            last = min(first + rows, queries.stop)
+            block = Block(slice(example, example + 1), slice(first, last), visible_keys(first, last, keys, rules))
+            weights, total, _ = exponentials(scaled_queries(q, rules, block), k, rules, block)
+            weights /= total[:, np.newaxis]
+            square = weights.reshape(block.size[1], shared, last - first).transpose(1, 2, 0)
+            made[example, :, first - queries.start : last - queries.start, block.keys] = square
+    return made
 
 
 def weighted_sums(weights: Array, v: Array) -> Array:

@@ -24,8 +24,10 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     activations/softmin.py                 softmin
     activations/sparsemax.py               sparsemax
     attention/attention.py                 attention, attention_without_bias
+    attention/attention_weights.py         attention_weights
     attention/attention_with_scores.py     attention_with_mask, attention_with_score_bias
     attention/cross_attention.py           cross_attention, cross_attention_without_bias
+    attention/qk_norm_attention.py         qk_norm_attention, qk_norm_attention_without_bias
     attention/rotary.py                    Rotary, rotary_positions
     attention/rotary_scaling.py            LinearScaling, Llama3Scaling, NTKScaling, YarnScaling
     attention/scaled_dot_product.py        scaled_dot_product, scaled_dot_product_with_bias, scaled_dot_product_with_mask
@@ -44,14 +46,17 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     embedding/fourier_features.py          fourier_features
     embedding/positions.py                 learned_positions, sinusoidal_positions
     embedding/tied_embedding.py            tied_embedding
+    embedding/weighted_embedding_bag.py    weighted_embedding_bag
     linear/bilinear.py                     bilinear
     linear/dense.py                        dense
     linear/distances.py                    cosine_similarity, pairwise_distance
     linear/einsum_dense.py                 einsum_dense
     linear/film.py                         film, modulate
+    linear/graph_convolution.py            graph_convolution
     linear/linear.py                       linear
     linear/maxout.py                       maxout
     linear/scale.py                        affine, scale
+    linear/spline.py                       spline
     noise/alpha_dropout.py                 alpha_dropout
     noise/dropout.py                       dropout
     noise/gaussian_noise.py                gaussian_noise
@@ -72,6 +77,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     pooling/adaptive_max_with_indices.py   adaptive_max_pool_with_indices
     pooling/adaptive_pooling.py            adaptive_avg_pool, adaptive_max_pool
     pooling/average_pooling.py             avg_pool1d, avg_pool2d, avg_pool3d
+    pooling/fractional_max_pooling.py      fractional_max_pool, fractional_max_pool_with_indices
     pooling/global_pooling.py              global_avg_pool, global_max_pool
     pooling/last_step.py                   last_step
     pooling/max_pooling.py                 max_pool1d, max_pool2d, max_pool3d
@@ -82,6 +88,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     recurrent/gru.py                       gru
     recurrent/lstm.py                      lstm
     recurrent/peephole_lstm.py             peephole_lstm
+    recurrent/selective_scan.py            selective_scan
     recurrent/simple_rnn.py                rnn
     shape/affine_grid.py                   affine_grid
     shape/channel_shuffle.py               channel_shuffle

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -73,7 +74,7 @@ def test_embedding_bag_is_a_loop_over_bags(reduction: Any, padding: int | None) 
 
 @pytest.mark.parametrize("features", [1, 4, 5])
 def test_sinusoids_are_those_of_the_paper(features: int) -> None:
-    made = sinusoids(7, features)
+    made = sinusoids(0, 7, features, np.dtype(np.float64))
     for t in range(7):
         for k in range(features):
             angle = t / 10000 ** ((k - k % 2) / features)
@@ -85,7 +86,9 @@ def test_positions_are_added() -> None:
     learned = fn.learned_positions(5)
     params = learned.init(fn.Key(0), (3, 4)).params
     np.testing.assert_array_equal(fn.apply(learned, params, (), x), x + np.stack([params.table[:3]] * 2))
-    np.testing.assert_array_equal(fn.apply(fn.sinusoidal_positions(), (), (), x), x + np.stack([sinusoids(3, 4)] * 2))
+    np.testing.assert_array_equal(
+        fn.apply(fn.sinusoidal_positions(), (), (), x), x + np.stack([sinusoids(0, 3, 4, np.dtype(np.float64))] * 2)
+    )
 
 
 PARAMS = table(4, 2)
@@ -148,3 +151,94 @@ def test_the_largest_of_a_bag_may_be_minus_infinity() -> None:
     made = layer.forward(params, (), np.array([[0, 1, 2]]), fn.Eval())
     np.testing.assert_array_equal(made.output, [[-np.inf, 1]])
     np.testing.assert_array_equal(layer.backward(params, made.residuals, np.ones((1, 2))).params.table, [[0, 0], [1, 1], [0, 0]])
+
+
+@pytest.mark.parametrize("kind", [fn.learned_positions, fn.sinusoidal_positions])
+def test_a_sequence_that_goes_on_has_the_positions_of_the_whole(kind: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 7, 4))
+    whole, later = kind(9), kind(9, start=3)
+    params = whole.init(fn.Key(0), (7, 4)).params
+    np.testing.assert_array_equal(fn.apply(later, params, (), x[:, 3:]), fn.apply(whole, params, (), x)[:, 3:])
+    with pytest.raises(ValueError, match="7 steps from position 3 on and there are 9 positions"):
+        fn.apply(later, params, (), x)
+    with pytest.raises(ValueError, match="7 steps from position 3 on"):
+        later.init(fn.Key(0), (7, 4))
+    with pytest.raises(ValueError, match="start is 10"):
+        kind(9, start=10)
+
+
+def test_the_positions_of_long_doubles_are_as_precise_as_they() -> None:
+    mpmath.mp.dps = 30
+    x = np.zeros((1, 5, 6), np.longdouble)
+    scaled = fn.YarnScaling(2.0, 64), fn.NTKScaling(2.0), fn.Llama3Scaling(2.0, 64), fn.LinearScaling(3.0)
+    step, eps = 5000, float(np.finfo(np.longdouble).eps)
+    made = fn.apply(fn.sinusoidal_positions(start=step), (), (), x)[0, 4]
+    for i in range(3):
+        angle = (step + 4) * mpmath.mpf(10000) ** (-mpmath.mpf(2 * i) / 6)
+        assert abs(mpmath.mpf(repr(made[2 * i]).split("'")[1]) - mpmath.sin(angle)) < 2 * step * eps
+    turned = fn.apply(fn.rotary_positions(start=step), (), (), x + 1)[0, 4]
+    for i in range(3):
+        angle = (step + 4) * mpmath.mpf(10000) ** (-mpmath.mpf(2 * i) / 6)
+        expected = mpmath.cos(angle) - mpmath.sin(angle)
+        assert abs(mpmath.mpf(repr(turned[i]).split("'")[1]) - expected) < 4 * step * eps
+    for scaling in scaled:
+        wide, narrow = (fn.Rotary(scaling=scaling).frequencies(6, kind) for kind in (np.longdouble, np.float64))
+        assert wide.dtype == np.longdouble
+        assert 0 < abs(wide - narrow).max() < 1e-15
+
+
+def test_a_weighted_bag_is_a_loop_over_places() -> None:
+    layer = fn.weighted_embedding_bag(5, 3, padding_index=1)
+    generator = np.random.default_rng(0)
+    indices, weights = generator.integers(0, 5, (4, 6)), generator.normal(size=(4, 6))
+    indices[0] = 1
+    params = table(5, 3)
+    made = layer.forward(params, (), (indices, weights), fn.Eval())
+    dy = generator.normal(size=(4, 3))
+    pulled = layer.backward(params, made.residuals, dy)
+    dtable = np.zeros((5, 3))
+    for n in range(4):
+        expected = np.zeros(3)
+        for t in range(6):
+            v = indices[n, t]
+            if v == 1:
+                assert pulled.input[1][n, t] == 0
+                continue
+            expected += weights[n, t] * params.table[v]
+            dtable[v] += weights[n, t] * dy[n]
+            assert math.isclose(pulled.input[1][n, t], float(params.table[v] @ dy[n]), rel_tol=1e-12, abs_tol=1e-14)
+        np.testing.assert_allclose(made.output[n], expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(pulled.params.table, dtable, rtol=1e-12, atol=1e-14)
+
+
+def test_weights_of_one_give_the_sum_and_padding_is_never_read() -> None:
+    indices, ones = np.array([[0, 2, 4, 4]]), np.ones((1, 4))
+    params = table(5, 3)
+    plain, weighted = fn.embedding_bag(5, 3, "sum"), fn.weighted_embedding_bag(5, 3)
+    np.testing.assert_allclose(
+        fn.apply(weighted, params, (), (indices, ones)), fn.apply(plain, params, (), indices), rtol=1e-14, atol=0.0
+    )
+    masked = fn.weighted_embedding_bag(5, 3, padding_index=4)
+    spoiled = np.where(indices == 4, np.nan, 1.0)
+    assert np.isfinite(fn.apply(masked, params, (), (indices, spoiled))).all()
+
+
+def test_bags_and_weights_that_do_not_fit_are_refused() -> None:
+    params = table(5, 3)
+    layer: Any = fn.weighted_embedding_bag(5, 3)
+    with pytest.raises(ValueError, match=r"expected \(t,\) and \(t,\)"):
+        fn.apply(layer, params, (), (np.zeros((2, 3), int), np.ones((2, 4))))
+    with pytest.raises(ValueError, match="2 bags of indices and 1 of weights"):
+        fn.apply(layer, params, (), (np.zeros((2, 3), int), np.ones((1, 3))))
+    with pytest.raises(TypeError, match="expected a pair"):
+        fn.apply(layer, params, (), np.zeros((2, 3), int))
+
+
+def test_rows_of_a_table_stay_short_by_a_projection() -> None:
+    layer = fn.embedding_bag(5, 3, "sum")
+    optimizer = fn.projected(fn.sgd(10.0), fn.projections.max_norm(1.0, axis=1), where="table")
+    params = table(5, 3)
+    step = fn.loss_and_grad(layer, fn.mean_squared_error())
+    made = step(params, (), np.array([[0, 1], [2, 2]]), np.ones((2, 3)), fn.Eval())
+    updated = optimizer.update(params, made.grads, optimizer.init(params))
+    assert (np.linalg.norm(updated.params.table, axis=1) <= 1 + 1e-12).all()

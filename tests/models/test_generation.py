@@ -39,6 +39,7 @@ MODELS: dict[str, Any] = {
     "options": with_table(
         fn.attention(2, causal=True, positions=fn.Rotary(base=100.0, features=2), head_features=6, value_features=3),
         fn.attention(2, causal=True, scores=fn.AttentionScores(scale=0.7, soft_cap=2.0, window=(2, 0))),
+        fn.qk_norm_attention(4, causal=True, positions="rotary", key_value_heads=2),
         fn.attention(2, causal=True, positions="alibi", scores=fn.AttentionScores(window=3)),
         fn.layer_norm_without_affine(), fn.layer_norm_without_shift(), fn.rms_norm_without_scale(),
         fn.lora(fn.frozen(fn.dense(8)), rank=2), fn.residual(fn.dense(8) >> fn.stochastic_depth(0.5)),

@@ -103,6 +103,7 @@ USES: dict[str, Use] = {
         fn.data_parallel,
         {"function": fn.loss_and_grad(MODEL, LOSS), "communicator": alone(), "gather_outputs": True},
     ),
+    "attention_weights": Use(fn.attention_weights, {"layer": fn.attention(2), "queries": (0, 1)}),
     "get_layer": Use(fn.get_layer, {"model": MODEL, "path": ""}),
     "replace_layer": Use(fn.replace_layer, {"model": MODEL, "path": "", "new": fn.dense(3)}),
     "watch": Use(fn.watch, {"look": lambda seen: None, "model": MODEL, "which": "dense"}),

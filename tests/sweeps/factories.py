@@ -89,6 +89,9 @@ CALLS: dict[str, Call] = {
     "cosine_similarity": Call({}, ((6,), (6,))),
     "pairwise_distance": Call({"power": 3.0}, ((6,), (6,))),
     "channel_shuffle": Call({"groups": 2}, IMAGE),
+    "graph_convolution": Call({"features": 3}, (STEPS, (4, 2)), "array tokens"),
+    "spline": Call({"features": 3, "low": -1.5, "high": 0.75}),
+    "selective_scan": Call({"states": 4}, (STEPS, STEPS, (5, 4), (5, 4))),
     "film": Call({}, (STEPS, (12,))),
     "modulate": Call({}, (STEPS, (12,))),
     "einsum_dense": Call({"equation": "tc,chd->thd", "sizes": {"h": 2, "d": 3}}, STEPS),
@@ -138,6 +141,8 @@ CALLS: dict[str, Call] = {
     "global_max_pool": Call({}, IMAGE),
     "adaptive_avg_pool": Call({"output_size": 3}, IMAGE),
     "adaptive_max_pool": Call({"output_size": 3}, IMAGE),
+    "fractional_max_pool": Call({"kernel": 2, "output_size": 3}, IMAGE),
+    "fractional_max_pool_with_indices": Call({"kernel": 2, "output_size": (3, 4)}, IMAGE),
     "adaptive_max_pool_with_indices": Call({"output_size": (3, 2)}, IMAGE),
     "max_pool_with_indices": Call({"kernel": (2, 2), "stride": 1, "padding": "same"}, IMAGE),
     "max_unpool": Call({"space": (4, 5)}, (2, 3, 4), "pooled"),
@@ -162,6 +167,7 @@ CALLS: dict[str, Call] = {
     "mean_steps": Call({}, STEPS),
     "embedding": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, (4,), "tokens"),
     "embedding_bag": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, (4,), "tokens"),
+    "weighted_embedding_bag": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, ((4,), (4,)), "tokens array"),
     "tied_embedding": Call({"vocabulary": 5, "features": 6, "inner": INNER}, (4,), "tokens"),
     "learned_positions": Call({"max_length": 8}, STEPS),
     "sinusoidal_positions": Call({"max_length": 8}, STEPS),
@@ -176,6 +182,8 @@ CALLS: dict[str, Call] = {
         },
         STEPS,
     ),
+    "qk_norm_attention": Call({"heads": 2, "key_value_heads": 1, "positions": "relative", "dropout": 0.25}, STEPS),
+    "qk_norm_attention_without_bias": Call({"heads": 2}, STEPS),
     "attention_with_score_bias": Call({"heads": 2}, (STEPS, (2, 5, 5))),
     "attention_with_mask": Call({"heads": 2}, (STEPS, (1, 5, 5)), "array mask"),
     "attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "positions": "alibi", "dropout": 0.25}, STEPS),
@@ -232,6 +240,9 @@ CALLS: dict[str, Call] = {
     "ensemble": Call({"inner": INNER, "members": 3}),
     "repeat": Call({"inner": INNER, "layers": 3}),
     "time_distributed": Call({"inner": INNER, "axes": 2}, (3, 2, 6)),
+    "mixture_of_experts": Call({"expert": INNER, "experts": 3}),
+    "mixture_of_experts_with_routing": Call({"expert": INNER, "experts": 3}),
+    "without_bias": Call({"inner": fn.rnn(3)}, STEPS),
     "lora": Call({"inner": INNER, "rank": 2, "alpha": 0.5}),
     "fixed_point": Call({"inner": fn.add_inputs() >> INNER >> fn.tanh(), "tolerance": 1e-5, "iterations": 90, "history_size": 5}),
     "runge_kutta": Call({"inner": INNER >> fn.tanh(), "times": (0.1, 0.3), "steps": 2, "start": -0.1}),
@@ -281,7 +292,7 @@ def public_factories() -> dict[str, Callable[..., Any]]:
         for name, one in found.items()
         if inspect.isfunction(one)
         and one.__module__.startswith(homes)
-        and name not in ("generate", "merge_lora")
+        and name not in ("generate", "merge_lora", "attention_weights")
         and not is_product(one)
     }
 

@@ -83,6 +83,7 @@ PARTLY: dict[str, set[str]] = {
     "tree.same.second": ANY,
     "merge_lora.alpha": NUMBER,
     "get_layer.model": {"layer"},
+    "attention_weights.queries": {"None"},
     "replace_layer.new": {"layer"},
     "watch.look": {"function", "factory"},
     **{f"metrics.{name}.bins": COUNT for name in ("calibration_curve", "calibration_error")},

@@ -24,6 +24,7 @@ RIGHT: dict[tuple[str, str], list[Any]] = {
             ("adaptive_avg_pool", "output_size"),
             ("adaptive_max_pool", "output_size"),
             ("adaptive_max_pool_with_indices", "output_size"),
+            *[(f"fractional_max_pool{kind}", one) for kind in ("", "_with_indices") for one in ("kernel", "output_size")],
             ("pad", "padding"),
             ("crop", "cropping"),
             ("upsample", "factor"),

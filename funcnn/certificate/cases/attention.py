@@ -161,6 +161,25 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
         ),
         LayerCase(lambda: fn.attention_without_bias(2), (182, 2), batch=2, label="blocks of examples", method="screen"),
     ),
+    "qk_norm_attention": (
+        LayerCase(lambda: fn.qk_norm_attention(2), (3, 4)),
+        LayerCase(
+            lambda: fn.qk_norm_attention(
+                2, key_value_heads=1, positions="rotary", causal=True, masked=True, dropout=0.3, block_rows=2
+            ),
+            (3, 4),
+            inputs=masked,
+            label="rotary, causal, grouped, masked, dropout",
+        ),
+        LayerCase(
+            lambda: fn.qk_norm_attention(2, positions="relative", max_distance=1, scores=fn.AttentionScores(scale=2.0)),
+            (2, 4),
+            label="relative, scale",
+        ),
+    ),
+    "qk_norm_attention_without_bias": (
+        LayerCase(lambda: fn.qk_norm_attention_without_bias(2, head_features=3, value_features=1), (3, 4), label="widths"),
+    ),
     "rotary_positions": (
         LayerCase(lambda: fn.rotary_positions(), (4, 6)),
         LayerCase(

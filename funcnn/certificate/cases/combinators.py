@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import masked, normals
+from funcnn.certificate.cases.draws import masked, normals, with_state
 from funcnn.layer import AnyLayer
 
 
@@ -86,6 +86,18 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
     "time_distributed": (
         LayerCase(lambda: fn.time_distributed(fn.dense(2) >> fn.dropout(0.3)), (3, 4)),
         LayerCase(lambda: fn.time_distributed(fn.conv1d(2, 2), axes=2), (2, 1, 4, 2), batch=2, label="axes"),
+    ),
+    "mixture_of_experts": (
+        LayerCase(lambda: fn.mixture_of_experts(fn.dense(3) >> fn.tanh(), 3), (2,), smooth=False),
+        LayerCase(lambda: fn.mixture_of_experts(fn.linear(2), 3, top_k=1), (2, 2), smooth=False, label="one of three, steps"),
+    ),
+    "mixture_of_experts_with_routing": (
+        LayerCase(lambda: fn.mixture_of_experts_with_routing(fn.linear(2), 3), (2,), smooth=False),
+    ),
+    "without_bias": (
+        LayerCase(lambda: fn.without_bias(fn.rnn(2)), (3, 2)),
+        LayerCase(lambda: fn.without_bias(fn.gru(2)), (3, 2), label="gru"),
+        LayerCase(lambda: fn.without_bias(fn.lstm_cell(2)), ((2,), ((2,), (2,))), inputs=with_state, label="cell of an lstm"),
     ),
     "lora": (
         LayerCase(lambda: fn.lora(fn.dense(3), 2, alpha=3.0), (4,)),

@@ -102,3 +102,9 @@ def pooled(points: int) -> Callable[[np.random.Generator, Shape], fn.Pooled]:
         return fn.Pooled(generator.normal(size=shape), generator.integers(0, points, size=shape))
 
     return draw
+
+
+def graphs(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw features of nodes, and edges, some of them twice, to the node itself, or none."""
+    batch, nodes, edges = shape
+    return generator.normal(size=(batch, *nodes)), generator.integers(-1, nodes[0], size=(batch, *edges))

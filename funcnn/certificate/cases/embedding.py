@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,16 @@ def padded(count: int) -> Callable[[np.random.Generator, Shape], IntArray]:
     return draw
 
 
+def weighted_bags(count: int) -> Callable[[np.random.Generator, Any], Any]:
+    """Return a drawer of indices, many of them alike and some of them 1, and of their weights."""
+
+    def draw(generator: np.random.Generator, shape: Any) -> Any:
+        batch, indices, weights = shape
+        return padded(count)(generator, (batch, *indices)), generator.normal(size=(batch, *weights))
+
+    return draw
+
+
 EMBEDDING: dict[str, tuple[LayerCase, ...]] = {
     "embedding": (
         LayerCase(lambda: fn.embedding(3, 2), (5,), inputs=below(3)),
@@ -40,6 +51,9 @@ EMBEDDING: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.embedding(4, 3), (2, 3), inputs=below(4), label="several axes"),
         LayerCase(lambda: fn.embedding(4, 3, padding_index=1), (5,), inputs=padded(4), label="padding"),
         LayerCase(lambda: fn.embedding(4, 3, padding_index=1, masked=True), (5,), inputs=padded(4), label="masked"),
+    ),
+    "weighted_embedding_bag": (
+        LayerCase(lambda: fn.weighted_embedding_bag(4, 2, padding_index=1), ((3,), (3,)), inputs=weighted_bags(4)),
     ),
     "embedding_bag": (
         LayerCase(lambda: fn.embedding_bag(4, 3), (5,), inputs=below(4)),

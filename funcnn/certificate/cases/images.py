@@ -121,6 +121,11 @@ IMAGES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.adaptive_avg_pool(4), (3, 2), label="more cells than points"),
         LayerCase(lambda: fn.adaptive_avg_pool(3), (130, 1), batch=2, label="many points"),
     ),
+    "fractional_max_pool": (
+        LayerCase(lambda: fn.fractional_max_pool(2, (3, 2)), (5, 4, 2)),
+        LayerCase(lambda: fn.fractional_max_pool(2, 3), (5, 2), inputs=tied, smooth=False, label="ties"),
+    ),
+    "fractional_max_pool_with_indices": (LayerCase(lambda: fn.fractional_max_pool_with_indices(2, 3), (6, 2)),),
     "adaptive_max_pool_with_indices": (
         LayerCase(lambda: fn.adaptive_max_pool_with_indices((2, None)), (5, 3, 2)),
         LayerCase(lambda: fn.adaptive_max_pool_with_indices(2), (5, 2), inputs=tied, smooth=False, label="ties"),

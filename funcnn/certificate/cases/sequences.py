@@ -18,6 +18,12 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
         LayerCase(lambda: fn.rnn(3, final=True), (4, 2), label="final"),
     ),
+    "selective_scan": (
+        LayerCase(lambda: fn.selective_scan(2), ((3, 2), (3, 2), (3, 2), (3, 2)), inputs=normals),
+        LayerCase(
+            lambda: fn.selective_scan(1), ((18, 1), (18, 1), (18, 1), (18, 1)), inputs=normals, label="more steps than are kept"
+        ),
+    ),
     "rnn_cell": (LayerCase(lambda: fn.rnn_cell(3), ((2,), (3,)), inputs=normals),),
     "lstm_cell": (LayerCase(lambda: fn.lstm_cell(3), ((2,), ((3,), (3,))), inputs=with_state),),
     "gru_cell": (LayerCase(lambda: fn.gru_cell(3), ((2,), (3,)), inputs=small_normals),),

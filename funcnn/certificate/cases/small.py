@@ -9,7 +9,7 @@ import numpy as np
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import among, normals, wide
+from funcnn.certificate.cases.draws import among, graphs, normals, wide
 from funcnn.layer import AnyLayer, Mode
 
 
@@ -45,6 +45,17 @@ SMALL: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.pairwise_distance(), ((3,), (3,)), inputs=normals),
         LayerCase(lambda: fn.pairwise_distance(3.0), ((2, 3), (2, 3)), inputs=normals, label="3"),
         LayerCase(lambda: fn.pairwise_distance(1.0), ((3,), (3,)), inputs=normals, smooth=False, label="1"),
+    ),
+    "graph_convolution": (LayerCase(lambda: fn.graph_convolution(2), ((4, 3), (5, 2)), inputs=graphs),),
+    "spline": (
+        LayerCase(lambda: fn.spline(2), (3,)),
+        LayerCase(
+            lambda: fn.spline(2, intervals=3, degree=2, low=-2.0, high=1.0),
+            (2, 2),
+            inputs=wide,
+            label="degree 2, beyond the ends",
+        ),
+        LayerCase(lambda: fn.spline(2, intervals=3, degree=1), (2,), smooth=False, label="degree 1"),
     ),
     "film": (LayerCase(lambda: fn.film(), ((2, 3), (6,)), inputs=normals),),
     "modulate": (LayerCase(lambda: fn.modulate(), ((2, 2, 2), (4,)), inputs=normals),),

@@ -19,7 +19,7 @@ are 0; so is every gradient.
 """
 
 from functools import partial
-from typing import Generic, TypedDict, Unpack, overload
+from typing import Generic, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 from attrs import evolve, frozen
@@ -32,6 +32,7 @@ from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
     M,
+    Projection,
     concat_heads,
     init_projection,
     merge_heads,
@@ -50,6 +51,9 @@ from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_of_masked, cotangent_values
 from funcnn.runtime.records import fast_init, read_only_again
 from funcnn.typing import Array, Empty, No, Shape, Yes
+
+Heads: TypeAlias = tuple[Array, Array, Array]
+"""Queries (n H, T, d), keys (n G, T, d) and values (n G, T, e) of all heads."""
 
 
 @read_only_again
@@ -115,17 +119,34 @@ def attend_to_itself(
     setting: AttentionSetting, params: AttentionParams[M], values: Array, rules: AttentionSpec, mode: Mode
 ) -> tuple[Array, AttentionResiduals]:
     """Return the output (n, T, I) for sequences, under the rules that come with the input, and what backward needs."""
+    return attend_heads(setting, params, values, heads_of(setting, params.project, values), rules, mode)
+
+
+def threads_for(setting: AttentionSetting, batch: int, steps: int) -> int:
+    """Return how many threads pay for so many sequences of so many steps."""
+    return thread_count((batch * setting.key_value_heads, setting.heads // setting.key_value_heads, steps), steps)
+
+
+def heads_of(setting: AttentionSetting, projection: Projection, values: Array) -> Heads:
+    """Return the queries, keys and values of all heads for sequences."""
     check_steps(values)
     batch, steps, features = values.shape
     heads, shared = setting.heads, setting.key_value_heads
-    threads = thread_count((batch * shared, heads // shared, steps), steps)
-    projected = project(params.project, values, threads)
+    projected = project(projection, values, threads_for(setting, batch, steps))
     size, value_size = setting.head_sizes((steps, features))
     q, k = split_heads(projected, 0, heads, size), split_heads(projected, heads * size, shared, size)
-    v = split_heads(projected, (heads + shared) * size, shared, value_size)
+    return q, k, split_heads(projected, (heads + shared) * size, shared, value_size)
+
+
+def attend_heads(
+    setting: AttentionSetting, params: AttentionParams[M], values: Array, parts: Heads, rules: AttentionSpec, mode: Mode
+) -> tuple[Array, AttentionResiduals]:
+    """Return the output (n, T, I) for what the heads ask, hold and give, and what backward needs."""
+    (q, k, v), heads, shared = parts, setting.heads, setting.key_value_heads
+    batch, steps, _ = values.shape
     if isinstance(setting.positions, Rotary):
         q, k = rotate(q, setting.positions), rotate(k, setting.positions)
-    q = q.reshape(batch * shared, heads // shared, steps, size)
+    q = q.reshape(batch * shared, heads // shared, steps, q.shape[-1])
     rules = evolve(
         rules,
         causal=setting.causal,
@@ -138,8 +159,9 @@ def attend_to_itself(
     )
     rules = with_dropout(mode, q, k, rules)
     attended, logsumexp = attend(q, k, v, rules)
-    joined = merge_heads(attended.reshape(batch * heads, steps, value_size), heads)
-    return project(params.output, joined, threads), AttentionResiduals(values, q, k, v, rules, logsumexp, joined)
+    joined = merge_heads(attended.reshape(batch * heads, steps, v.shape[-1]), heads)
+    y = project(params.output, joined, threads_for(setting, batch, steps))
+    return y, AttentionResiduals(values, q, k, v, rules, logsumexp, joined)
 
 
 def backward(
@@ -168,20 +190,28 @@ def heads_backward(
     setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object
 ) -> HeadsCotangents:
     """Return the cotangents that the gradients of the parameters, and that of the input, are made of."""
+    doutput, (dq, dk, dv), dbias = attended_backward(setting, params, residuals, dy)
+    heads, shared = setting.heads, setting.key_value_heads
+    dprojected = concat_heads(((dq, heads), (dk, shared), (dv, shared)))
+    return HeadsCotangents(doutput, dprojected, dbias, threads_for(setting, *residuals.x.shape[:2]))
+
+
+def attended_backward(
+    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object
+) -> tuple[Array, Heads, Array | None]:
+    """Return the cotangents of what the last map gives, of the heads' queries, keys and values, and of diagonals or bias."""
     mask = residuals.rules.mask
     doutput = cotangent_values(dy, mask, residuals.x.shape, params.output.weight.dtype)
     batch, steps, _ = doutput.shape
-    heads, shared, shape = setting.heads, setting.key_value_heads, residuals.q.shape
+    heads, shape = setting.heads, residuals.q.shape
     value_size = residuals.v.shape[-1]
-    threads = thread_count(shape[:3], steps)
-    djoined = project_transposed(params.output, doutput, threads)
+    djoined = project_transposed(params.output, doutput, threads_for(setting, batch, steps))
     dattended = split_heads(djoined, 0, heads, value_size).reshape(*shape[:-1], value_size)
     dq, dk, dv, dbias = attend_backward(residuals.q, residuals.k, residuals.v, residuals.rules, residuals.logsumexp, dattended)
     dq = dq.reshape(batch * heads, steps, shape[-1])
     if isinstance(setting.positions, Rotary):
         dq, dk = rotate(dq, setting.positions, direction=-1), rotate(dk, setting.positions, direction=-1)
-    dprojected = concat_heads(((dq, heads), (dk, shared), (dv, shared)))
-    return HeadsCotangents(doutput, dprojected, dbias, threads)
+    return doutput, (dq, dk, dv), dbias
 
 
 def parameter_grads(

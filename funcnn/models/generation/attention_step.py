@@ -15,13 +15,14 @@ from attrs import frozen
 
 from funcnn.kernels.attention import attend
 from funcnn.kernels.attention_blocks import AttentionSpec
-from funcnn.layer import AnyLayer
-from funcnn.layers.attention import attention
-from funcnn.layers.attention.attention import diagonals
-from funcnn.layers.attention.heads import merge_heads, project, split_heads
+from funcnn.layer import AnyLayer, Eval
+from funcnn.layers.attention import attention, qk_norm_attention
+from funcnn.layers.attention.attention import Heads, diagonals
+from funcnn.layers.attention.heads import merge_heads, project
 from funcnn.layers.attention.rotary import Rotary, rotate
 from funcnn.layers.attention.setting import AttentionSetting
-from funcnn.masked import check_sequence, check_steps
+from funcnn.layers.normalization import rms_norm
+from funcnn.masked import check_sequence
 from funcnn.models.generation.rules import NotStepwiseError, Rule, Step, bound, last_of
 from funcnn.typing import Array
 
@@ -36,14 +37,25 @@ class KeysAndValues:
 
 def step(setting: AttentionSetting, params: Any, state: Any, cache: Any, x: Any, last: bool) -> tuple[Any, Any]:
     values, _ = check_sequence(x, False)
-    check_steps(values)
-    batch, steps, features = values.shape
-    heads, shared = setting.heads, setting.key_value_heads
+    return attend_step(setting, params, attention.heads_of(setting, params.project, values), cache, last)
+
+
+def normalized_step(
+    setting: AttentionSetting, eps: float, params: Any, state: Any, cache: Any, x: Any, last: bool
+) -> tuple[Any, Any]:
+    values, _ = check_sequence(x, False)
+    q, k, v = attention.heads_of(setting, params.attention.project, values)
+    mode = Eval(residuals=False)
+    q = rms_norm.forward(eps, params.query_norm, (), q, mode).output
+    k = rms_norm.forward(eps, params.key_norm, (), k, mode).output
+    return attend_step(setting, params.attention, (q, k, v), cache, last)
+
+
+def attend_step(setting: AttentionSetting, params: Any, parts: Heads, cache: Any, last: bool) -> tuple[Any, Any]:
+    """Return the output for the queries, keys and values of some steps, and all keys and values so far."""
+    (q, k, v), heads, shared = parts, setting.heads, setting.key_value_heads
+    batch, (steps, size), value_size = len(q) // heads, q.shape[1:], v.shape[-1]
     before = cache.keys.shape[2] if isinstance(cache, KeysAndValues) else 0
-    projected = project(params.project, values)
-    size, value_size = setting.head_sizes((steps, features))
-    q, k = split_heads(projected, 0, heads, size), split_heads(projected, heads * size, shared, size)
-    v = split_heads(projected, (heads + shared) * size, shared, value_size)
     if isinstance(setting.positions, Rotary):
         q, k = rotate(q, setting.positions, before), rotate(k, setting.positions, before)
     q = q.reshape(batch * shared, heads // shared, steps, size)
@@ -79,5 +91,10 @@ def rule(layer: AnyLayer, path: str, step_of: Callable[[AnyLayer, str], Step]) -
     return partial(step, setting)
 
 
-ATTENTION: dict[Callable[..., object], Rule] = {attention.forward: rule}
+def normalized_rule(layer: AnyLayer, path: str, step_of: Callable[[AnyLayer, str], Step]) -> Step:
+    rule(layer, path, step_of)  # which says what cannot go a step at a time
+    return partial(normalized_step, *bound(layer).arguments[:2])
+
+
+ATTENTION: dict[Callable[..., object], Rule] = {attention.forward: rule, qk_norm_attention.forward: normalized_rule}
 """By the function that forward binds."""

@@ -78,9 +78,7 @@ def multi_head_attention(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> Any:
-    """Three affine maps, attention, and one more: where masks are given these are layers of their own."""
-    unless(need_weights, "attention weights as an output")
-    unless(bias_k is not None or add_zero_attn, "a key of one's own beside those of the sequence")
+    """Three affine maps, attention, and one more; the weights are what attention gives for a unit matrix of values."""
     unless(training and dropout_p > 0, "random: other numbers are drawn")
     one = query.dim() == 2
     sequences = [part[:, None] if one else part for part in (query, key, value)]
@@ -90,10 +88,27 @@ def multi_head_attention(
         linear(part.transpose(0, 1), weight, bias).unflatten(-1, (num_heads, -1)).transpose(1, 2)
         for part, weight, bias in zip(sequences, maps, biases, strict=True)
     ]
+    more = [(bias_k, bias_v)] if bias_k is not None else []  # keys and values that every query sees, behind the sequence's
+    more += [(key.new_zeros(embed_dim_to_check),) * 2] if add_zero_attn else []
+    for own in more:
+        heads[1:] = [torch.cat([part, behind(one, part)], 2) for part, one in zip(heads[1:], own, strict=True)]
+        attn_mask, key_padding_mask = (None if part is None else F.pad(part, (0, 1)) for part in (attn_mask, key_padding_mask))
     mask = seen(attn_mask, key_padding_mask, heads)
-    looked = scaled_dot_product(*heads, mask)
-    made = linear(looked.transpose(1, 2).flatten(2), out_proj_weight, out_proj_bias).transpose(0, 1)
-    return (made[:, 0] if one else made), None
+    q, k, v = heads
+    unit = torch.eye(k.shape[-2], dtype=k.dtype).expand(*k.shape[:2], -1, -1)
+    looked = scaled_dot_product(q, k, torch.cat([v, unit], -1) if need_weights else v, mask)
+    values, weights = looked[..., : v.shape[-1]], looked[..., v.shape[-1] :]
+    made = linear(values.transpose(1, 2).flatten(2), out_proj_weight, out_proj_bias).transpose(0, 1)
+    if average_attn_weights:
+        weights = weights.mean(1)
+    if one:
+        made, weights = made[:, 0], weights[0]
+    return made, weights if need_weights else None
+
+
+def behind(one: Tensor, part: Tensor) -> Tensor:
+    """Return a vector of all heads as one more step of (n, h, s, d)."""
+    return one.reshape(1, part.shape[1], 1, -1).expand(len(part), -1, -1, -1)
 
 
 def seen(attn_mask: Tensor | None, padding: Tensor | None, heads: list[Tensor]) -> Tensor | None:

@@ -50,6 +50,13 @@ def embedding(
     return alone(fn.embedding(*weight.shape), input, weight)
 
 
+def filled(values: Tensor, ends: list[int], padding: int) -> Tensor:
+    """Return the stretches between ends as rows, filled up to the longest."""
+    bags = [values[first:last] for first, last in pairwise(ends)]
+    longest = max(map(len, bags))
+    return torch.stack([torch.cat([bag, bag.new_full((longest - len(bag),), padding)]) for bag in bags])
+
+
 @translates(F.embedding_bag)
 def embedding_bag(
     input: Tensor,
@@ -68,14 +75,17 @@ def embedding_bag(
     unless(max_norm is not None, "a largest norm of the rows")
     unless(scale_grad_by_freq, "gradients by frequency")
     unless(sparse, "sparse gradients")
-    unless(per_sample_weights is not None, "weights in a bag")
     reduction: Any = mode
-    if offsets is not None:  # bags of unequal size are filled up with the index of a row more
-        unless(padding_idx is not None, "bags of unequal size that hold padding besides")
+    padding_idx = None if padding_idx is None else padding_idx % len(weight)
+    if offsets is not None:  # bags of unequal size are filled up with the index of padding, or that of a row more
         ends = offsets.tolist() if include_last_offset else [*offsets.tolist(), len(input)]
-        bags = [input[first:last] for first, last in pairwise(ends)]
-        longest = max(map(len, bags))
-        padding_idx = len(weight)
-        input = torch.stack([torch.cat([bag, bag.new_full((longest - len(bag),), padding_idx)]) for bag in bags])
-        weight = torch.cat([weight, weight.new_zeros(1, weight.shape[1])])
+        if padding_idx is None:
+            padding_idx = len(weight)
+            weight = torch.cat([weight, weight.new_zeros(1, weight.shape[1])])
+        input = filled(input, ends, padding_idx)
+        if per_sample_weights is not None:
+            per_sample_weights = filled(per_sample_weights, ends, 0)
+    if per_sample_weights is not None:
+        layer = fn.weighted_embedding_bag(*weight.shape, padding_index=padding_idx)
+        return run(layer, (input, per_sample_weights), weight)
     return run(fn.embedding_bag(*weight.shape, reduction, padding_index=padding_idx), input, weight)

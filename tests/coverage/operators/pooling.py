@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import funcnn as fn
+from funcnn.layers.pooling import fractional_max_pooling
+from funcnn.layers.pooling.fractional_max_pooling import FractionalWindows
+from funcnn.layers.pooling.max_unpooling import PooledResiduals, pool_backward
 from tests.coverage.bridge import run, unless
 from tests.coverage.operators.layout import over_space, per_axis
 from tests.coverage.translated import translates
@@ -135,6 +139,45 @@ def power(axes: int, function: Any) -> None:
 power(1, F.lp_pool1d)
 power(2, F.lp_pool2d)
 power(3, F.lp_pool3d)
+
+
+def fractional(axes: int, function: Any, indices: bool) -> None:
+    """Register fractional max pooling: its places are given to the same function of this library that a key draws them for."""
+
+    @translates(function)
+    def translator(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        unless(_random_samples is None, "random: other numbers are drawn")
+        space = input.shape[-axes:]
+        sizes = output_size
+        if sizes is None:
+            sizes = [int(length * ratio) for length, ratio in zip(space, per_axis(output_ratio, axes), strict=True)]
+        windows = FractionalWindows(per_axis(kernel_size, axes), per_axis(sizes, axes))
+        u = _random_samples.numpy()
+        drawn = u[..., ::-1] if axes == 2 else u  # of images torch's first number is that of the width
+        layer: Any = fn.define_layer(
+            "fractional", partial(fractional_max_pooling.init, windows), partial(placed, windows, drawn), pool_backward
+        )
+        values, places = over_space(layer, input, axes)
+        return (values, places) if indices or return_indices else values
+
+
+def placed(windows: Any, u: Any, params: Any, state: Any, x: Any, mode: Any) -> Any:
+    """Pool at places that are given."""
+    y, found = fractional_max_pooling.pool_at(windows, u, x)
+    return fn.Forward(fn.Pooled(y, found), state, PooledResiduals(x.shape, found))
+
+
+fractional(2, F.fractional_max_pool2d, False)
+fractional(3, F.fractional_max_pool3d, False)
+fractional(2, F.fractional_max_pool2d_with_indices, True)
+fractional(3, F.fractional_max_pool3d_with_indices, True)
 
 
 def adaptive(axes: int, kind: Any, *functions: Any, indices: bool = False) -> None:
