@@ -138,10 +138,16 @@ def test_folders_are_served(tmp_path: Path, image: Path) -> None:
     assert text.startswith("ab")
     answer = sees.actions["/predict"]({"image": base64.b64encode(image.read_bytes()).decode()})
     assert set(answer) == {"classes", "probabilities"}
-    for given, message in (
+    wrong: list[tuple[dict[str, object], str]] = [
         ({"image": "?"}, "not in base 64"),
         ({"image": "AAAA"}, "the image cannot be read"),
         ({"image": 1}, "image is 1"),
-    ):
+    ]
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"image": "?"}, "not in base 64"),
+        ({"image": "AAAA"}, "the image cannot be read"),
+        ({"image": 1}, "image is 1"),
+    ]
+    for given, message in wrong:
         with pytest.raises(HTTPError, match=message):
             sees.actions["/predict"](given)

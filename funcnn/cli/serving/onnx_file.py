@@ -49,7 +49,7 @@ def service(path: Path, limits: Limits) -> Service:
         "example": command("/predict", example),
         "funcnn": fn.__version__,
     }
-    return Service(description, {"/predict": partial(predict, session, limits)})
+    return Service(description, {"/predict": partial(predict, session, limits)}, frozenset({"/predict"}))
 
 
 def opened(path: Path) -> Session:

@@ -60,7 +60,7 @@ def service(path: Path, limits: Limits) -> Service:
         "example": command(where, example),
         "funcnn": fn.__version__,
     }
-    return Service(description, actions)
+    return Service(description, actions, frozenset(actions) - {"/sample"})
 
 
 def described(limits: Limits) -> dict[str, object]:

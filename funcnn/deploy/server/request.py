@@ -36,13 +36,15 @@ async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         When it is malformed, larger than the limits, or does not come in time.
     """
     try:
-        first = await asyncio.wait_for(reader.read(1), limits.read_seconds)
+        async with asyncio.timeout(limits.read_seconds):
+            first = await reader.read(1)
     except TimeoutError:
         return None  # a connection that is kept and not used
     if not first:
         return None
     try:
-        return await asyncio.wait_for(read_rest(first, reader, writer, limits), limits.read_seconds)
+        async with asyncio.timeout(limits.read_seconds):
+            return await read_rest(first, reader, writer, limits)
     except TimeoutError:
         raise HTTPError(408, f"the request took more than {limits.read_seconds:g} s to come", closes=True) from None
 

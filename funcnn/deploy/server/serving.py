@@ -1,8 +1,11 @@
 """The server: connections are read side by side in one thread, and the network answers in another, one request at a time.
 
-Rejected: ``http.server.ThreadingHTTPServer``, a thread for each connection.  It answers a third as many requests a second
-(docs/serving.md has the figures), its timeout is for each piece that is read and not for the request, so that who sends a byte
-every nine seconds keeps a thread for ever, and it reads headers by the parser of mails.
+Where the last answers took some milliseconds at most, the thread that reads asks the network itself: to hand a request to another
+thread and wait for it costs more than a small network does.
+
+Rejected: ``http.server.ThreadingHTTPServer``, a thread for each connection.  A request takes it a quarter more processor time
+(docs/serving.md has the figures); and its timeout is for each piece that is read and not for the request, so that who sends a
+byte every nine seconds keeps a thread for ever.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
+from time import perf_counter
 from traceback import format_exception
 from typing import TypeAlias
 
 from attrs import frozen
 
 from funcnn.deploy.server.limits import HTTPError, Limits
+from funcnn.deploy.server.pace import Pace
 from funcnn.deploy.server.request import Request, read_request
 from funcnn.deploy.server.strict_json import read_object, write_object
 
@@ -33,6 +38,8 @@ class Service:
 
     description: dict[str, object]
     actions: Mapping[str, Action]
+    by_size: frozenset[str] = frozenset()
+    """The paths at which an answer takes as long as the request is large, whatever it says."""
 
 
 def serve(service: Service, address: tuple[str, int], limits: Limits, started: Callable[[int], None]) -> None:
@@ -63,6 +70,7 @@ class Server:
         self.network = ThreadPoolExecutor(1, "network")
         self.connections: set[asyncio.Task[None]] = set()
         self.answering: set[Future[dict[str, object]]] = set()  # what the network has to do, or does
+        self.paces: dict[str, Pace] = {}
         self.stopping = asyncio.Event()
 
     async def run(self, address: tuple[str, int], started: Callable[[int], None]) -> None:
@@ -116,7 +124,8 @@ class Server:
         except HTTPError as error:
             status, answer, headers = error.status, {"error": str(error)}, error.headers
             stays = stays and not error.closes
-        await asyncio.wait_for(send(writer, status, answer, method, stays=stays, headers=headers), self.limits.read_seconds)
+        async with asyncio.timeout(self.limits.read_seconds):
+            await send(writer, status, answer, method, stays=stays, headers=headers)
         if status >= 400 and not stays:
             await read_away(reader, writer, self.limits)
         return stays
@@ -140,10 +149,13 @@ class Server:
         given = read_object(request.body)
         if len(self.answering) >= self.limits.waiting:
             raise HTTPError(503, "too many requests wait for the network: come again", headers=_AGAIN)
-        work = self.network.submit(action, given)
-        self.answering.add(work)
-        work.add_done_callback(self.answering.discard)  # when it ends, which may be after whoever asked was told to wait no more
+        pace, size = self.paces.setdefault(request.path, Pace()), len(request.body)
         try:
+            if request.path in self.service.by_size and not self.answering and pace.is_quick(size):
+                return timed(action, pace, size, given)
+            work = self.network.submit(timed, action, pace, size, given)
+            self.answering.add(work)
+            work.add_done_callback(self.answering.discard)  # when it ends: who asked may have been told to wait no more
             return await asyncio.wait_for(asyncio.wrap_future(work), self.limits.answer_seconds)
         except HTTPError:
             raise
@@ -162,6 +174,14 @@ async def read_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
             for _ in range(64):
                 if not await reader.read(limits.head_bytes):
                     return
+
+
+def timed(action: Action, pace: Pace, size: int, given: dict[str, object]) -> dict[str, object]:
+    """Return the answer of an action, and note how long it took."""
+    begun = perf_counter()
+    made = action(given)
+    pace.note(perf_counter() - begun, size)
+    return made
 
 
 _AGAIN = (("Retry-After", "1"),)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from funcnn.deploy.server.limits import HTTPError, Limits
+from funcnn.deploy.server.pace import Pace
 from funcnn.deploy.server.serving import Server, Service
 from funcnn.deploy.server.strict_json import read_object, rows_of
 
@@ -26,10 +27,13 @@ def double(given: dict[str, object]) -> dict[str, object]:
     return {"twice": (rows_of(given["inputs"], "inputs", 2, 3) * 2).tolist()}
 
 
+DOUBLE = Service({"model": "double"}, {"/predict": double})
+
+
 @contextmanager
-def served(limits: Limits = LIMITS) -> Iterator[int]:
+def served(limits: Limits = LIMITS, service: Service = DOUBLE) -> Iterator[int]:
     """Give the port of a server that runs in a thread."""
-    server = Server(Service({"model": "double"}, {"/predict": double}), limits)
+    server = Server(service, limits)
     ports: list[int] = []
     loops: list[asyncio.AbstractEventLoop] = []
     up = threading.Event()
@@ -226,6 +230,35 @@ def test_what_is_being_answered_when_the_server_stops_is_answered() -> None:
     assert answers == [(200, {"twice": [[2.0, 4.0]]})]
     with pytest.raises(ConnectionRefusedError):
         raw(port, get("/health"))
+
+
+def test_what_does_not_take_as_long_as_its_request_is_large_is_asked_elsewhere() -> None:
+    threads: list[str] = []
+
+    def look(given: dict[str, object]) -> dict[str, object]:
+        threads.append(threading.current_thread().name.partition("_")[0])
+        return {}
+
+    with served(Limits(), Service({}, {"/predict": look, "/sample": look}, frozenset({"/predict"}))) as port:
+        for path in ["/predict"] * 6 + ["/sample"] * 6:
+            assert ask(port, post(b"{}", path)) == (200, {})
+    assert threads[:4] == ["network"] * 4
+    assert threads[6:] == ["network"] * 6
+
+
+def test_requests_are_quick_when_the_last_ones_were_that_were_not_much_smaller() -> None:
+    pace = Pace()
+    for _ in range(3):
+        pace.note(0.001, 100)
+    assert not pace.is_quick(100)  # too few are known
+    pace.note(0.001, 50)
+    assert pace.is_quick(200)
+    assert not pace.is_quick(201)
+    pace.note(0.1, 100)
+    assert not pace.is_quick(100)
+    for _ in range(4):
+        pace.note(0.001, 10)
+    assert pace.is_quick(20)
 
 
 def test_json_is_read_as_its_standard_has_it() -> None:
