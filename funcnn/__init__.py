@@ -290,12 +290,17 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.sharding.shard import shard
     from funcnn.train import metrics
     from funcnn.train.batch_statistics import update_batch_statistics
+    from funcnn.train.callbacks.best_checkpoint import BestCheckpoint
+    from funcnn.train.callbacks.csv_log import CSVLog
+    from funcnn.train.callbacks.tensorboard_log import TensorBoardLog
     from funcnn.train.checkpoint import Checkpoint
     from funcnn.train.divergence import DivergenceError
     from funcnn.train.evaluate import evaluate, predict
+    from funcnn.train.find_learning_rate import LearningRateCurve, find_learning_rate
     from funcnn.train.history import History, Row
+    from funcnn.train.holdout import Holdout
     from funcnn.train.loop import fit
-    from funcnn.train.record import Epoch, Fit
+    from funcnn.train.record import Epoch, Fit, OnStep, Step
     from funcnn.train.stopping import EarlyStopping
     from funcnn.train.summary import Summary, summary
 
@@ -736,6 +741,14 @@ __all__ = [
     "History",
     "Row",
     "Epoch",
+    "OnStep",
+    "Step",
+    "BestCheckpoint",
+    "CSVLog",
+    "TensorBoardLog",
+    "Holdout",
+    "find_learning_rate",
+    "LearningRateCurve",
     "EarlyStopping",
     "Checkpoint",
     "DivergenceError",

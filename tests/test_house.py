@@ -155,6 +155,7 @@ MANY_OPTIONS = {
     "decoder_block": "those of its attention and of its dense part",
     "dormand_prince": "tolerances and bounds of the length of a step, each with a default",
     "encoder_block": "those of its attention and of its dense part",
+    "find_learning_rate": "what is trained, on what, and the rates to try",
     "fit": "the words of a whole training",
     "generate": "how characters are drawn, beside the network",
     "peephole_lstm": "the options of one layer, each with a default",

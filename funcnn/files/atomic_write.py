@@ -17,7 +17,9 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from errno import EACCES, EEXIST, EINVAL, ENOTSUP
+from functools import partial
 from pathlib import Path
+from shutil import copyfileobj
 from typing import IO, TypeAlias
 from zlib import crc32
 
@@ -74,6 +76,12 @@ def write_atomically(path: PathLike, write: Callable[[IO[bytes]], object]) -> No
 def write_bytes(path: PathLike, content: bytes) -> None:
     """Write a file: whole or not at all."""
     write_atomically(path, lambda file: file.write(content))
+
+
+def copy_file(source: PathLike, target: PathLike) -> None:
+    """Copy a file to another place, where it appears whole."""
+    with check_path(source).open("rb") as file:
+        write_atomically(target, partial(copyfileobj, file))
 
 
 def write_text(path: PathLike, text: str) -> None:

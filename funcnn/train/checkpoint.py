@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
@@ -11,11 +12,13 @@ from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.errors import check_count, check_path, shorten
-from funcnn.files.atomic_write import write_atomically
+from funcnn.files.atomic_write import copy_file, write_atomically
 from funcnn.files.save import FileError, load, load_note, save
 from funcnn.train.history import History, Row
 from funcnn.train.identity import Identity, difference
-from funcnn.train.record import Epoch, Point, Reached
+from funcnn.train.passing import like_passing, passing_of
+from funcnn.train.preparation.check_data import row_count
+from funcnn.train.record import Epoch, Point, Reached, Step
 from funcnn.train.stopping import EarlyStopping
 
 P = TypeVar("P")
@@ -40,6 +43,11 @@ class Checkpoint:
         The file; each checkpoint takes the place of the one before.
     every : int, optional
         Epochs from one checkpoint to the next.
+    every_steps : int, optional
+        Batches of an epoch from one checkpoint within it to the next, beside those at its end.  A run that goes on from within an
+        epoch ends with the same bits too.
+    keep : int, optional
+        How many files are kept: ``run.npz`` is the newest, ``run.1.npz`` the one before.
 
     Raises
     ------
@@ -61,16 +69,55 @@ class Checkpoint:
 
     path: Path = field(converter=check_path)
     every: int = 1
+    every_steps: int | None = field(default=None, kw_only=True)
+    keep: int = field(default=1, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "every", check_count(self.every, "every"))
+        object.__setattr__(self, "keep", check_count(self.keep, "keep"))
+        if self.every_steps is not None:
+            object.__setattr__(self, "every_steps", check_count(self.every_steps, "every_steps"))
 
     def __call__(self, epoch: Epoch[P, S]) -> None:
         """Write the checkpoint when it is due."""
         if epoch.number % self.every == 0:
             now = Point(epoch.params, epoch.state, epoch.opt_state)
             points = (now,) if epoch.best is None else (now, epoch.best)
-            save(self.path, points, note=note(epoch.identity, epoch.history, len(points)))
+            self._write(points, note(epoch.identity, epoch.history, len(points)))
+
+    @property
+    def hears_steps(self) -> bool:
+        """Whether it is to be called after steps."""
+        return self.every_steps is not None
+
+    def on_step(self, step: Step[P, S]) -> None:
+        """Write the checkpoint when it is due within an epoch."""
+        if self.every_steps is not None and step.number % self.every_steps == 0:
+            now = Point(step.params, step.state, step.opt_state)
+            points = (now,) if step.best is None else (now, step.best)
+            kept = step.passing.as_tree()
+            shown = sum(row_count(output) for output, _ in step.passing.outputs)
+            text = note(step.identity, step.history, len(points), (len(step.passing.numbers), shown))
+            self._write((points, kept), text)
+
+    def existing(self) -> Path | None:
+        """Return the newest checkpoint that there is, or None: ``resume=checkpoint.existing()`` goes on if there is one."""
+        return next((path for path in self.paths() if path.is_file()), None)
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return the files, the newest first: ``run.npz``, then ``run.1.npz`` and so on, of which there are at most ``keep``."""
+        older = [self.path.with_name(f"{self.path.stem}.{number}{self.path.suffix}") for number in range(1, self.keep)]
+        return (self.path, *older)
+
+    def _write(self, kept: object, text: str) -> None:
+        """Write a file, and let those before it move on by one; at every moment there is a newest one."""
+        if self.keep > 1 and self.path.is_file():
+            files = self.paths()
+            for newer, older in zip(files[-2:0:-1], files[:1:-1], strict=True):
+                if newer.is_file():
+                    newer.replace(older)
+            copy_file(self.path, files[1])
+        save(self.path, kept, note=text)
 
     def rehearse(self, points: tuple[Point[P, S], ...], history: History, identity: Identity) -> None:
         """Write as much as a checkpoint takes into a file beside its own, and remove it: what fails, fails before there is work.
@@ -108,8 +155,8 @@ def _try_to_write(points: object, text: str, file: IO[bytes]) -> None:
     raise _WrittenError
 
 
-def note(identity: Identity, history: History, points: int) -> str:
-    """Return what a checkpoint says beside its arrays."""
+def note(identity: Identity, history: History, points: int, within: tuple[int, int] | None = None) -> str:
+    """Return what a checkpoint says beside its arrays; ``within`` an epoch how many steps and rows of outputs it holds."""
     import json  # not on import of the package: three milliseconds
 
     return json.dumps(
@@ -120,13 +167,31 @@ def note(identity: Identity, history: History, points: int) -> str:
             "history": [[row.seconds, [value for _, value in row.values]] for row in history.rows],
             "points": points,
         }
+        | ({} if within is None else {"within": list(within)})
     )
 
 
 def resumed(
-    path: str | os.PathLike[str], start: Point[P, S], identity: Identity, rule: EarlyStopping | None, since: int
+    path: str | os.PathLike[str],
+    start: Point[P, S],
+    identity: Identity,
+    rule: EarlyStopping | None,
+    since: int,
+    shown: Callable[[], tuple[object, object] | None] = lambda: None,
 ) -> Reached[P, S]:
-    """Return where the run of a checkpoint stood; ``since`` is how many epochs it had when it began.
+    """Return where the run of a checkpoint stood.
+
+    Parameters
+    ----------
+    path : path
+    start : Point
+        One like those in the file.
+    identity : Identity
+    rule : EarlyStopping or None
+    since : int
+        How many epochs the run had when it began.
+    shown : callable, optional
+        Makes a prediction and a target of one row, when there are metrics.
 
     Raises
     ------
@@ -147,6 +212,7 @@ def resumed(
             for epoch, (seconds, values) in enumerate(said["history"], 1)
         ]
         count = 2 if said["points"] == 2 else 1
+        steps, seen = map(int, said.get("within", (0, 0)))
         versions = str(said["versions"]) if "versions" in said else f"funcnn 0.1.0 and Python {said['python']}"
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileError(f"{path} is not a checkpoint of fn.Checkpoint, or one of another version ({error!r})") from error
@@ -161,6 +227,11 @@ def resumed(
         raise FileError(
             f"{path} has {len(history)} epochs, and early_stopping with this patience would have ended training after {over}"
         )
-    points = load(path, like=(start,) * count)
     peak = 0 if rule is None else rule.best_epoch(history, since)
-    return Reached(points[0], history, points[1] if count == 2 else None, peak)
+    like = (start,) * count
+    if not steps:
+        points = load(path, like=like)
+        return Reached(points[0], history, points[1] if count == 2 else None, peak)
+    recorded = "learning_rate" in columns, "gradient_norm" in columns
+    points, kept = load(path, like=(like, like_passing(steps, recorded, shown(), seen)))
+    return Reached(points[0], history, points[1] if count == 2 else None, peak, passing_of(kept))

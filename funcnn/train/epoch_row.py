@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from attrs import Factory, frozen
-
-from funcnn.losses.loss import Loss
 from funcnn.train.batch_statistics import has_batch_statistics, update_batch_statistics
 from funcnn.train.evaluate import join
 from funcnn.train.history import Row
+from funcnn.train.passing import Passing
 from funcnn.train.preparation.prepare import Plan
 from funcnn.train.ranks import predict_by_ranks
 from funcnn.train.record import Point
@@ -24,26 +22,6 @@ X = TypeVar("X")
 Y = TypeVar("Y")
 T = TypeVar("T")
 M = TypeVar("M")
-
-
-@frozen(eq=False)
-class Passing(Generic[Y, T]):
-    """What the steps of an epoch leave behind."""
-
-    started: float = Factory(perf_counter)
-    losses: list[float] = Factory(list)
-    masses: list[float] = Factory(list)
-    """How much each batch counts."""
-    outputs: list[tuple[Y, T]] = Factory(list)
-    """Predictions and targets, when there are metrics."""
-
-    def loss(self, loss: Loss[Y, T]) -> float:
-        """Return the loss of all batches together; NaN when nothing was seen."""
-        if not self.losses:
-            return math.nan
-        if loss.reduction == "sum":
-            return math.fsum(self.losses)
-        return math.fsum([value * mass for value, mass in zip(self.losses, self.masses, strict=True)]) / math.fsum(self.masses)
 
 
 def evaluated(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S]) -> tuple[P, S]:
@@ -73,8 +51,9 @@ def epoch_row(plan: Plan[P, S, X, Y, T, M], epoch: int, now: Point[P, S], passin
         prediction = predict_by_ranks(request.communicator, request.model, at, x, request.batch_size)
         scores = loss_and_metrics(request.loss, request.metrics, prediction, y)
         values |= {f"val_{name}": value for name, value in scores.items()}
+    values |= dict.fromkeys(request.record, math.nan) | passing.recorded()
     for name, value in values.items():
-        if math.isnan(value) and not name.endswith("loss"):
+        if math.isnan(value) and name not in request.record and not name.endswith("loss"):
             warnings.warn(
                 f"metric {name!r} is NaN in epoch {epoch}: it is not defined for its predictions", RuntimeWarning, stacklevel=3
             )

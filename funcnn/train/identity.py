@@ -21,8 +21,8 @@ from funcnn.losses.loss import Loss
 from funcnn.train.fingerprint import fingerprint
 from funcnn.train.stopping import EarlyStopping
 
-MAY_DIFFER = ("epochs", "callbacks", "progress", "resume", "communicator")
-"""Arguments of ``fit`` that a run which goes on may be given otherwise."""
+MAY_DIFFER = ("epochs", "callbacks", "progress", "resume", "communicator", "record")
+"""Arguments of ``fit`` that a run which goes on may be given otherwise; what is recorded may not, where there is something."""
 
 _DATA = ("x", "y", "validation", "params", "state", "opt_state")
 

@@ -20,15 +20,17 @@ from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.runtime.allocator import keep_memory
 from funcnn.sharding.communicator import Communicator
 from funcnn.train.divergence import DivergenceError, diverged
-from funcnn.train.epoch_row import Passing, epoch_row
+from funcnn.train.epoch_row import epoch_row
 from funcnn.train.finite import is_finite
 from funcnn.train.history import History, Row
+from funcnn.train.holdout import Holdout
 from funcnn.train.keeping import carry, fitted, last_good
+from funcnn.train.passing import Passing
 from funcnn.train.plateau_report import complete, report_metric
 from funcnn.train.preparation.prepare import Plan, prepare
 from funcnn.train.preparation.request import FitRequest
 from funcnn.train.progress import reporter
-from funcnn.train.record import Callback, Epoch, Fit, Point, Reached, Stopped, wanted
+from funcnn.train.record import Callback, Epoch, Fit, Point, Reached, Recorded, Stopped, wanted
 from funcnn.train.scores import batch_mass
 from funcnn.train.stopping import EarlyStopping
 
@@ -50,7 +52,7 @@ def fit(
     key: Key,
     epochs: int,
     batch_size: int,
-    validation: tuple[X | Rows, T] | float | None = None,
+    validation: tuple[X | Rows, T] | float | Holdout | None = None,
     metrics: Mapping[str, Callable[[Y, M], float]] | None = None,
     params: P | None = None,
     state: S | None = None,
@@ -64,6 +66,7 @@ def fit(
     progress: bool | None = None,
     resume: str | os.PathLike[str] | None = None,
     communicator: Communicator | None = None,
+    record: Sequence[Recorded] = (),
 ) -> Fit[P, S]:
     """Train a network.
 
@@ -99,8 +102,9 @@ def fit(
         Passes through the data, at least 1.
     batch_size : int
         Rows of a batch, from 1 to the number of rows.
-    validation : (x, y) or float, optional
-        A set to be evaluated after every epoch, or the share in (0, 1) of the rows to hold out for it, chosen at random.
+    validation : (x, y), float or Holdout, optional
+        A set to be evaluated after every epoch, or the share in (0, 1) of the rows to hold out for it, chosen at random; a
+        :class:`Holdout` keeps the proportions of the classes.
     metrics : dict, optional
         Functions ``(prediction, target) -> float`` by name.  They are computed on the validation set, and on the training set
         from the predictions that the steps of the epoch made anyway (in training mode, while the parameters changed).  With a
@@ -125,7 +129,8 @@ def fit(
         When to stop before all epochs are done, and whether the best parameters are given.
     callbacks : sequence of callable, optional
         Each is called with an :class:`Epoch` at the end of every epoch; training ends when one returns True.  See
-        :class:`Checkpoint`.
+        :class:`Checkpoint`, :class:`BestCheckpoint`, :class:`CSVLog` and :class:`TensorBoardLog`; and :class:`OnStep`, for what
+        is to be called after every step.
     progress : bool, optional
         A progress bar by tqdm (or, where it is not installed, a line per epoch) on standard error.  By default a bar, if tqdm
         is installed and standard error is a terminal, and otherwise nothing.
@@ -140,6 +145,9 @@ def fit(
         ``mpiexec``.  Each computes a part of every batch and of the validation set, as :func:`data_parallel` does; all get the
         same result.  Callbacks run on rank 0 alone, which writes the checkpoints; a run may go on with another number of
         processes.
+    record : sequence of {"learning_rate", "gradient_norm"}, optional
+        Further columns of the history, behind those of validation: the learning rate of the last step of the epoch (of the first
+        rule in the optimizer that has one), and the mean over the steps of the gradient's norm.
 
     Returns
     -------
@@ -186,10 +194,10 @@ def fit(
     plan, reached = prepare(
         FitRequest(
             model=model, loss=loss, optimizer=optimizer, x=cast(X, x), y=y, key=key, epochs=epochs, batch_size=batch_size,
-            validation=cast("tuple[X, T] | float | None", validation), metrics={} if metrics is None else metrics,
+            validation=cast("tuple[X, T] | float | Holdout | None", validation), metrics={} if metrics is None else metrics,
             params=params, state=state, opt_state=opt_state, history=history, wrap=wrap,
             evaluate_at=evaluate_at, drop_last=drop_last, early_stopping=early_stopping, callbacks=callbacks, progress=progress,
-            resume=resume, communicator=communicator,
+            resume=resume, communicator=communicator, record=record,
         )
     )  # fmt: skip
     keep_memory()
@@ -207,13 +215,16 @@ def fit(
                 if plan.is_over(reached):
                     stopped = "early"
                     break
-                passing: Passing[Y, T] = Passing()
+                passing: Passing[Y, T] = Passing() if reached.within is None else reached.within
+                done = passing.done
                 shuffle, keys = key.child(2).child(epoch).split(2)
                 mode = Train(keys)
                 stream = batches(shuffle, (asked.x, asked.y), asked.batch_size, drop_last=asked.drop_last)
                 if isinstance(asked.x, Rows):
                     stream = reader = prefetch(stream)
                 for number, (x_batch, y_batch) in enumerate(show.steps(stream, epoch + 1)):
+                    if number < done:
+                        continue  # a checkpoint within the epoch has it already
                     mass = batch_mass(loss, y_batch)
                     if not mass > 0:
                         continue  # nothing counts in this batch, such as a batch of ignored labels: it changes nothing
@@ -222,22 +233,30 @@ def fit(
                     if not isfinite(result.loss):  # NaN and infinity are no errors of NumPy's here: they end training
                         raise diverged(model, loss, now, batch, before, number, reached, plan.begin)
                     own = result.loss if wrap is None else loss.forward(result.output, y_batch).value
+                    passing.numbers.append(number)
                     passing.losses.append(float(own))
                     passing.masses.append(mass)
                     if asked.metrics:
                         passing.outputs.append((result.output, y_batch))
+                    if asked.record:
+                        plan.note(passing, result.grads, now.opt_state)
                     before = now, batch
                     updated = plan.optimizer.update(now.params, result.grads, now.opt_state)
                     now = Point(updated.params, result.state, updated.state)
+                    if plan.listeners and plan.hears(now, before[0].opt_state, passing, result.grads, reached):
+                        stopped = "callback"
+                        break
                     del result, updated  # the gradients' memory is free for the next step
 
+                if stopped != "finished":
+                    break
                 row = epoch_row(plan, epoch + 1, now, passing)
                 if not is_finite(now.params) or (passing.losses and not all(isfinite(row[name]) for name in plan.loss_columns)):
                     raise diverged(model, loss, now, plan.validation_batch, before, plan.steps - 1, reached, plan.begin)
                 reached = advanced(plan, reached, now, row)
                 now = reached.point
                 show.row(row)
-                ended = Epoch(now.params, now.state, now.opt_state, reached.history, reached.best, plan.identity)
+                ended = Epoch(now.params, now.state, now.opt_state, reached.history, reached.best, plan.identity, passing)
                 if wanted(asked.callbacks, ended):
                     stopped = "callback"
                     break

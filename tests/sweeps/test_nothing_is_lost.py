@@ -120,6 +120,7 @@ PLACES: dict[str, tuple[Callable[[BaseException], dict[str, Any]], int]] = {
     "a metric in training": (lambda error: {"metrics": {"own": at(5, error, 0.0)}}, 4),  # two of the rehearsal, two of an epoch
     "a metric in validation": (lambda error: {"metrics": {"own": at(6, error, 0.0)}}, 4),
     "a callback": (lambda error: {"callbacks": [at(2, error)]}, 4),
+    "a callback of steps": (lambda error: {"callbacks": [fn.OnStep(at(3, error))]}, 3),
     "evaluate_at": (lambda error: {"evaluate_at": lambda params, state: at(int(state.count) // 4, error, params)()}, 4),
     "the first step": (lambda error: broken_step(1, error), 0),
     "a later step": (lambda error: broken_step(4, error), 3),
@@ -158,6 +159,13 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space left") as caught:
         run(callbacks=[fn.Checkpoint(tmp_path / "run.npz")])
     check(caught.value.fit, 4)  # type: ignore[attr-defined]  # what fit adds
+
+
+def test_a_disk_that_fills_up_within_an_epoch_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("funcnn.train.checkpoint.save", at(4, OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left") as caught:
+        run(callbacks=[fn.Checkpoint(tmp_path / "run.npz", every_steps=1)])  # after two steps, their epoch, and the third step
+    check(caught.value.fit, 3)  # type: ignore[attr-defined]  # what fit adds
 
 
 def test_data_that_cannot_be_read_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

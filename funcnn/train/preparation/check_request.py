@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from attrs import evolve
 
-from funcnn.errors import check_count, check_flag
+from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.key import Key
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
+from funcnn.optim.composite import walk
 from funcnn.optim.optimizer import Optimizer
 from funcnn.sharding.data_parallel import check_communicator
 from funcnn.train.history import History
 from funcnn.train.preparation.check_data import kind_of
 from funcnn.train.preparation.check_kinds import check_function, check_kind, check_metrics
 from funcnn.train.preparation.request import FitRequest
+from funcnn.train.record import Recorded, listening
 from funcnn.train.stopping import EarlyStopping
 
 P = TypeVar("P")
@@ -47,11 +49,15 @@ def checked(request: FitRequest[P, S, X, Y, T, M]) -> FitRequest[P, S, X, Y, T, 
     if request.communicator is not None:
         check_communicator(request.communicator)
     check_callbacks(request.callbacks)
+    if request.communicator is not None and listening(request.callbacks):
+        raise ValueError("callbacks of steps, and checkpoints within epochs, are not called in several processes: leave them out")
+    check_record(request)
     check_metrics(request.metrics)
     return evolve(
         request,
         epochs=check_count(request.epochs, "epochs"),
         batch_size=check_count(request.batch_size, "batch_size"),
+        record=tuple(request.record),
         drop_last=check_flag(request.drop_last, "drop_last"),
         progress=None if request.progress is None else check_flag(request.progress, "progress"),
     )
@@ -63,6 +69,21 @@ def check_callbacks(callbacks: object) -> None:
         raise TypeError(f"callbacks is {kind_of(callbacks)}, expected a sequence of functions of an fn.Epoch")
     for index, callback in enumerate(callbacks):
         check_function(callback, f"callbacks[{index}]", "of an fn.Epoch")
+
+
+def check_record(request: FitRequest[P, S, X, Y, T, M]) -> None:
+    """Raise unless what is to be recorded is known, given once, and there."""
+    record: object = request.record
+    if isinstance(record, (str, bytes)) or not isinstance(record, Sequence):
+        raise TypeError(f"record is {kind_of(record)}, expected a sequence such as ('learning_rate', 'gradient_norm')")
+    for name in record:
+        check_choice(name, get_args(Recorded), "a column in record")
+        if name in request.metrics:
+            raise ValueError(f"record has the column {name!r}, and a metric is called so: give the metric another name")
+    if len(set(record)) < len(record):
+        raise ValueError(f"record is {record!r}: each column stands in it once")
+    if "learning_rate" in record and not any(hasattr(one, "learning_rate") for one in walk(request.optimizer)):
+        raise ValueError(f"record has 'learning_rate', and no rule in {request.optimizer!r} has one")
 
 
 def check_monitor(early_stopping: EarlyStopping | None, columns: tuple[str, ...]) -> None:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Generic, TypeVar
 
+import numpy as np
 from attrs import evolve, fields, frozen
 
 from funcnn.compile.compiled import compiled_if_often
 from funcnn.data.batching import batch_count
-from funcnn.data.splitting import split
+from funcnn.data.splitting import split, stratified_split
 from funcnn.data.streams.rows import Rows
 from funcnn.errors import check_range
 from funcnn.grad import LossAndGradFunction, LossAndGradOf
 from funcnn.layer import Eval, Mode
-from funcnn.optim.optimizer import Optimizer
+from funcnn.optim.learning_rate import learning_rate
+from funcnn.optim.optimizer import Optimizer, OptState
+from funcnn.optim.transformations.clip import global_norm
 from funcnn.train.checkpoint import resumed
-from funcnn.train.evaluate import part
+from funcnn.train.evaluate import part, predict
 from funcnn.train.history import History
+from funcnn.train.holdout import Holdout
 from funcnn.train.identity import MAY_DIFFER, Identity
+from funcnn.train.passing import Passing
 from funcnn.train.plateau_report import check_listening
 from funcnn.train.preparation.check_data import check_alike, check_data, kind_of, row_count
 from funcnn.train.preparation.check_request import check_history, check_monitor, checked
@@ -28,7 +35,7 @@ from funcnn.train.preparation.rehearsal import rehearse, rehearse_checkpoints, r
 from funcnn.train.preparation.request import FitRequest
 from funcnn.train.preparation.starting import starting_point
 from funcnn.train.ranks import check_ranks, step_of_ranks, with_ranks
-from funcnn.train.record import Reached
+from funcnn.train.record import Point, Reached, Step, StepListener, listening
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -59,6 +66,8 @@ class Plan(Generic[P, S, X, Y, T, M]):
     identity: Identity
     interrupts: AbstractContextManager[object]
     """What sees to Ctrl-C while training goes on in several processes."""
+    listeners: tuple[StepListener, ...]
+    """The callbacks of steps."""
 
     @property
     def draws(self) -> bool:
@@ -79,6 +88,33 @@ class Plan(Generic[P, S, X, Y, T, M]):
         rows = min(row_count(x), _MOST_READ) if isinstance(x, Rows) else row_count(x)
         return part(x, 0, rows), part(y, 0, rows), Eval(residuals=False)
 
+    def note(self, passing: Passing[Y, T], grads: P, state: OptState[P]) -> None:
+        """Note what is to be recorded of a step, given its gradient and the optimizer's state before it."""
+        if "learning_rate" in self.request.record:
+            rate = learning_rate(self.request.optimizer, state)
+            passing.rates.append(math.nan if rate is None else rate)
+        if "gradient_norm" in self.request.record:
+            passing.norms.append(float(global_norm(grads)))
+
+    def hears(self, now: Point[P, S], before: OptState[P], passing: Passing[Y, T], grads: P, reached: Reached[P, S]) -> bool:
+        """Show a step to all who listen, and tell whether one of them wants training to end."""
+        step = Step(
+            now.params,
+            now.state,
+            now.opt_state,
+            len(reached.history) + 1,
+            passing.done,
+            passing.losses[-1],
+            grads,
+            reached.history,
+            self.request.optimizer,
+            before,
+            reached.best,
+            passing,
+            self.identity,
+        )
+        return any([bool(listener.on_step(step)) for listener in self.listeners])  # noqa: C419  # a list: all are called
+
     def is_over(self, reached: Reached[P, S]) -> bool:
         """Tell whether early stopping ends training."""
         rule = self.request.early_stopping
@@ -98,11 +134,13 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
         )
     names = ("loss", *request.metrics)
     columns = names if held_out is None else (*names, *[f"val_{name}" for name in names])
+    columns = (*columns, *request.record)
     check_monitor(request.early_stopping, columns)
     check_history(request.history, request.params, columns)
     check_listening(request.optimizer, columns)
     identity = Identity(
         {one.name: getattr(given, one.name) for one in fields(FitRequest) if one.name not in MAY_DIFFER}
+        | ({"record": request.record} if request.record else {})
         | {"validation": held_out if isinstance(request.validation, tuple) else request.validation},
         columns,
     )
@@ -114,7 +152,7 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     def begin() -> Reached[P, S]:
         start = starting_point(request)
         if request.resume is not None:
-            return resumed(request.resume, start, identity, request.early_stopping, len(past))
+            return resumed(request.resume, start, identity, request.early_stopping, len(past), partial(shown, request, start))
         keeps = past.rows and request.early_stopping is not None and request.early_stopping.restore_best
         return Reached(start, past, start if keeps else None, len(past))
 
@@ -129,7 +167,16 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     step = made if request.wrap is None else wrapped(request.wrap, made)
     rehearse_functions(request, beginning.point, step)
     optimizer = compiled_if_often(request.optimizer, calls)
-    return Plan(request, held_out, step, optimizer, steps, begin, identity, interrupts), beginning
+    listeners = listening(request.callbacks)
+    return Plan(request, held_out, step, optimizer, steps, begin, identity, interrupts, listeners), beginning
+
+
+def shown(request: FitRequest[P, S, X, Y, T, M], start: Point[P, S]) -> tuple[Y, T] | None:
+    """Return a prediction and a target of one row, of which a checkpoint within an epoch holds more, when there are metrics."""
+    if not request.metrics:
+        return None
+    with np.errstate(all="ignore"):
+        return predict(request.model, start.params, start.state, part(request.x, 0, 1)), part(request.y, 0, 1)
 
 
 def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | None]:
@@ -139,11 +186,15 @@ def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | N
         return x, y, None
     if isinstance(validation, tuple):
         if len(validation) != 2:
-            raise ValueError(f"validation is a tuple of {len(validation)}, expected (x, y) or a share such as 0.2")
+            raise ValueError(
+                f"validation is a tuple of {len(validation)}, expected (x, y), a share such as 0.2, or fn.Holdout(0.2)"
+            )
         held_out = check_data(*validation, "validation ")
         check_alike(x, held_out[0], "x")
         check_alike(y, held_out[1], "y")
         return x, y, held_out
+    if isinstance(validation, Holdout):
+        return held_out_by_class(request, validation)
     if not hasattr(validation, "__float__") or isinstance(validation, bool):
         raise TypeError(f"validation is {kind_of(validation)}, expected a tuple (x, y) or a share such as 0.2")
     share = check_range(validation, "validation", 0.0, 1.0, open_low=True, open_high=True)
@@ -151,15 +202,32 @@ def parted(request: FitRequest[P, S, X, Y, T, M]) -> tuple[X, T, tuple[X, T] | N
         parts = split(request.key.child(1), (x, y), share)
     except ValueError as error:
         raise ValueError(f"validation is {share:g}: {error}") from None
+    warn_of_params(request, share)
+    return *parts.train, parts.test
+
+
+def held_out_by_class(request: FitRequest[P, S, X, Y, T, M], holdout: Holdout) -> tuple[X, T, tuple[X, T]]:
+    """Return the inputs and targets to train on, and the validation set, as a :class:`Holdout` says."""
+    data, key = (request.x, request.y), request.key.child(1)
+    labels = holdout.labels_for(request.y)
+    try:
+        parts = split(key, data, holdout.share) if labels is None else stratified_split(key, data, holdout.share, labels=labels)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation is a Holdout of {holdout.share:g}: {error}") from None
+    warn_of_params(request, holdout.share)
+    return *parts.train, parts.test
+
+
+def warn_of_params(request: FitRequest[P, S, X, Y, T, M], share: float) -> None:
+    """Warn when parameters are given that may have been trained on the rows which are held out."""
     if request.params is not None and request.history is None and request.resume is None:
         warnings.warn(
             f"validation={share:g} holds out rows that this key draws, and the params that are given may have been trained on"
             " them: then the figures of validation are too good.  To go on with a run give its key and history=...; or part the"
             " data once, by fn.data.split, and give validation=(x, y)",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
-    return *parts.train, parts.test
 
 
 def wrapped(wrap: Callable[[F], F], function: F) -> F:

@@ -15,7 +15,8 @@ from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.sharding.communicator import Communicator
 from funcnn.train.history import History
-from funcnn.train.record import Callback
+from funcnn.train.holdout import Holdout
+from funcnn.train.record import Callback, Recorded
 from funcnn.train.scores import Metrics
 from funcnn.train.stopping import EarlyStopping
 
@@ -39,7 +40,7 @@ class FitRequest(Generic[P, S, X, Y, T, M]):
     key: Key
     epochs: int
     batch_size: int
-    validation: tuple[X, T] | float | None
+    validation: tuple[X, T] | float | Holdout | None
     metrics: Metrics[Y, M]
     params: P | None
     state: S | None
@@ -53,3 +54,4 @@ class FitRequest(Generic[P, S, X, Y, T, M]):
     progress: bool | None
     resume: str | os.PathLike[str] | None
     communicator: Communicator | None
+    record: Sequence[Recorded]
