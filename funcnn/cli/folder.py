@@ -17,15 +17,19 @@ from funcnn.cli.arguments import check_whole
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts, Network
 from funcnn.cli.settings import Settings, from_json, to_json
+from funcnn.cli.table_settings import is_table
 from funcnn.cli.terminal import command, plain
 from funcnn.errors import shorten
 from funcnn.files.atomic_write import write_text
 from funcnn.files.save import load, save
 from funcnn.key import Key
 
-CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE = (
+CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE, TRANSFORM, FOLDS = (
     "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "checkpoint.npz", "sample.txt",
+    "transform.json", "cross_validation.csv",
 )  # fmt: skip
+PREDICTIONS = "predictions-"
+"""What the files begin with that hold predictions for other rows of a table."""
 
 
 @frozen(eq=False)
@@ -41,7 +45,8 @@ class Run:
 
 def next_folder(model: str, data: str) -> Path:
     """Return runs/MODEL-NAME-1, or the next number for which there is no folder yet; of a perceptron runs/NAME-1."""
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(data).name) or "data"
+    known = Path(data).name.split(".")[0] if is_table(data) else Path(data).name
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in known) or "data"
     name = name if model == "mlp" else f"{model}-{name}"
     number = 1
     while Path("runs", f"{name}-{number}").exists():
@@ -76,7 +81,10 @@ def make_folder(path: Path, overwrite: bool) -> None:
             README,
             CHECKPOINT,
             SAMPLE,
+            TRANSFORM,
+            FOLDS,
             *(entry.name for entry in path.glob("*.svg")),
+            *(entry.name for entry in path.glob(f"{PREDICTIONS}*.csv")),
         ):
             (path / name).unlink(missing_ok=True)
 
@@ -106,6 +114,10 @@ def write_readme(path: Path, settings: Settings, script: str, pictures: list[str
         HISTORY: "the figures of every epoch" if settings.epochs else "the figures after so many steps",
         RESULTS: "the figures on the test set, and how training ended",
     }
+    if (path / TRANSFORM).exists():
+        notes[TRANSFORM] = "what the columns of the table become"
+    if (path / FOLDS).exists():
+        notes[FOLDS] = "the figures of every fold"
     if (path / SAMPLE).exists():
         notes[SAMPLE] = "what it wrote"
     if interrupted:
@@ -119,13 +131,15 @@ def write_readme(path: Path, settings: Settings, script: str, pictures: list[str
 
 def script(path: Path, settings: Settings, facts: Facts, data: str, use: str) -> str:
     """Return a script of a few lines that loads the parameters and uses them."""
+    transform = f"transform = fn.data.load_table_transform({str((path / TRANSFORM).resolve())!r})\n" if settings.table else ""
+    use = f"x = transform.transform(data, dtype=np.{settings.dtype})[:10]\n{use}" if settings.table else use
     return f"""\
 import {"pathlib, " * bool(settings.text)}numpy as np, funcnn as fn
 model = {network.source(settings, facts)}
 start = model.init(fn.Key(0), {network.in_shape(settings, facts)!r})
 like = fn.tree.astype((start.params, start.state), np.{settings.dtype})
 params, state = fn.load({str((path / PARAMS).resolve())!r}, like=like)
-data = {data}
+{transform}data = {data}
 {use}
 """
 
@@ -155,8 +169,10 @@ def read_config(path: Path) -> tuple[Settings, Facts]:
         raise RequestError(f"{config}: classes is {_told(classes)}, expected a list of names")
     if any(name != plain(name) for name in classes):
         raise RequestError(f"{config}: classes has control characters: {_told(classes)}, expected a list of names")
-    if not classes and settings.job.task != "write":
-        raise RequestError(f"{config}: classes is empty, expected a list of names")
+    if bool(classes) != settings.job.has_classes and settings.job.task != "write":
+        raise RequestError(
+            f"{config}: classes is {_told(classes)}, expected {'a list of' if settings.job.has_classes else 'no'} names"
+        )
     if not isinstance(letters, str) or bool(letters) != settings.job.reads_text or letters != "".join(sorted(set(letters))):
         raise RequestError(f"{config}: vocabulary is {_told(letters)}, expected the characters of the text")
     check_whole(f"{config}: features", features, 1)

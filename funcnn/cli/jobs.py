@@ -8,7 +8,10 @@ from attrs import frozen
 
 from funcnn.cli.arguments import Value
 
-Kind = Literal["classify", "redraw", "imagine", "denoise", "compare", "write", "classify_text"]
+Kind = Literal[
+    "classify", "redraw", "imagine", "denoise", "compare", "write", "classify_text",
+    "regress_table", "classify_table", "find_anomalies",
+]  # fmt: skip
 
 
 @frozen
@@ -43,12 +46,25 @@ class Job:
         return self.task in ("write", "classify_text")
 
     @property
+    def reads_table(self) -> bool:
+        """Whether it learns from the columns of a table."""
+        return self.task in ("regress_table", "classify_table", "find_anomalies")
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether what it learns from has classes with names."""
+        return self.task not in ("write", "regress_table", "find_anomalies")
+
+    @property
     def counts_steps(self) -> bool:
         """Whether its training is counted in steps, and not in passes through the data."""
         return self.task == "write"
 
 
 _TEXT = DefaultSchedule(0.002, 12, steps=2000)
+
+TABLE_SCHEDULE = DefaultSchedule(0.003, 32, 300)
+"""Of a table; training ends before when it no longer helps."""
 
 JOBS = {
     "mlp": Job(

@@ -27,7 +27,7 @@ from funcnn.losses.loss import Loss
 from funcnn.sharding.communicator import Communicator
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.history import History, Row
-from funcnn.train.record import Epoch, Fit, Point
+from funcnn.train.record import Callback, Epoch, Fit, Point
 
 _PAUSE = 2.0  # seconds from one checkpoint to the next, at least
 _STRETCH = 250  # steps between two figures, at most
@@ -99,34 +99,48 @@ def learn(training: TrainingTask, out: Path, resume: bool) -> tuple[Fit[Trees, T
 
 
 def _in_epochs(training: TrainingTask, path: Path, resume: bool) -> Fit[Trees, Trees]:
-    settings, problem = training.settings, training.problem
     bar = _bar_is_possible()
     writer = CheckpointWriter(Checkpoint(path))
-    start = {"params": training.start.params, "state": training.start.state}
-    given: dict[str, Any] = start | ({"resume": path} if resume else {})
+    told = () if bar else (_print_every(max(1, training.settings.epochs // _TOLD)),)
     try:
-        fitted: Fit[Trees, Trees] = fn.fit(
-            training.model,
-            training.loss,
-            network.make_optimizer(settings, len(problem.train)),
-            problem.train.x,
-            problem.train.y,
-            key=training.key,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            validation=None if problem.validation is None else (problem.validation.x, problem.validation.y),
-            metrics=training.task.metrics,
-            progress=bar,
-            communicator=training.ranks,
-            callbacks=(writer,) if bar else (writer, _print_every(max(1, settings.epochs // _TOLD))),
-            **given,
-        )
+        fitted = train_in_epochs(training, progress=bar, callbacks=(writer, *told), resume=path if resume else None)
     except fn.DivergenceError as error:
         if is_first(training.ranks):
             complain(str(error))
         return error.fit
     if fitted.stopped == "interrupted":
         writer.flush()
+    return fitted
+
+
+def train_in_epochs(
+    training: TrainingTask,
+    *,
+    progress: bool,
+    callbacks: tuple[Callback[Trees, Trees], ...] = (),
+    resume: Path | None = None,
+) -> Fit[Trees, Trees]:
+    """Train in passes through the data."""
+    settings, problem = training.settings, training.problem
+    start = {"params": training.start.params, "state": training.start.state}
+    given: dict[str, Any] = start | ({} if resume is None else {"resume": resume})
+    fitted: Fit[Trees, Trees] = fn.fit(
+        training.model,
+        training.loss,
+        network.make_optimizer(settings, len(problem.train)),
+        problem.train.x,
+        problem.train.y,
+        key=training.key,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        validation=None if problem.validation is None else (problem.validation.x, problem.validation.y),
+        metrics=training.task.metrics,
+        early_stopping=None if settings.table is None else fn.EarlyStopping(settings.table.patience),
+        progress=progress,
+        communicator=training.ranks,
+        callbacks=callbacks,
+        **given,
+    )
     return fitted
 
 

@@ -39,6 +39,11 @@ class Facts:
     vocabulary: str = ""
     """The characters of a text."""
 
+    @property
+    def outputs(self) -> int:
+        """The numbers that a network gives for a row: one for each class, or one where there is no class."""
+        return max(1, len(self.classes))
+
 
 @frozen
 class Call:
@@ -62,7 +67,7 @@ def calls(settings: Settings, facts: Facts) -> list[Call]:
     some: dict[str, object] = {**settings.arguments}
     classes, letters = len(facts.classes), len(facts.vocabulary)
     if settings.model == "mlp":
-        return _perceptron(settings, classes)
+        return _perceptron(settings, facts.outputs)
     if settings.model == "lenet5":
         larger = -(-_LEAST_SIDE // min(facts.picture[:2]))
         steps = [_as_image(facts)] + [Call("upsample", (larger,))] * (larger > 1)
@@ -81,7 +86,7 @@ def calls(settings: Settings, facts: Facts) -> list[Call]:
         widths = (*settings.sizes("hidden"), settings.count("latent_size"))
         return [Call("siamese", widths, _only(settings, "activation", "dropout"))]
     if settings.model == "autoencoder":
-        return [Call("autoencoder", (facts.features,), some | {"output": "sigmoid"})]
+        return [Call("autoencoder", (facts.features,), some | ({} if settings.table else {"output": "sigmoid"}))]
     if settings.model == "vae":
         return [Call("vae", (facts.features,), some)]
     if settings.model == "char_rnn":
@@ -160,7 +165,7 @@ def make_optimizer(settings: Settings, rows: int) -> Optimizer:
 
 def least_parameters(settings: Settings, facts: Facts) -> int:
     """Return a number of parameters that the network does not have less than, without making it; of a perceptron the number."""
-    task, letters, outputs = settings.job.task, len(facts.vocabulary), len(facts.classes)
+    task, letters = settings.job.task, len(facts.vocabulary)
     if settings.model in ("convnet", "unet"):
         return sum(9 * fewer * more for fewer, more in pairwise(settings.sizes("channels"))) * settings.count("depth")
     if settings.model == "resnet":
@@ -175,7 +180,7 @@ def least_parameters(settings: Settings, facts: Facts) -> int:
         return 16 * 120 * math.prod(max(1, (side * larger - 8) // 4) for side in facts.picture[:2])
     if "hidden" not in settings.arguments:
         return 0
-    last = outputs if task == "classify" else settings.count("latent_size")
+    last = facts.outputs if settings.model == "mlp" else settings.count("latent_size")
     widths = [facts.features, *settings.sizes("hidden"), last]
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 

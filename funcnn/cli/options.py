@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import evolve, frozen
 
@@ -14,17 +14,20 @@ import funcnn as fn
 from funcnn.cli.arguments import ARGUMENTS, FORMER, Argument, whole
 from funcnn.cli.failure import STATUSES
 from funcnn.cli.jobs import JOBS, models_with
-from funcnn.cli.settings import DTYPES, MADE, OPTIMIZERS, SCHEDULES, Settings, defaults_for
+from funcnn.cli.settings import DTYPES, MADE, OPTIMIZERS, SCHEDULES, TABLE_MODELS, Settings, defaults_for
+from funcnn.cli.table_settings import PURPOSES, SHIPPED, TableSettings, is_table
 
 _DESCRIPTION = """\
 Train a network, its gradient certified first.
 
   python -m funcnn                                train on handwritten digits
   python -m funcnn --data spirals                 on another data set: xor, spirals, or a folder of IDX files such as MNIST's
+  python -m funcnn --data t.csv --target price    learn to predict a column of a table from the others
   python -m funcnn --model convnet                train another model on the digits
   python -m funcnn --model gpt --text FILE        learn to write like a text
   python -m funcnn --resume RUN                   go on with a run that was interrupted
   python -m funcnn predict RUN                    use what a run has learned
+  python -m funcnn predict RUN new.csv            predict the column for other rows
   python -m funcnn sample RUN                     let it write, or draw
   python -m funcnn serve RUN                      answer requests over HTTP
   python -m funcnn check MODULE:FACTORY           check the gradient of a layer or function of your own
@@ -75,7 +78,7 @@ class PredictRequest:
     input: Path | None
     output: Path | None
     image: Path | None = None
-    """For a published network: the image that it is to classify."""
+    """For a published network the image that it is to classify; for a run on a table, the file of other rows."""
 
 
 @frozen
@@ -92,12 +95,17 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     parser = base_parser("python -m funcnn", _DESCRIPTION)
     what = parser.add_argument_group("model and data")
     what.add_argument("--model", choices=JOBS, metavar="NAME", help=f"{_told()} (default: mlp)")
-    what.add_argument("--data", metavar="SET", type=_text, help=f"{', '.join(MADE)}, or a folder of IDX files (default: digits)")
+    what.add_argument(
+        "--data", metavar="SET", type=_text,
+        help=f"{', '.join(MADE)}, a folder of IDX files, or a table: a CSV or Parquet"
+        f" file, or {SHIPPED}NAME of those that ship with scikit-learn (default: digits)",
+    )  # fmt: skip
     what.add_argument(
         "--text", nargs="+", metavar="FILE", type=_text,
         help="what a model of text learns from, in UTF-8; for text_classifier two files or more, one for each class",
     )  # fmt: skip
     what.add_argument("--dtype", choices=DTYPES, help="precision (default: float32; xor: float64)")
+    _add_table(parser)
     sizes = parser.add_argument_group("settings of the model", "for each model that has it with its default")
     for name, argument in ARGUMENTS.items():
         _add(sizes, name, argument)
@@ -159,6 +167,7 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
         if given:
             parser.error(f"argument --resume: the run has its settings already: leave out {_spelled(given)}")
         return ResumeRequest(run, sampling)
+    given |= _table_of(parser, given)
     _check(parser, given, sampling)
     model = given.get("model", "mlp")
     job = JOBS[model]
@@ -166,7 +175,48 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     own = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in ARGUMENTS}
     settings = evolve(settings, text=tuple(given.get("text", ())), arguments=settings.arguments | own)
     settings = evolve(settings, **{name: given[name] for name in _COMMON if name in given})
-    return TrainRequest(settings, given.get("output"), "overwrite" in given, sampling, certify)
+    return TrainRequest(evolve(settings, table=given.get("table")), given.get("output"), "overwrite" in given, sampling, certify)
+
+
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a run on a table."""
+    table = parser.add_argument_group("table")
+    table.add_argument("--target", metavar="COLUMN", type=_text, help="the column that is to be predicted")
+    table.add_argument(
+        "--task", choices=PURPOSES,
+        help="what is learned (default: the target tells; anomalies need none, or one that says which rows are usual)",
+    )  # fmt: skip
+    table.add_argument("--leave-out", nargs="+", metavar="COLUMN", type=_text, help="columns that are not learned from")
+    table.add_argument("--categories", nargs="+", metavar="COLUMN", type=_text, help="columns of numbers that are names")
+    table.add_argument("--missing", nargs="+", metavar="WORD", type=_text, help="further words that say that nothing is known")
+    table.add_argument("--cv", type=whole_number(2), metavar="K", help="a cross-validation with K folds before the training")
+    table.add_argument(
+        "--patience", type=whole_number(1), metavar="N",
+        help=f"epochs without improvement after which training ends (default: {TableSettings().patience})",
+    )  # fmt: skip
+
+
+def _table_of(parser: argparse.ArgumentParser, given: dict[str, Any]) -> dict[str, object]:
+    """Return what the options ask of a table, and take them out; nothing for other data."""
+    own = [name for name in ("target", "task", "leave_out", "categories", "missing", "cv", "patience") if name in given]
+    asked = {name: given.pop(name) for name in own}
+    data = str(given.get("data", "digits"))
+    if not is_table(data):
+        if own:
+            parser.error(f"argument {_spelled(own[:1])}: --data {data} is no table: name a CSV or Parquet file with --data")
+        return {}
+    if "target" not in asked and asked.get("task") != "anomalies":
+        parser.error(
+            f"argument --target: which column of {data} is to be predicted? name it, or learn what is usual with --task anomalies"
+        )
+    model = TABLE_MODELS[asked.get("task", "classification")]
+    if given.get("model", model) != model:
+        parser.error(
+            f"argument --model: {given['model']} does not learn {asked.get('task', 'a column')} from a table: {model} does"
+        )
+    folds = asked.pop("cv", 0)
+    lists: dict[str, Any] = {name: tuple(asked.pop(name)) for name in ("leave_out", "categories", "missing") if name in asked}
+    return {"model": model, "table": TableSettings(**asked, **lists, folds=folds, fixed_batch="batch_size" in given)}
 
 
 def check_sampling(parser: Callable[[str], object], model: str, sampling: Sampling) -> None:
@@ -212,7 +262,10 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
         "python -m funcnn predict", "Use what a run has learned, on its test set or on inputs from a file, or published weights."
     )
     parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written, or one of published weights")
-    parser.add_argument("image", type=_path, nargs="?", metavar="IMAGE", help="what a published network of images is to classify")
+    parser.add_argument(
+        "image", type=_path, nargs="?", metavar="FILE",
+        help="rows of a table whose column is to be predicted, or the image that a published network is to classify",
+    )  # fmt: skip
     parser.add_argument(
         "--input", type=_path, metavar="FILE",
         help="inputs, one per row, scaled as in training: .npy, .csv, .tsv, .txt or IDX (whose bytes"
@@ -286,7 +339,8 @@ def _of_models(name: str) -> str:
 
 def _each(name: str) -> str:
     """Return the defaults of a setting of training: the one of digits, and those of other data sets and models that differ."""
-    values = {data: getattr(defaults_for("mlp", data), name) for data in (*MADE, "a folder")}
+    values = {data: getattr(defaults_for("mlp", data), name) for data in (*MADE, "a folder", "a table.csv")}
+    values["a table"] = values.pop("a table.csv")
     values |= {model: getattr(defaults_for(model, "" if job.reads_text else "digits"), name) for model, job in JOBS.items()}
     first = values.pop("digits")
     others = [f"{which}: {_show(value)}" for which, value in values.items() if value not in (first, 0)]

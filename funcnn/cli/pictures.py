@@ -137,6 +137,23 @@ def plane(problem: Problem, run: Run) -> Figure:
     return figure
 
 
+def residuals(true: Array, said: Array, name: str) -> Figure:
+    """Draw predictions against what is true, and what they are off by."""
+    figure = _figure(9, 4)
+    left, right = figure.subplots(1, 2)
+    ends = [float(min(true.min(), said.min())), float(max(true.max(), said.max()))]
+    left.plot(ends, ends, color="#888888", linewidth=1)
+    left.scatter(true, said, s=12, color=_COLOURS[0], alpha=0.6, linewidths=0)
+    left.set(xlabel=f"{name}, true", ylabel=f"{name}, predicted")
+    right.axhline(0, color="#888888", linewidth=1)
+    right.scatter(said, true - said, s=12, color=_COLOURS[1], alpha=0.6, linewidths=0)
+    right.set(xlabel=f"{name}, predicted", ylabel="true - predicted")
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        _bare(axes)
+    return figure
+
+
 def _bare(axes: Axes) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from funcnn.cli import folder
 from funcnn.cli.failure import OK, RequestError
-from funcnn.cli.options import read_predict
+from funcnn.cli.options import PredictRequest, read_predict
 from funcnn.cli.published.opening import is_published
 from funcnn.cli.published.seeing import predict as predict_published
 from funcnn.cli.tasks import task_of
+
+
+def _reads_table(request: PredictRequest) -> bool:
+    """Tell whether a run takes a file of rows: one on a table does."""
+    settings, _ = folder.read_config(request.run)
+    return settings.job.reads_table
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,9 +26,9 @@ def main(arguments: Sequence[str]) -> int:
             raise RequestError(f"{request.run} is of a published network: give the image that it is to classify after the folder")
         predict_published(request.run, request.image, request.output)
         return OK
-    if request.image is not None:
+    if request.image is not None and (request.input is not None or not _reads_table(request)):
         raise RequestError(
-            f"{request.image}: {request.run} has no config.json of published weights, and a run takes its inputs from --input"
+            f"{request.image}: {request.run} is not of published weights, nor of a table: a run takes its inputs from --input"
         )
     run = folder.open_run(request.run)
     task_of(run.settings.job.task).predict(run, request)

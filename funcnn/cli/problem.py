@@ -14,6 +14,7 @@ from funcnn.cli import text
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.cli.settings import MADE, Settings
+from funcnn.cli.table_settings import SHIPPED
 from funcnn.data import Dataset
 from funcnn.key import Key
 from funcnn.typing import IntArray
@@ -33,6 +34,17 @@ class Examples:
 
 
 @frozen(eq=False)
+class TableParts:
+    """A table, parted, and what was learned from its first part."""
+
+    transform: data.TableTransform
+    train: data.Table
+    test: data.Table
+    table: data.Table
+    """All rows."""
+
+
+@frozen(eq=False)
 class Problem:
     """What there is to learn."""
 
@@ -47,6 +59,8 @@ class Problem:
     """The expression that gives the data set in a script."""
     axes: tuple[str, ...] = ()
     """What the features are called, where they have names."""
+    table: TableParts | None = None
+    """Of a table, how its columns become arrays, and its parts."""
 
 
 @frozen(eq=False)
@@ -161,5 +175,7 @@ def check_fit(settings: Settings, problem: Problem) -> Settings:
         raise RequestError(
             f"--batch-size {settings.batch_size}: the training set has {len(problem.train):,} rows, a batch is at most all"
         )
-    where = settings.data if settings.data in (*MADE, "") else str(Path(settings.data).resolve())
+    where = (
+        settings.data if settings.data in (*MADE, "") or settings.data.startswith(SHIPPED) else str(Path(settings.data).resolve())
+    )
     return evolve(settings, data=where, text=tuple([str(Path(name).resolve()) for name in settings.text]))

@@ -11,7 +11,8 @@ from attrs import evolve, field, frozen
 
 from funcnn.cli.arguments import ARGUMENTS, FORMER, Value, check_choice, check_whole, is_number
 from funcnn.cli.failure import RequestError
-from funcnn.cli.jobs import JOBS, DefaultSchedule, Job
+from funcnn.cli.jobs import JOBS, TABLE_SCHEDULE, DefaultSchedule, Job, Kind
+from funcnn.cli.table_settings import Purpose, TableSettings, is_table, table_from_json
 from funcnn.errors import shorten
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd")
@@ -45,6 +46,8 @@ class Settings:
     batch_size: int = 32
     seed: int = 0
     dtype: str = "float32"
+    table: TableSettings | None = None
+    """What is asked of a table; None for other data."""
 
     def __attrs_post_init__(self) -> None:
         check_choice("model", self.model, tuple(JOBS))
@@ -65,7 +68,8 @@ class Settings:
     @property
     def job(self) -> Job:
         """What the model is trained to do."""
-        return JOBS[self.model]
+        job = JOBS[self.model]
+        return job if self.table is None else evolve(job, task=_TABLE_TASKS.get(self.table.task, "classify_table"))
 
     def count(self, name: str) -> int:
         """Return a setting of the model that is a whole number."""
@@ -84,6 +88,15 @@ class Settings:
         return cast("tuple[int, ...]", self.arguments[name])
 
 
+_TABLE_TASKS: dict[str, Kind] = {
+    "regression": "regress_table", "classification": "classify_table", "anomalies": "find_anomalies",
+}  # fmt: skip
+TABLE_MODELS: dict[Purpose, str] = {"regression": "mlp", "classification": "mlp", "anomalies": "autoencoder"}
+"""What learns from a table."""
+_OF_TABLES: dict[str, dict[str, Value]] = {
+    "mlp": {"hidden": (64, 32), "dropout": 0.1}, "autoencoder": {"hidden": (32,), "latent_size": 4},
+}  # fmt: skip
+
 _SMALL: dict[str, tuple[dict[str, Value], DefaultSchedule, str]] = {
     "xor": ({"hidden": (8,), "activation": "tanh", "dropout": 0.0}, DefaultSchedule(0.05, 4, 200), "float64"),
     "spirals": ({"hidden": (64, 64), "dropout": 0.0}, DefaultSchedule(0.01, 32, 200), "float32"),
@@ -95,7 +108,10 @@ def defaults_for(model: str, data: str) -> Settings:
     """Return the settings of a model and a data set before any option is given."""
     job = JOBS[model]
     arguments, schedule, dtype = dict(job.arguments), job.digits if data == "digits" else job.folder, "float32"
-    if data in _SMALL:
+    if is_table(data):
+        schedule = TABLE_SCHEDULE
+        arguments |= _OF_TABLES.get(model, {})
+    elif data in _SMALL:
         special, schedule, dtype = _SMALL[data]
         arguments |= {name: value for name, value in special.items() if name in arguments}
     elif model == "mlp" and data != "digits":
@@ -111,6 +127,8 @@ def to_json(settings: Settings) -> str:
     """Return settings as a JSON text, those of the model among the others."""
     entries = attrs.asdict(settings)
     arguments = entries.pop("arguments")
+    if settings.table is None:
+        del entries["table"]  # as runs on other data have always been written
     return json.dumps(entries | arguments, indent=2) + "\n"
 
 
@@ -127,10 +145,10 @@ def from_json(text: str, where: str) -> Settings:
     except (ValueError, RecursionError) as error:
         raise RequestError(f"{where} is not JSON: {shorten(str(error))}") from None
     model = entries.get("model") if isinstance(entries, dict) else None
-    own = [name for name in attrs.fields_dict(Settings) if name != "arguments"]
+    own = [name for name in attrs.fields_dict(Settings) if name not in ("arguments", "table")]
     arguments = list(JOBS[model].arguments) if isinstance(model, str) and model in JOBS else []
     names = [FORMER.get(str(name), str(name)) for name in entries] if isinstance(entries, dict) else []
-    if not isinstance(entries, dict) or sorted(names) != sorted([*own, *arguments]):
+    if not isinstance(entries, dict) or sorted(name for name in names if name != "table") != sorted([*own, *arguments]):
         raise RequestError(
             f"{where} does not hold the settings of a run: expected a model of {', '.join(JOBS)} and exactly its settings"
         )
@@ -142,6 +160,7 @@ def from_json(text: str, where: str) -> Settings:
         )
     common: dict[str, Any] = {name: entries[name] for name in own} | {"text": tuple(files)}
     try:
-        return Settings(**common, arguments={name: entries[name] for name in arguments})
+        table = table_from_json(entries.get("table"), where)
+        return Settings(**common, table=table, arguments={name: entries[name] for name in arguments})
     except RequestError as error:
         raise RequestError(f"{where}: {error}") from None

@@ -18,8 +18,11 @@ from funcnn.cli.options import ResumeRequest, Sampling, TrainRequest, check_samp
 from funcnn.cli.problem import check_fit, load_problem
 from funcnn.cli.ranks import communicator, from_first
 from funcnn.cli.settings import Settings
+from funcnn.cli.tables.cross_validation import cross_validate
+from funcnn.cli.tables.parting import pose_table
+from funcnn.cli.tables.predicting import load_transform
 from funcnn.cli.tasks import task_of
-from funcnn.cli.terminal import command, complain, more, plain, section, table
+from funcnn.cli.terminal import command, complain, more, plain, section, style, table
 from funcnn.files.atomic_write import remove_leftovers, write_text
 from funcnn.sharding.communicator import Communicator
 from funcnn.train.record import Fit
@@ -43,17 +46,25 @@ def _begin(training: TrainingTask, request: TrainRequest, out: Path) -> str:
     """Make the folder of a run, check the gradient, and return what was found of it."""
     folder.make_folder(out, request.overwrite)
     folder.write_config(out, training.settings, training.problem.facts)
+    if training.problem.table is not None:
+        fn.data.save_table_transform(out / folder.TRANSFORM, training.problem.table.transform)
     _introduce(training)
     certificate = certify(training, request.certify)
     write_text(out / folder.GRADIENT, certificate.page)
     if certificate.standing == "wrong":
         complain(f"the gradient is not certified, so nothing was trained; the whole report is in {out / folder.GRADIENT}")
+    elif training.settings.table is not None and training.settings.table.folds:
+        cross_validate(training, out)
     return certificate.standing
 
 
 def _prepare(asked: Settings) -> TrainingTask:
-    task = task_of(asked.job.task)
-    problem = load_problem(asked, task.pose)
+    if asked.table is not None:
+        asked, problem = pose_table(asked)
+        task = task_of(asked.job.task)
+    else:
+        task = task_of(asked.job.task)
+        problem = load_problem(asked, task.pose)
     settings = check_fit(asked, problem)
     model = network.make_network(settings, problem.facts)
     start = network.start(settings, model, fn.Key(settings.seed).child(1), problem.facts)
@@ -70,6 +81,8 @@ def _resume(request: ResumeRequest) -> int:
     training = _prepare(settings)
     if training.problem.facts != facts:
         raise RequestError(f"--resume {request.run}: the data are not those of the run any more")
+    if training.problem.table is not None and load_transform(facts, request.run) != training.problem.table.transform:
+        raise RequestError(f"--resume {request.run}: the table is not the one of the run any more")
     _introduce(training)
     standing = _standing(request.run)
     section("Gradient", f"{standing} when the run began: {request.run / folder.GRADIENT}")
@@ -93,6 +106,9 @@ def _refuse(message: str) -> None:
 def _introduce(training: TrainingTask) -> None:
     settings, problem = training.settings, training.problem
     section("Data", problem.title, problem.parts)
+    if problem.table is not None:
+        left_out = problem.table.transform.left_out
+        more(*(style(f"left out: {name} ({reason})", "dim") for name, reason in left_out if reason != "as asked"))
     about = fn.summary(training.model, network.in_shape(settings, problem.facts), dtype=settings.dtype)
     rows = [(row.path, row.name, f"{row.params:,}" if row.params else "") for row in about.rows]
     section("Network", *table(rows, right=(2,)), f"{about.params:,} parameters in {settings.dtype}")
@@ -158,7 +174,8 @@ def _finish(
     if goes_on:
         section("Go on", command("--resume", out))
     sampled = [command("sample", out)] if task.sample is not None else []
-    section("Use it", command("predict", out), *sampled, f"or the script in {out / folder.README}")
+    others = [command("predict", out, "OTHER_ROWS.csv")] if problem.table is not None else []
+    section("Use it", command("predict", out), *others, *sampled, f"or the script in {out / folder.README}")
 
 
 def _columns(names: list[str]) -> list[str]:

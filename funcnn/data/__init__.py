@@ -34,6 +34,7 @@ from funcnn.data.tables.csv_reader import read_csv
 from funcnn.data.tables.fitting import TableOptions, fit_table
 from funcnn.data.tables.frames import as_table
 from funcnn.data.tables.reading import read_table
+from funcnn.data.tables.shipped import sklearn_table
 from funcnn.data.tables.transform import TableTransform
 from funcnn.data.tables.transform_file import load_table_transform, save_table_transform
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
@@ -108,6 +109,7 @@ __all__ = [
     "read_table",
     "save_table_transform",
     "sinusoid",
+    "sklearn_table",
     "spirals",
     "split",
     "stratified_k_fold",

@@ -449,7 +449,7 @@ def test_predictions_that_cannot_be_written(run: Path, capsys: pytest.CaptureFix
         ("--data .", "has none of train-images-idx3-ubyte"),
         ("trian", "there is no command 'trian': choose from train"),
         ("predict", "the following arguments are required: RUN"),
-        ("predict a b", "b: a has no config.json of published weights, and a run takes its inputs from --input"),
+        ("predict a b", "there is no folder a: expected the folder that a run has written"),
     ],
 )
 def test_wrong_options(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

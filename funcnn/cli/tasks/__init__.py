@@ -13,6 +13,9 @@ _HOMES = {
     "denoise": "images",
     "write": "write",
     "classify_text": "classify_text",
+    "regress_table": "regress_table",
+    "classify_table": "classify_table",
+    "find_anomalies": "find_anomalies",
 }
 
 

@@ -49,3 +49,5 @@ class Task:
     """Makes examples of labelled rows."""
     sample: Callable[[Run, Sampling], str] | None = None
     """Writes, or draws as characters; None for tasks that have nothing to show."""
+    score: Callable[[Run, Problem], dict[str, float]] | None = None
+    """The figures of the test set, for cross-validation; None for tasks without."""

@@ -127,8 +127,8 @@ def read_csv(
         raise FileNotFoundError(f"there is no file {path}")
     _check_options(separator, decimal, encoding)
     absent = ABSENT | frozenset(_word(one) for one in _listed(missing))
+    dialect = _dialect(path, separator, decimal, encoding)
     try:
-        dialect = find_dialect(path, separator, decimal, encoding)
         growing = _columns(path, dialect, dict(kinds or {}))
         lines: list[IntArray] = []
         for block in _blocks(path, dialect):
@@ -142,18 +142,41 @@ def read_csv(
             for column in again:
                 _grow(column, block, dialect, absent, path)
     except UnicodeDecodeError as error:
-        raise FileError(
-            f"{path} is no text in {error.encoding}: give encoding=... ('latin-1' and 'cp1252' are usual), or convert it"
-        ) from None
+        raise _no_text(path, error) from None
     except (EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise FileError(f"{path} is not packed by gzip, or damaged: {shorten(str(error))}") from None
+        raise _damaged(path, error) from None
     if not lines:
         raise FileError(f"{path} has names of columns and no row below them")
     table = Table({column.name: _whole(column) for column in growing}, str(path), np.concatenate(lines))
     check_texts(table, [column.name for column in growing if not column.asked], dialect.decimal)
     return table
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a CSV file, of which no row is read."""
+    return [column.name for column in _columns(path, _dialect(path, None, None, None), {})]
+
+
+def _dialect(path: Path, separator: str | None, decimal: str | None, encoding: str | None) -> Dialect:
+    """Return how a file is written, or raise a FileError when it cannot be read as text."""
+    try:
+        return find_dialect(path, separator, decimal, encoding)
+    except UnicodeDecodeError as error:
+        raise _no_text(path, error) from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def _no_text(path: Path, error: UnicodeDecodeError) -> FileError:
+    advice = "give encoding=... ('latin-1' and 'cp1252' are usual), or convert it"
+    return FileError(f"{path} is no text in {error.encoding}: {advice}")
+
+
+def _damaged(path: Path, error: Exception) -> Exception:
+    """Return the error of a packed file that cannot be unpacked; an error of the system as it is."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return FileError(f"{path} is not packed by gzip, or damaged: {shorten(str(error))}")
 
 
 def _check_options(separator: object, decimal: object, encoding: object) -> None:
@@ -270,9 +293,13 @@ def _grow(column: Growing, block: Block, dialect: Dialect, absent: frozenset[str
     else:
         at = first_that_is_not(words, absent, column.kind, dialect.decimal) or 0
         wanted = {"number": "a number", "boolean": "true or false", "date": "a date such as 2024-01-31", "category": "a text"}
+        other = "." if dialect.decimal == "," else ","
+        advice = "mend the field, or leave it empty if nothing is known"
+        if column.kind == "number" and number_of(words[at].strip(), other) is not None:
+            advice = f"in this file the decimal mark is {dialect.decimal!r}: read_csv takes decimal={other!r}"
         raise FileError(
             f"{path}: column {quoted(column.name)}, line {block.lines[at]}: {quoted(words[at])} is not {wanted[column.kind]},"
-            " as which the column is read: mend the field, or leave it empty if nothing is known"
+            f" as which the column is read: {advice}"
         )
 
 

@@ -151,6 +151,12 @@ class CategoryEncoding:
                 )
         return found
 
+    def unknown(self, table: Table) -> tuple[str, ...]:
+        """Return the categories of a table that are not known, in alphabetic order."""
+        column = as_categories(table.columns[self.name])
+        present = {column.categories[code] for code in np.unique(column.values[column.values >= 0]).tolist()}
+        return tuple(sorted(present - {*self.categories}))
+
     def write_into(self, out: Array, values: IntArray) -> None:
         """Write some rows."""
         out[:] = self._rows(out.dtype).take(values, axis=0, mode="wrap")

@@ -6,15 +6,23 @@ import os
 from collections.abc import Mapping, Sequence
 
 from funcnn.data.tables.columns import Kind, Table
-from funcnn.data.tables.csv_reader import read_csv
+from funcnn.data.tables.csv_reader import column_names, read_csv
 from funcnn.data.tables.frames import as_table
+from funcnn.data.tables.transform import TableTransform
 from funcnn.errors import check_path, shorten
 from funcnn.files.tree_reader import FileError
 
 CSV_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+PARQUET_ENDINGS = (".parquet", ".pq")
 
 
-def read_table(path: str | os.PathLike[str], *, kinds: Mapping[str, Kind] | None = None, missing: Sequence[str] = ()) -> Table:
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    missing: Sequence[str] = (),
+    like: TableTransform | None = None,
+) -> Table:
     r"""Read a table from a file: CSV (``.csv``, ``.tsv``, ``.txt``, packed by gzip or not) or Parquet (``.parquet``).
 
     Parameters
@@ -24,6 +32,8 @@ def read_table(path: str | os.PathLike[str], *, kinds: Mapping[str, Kind] | None
         The kinds of columns that are not to be guessed; see :func:`read_csv`.  A file of Parquet has kinds of its own.
     missing : sequence of str, optional
         Further words of a CSV file that say that nothing is known.
+    like : TableTransform, optional
+        Fitted on other rows: columns of a CSV file that it knows are read as those were, unless ``kinds`` says otherwise.
 
     Returns
     -------
@@ -50,8 +60,12 @@ def read_table(path: str | os.PathLike[str], *, kinds: Mapping[str, Kind] | None
     path = check_path(path)
     ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     if ending.lower() in CSV_ENDINGS:
-        return read_csv(path, kinds=kinds, missing=missing)
-    if path.suffix.lower() in (".parquet", ".pq"):
+        asked: dict[str, Kind] = dict(kinds or {})
+        if like is not None and path.is_file():
+            there = column_names(path)
+            asked = {name: kind for name, kind in like.kinds.items() if name in there} | asked
+        return read_csv(path, kinds=asked, missing=missing)
+    if path.suffix.lower() in PARQUET_ENDINGS:
         return _read_parquet(path)
     raise FileError(f"{path} is of no known format: expected {', '.join(CSV_ENDINGS)} (or these with .gz), or .parquet")
 

@@ -25,7 +25,7 @@ def check_texts(table: Table, names: Sequence[str], decimal: str) -> None:
         column = table.columns[name]
         if not isinstance(column, CategoryColumn) or not column.categories:
             continue
-        as_texts = f"kinds={{{quoted(name)}: 'category'}}"
+        as_texts = f"kinds={{{quoted(name)}: 'category'}}, or --categories"
         found, numeric = _share(column, lambda word: number_of(word, decimal) is not None)
         codes_of_digits = any(
             word.isascii() and word.isdigit() for word, is_number in zip(column.categories, numeric, strict=True) if not is_number
@@ -34,7 +34,7 @@ def check_texts(table: Table, names: Sequence[str], decimal: str) -> None:
             row, word = _first(column, ~numeric)
             raise FileError(
                 f"{table.place(row, name)}: {quoted(word)} is not a number, and nearly all of the column are: mend the field,"
-                f" count the word as missing (missing=({quoted(word)},)), or read the column as texts ({as_texts})"
+                f" count the word as missing (missing=({quoted(word)},), or --missing), or read the column as texts ({as_texts})"
             )
         if (
             _share(column, lambda word: number_of(word, other) is not None)[0] >= _NEARLY
@@ -58,7 +58,7 @@ def check_texts(table: Table, names: Sequence[str], decimal: str) -> None:
             row, word = _first(column, ~which)
             raise FileError(
                 f"{table.place(row, name)}: {quoted(word)} is not a date, and nearly all of the column are: mend the field,"
-                f" count the word as missing (missing=({quoted(word)},)), or read the column as texts ({as_texts})"
+                f" count the word as missing (missing=({quoted(word)},), or --missing), or read the column as texts ({as_texts})"
             )
 
 

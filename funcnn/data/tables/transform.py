@@ -146,6 +146,12 @@ class TableTransform:
         known = {*self.names, *(name for name, _ in self.left_out), *(() if self.target is None else (self.target.name,))}
         return tuple(name for name in as_table(data).names if name not in known)
 
+    def unseen(self, data: TableLike) -> dict[str, tuple[str, ...]]:
+        """Return the categories of a table that the training data did not have, by the names of their columns."""
+        table = self._checked(data)
+        found = {one.name: one.unknown(table) for one in self.encodings if isinstance(one, CategoryEncoding)}
+        return {name: words for name, words in found.items() if words}
+
     def _checked(self, data: TableLike) -> Table:
         table = as_table(data)
         _check_there(table, self.names)

@@ -1,0 +1,1 @@
+"""Runs on tables: parted, learned from, and predicted for other rows."""

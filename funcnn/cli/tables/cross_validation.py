@@ -1,0 +1,80 @@
+"""Cross-validation of a run on a table: K trainings, each tested on rows that it has not seen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+from attrs import evolve
+
+import funcnn as fn
+from funcnn.cli import folder, network
+from funcnn.cli.failure import RequestError
+from funcnn.cli.folder import Run
+from funcnn.cli.learning import TrainingTask, train_in_epochs
+from funcnn.cli.problem import Problem
+from funcnn.cli.tables.parting import Parts, posed, strata
+from funcnn.cli.terminal import more, section
+from funcnn.files.atomic_write import write_text
+
+_WATCHED = 0.15  # of the rows of a fold that are learned from
+
+
+def cross_validate(training: TrainingTask, out: Path) -> None:
+    """Train and test on each fold, print the figures with their means and standard deviations, and write them.
+
+    What columns become is fitted anew in each fold, on the rows that are learned from.
+
+    Raises
+    ------
+    RequestError
+        When a class has too few rows for so many folds.
+    KeyboardInterrupt
+        When training is interrupted.
+    """
+    settings, whole = training.settings, training.problem.table
+    asked, key = settings.table, fn.Key(settings.seed).child(5)
+    assert asked is not None
+    assert whole is not None
+    section("Folds", f"{asked.folds} trainings, each tested on rows that it has not seen")
+    groups, rows = strata(whole.table, asked), np.arange(len(whole.table))
+    scores: list[dict[str, float]] = []
+    try:
+        for number, fold in enumerate(fn.data.stratified_k_fold(key.child(0), rows, asked.folds, labels=groups)):
+            learning = fn.data.stratified_split(key.child(1).child(number), fold.train, _WATCHED, labels=groups[fold.train])
+            problem = posed(settings, whole.table, Parts(learning.train, learning.test, fold.test))
+            scores.append(_score(training, problem, key.child(2).child(number)))
+            said = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in scores[-1].items())
+            more(f"fold {number + 1:2d}  {said}")
+    except (ValueError, TypeError) as error:
+        raise RequestError(f"--cv {asked.folds}: {error}") from None
+    _write(out / folder.FOLDS, scores)
+
+
+def _write(path: Path, scores: list[dict[str, float]]) -> None:
+    """Print and write the figures of all folds, with means and standard deviations."""
+    names = [name for name in scores[0] if all(name in one for one in scores)]
+    table = np.array([[one[name] for name in names] for one in scores])
+    mean, deviation = table.mean(0), table.std(0, ddof=1)
+    for name, middle, apart in zip(names, mean, deviation, strict=True):
+        more(f"{name.replace('_', ' ')}: {middle:.4g}, standard deviation over the folds {apart:.2g}")
+    lines = [*enumerate(table.tolist(), start=1), ("mean", mean.tolist()), ("deviation", deviation.tolist())]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["fold", *names], *([first, *values] for first, values in lines)])
+    write_text(path, text.getvalue())
+
+
+def _score(training: TrainingTask, problem: Problem, key: fn.Key) -> dict[str, float]:
+    """Train on a fold from initial parameters of its own, and return the figures of its test rows."""
+    settings = evolve(training.settings, batch_size=min(training.settings.batch_size, len(problem.train)))
+    model = network.make_network(settings, problem.facts)
+    start = network.start(settings, model, key, problem.facts)
+    alone = evolve(training, settings=settings, problem=problem, model=model, start=start, ranks=None)
+    fitted = train_in_epochs(alone, progress=False)
+    if fitted.stopped == "interrupted":
+        raise KeyboardInterrupt
+    score = training.task.score
+    assert score is not None
+    return score(Run(settings, problem.facts, model, fitted.params, fitted.state), problem)
