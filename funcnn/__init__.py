@@ -167,6 +167,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.recurrent.gru import gru
     from funcnn.layers.recurrent.lstm import lstm
     from funcnn.layers.recurrent.peephole_lstm import peephole_lstm
+    from funcnn.layers.recurrent.projected_lstm import projected_lstm
     from funcnn.layers.recurrent.selective_scan import selective_scan
     from funcnn.layers.recurrent.simple_rnn import rnn
     from funcnn.layers.shape.affine_grid import affine_grid
@@ -427,6 +428,7 @@ __all__ = [
     "rnn",
     "lstm",
     "peephole_lstm",
+    "projected_lstm",
     "gru",
     "rnn_cell",
     "lstm_cell",

@@ -96,7 +96,7 @@ IDENTITIES: dict[str, tuple[Stated, ...]] = {
         name: (Stated((ENTRIES, ODD)),)
         for name in ("tanh", "softsign", "tanhshrink", "softshrink", "hardshrink", "sigmoid")
     },
-    "hard_sigmoid": (Stated((ENTRIES,)), Stated((ODD,), but=("slope and shift",))),
+    "hard_sigmoid": (Stated((ENTRIES,)), Stated((ODD,), but=("slope and shift", "corners of another slope"))),
     "softplus": (Stated((ENTRIES,)), Stated((HALVES,), but=("0.5, threshold 1.7",))),
     **{name: (Stated((ENTRIES, HALVES)),) for name in ("silu", "gelu", "squareplus", "hard_swish", "log_sigmoid")},
     **{name: (Stated((ENTRIES,)),) for name in ("elu", "celu", "selu", "mish", "relu6", "threshold", "exponential")},

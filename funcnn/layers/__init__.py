@@ -88,6 +88,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     recurrent/gru.py                       gru
     recurrent/lstm.py                      lstm
     recurrent/peephole_lstm.py             peephole_lstm
+    recurrent/projected_lstm.py            projected_lstm
     recurrent/selective_scan.py            selective_scan
     recurrent/simple_rnn.py                rnn
     shape/affine_grid.py                   affine_grid

@@ -227,6 +227,9 @@ REASONS: Reasons = {
         2: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
         4: (1, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
     },
+    "layers.activations.sigmoids.is_beyond": {
+        1: (2, "to which side the jump itself belongs; what is true whatever its size"),
+    },
     "layers.activations.mish.fraction": {
         2: (1, "at 0 both sides are the same"),
         3: (1, "at 0 both sides are the same"),
@@ -330,8 +333,8 @@ REASONS: Reasons = {
         1: (1, "the backward does not use a shift"),
     },
     "layers.pooling.average_pooling.divisor": {
-        3: (2, "more zeros behind the array than the windows reach"),
-        8: (1, "no window lies in the padding alone"),
+        6: (2, "more zeros behind the array than the windows reach"),
+        11: (1, "no window lies in the padding alone"),
     },
     "layers.pooling.max_pooling.max_backward": {
         6: (2, "whether the faster way is taken, which gives the same numbers"),

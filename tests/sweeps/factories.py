@@ -162,6 +162,7 @@ CALLS: dict[str, Call] = {
     "rnn": Call({"features": 3}, STEPS),
     "lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
     "peephole_lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
+    "projected_lstm": Call({"features": 3, "projected": 2}, STEPS),
     "gru": Call({"features": 3, "update_bias": 0.1}, STEPS),
     "last_step": Call({}, STEPS),
     "mean_steps": Call({}, STEPS),

@@ -111,6 +111,14 @@ ACTIVATIONS: dict[str, tuple[LayerCase, ...]] = {
         activation(lambda: fn.hard_sigmoid()),
         corners(lambda: fn.hard_sigmoid(), -3.0, 3.0, 0.0, 4.0, -4.0),
         activation(lambda: fn.hard_sigmoid(0.2, 0.7), "slope and shift"),
+        LayerCase(
+            lambda: fn.hard_sigmoid(0.25, 0.75),
+            (5,),
+            batch=4,
+            inputs=among(-3.0, 1.0, 0.0, 4.0, -4.0),
+            smooth=False,
+            label="corners of another slope",
+        ),
     ),
     "hard_swish": (
         activation(lambda: fn.hard_swish()),

@@ -18,6 +18,15 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
         LayerCase(lambda: fn.rnn(3, final=True), (4, 2), label="final"),
     ),
+    "projected_lstm": (
+        LayerCase(lambda: fn.projected_lstm(3, 2), (3, 2)),
+        LayerCase(
+            lambda: fn.projected_lstm(2, 1, masked=True, initial=True, final=True),
+            ((3, 2), ((1,), (2,))),
+            inputs=masked_with_state,
+            label="masked, initial, final",
+        ),
+    ),
     "selective_scan": (
         LayerCase(lambda: fn.selective_scan(2), ((3, 2), (3, 2), (3, 2), (3, 2)), inputs=normals),
         LayerCase(

@@ -27,6 +27,7 @@ limit.
 
 import math
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -194,8 +195,7 @@ def bent_softplus_and_slope(beta: float, threshold: float, x: Array) -> tuple[Ar
 
 def is_beyond(beta: float, threshold: float, x: Array) -> BoolArray:
     """Return where beta x is beyond the threshold."""
-    beyond: BoolArray = x.real * x.real.dtype.type(beta) > threshold
-    return beyond
+    return cast(BoolArray, x.real * x.real.dtype.type(beta) > threshold)
 
 
 def sharp_softplus_curvature(beta: float, x: Array) -> Array:

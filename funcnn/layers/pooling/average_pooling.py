@@ -32,19 +32,15 @@ class Averages:
     count_pad: bool
     divisor: int | None
 
-    def fitted(self, space: Shape) -> Windows:
-        """Return the windows with the padding that an input of this shape gets, so that the last of them are filled."""
-        return fitted(self.windows, self.ceil, space)
-
 
 def divisor(averages: Averages, own: Windows, space: Shape, dtype: np.dtype[np.floating]) -> Array:
     """Return the number of points of each window (1, *count, 1), with or without those that lie in the padding.
 
-    ``own`` are the windows with the padding that this input gets.
+    ``own`` are the windows with the padding that this input gets, so that the last of them are filled.
     """
     windows, count_pad = averages.windows, averages.count_pad
     if averages.divisor is not None:
-        return np.full((1,) * (2 + windows.ndim), averages.divisor, dtype)
+        return np.array(averages.divisor, dtype)
     count = own.count(space)
     ones: Array = np.ones((1, *space, 1), dtype)
     beyond = [(0, high - given) for (_, high), (_, given) in zip(own.pads(space), windows.pads(space), strict=True)]
@@ -58,7 +54,7 @@ def divisor(averages: Averages, own: Windows, space: Shape, dtype: np.dtype[np.f
 def average_forward(averages: Averages, params: Empty, state: Empty, x: Array, mode: Mode) -> Forward[Array, Empty, Shape]:
     check_input(x, averages.windows.ndim)
     space = x.shape[1:-1]
-    own = averages.fitted(space)
+    own = fitted(averages.windows, averages.ceil, space)
     padded = pad(x, own.pads(space))
     first, *rest = offsets(own, own.count(space))
     y: Array = padded[:, *first].copy()
@@ -70,7 +66,7 @@ def average_forward(averages: Averages, params: Empty, state: Empty, x: Array, m
 
 def average_backward(averages: Averages, params: Empty, shape: Shape, dy: Array) -> Backward[Empty, Array]:
     space = shape[1:-1]
-    own = averages.fitted(space)
+    own = fitted(averages.windows, averages.ceil, space)
     check_cotangent(dy, (shape[0], *own.count(space), shape[-1]))
     pads = own.pads(space)
     share = dy / divisor(averages, own, space, dy.real.dtype)

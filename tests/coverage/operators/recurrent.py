@@ -25,6 +25,17 @@ def lstm_parameters(weights: list[Tensor]) -> tuple[Tensor, ...]:
     return rnn_parameters(gates)
 
 
+def projected_parameters(weights: list[Tensor]) -> tuple[Tensor, ...]:
+    """Return those of an LSTM, and the projection."""
+    *gates, projection = weights
+    return *lstm_parameters(gates), projection.t()
+
+
+def projected(recurrent_weight: Tensor, **options: Any) -> Any:
+    """Return the layer for a recurrent weight (4 H, R)."""
+    return fn.projected_lstm(len(recurrent_weight) // 4, recurrent_weight.shape[1], **options)
+
+
 def gru_parameters(weights: list[Tensor]) -> tuple[Tensor, ...]:
     """Return the three gates' weights; the candidate keeps both of its biases."""
     inner, outer, *biases = weights
@@ -38,7 +49,8 @@ def stacked(kind: Any, parameters: Any, states: int, x: Tensor, start: Any, weig
     has_bias, layers, dropout, training, both_ways, batch_first = settings
     unless(training and dropout > 0, "random: other numbers are drawn")
     each = 4 if has_bias else 2
-    unless(len(weights) > layers * each * (1 + both_ways), "projections of the hidden state")
+    if len(weights) > layers * each * (1 + both_ways):  # torch keeps the projection (R, H) last
+        each, kind, parameters = each + 1, projected, projected_parameters
     unbatched = x.dim() == 2
     x = x[None] if unbatched else x if batch_first else x.transpose(0, 1)
     finals: list[tuple[Tensor, ...]] = []
@@ -48,7 +60,7 @@ def stacked(kind: Any, parameters: Any, states: int, x: Tensor, start: Any, weig
             place = layer * (1 + both_ways) + backwards
             own = list(weights[place * each : (place + 1) * each])
             begin = tuple(state[place][None] if unbatched else state[place] for state in start)
-            made = kind(own[1].shape[1], initial=True, final=True)
+            made = kind(own[1] if kind is projected else own[1].shape[1], initial=True, final=True)
             pack = (lambda x, h: (x, h)) if states == 1 else (lambda x, h, c: (x, (h, c)))
             y, *last = run(made, (x.flip(1) if backwards else x, *begin), *parameters(own), pack=pack)
             outputs.append(y.flip(1) if backwards else y)
