@@ -206,6 +206,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.loss import Loss, LossForward, define_loss
     from funcnn.losses.per_example import PerExampleForward, PerExampleLosses, per_example_losses
     from funcnn.losses.regression.absolute_error import mean_absolute_error
+    from funcnn.losses.regression.cox import SurvivalTarget, cox_nll
     from funcnn.losses.regression.crps import gaussian_crps
     from funcnn.losses.regression.gaussian import gaussian_nll
     from funcnn.losses.regression.gaussian_mixture import gaussian_mixture_nll
@@ -219,11 +220,14 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.regression.student_t import student_t_nll
     from funcnn.losses.regression.tweedie import tweedie_nll
     from funcnn.losses.regression.wasserstein import wasserstein
+    from funcnn.losses.similarity.barlow_twins import barlow_twins
     from funcnn.losses.similarity.contrastive import contrastive
     from funcnn.losses.similarity.cosine_embedding import cosine_embedding
     from funcnn.losses.similarity.info_nce import info_nce
     from funcnn.losses.similarity.margin_ranking import margin_ranking
+    from funcnn.losses.similarity.supervised_contrastive import supervised_contrastive
     from funcnn.losses.similarity.triplet_margin import triplet_margin
+    from funcnn.losses.similarity.vicreg import vicreg
     from funcnn.losses.variational import gaussian_kl, negative_elbo
     from funcnn.losses.weighted import Weighted
     from funcnn.masked import Masked
@@ -618,6 +622,11 @@ __all__ = [
     "contrastive",
     "triplet_margin",
     "info_nce",
+    "supervised_contrastive",
+    "barlow_twins",
+    "vicreg",
+    "cox_nll",
+    "SurvivalTarget",
     "ctc",
     "CTCTarget",
     "Penalty",

@@ -20,6 +20,7 @@ BUILDERS = {
     "define_loss",
     "layer_of",
     "reduced",
+    "batchwise",
     "block",
     "cell_of",
     "chain",

@@ -34,6 +34,7 @@ from funcnn.derivatives.hvp import gradient_jvp
 from funcnn.derivatives.jvp import jvp
 from funcnn.derivatives.per_example import cotangents, example_target, forwards, per_example_grads, per_example_norms
 from funcnn.layer import AnyLayer, Mode, Train, params_only
+from funcnn.losses.batch_rule import is_batchwise
 from funcnn.losses.loss import Loss, LossForward, define_loss
 from funcnn.typing import Array
 
@@ -183,7 +184,7 @@ def loss_products(case: LossCase) -> Iterator[Product]:
     slope = float((above[0] - below[0]) / (2 * _STEP))
     yield _close("dot", slope, inner(grads, along), _DIFFERENCES, inner_size(grads, along))
     yield _near("hvp", one, _quotient(above[1], below[1]), _DIFFERENCES, _rounding(above[1]))
-    if loss.name.startswith("info_nce"):
+    if is_batchwise(loss):
         why = "the examples of a batch are compared with each other"
         yield from [Product(name, 0, 0, why) for name in ("per example", "root")]
         return

@@ -64,7 +64,7 @@ def per_example_grads(model: Layer[P, S, X, Y], loss: Loss[Y, T]) -> PerExampleG
     TypeError
         When the model is not a layer, or the loss is not a loss.
     ValueError
-        When the loss compares the examples of a batch with each other (``info_nce``).
+        When the loss compares the examples of a batch with each other, as ``info_nce`` does.
 
     Notes
     -----

@@ -6,18 +6,15 @@ from functools import partial
 from typing import Any
 
 from funcnn.losses import combined
+from funcnn.losses.batch_rule import is_batchwise
 from funcnn.losses.loss import Loss
-from funcnn.losses.similarity import info_nce
 
 AnyLoss = Loss[Any, Any]
 
 
 def compares_examples(loss: AnyLoss) -> bool:
     """Tell whether a loss compares the examples of a batch with each other, itself or in a part of it."""
-    function: Any = loss.forward
-    if not isinstance(function, partial):
-        return False
-    return function.func is info_nce.forward or any(compares_examples(one) for one in added(loss))
+    return is_batchwise(loss) or any(compares_examples(one) for one in added(loss))
 
 
 def is_apart(loss: AnyLoss) -> bool:

@@ -12,6 +12,7 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LOSSES, LossCase
 from funcnn.certificate.names import loss_factories
+from funcnn.losses.batch_rule import is_batchwise
 
 untyped: Any = fn  # for calls that a type checker would refuse
 
@@ -177,6 +178,64 @@ def info_nce(temperature: float, symmetric: bool) -> Callable[[Any, Any], float]
             for i, query in enumerate(queries):
                 losses.append(-log_softmax([cosine(query, key) / temperature for key in keys])[i])
         return mean(losses if symmetric else losses[: len(losses) // 2])
+
+    return value
+
+
+def supervised_contrastive(temperature: float) -> Callable[[Any, Any], float]:
+    """Return the mean over the rows that have others of their label."""
+
+    def value(prediction: Any, target: Any) -> float:
+        found = []
+        for i, row in enumerate(prediction):
+            others = [a for a in range(len(target)) if a != i]
+            logs = dict(zip(others, log_softmax([cosine(row, prediction[a]) / temperature for a in others]), strict=True))
+            if alike := [-logs[p] for p in others if target[p] == target[i]]:
+                found.append(mean(alike))
+        return mean(found)
+
+    return value
+
+
+def barlow_twins(off_diagonal: float, eps: float) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        first, second = ((x - x.mean(0)) / np.sqrt(x.var(0) + eps) for x in prediction)
+        found = 0.0
+        for i, j in itertools.product(range(first.shape[1]), repeat=2):
+            c = mean((first[:, i] * second[:, j]).tolist())
+            found += (1 - c) ** 2 if i == j else off_diagonal * c**2
+        return found
+
+    return value
+
+
+def vicreg(invariance: float, variance: float, covariance: float, eps: float) -> Callable[[Any, Any], float]:
+    def value(prediction: Any, target: Any) -> float:
+        found = invariance * float(((prediction[0] - prediction[1]) ** 2).mean())
+        for view in prediction:
+            table = np.cov(view, rowvar=False)
+            for i, j in itertools.product(range(len(table)), repeat=2):
+                if i == j:
+                    found += variance * max(0.0, 1 - math.sqrt(table[i, i] + eps)) / len(table)
+                else:
+                    found += covariance * table[i, j] ** 2 / len(table)
+        return found
+
+    return value
+
+
+def cox(efron: bool) -> Callable[[Any, Any], float]:
+    """Return the mean over the events: at each time the logarithms of what is at risk, one event after the other."""
+
+    def value(prediction: Any, target: Any) -> float:
+        risk = [math.exp(x) for x in prediction.ravel()]
+        found = 0.0
+        for time in set(target.time.tolist()):
+            at_risk = math.fsum(r for r, t in zip(risk, target.time, strict=True) if t >= time)
+            tied = [r for r, t, e in zip(risk, target.time, target.event, strict=True) if t == time and e]
+            for k, own in enumerate(tied):
+                found += math.log(at_risk - efron * k / len(tied) * math.fsum(tied)) - math.log(own)
+        return found / int(target.event.sum())
 
     return value
 
@@ -409,6 +468,11 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "triplet_margin-0": vectors(lambda a, p, n: max(0.0, distance(a, p) - distance(a, n) + 0.5)),
     "info_nce-0": info_nce(0.5, symmetric=False),
     "info_nce-symmetric": info_nce(0.2, symmetric=True),
+    "supervised_contrastive-0": supervised_contrastive(0.5),
+    "barlow_twins-0": barlow_twins(0.3, 1e-5),
+    "vicreg-0": vicreg(25.0, 25.0, 1.0, 1e-4),
+    "cox_nll-0": cox(efron=True),
+    "cox_nll-breslow": cox(efron=False),
     "ctc-0": ctc(),
     "ctc-long": long_ctc,
     "ctc-per label": ctc(per_label=True),
@@ -440,6 +504,11 @@ def each_plain_that(chosen: Callable[[LossCase], bool]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", found.values(), ids=found.keys())
 
 
+def sizes(case: LossCase) -> tuple[int, ...]:
+    """Return sizes of batches that a loss can be computed of: one row has no variance, and no other of its label."""
+    return (2, 6) if case.make().name.startswith(("vicreg", "supervised")) else (1, 2, 6)
+
+
 def is_sum(case: LossCase) -> bool:
     return case.label == "sum"
 
@@ -459,13 +528,16 @@ def test_every_loss_has_a_reference() -> None:
 @pytest.mark.parametrize("name", PLAIN)
 def test_value_is_the_textbook_formula(name: str) -> None:
     case = PLAIN[name]
-    for batch in (1, 2, 6):
+    for batch in sizes(case):
         prediction, target = draw(case, batch)
         value = case.make().forward(prediction, target).value
         np.testing.assert_allclose(value, REFERENCES[name](prediction, target), rtol=1e-12)
 
 
-@each_plain
+OTHERWISE = ("supervised_contrastive", "cox_nll(efron)")  # of no row with itself; of the mean weight of ties
+
+
+@each_plain_that(lambda case: not case.make().name.startswith(OTHERWISE))
 def test_weight_two_is_a_duplicate_and_weight_zero_a_removed_row(case: LossCase) -> None:
     loss = case.make()
     counts = np.array([2, 0, 1, 3, 0, 1])
@@ -514,7 +586,7 @@ def test_weights_keep_the_precision(case: LossCase) -> None:
             tree.check_like(given, loss.backward(made.residuals), "gradient")
 
 
-@each_plain_that(lambda case: not is_sum(case) and not case.make().name.startswith("info_nce"))  # whose weights count rows
+@each_plain_that(lambda case: not is_sum(case) and not is_batchwise(case.make()))  # whose weights count rows
 def test_all_weights_scaled_change_nothing_in_a_mean(case: LossCase) -> None:
     loss = case.make()
     prediction, target = draw(case, 4)

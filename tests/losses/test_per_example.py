@@ -9,13 +9,13 @@ import pytest
 import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LOSSES, LossCase
+from funcnn.losses.batch_rule import is_batchwise
 
-BATCHWISE = {"info_nce"}
 CASES = {
     f"{name}-{case.label or index}": case
     for name, cases in LOSSES.items()
     for index, case in enumerate(cases)
-    if name not in BATCHWISE
+    if not is_batchwise(case.make())
 }
 each = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 untyped: Any = fn

@@ -54,7 +54,8 @@ def test_mixtures_are_exact_far_out(dtype: Any, logits: Any, means: Any, logs: A
     made = loss.forward(prediction, target)
     got = [made.value, *np.concatenate([part.ravel() for part in loss.backward(made.residuals)])]
     with mp.workdps(800):
-        wanted = exact_mixture(*(part.ravel() for part in prediction), 0.125)
+        a, m, s = (part.ravel() for part in prediction)
+        wanted = exact_mixture(a, m, s, 0.125)
         for one, other in zip(got, wanted, strict=True):
             scale = max(abs(other), abs(wanted[0]) if one is got[0] else mp.mpf(0))
             assert abs(mp.mpf(float(one)) - other) <= 60 * float(np.finfo(dtype).eps) * scale + mp.mpf(10) ** -30

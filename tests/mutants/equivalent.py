@@ -434,9 +434,6 @@ REASONS: Reasons = {
     "losses.similarity.cosine_embedding.pullback": {
         3: (1, "the two sides are scaled in either order"),
     },
-    "losses.similarity.info_nce.backward": {
-        4: (8, "arrays without rows that tell the precision alone"),
-    },
     "optim.penalties.Penalty._takes": {
         1: (1, "all parameters are real numbers"),
     },

@@ -10,6 +10,7 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LOSSES
 from funcnn.certificate.names import loss_factories
+from funcnn.losses.batch_rule import is_batchwise
 
 FIRST = {name: cases[0] for name, cases in LOSSES.items()}
 ALL = {f"{name}-{case.label or index}": case for name, cases in LOSSES.items() for index, case in enumerate(cases)}
@@ -27,6 +28,8 @@ def changed(values: Any, change: Any) -> Any:
         return tuple(changed(value, change) for value in values)
     if isinstance(values, fn.CTCTarget):
         return fn.CTCTarget(change(values.labels), values.label_lengths, values.input_lengths)
+    if isinstance(values, fn.SurvivalTarget):
+        return fn.SurvivalTarget(change(values.time), values.event)
     return change(values)
 
 
@@ -97,6 +100,7 @@ VALUES: dict[Any, Any] = {  # a value of each option that every loss with it tak
     "pos_weight": 2.5, "label_smoothing": 0.125, "power": 2, "blank": 0, "ignore_index": 1, "log_rate": True, "symmetric": True,
     "class_weight": (0.5, 2.0, 1.0, 1.0), "likelihood": "gaussian", "reduction": "sum",
     "scale": 2.0, "full": True, "per_label": True, "zero_infinity": True,
+    "ties": "breslow", "off_diagonal": 0.25, "eps": 0.125, "invariance": 0.5, "variance": 0.5, "covariance": 0.5,
 }  # fmt: skip
 OPTIONS = [(name, option) for name in loss_factories() for option in inspect.signature(getattr(fn, name)).parameters]
 
@@ -165,7 +169,7 @@ def test_a_number_for_each_position_does_not_broadcast(loss: Any, what: str) -> 
 # ------------------------------------------------------------------------------------------------------- sums and overflow
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if not name.startswith("info_nce")])  # which is of all pairs of a batch
+@pytest.mark.parametrize("name", [name for name, case in ALL.items() if not is_batchwise(case.make())])
 def test_sums_over_many_examples_keep_their_digits(name: str) -> None:
     """In single precision the value is that of double precision, but for some units in the last place."""
     case = ALL[name]

@@ -9,6 +9,8 @@ from funcnn.certificate.cases.targets import (
     away_from_0,
     counts,
     distributed,
+    followed,
+    grouped,
     labelled,
     logits,
     long_transcribed,
@@ -159,6 +161,23 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
         LossCase(lambda: fn.info_nce(0.5), untargeted((3,), (3,)), batch=4),
         LossCase(lambda: fn.info_nce(0.2, symmetric=True), untargeted((3,), (3,)), batch=4, label="symmetric"),
         LossCase(lambda: fn.info_nce(), weighted(untargeted((3,), (3,))), batch=4, label="weighted"),
+    ),
+    "supervised_contrastive": (
+        LossCase(lambda: fn.supervised_contrastive(0.5), grouped(3), batch=6),
+        LossCase(lambda: fn.supervised_contrastive(0.7), weighted(grouped(3)), batch=6, label="weighted"),
+    ),
+    "barlow_twins": (
+        LossCase(lambda: fn.barlow_twins(0.3), untargeted((3,), (3,)), batch=5),
+        LossCase(lambda: fn.barlow_twins(eps=0.1), weighted(untargeted((2,), (2,))), batch=5, label="weighted"),
+    ),
+    "vicreg": (
+        LossCase(lambda: fn.vicreg(), untargeted((3,), (3,)), batch=5),
+        LossCase(lambda: fn.vicreg(covariance=3.0, eps=0.1), weighted(untargeted((2,), (2,))), batch=5, label="weighted"),
+    ),
+    "cox_nll": (
+        LossCase(lambda: fn.cox_nll(), followed(1), batch=7),
+        LossCase(lambda: fn.cox_nll("breslow"), followed(), batch=7, label="breslow"),
+        LossCase(lambda: fn.cox_nll(), weighted(followed()), batch=7, label="weighted"),
     ),
     "ctc": (
         LossCase(lambda: fn.ctc(), transcribed, batch=4),

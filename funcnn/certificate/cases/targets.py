@@ -204,3 +204,22 @@ def mixed(rows: Shape, entries: int) -> Callable[[np.random.Generator, int], tup
         return (logits, mean, 0.2 * log_variance), generator.normal(size=(batch, *rows[:-1], entries))
 
     return draw
+
+
+def grouped(size: int) -> Callable[[np.random.Generator, int], tuple[Array, IntArray]]:
+    """Return a drawer of (vectors, labels), of which each row but the last of an odd number has another of its own."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, IntArray]:
+        return generator.normal(size=(batch, size)), generator.permutation(np.arange(batch) // 2 % 3)
+
+    return draw
+
+
+def followed(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, fn.SurvivalTarget]]:
+    """Return a drawer of (scores, times with ties and whether an event ended them)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, fn.SurvivalTarget]:
+        time = generator.integers(1, 4, size=batch).astype(float)
+        return generator.normal(size=(batch, *shape)), fn.SurvivalTarget(time, np.arange(batch) % 3 != 1)
+
+    return draw

@@ -16,7 +16,6 @@ change that is across it, over the length:
 $$ \bar x = \frac{\bar u - (\bar u \cdot u)\,u}{|x|}. $$
 """
 
-import math
 from functools import partial
 
 import numpy as np
@@ -24,61 +23,43 @@ from attrs import frozen
 
 from funcnn.errors import check_flag, check_range, describe
 from funcnn.kernels.arrays import sum_last
+from funcnn.losses.batch_rule import BatchRule, batchwise
 from funcnn.losses.checks import check_no_target, check_tuple
-from funcnn.losses.limits import narrowed, widened
-from funcnn.losses.loss import Loss, LossForward, define_loss
-from funcnn.losses.reduction import Reduction, batch_mass, check_reduction, check_weight, scatter, select, shares, total
-from funcnn.losses.similarity.vectors import Polar, polar
+from funcnn.losses.loss import Loss
+from funcnn.losses.reduction import Reduction, shares, total
+from funcnn.losses.similarity.vectors import Polar, directions_pullback, polar
 from funcnn.losses.weighted import Weighted
-from funcnn.typing import Array, BoolArray, Empty, Scalar
+from funcnn.typing import Array, Empty, Scalar
 
 
 @frozen(eq=False)
 class InfoResiduals:
-    """Directions and lengths of the rows of positive weight, the cotangent of the similarities, and where these rows stand."""
+    """Directions and lengths of the rows, and the cotangent of the similarities."""
 
-    queries: Polar  # of (k, D)
-    keys: Polar  # of (k, D)
-    dsimilarity: Array  # (k, k)
-    positive: BoolArray  # (n,)
-    prediction: tuple[Array, Array]
+    queries: Polar  # of (n, D)
+    keys: Polar  # of (n, D)
+    dsimilarity: Array  # (n, n)
 
 
-def forward(
-    temperature: float, symmetric: bool, mean: bool, prediction: tuple[Array, Array], target: Empty | Weighted[Empty]
-) -> LossForward[InfoResiduals]:
+def check(prediction: tuple[Array, Array], target: Empty) -> Empty:
     check_tuple(prediction, ("queries", "keys"), 2)
     if prediction[0].ndim != 2:
         raise ValueError(f"the queries are {describe(prediction[0])}, expected two axes: rows of vectors")
-    check_no_target(target.target if isinstance(target, Weighted) else target)
-    weight = check_weight(target.weight, prediction, 1) if isinstance(target, Weighted) else np.ones(len(prediction[0]))
-    positive: BoolArray = weight > 0
-    chosen, weight = (prediction, weight) if positive.all() else (select(prediction, positive), weight[positive])
-    dlosses = shares(weight, np.ones_like(weight)) if mean else weight
-    if prediction[0].real.dtype == np.float32:  # keeps the digits of the gradient where the vectors are nearly parallel
-        chosen = widened(chosen)
-    value, parts = contrast(temperature, symmetric, chosen, weight, dlosses)
-    if not math.isfinite(value.real):  # perhaps an overflow on the way
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            value, parts = contrast(temperature, symmetric, widened(chosen), weight, dlosses)
-    with np.errstate(over="ignore"):
-        value = value.astype(prediction[0].dtype)
-    return LossForward(value, InfoResiduals(*parts, positive, prediction))
+    check_no_target(target)
+    return target
 
 
-def contrast(
-    temperature: float, symmetric: bool, prediction: tuple[Array, Array], weight: Array, dlosses: Array
-) -> tuple[Scalar, tuple[Polar, Polar, Array]]:
-    """Return the value, the directions of queries and keys, and the cotangent of their similarities."""
+def value(
+    temperature: float, symmetric: bool, prediction: tuple[Array, Array], target: Empty, weight: Array, mean: bool
+) -> tuple[Scalar, InfoResiduals]:
     queries, keys = polar(prediction[0]), polar(prediction[1])
-    dtype = queries.direction.real.dtype
-    weight, dlosses = weight.astype(dtype), dlosses.astype(dtype)
+    dlosses = shares(weight, np.ones_like(weight)) if mean else weight
     similarity = queries.direction.dot(keys.direction.T) / temperature
     losses, dsimilarity = match(similarity, weight, dlosses)
     if symmetric:
         others, dothers = match(similarity.T, weight, dlosses)
         losses, dsimilarity = (losses + others) / 2, (dsimilarity + dothers.T) / 2
-    return total(losses * dlosses), (queries, keys, dsimilarity / temperature)
+    return total(losses * dlosses), InfoResiduals(queries, keys, dsimilarity / temperature)
 
 
 def match(similarity: Array, weight: Array, dlosses: Array) -> tuple[Array, Array]:
@@ -95,18 +76,10 @@ def match(similarity: Array, weight: Array, dlosses: Array) -> tuple[Array, Arra
     return np.log1p(excess) - own, gradient
 
 
-def backward(residuals: InfoResiduals) -> tuple[Array, Array]:
+def pullback(residuals: InfoResiduals) -> tuple[Array, Array]:
     queries, keys, dsimilarity = residuals.queries, residuals.keys, residuals.dsimilarity
-    dqueries = across(dsimilarity.dot(keys.direction), queries)
-    dkeys = across(dsimilarity.T.dot(queries.direction), keys)
-    narrow = narrowed((dqueries, dkeys), (residuals.prediction[0][:0], residuals.prediction[1][:0]))
-    return scatter(narrow, residuals.positive, residuals.prediction)
-
-
-def across(ddirection: Array, vectors: Polar) -> Array:
-    """Return the cotangent of vectors from that of their directions; 0 for a vector of length 0."""
-    along = sum_last(ddirection * vectors.direction)[:, None] * vectors.direction
-    return vectors.over_length(ddirection - along)
+    dqueries = directions_pullback(dsimilarity.dot(keys.direction), queries)
+    return dqueries, directions_pullback(dsimilarity.T.dot(queries.direction), keys)
 
 
 def info_nce(
@@ -146,7 +119,5 @@ def info_nce(
     """
     temperature = check_range(temperature, "temperature", 0, np.inf, open_low=True, open_high=True)
     symmetric = check_flag(symmetric, "symmetric")
-    check_reduction(reduction)
-    bound = partial(forward, temperature, symmetric, reduction == "mean")
-    name = f"info_nce({temperature:g}{', symmetric' if symmetric else ''})"
-    return define_loss(name, bound, backward, reduction=reduction, mass=partial(batch_mass, None, None))
+    rule = BatchRule(check, partial(value, temperature, symmetric), pullback)
+    return batchwise(f"info_nce({temperature:g}{', symmetric' if symmetric else ''})", rule, reduction)

@@ -54,6 +54,12 @@ def unit_box(x: Array, largest: Array) -> Array:
     return x / divisor
 
 
+def directions_pullback(ddirection: Array, vectors: Polar) -> Array:
+    r"""Return the cotangent of vectors from that of their directions, $(\bar u - (\bar u \cdot u)\,u) / |x|$; 0 at length 0."""
+    along = row_totals(ddirection * vectors.direction)[..., None] * vectors.direction
+    return vectors.over_length(ddirection - along)
+
+
 # ------------------------------------------------------------------------------------------- what one vector has across another
 
 
