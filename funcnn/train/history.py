@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from attrs import field, frozen
 
+from funcnn.errors import shown
 from funcnn.files.atomic_write import write_text
 from funcnn.typing import Array, IntArray
 
@@ -130,6 +131,6 @@ def direction(monitor: str, mode: Direction | None) -> Direction:
         if monitor in ("loss", "val_loss"):
             return "min"
         raise ValueError(f"whether {monitor!r} is best at its minimum or its maximum is not known: say mode='min' or mode='max'")
-    if mode not in ("min", "max"):
-        raise ValueError(f"mode is {mode!r}, expected 'min' or 'max'")
+    if not isinstance(mode, str) or mode not in ("min", "max"):
+        raise ValueError(f"mode is {shown(mode)}, expected 'min' or 'max'")
     return mode

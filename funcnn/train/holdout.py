@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_flag, check_range, describe
+from funcnn.errors import check_flag, check_range, describe, is_plain
 from funcnn.losses.weighted import Weighted
 from funcnn.typing import IntArray
 
@@ -48,6 +48,9 @@ class Holdout:
         share = check_range(self.share, "share", 0.0, 1.0, open_low=True, open_high=True)
         object.__setattr__(self, "share", share)
         object.__setattr__(self, "stratified", check_flag(self.stratified, "stratified"))
+        labels: object = self.labels
+        if labels is not None and (not is_plain(labels) or labels.dtype.kind not in "iubUS" or labels.ndim != 1):
+            raise TypeError(f"labels is {describe(labels)}, expected an array (n,) of integers or text, a label a row")
 
     def labels_for(self, target: object) -> IntArray | None:
         """Return the labels to go by, given the target of ``fit``; None without stratification.

@@ -132,6 +132,16 @@ USES: dict[str, Use] = {
     "predict": Use(fn.predict, {**PARTS, "batch_size": 4}),
     "evaluate": Use(fn.evaluate, {**PARTS, "y": Y, "loss": LOSS, "batch_size": 4}),
     "update_batch_statistics": Use(fn.update_batch_statistics, {**PARTS, "key": KEY, "batch_size": 4}),
+    "find_learning_rate": Use(
+        fn.find_learning_rate,
+        {"model": MODEL, "loss": LOSS, "optimizer": fn.sgd, "x": X, "y": Y, "key": KEY, "batch_size": 4}
+        | {"low": 1e-4, "high": 1.0, "steps": 10},
+    ),
+    "Holdout": Use(fn.Holdout, {"share": 0.25, "labels": LABELS, "stratified": True}),
+    "OnStep": Use(fn.OnStep, {"function": len, "every": 2}),
+    "BestCheckpoint": Use(fn.BestCheckpoint, {"path": "best.npz", "monitor": "accuracy", "mode": "max"}),
+    "CSVLog": Use(fn.CSVLog, {"path": "log.csv"}),
+    "TensorBoardLog": Use(fn.TensorBoardLog, {"folder": "run"}),
     # data
     "data.spirals": Use(fn.data.spirals, {"key": KEY, "count": 3, "classes": 2, "noise": 0.1, "turns": 0.5, "dtype": np.float32}),
     "data.sinusoid": Use(fn.data.sinusoid, {"key": KEY, "count": 3, "noise": 0.1, "dtype": np.float32}),

@@ -120,6 +120,14 @@ PARTLY: dict[str, set[str]] = {
     "data.mixup.classes": {"None", *COUNT},
     "data.cutmix.classes": {"None", *COUNT},
     "update_batch_statistics.state": ANY,
+    "find_learning_rate.optimizer": {"function", "factory"},
+    "find_learning_rate.steps": COUNT,
+    "find_learning_rate.batch_size": {"3"},
+    "Holdout.labels": {"None"},
+    "BestCheckpoint.path": {"text"},
+    "CSVLog.path": {"text"},
+    "TensorBoardLog.folder": {"text"},
+    "BestCheckpoint.monitor": {"text"},
 }
 
 ALSO_NAMED = {
@@ -134,7 +142,7 @@ PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
     "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
-    "LoRAParams", "Seen", "Communicator",
+    "LoRAParams", "Seen", "Communicator", "Step", "LearningRateCurve",
 }  # fmt: skip
 """Records that the library makes, and types."""
 

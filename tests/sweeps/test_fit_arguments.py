@@ -188,5 +188,6 @@ def test_what_is_taken_is_what_should_be() -> None:
         assert taken[f"fit {name}"] <= {"none"} | ({"rule"} if name == "early_stopping" else set()), name
     for name in ("model", "loss", "optimizer", "x", "y", "key"):
         assert not taken[f"fit {name}"] - {"layer", "loss", "optimizer", "key", "array"}, name
+    assert taken["fit record"] == {"empty tuple"}
     assert taken["fit drop_last"] == {"true"}
     assert taken["fit progress"] == {"none", "true"}

@@ -153,12 +153,13 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     ],
     "callbacks": [{"callbacks": [lambda epoch: None]}, {"callbacks": ()}],
     "progress": [{"progress": False}],
+    "record": [{"record": ("learning_rate",)}, {"record": ("gradient_norm", "learning_rate")}],
 }
 RUNS = [("base", BASE)] + [(name, BASE | one) for name, others in OTHERS.items() for one in others]
 
 
 def test_every_argument_of_fit_is_swept() -> None:
-    assert set(inspect.signature(fn.fit).parameters) - {"resume"} <= {*BASE, *OTHERS}
+    assert set(inspect.signature(fn.fit).parameters) - {"resume", "communicator"} <= {*BASE, *OTHERS}
 
 
 @pytest.fixture(scope="module")

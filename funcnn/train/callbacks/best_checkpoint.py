@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from funcnn.errors import check_path
+from funcnn.errors import check_path, shown
 from funcnn.train.checkpoint import Checkpoint
 from funcnn.train.history import Direction, History, direction
 from funcnn.train.identity import Identity
@@ -54,6 +54,8 @@ class BestCheckpoint:
     mode: Direction | None = None
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.monitor, str):
+            raise TypeError(f"monitor is {shown(self.monitor)}, expected the name of a column such as 'val_loss'")
         direction(self.monitor, self.mode)
 
     def __call__(self, epoch: Epoch[P, S]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,7 +52,7 @@ class TensorBoardLog:
     ['events.out.tfevents.0000000001.funcnn', 'events.out.tfevents.0000000002.funcnn']
     """
 
-    folder: Path = field(converter=check_path)
+    folder: Path = field(converter=partial(check_path, what="folder"))
 
     def __call__(self, epoch: Epoch[P, S]) -> None:
         """Write the file of the epoch."""
