@@ -13,12 +13,15 @@ from funcnn.data.augmentation.mixing import cutmix, mixup
 from funcnn.data.augmentation.pixels import random_erasing, random_light, random_noise
 from funcnn.data.augmentation.warping import random_rotation, random_zoom
 from funcnn.data.batching import batch_count, batches
+from funcnn.data.class_weights import balanced_class_weight, balanced_weights
 from funcnn.data.dataset import Dataset, Split, count, take
+from funcnn.data.group_splitting import group_k_fold, group_split
 from funcnn.data.idx import idx_folder, load_idx
 from funcnn.data.images.folder import ImageFolder, image_folder
 from funcnn.data.one_hot import OneHot, fit_one_hot, one_hot
 from funcnn.data.optical_digits import digits
 from funcnn.data.poisson import poisson_batches
+from funcnn.data.repeated_splitting import repeated_k_fold, repeated_stratified_k_fold
 from funcnn.data.scaling import FORMER, MinMax, Standardize, fit_min_max, fit_standardize
 from funcnn.data.splitting import (
     k_fold,
@@ -38,6 +41,7 @@ from funcnn.data.tables.shipped import sklearn_table
 from funcnn.data.tables.transform import TableTransform
 from funcnn.data.tables.transform_file import load_table_transform, save_table_transform
 from funcnn.data.text import Vocabulary, fit_vocabulary, windows
+from funcnn.data.time_splitting import time_series_split, time_split
 from funcnn.data.tokens.byte_pairs import BytePairEncoding, read_byte_pairs
 from funcnn.data.tokens.fitting import fit_byte_pairs
 from funcnn.data.whitening import Whiten, fit_whiten
@@ -72,6 +76,8 @@ __all__ = [
     "Whiten",
     "as_table",
     "augmented",
+    "balanced_class_weight",
+    "balanced_weights",
     "batch_count",
     "batches",
     "count",
@@ -86,6 +92,8 @@ __all__ = [
     "fit_whiten",
     "friedman",
     "from_bytes",
+    "group_k_fold",
+    "group_split",
     "idx_folder",
     "image_folder",
     "joined",
@@ -107,6 +115,8 @@ __all__ = [
     "read_byte_pairs",
     "read_csv",
     "read_table",
+    "repeated_k_fold",
+    "repeated_stratified_k_fold",
     "save_table_transform",
     "sinusoid",
     "sklearn_table",
@@ -115,6 +125,8 @@ __all__ = [
     "stratified_k_fold",
     "stratified_split",
     "take",
+    "time_series_split",
+    "time_split",
     "windows",
     "xor",
 ]
