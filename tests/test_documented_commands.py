@@ -46,6 +46,9 @@ RUN = {  # command: the options that make it short
 NOT_RUN = {  # command: why
     "python -m funcnn": "run below, and compared with what the README shows",
     "python -m funcnn --resume RUN": "tests/test_cli.py interrupts runs and resumes them, and compares the bits",
+    "python -m funcnn serve RUN": "it serves until it is stopped: tests/cli/test_serve.py asks it",
+    "python -m tests.benchmarks.serving": "measures times",
+    "python -m tests.benchmarks.ranks": "measures times, and needs MPI",
     "python -m funcnn certify --page docs/certificate.md": "takes an hour; .ci/run issues the quick form",
     "python -m tests.mutants": "takes hours; tests/mutants/test_mutants.py runs it on some functions",
     "python -m tests.mutants --page docs/mutation-score.md": "the same, which writes its page",
