@@ -12,9 +12,9 @@ $U$ then has $4 H R$ weights in place of $4 H^2$.
 Derivation.  Backwards through the steps, with $\bar h_t$ from the output and from step $t + 1$,
 $$ \bar P = \sum_t m_t^\top \bar h_t, \qquad \bar m_t = \bar h_t P^\top, $$
 and on with $\bar m_t$ in the place that $\bar h_t$ has in the LSTM's own derivation:
-$\bar z_o = \bar m_t \odot \tanh(c_t) \odot o (1 - o)$, $\bar c_t \mathrel{+}= \bar m_t \odot o \odot (1 - \tanh^2 c_t)$, the other
-$\bar z$ of $\bar c_t$, $\bar c_{t-1} = \bar c_t \odot f_t$ and $\bar h_{t-1} = \bar z_t U^\top$; $\bar W$, $\bar U$ and $\bar b$ are
-sums over steps.  A masked step hands state and cotangents on as they are.
+$\bar z_o = \bar m_t \odot \tanh(c_t) \odot o (1 - o)$, $\bar c_t \mathrel{+}= \bar m_t \odot o \odot (1 - \tanh^2 c_t)$, the
+other $\bar z$ of $\bar c_t$, $\bar c_{t-1} = \bar c_t \odot f_t$ and $\bar h_{t-1} = \bar z_t U^\top$; $\bar W$, $\bar U$ and
+$\bar b$ are sums over steps.  A masked step hands state and cotangents on as they are.
 """
 
 from functools import partial
