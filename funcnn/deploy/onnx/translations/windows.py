@@ -119,7 +119,7 @@ def largest(g: Graph, windows: Windows, ceil: bool, params: Any, state: Any, x: 
 
 def mean(g: Graph, averages: average_pooling.Averages, params: Any, state: Any, x: Tensor) -> Tensor:
     """Write sums over windows, as means of all their points, over the divisor: it is not ONNX's where a pool has a ceiling."""
-    own = averages.fitted(x.shape[:-1])
+    own = pooling.fitted(averages.windows, averages.ceil, x.shape[:-1])
     if max(own.dilation) > 1:
         raise g.refuse("operator set 18 has no average pools with dilation")
     divisor = average_pooling.divisor(averages, own, x.shape[:-1], np.dtype(x.dtype))
