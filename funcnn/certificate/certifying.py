@@ -17,7 +17,7 @@ from funcnn.certificate.edges import DRAWN, EDGES
 from funcnn.certificate.names import layer_factories, loss_factories, penalty_factories
 from funcnn.certificate.record import Certificate, Entry, ProductRow, Row
 from funcnn.certificate.subjects import Situation, Subject, names, source, subjects
-from funcnn.certificate.undecided import NOT_CHECKED, REASONS, not_checked, reason
+from funcnn.certificate.undecided import REASONS, reason
 from funcnn.check import Report
 
 _QUICK = ("drawn", "zeros")
@@ -86,7 +86,7 @@ def stale(entries: Iterable[Entry]) -> tuple[str, ...]:
     """Return the reasons that no row of these entries needed, among those that are about one of them."""
     rows = [row for entry in entries for row in entry.rows]
     found = []
-    for one in (*REASONS, *NOT_CHECKED):
+    for one in REASONS:
         about = [row for row in rows if one.covers(row.name, one.edge)]
         needed = any(row.note.endswith(one.why) and one.covers(row.name, row.edge, row.leaf or "*") for row in about)
         if about and not needed:
@@ -147,16 +147,17 @@ def _situations(case: Subject, quick: bool) -> Iterator[Situation]:
 def _rows(name: str, case: Subject, at: Situation) -> list[Row]:
     """Return the rows of one check: one for each leaf, and one for each finding that is about no leaf."""
     row = partial(Row, name, case.case, dtype=at.dtype, batch=at.batch, edge=at.edge.name, mode=at.mode)
-    if why := not_checked(name, at.edge.name):
-        return [row("", shape=(), verdict="undecided", note=why)]
     try:
         with np.errstate(all="ignore"):  # edges are extreme on purpose
             made = case.check(at)
     except ValueError as error:  # the library refuses inputs outside the domain, as a mean of nothing; not what a case draws
         verdict = "fail" if at.edge is DRAWN and at.batch > 1 else "refused"
         return [row("", shape=(), verdict=verdict, note=str(error))]
-    if at.edge.name in _EXTREME and any(finding.kind == "nonfinite" and not finding.path for finding in made.findings):
-        return [row("", shape=(), verdict="overflow", note="the value is beyond the largest number of its format")]
+    if any(finding.kind == "nonfinite" and not finding.path for finding in made.findings):  # of the value itself
+        if at.edge.name in _EXTREME:
+            return [row("", shape=(), verdict="overflow", note="the value is beyond the largest number of its format")]
+        if why := reason(name, "", at.edge.name, "nonfinite"):
+            return [row("", shape=(), verdict="undecided", note=_UNDECIDED + why)]
     notes = _notes(made)
     for leaf, note in notes.items():
         if why := reason(name, leaf, at.edge.name, note.split(":")[0]):

@@ -12,14 +12,14 @@ from attrs import frozen
 
 @frozen
 class Reason:
-    """Why some findings are no mistakes.  Name, leaf and edge are patterns, such as ``*attention*``."""
+    """Why some findings are no mistakes.  Name, leaf and edge are patterns, such as ``*attention*``; no leaf is the function."""
 
     name: str
     leaf: str
     edge: str
     why: str
     kinds: tuple[str, ...] = ("inconclusive",)
-    """The kinds of findings that it explains; none where the situation is not checked at all."""
+    """The kinds of findings that it explains."""
 
     def covers(self, name: str, edge: str, leaf: str = "*") -> bool:
         """Tell whether it is about a name, a situation and a leaf."""
@@ -33,6 +33,11 @@ _FLAT = "derivatives of units so far saturated that the rounding of their mean o
 _NORMALIZED_AWAY = "a bias before batch normalization has no slope in training: what is seen is rounding"
 _ONE_HOT = "every weight is 0 or 1 to the last digit: no bias changes one"
 _ALL_TIES = "in a large case all windows tie at once, and a direction goes through all kinks; smaller cases decide entry by entry"
+_ALL_KINKS = (
+    "normalized zeros are all alike: every relu stands at its kink at once, and no neighbouring point tells the sides apart"
+)
+_LAST_DIGITS = "normalized zeros are all alike: at the kinks of all relus last digits decide which side's slope is taken"
+_IMPOSSIBLE = "what happens had the probability 0: the loss is infinite, and has no slope"
 
 REASONS = (
     Reason("attention*", "params.position.table", "saturated", _ONE_HOT),
@@ -44,6 +49,8 @@ REASONS = (
     Reason("drop_memory", "params?0?.query.*", "1e-8", _NOT_SEEN),
     Reason("decoder_block", "params?[12]*.query.*", "1e-8", _NOT_SEEN),
     Reason("decoder_block", "params?1??0?.scale", "1e-8", _NOT_SEEN),
+    Reason("encoder_block", "params?0??0?.project.bias", "1e+8", _BESIDE),
+    Reason("decoder_block", "params?0??0?.*.bias", "1e+8", _BESIDE),
     Reason("bilinear", "params.bias", "1e+8", _BESIDE),
     Reason("selective_scan", "params.skip", "1e+8", _BESIDE),
     Reason("selective_scan", "params.log_rate", "1e-8", _BESIDE),
@@ -63,6 +70,14 @@ REASONS = (
         "where a cosine is 1 or -1 the slope of its angle is infinite: no difference has a limit",
     ),
     Reason("cosine_embedding", "prediction?1?", "ties", "the cosine is not continuous at a vector of zeros"),
+    Reason("convnet", "input", "zeros", _ALL_KINKS, kinds=("value",)),
+    Reason("resnet", "*", "zeros", _ALL_KINKS, kinds=("value", "inconclusive")),
+    Reason("resnet", "params*", "zeros", _LAST_DIGITS, kinds=("precision",)),
+    Reason("unet", "input", "zeros", _ALL_KINKS, kinds=("value",)),
+    Reason("cross_entropy", "", "zeros", _IMPOSSIBLE, kinds=("nonfinite",)),
+    Reason("cross_entropy", "", "ties", _IMPOSSIBLE, kinds=("nonfinite",)),
+    Reason("binary_cross_entropy", "", "zeros", _IMPOSSIBLE, kinds=("nonfinite",)),
+    Reason("binary_cross_entropy", "", "ties", _IMPOSSIBLE, kinds=("nonfinite",)),
     Reason(
         "gaussian_kl",
         "prediction?0?",
@@ -70,35 +85,9 @@ REASONS = (
         "the value is a sum with exp(log-variance) of up to 1e20: what the mean adds is below its last digit",
     ),
 )
-"""Findings that are explained."""
-
-_SCORES = "scores of 1e16, whose own rounding is larger than the differences that decide between keys"
-_ALL_KINKS = (
-    "normalized zeros are all alike: every relu stands at its kink at once, and no neighbouring point tells the sides apart"
-)
-_IMPOSSIBLE = "what happens had the probability 0: the loss is infinite, and has no slope"
-
-NOT_CHECKED: tuple[Reason, ...] = (
-    Reason("*attention*", "*", "1e+8", _SCORES, kinds=()),
-    Reason("encoder_block", "*", "1e+8", _SCORES, kinds=()),
-    Reason("decoder_block", "*", "1e+8", _SCORES, kinds=()),
-    Reason("lenet5", "*", "zeros", "in every window all entries tie, and rounding breaks the ties", kinds=()),
-    Reason("convnet", "*", "zeros", _ALL_KINKS, kinds=()),
-    Reason("resnet", "*", "zeros", _ALL_KINKS, kinds=()),
-    Reason("unet", "*", "zeros", _ALL_KINKS, kinds=()),
-    Reason("cross_entropy", "*", "zeros", _IMPOSSIBLE, kinds=()),
-    Reason("cross_entropy", "*", "ties", _IMPOSSIBLE, kinds=()),
-    Reason("binary_cross_entropy", "*", "zeros", _IMPOSSIBLE, kinds=()),
-    Reason("binary_cross_entropy", "*", "ties", _IMPOSSIBLE, kinds=()),
-)
-"""Situations in which differences, or numbers of this precision, mean nothing."""
+"""Findings that are explained.  Every situation is checked, so that a reason which nothing needs any more is seen."""
 
 
 def reason(name: str, leaf: str, edge: str, kind: str) -> str:
     """Return why a finding is no mistake; nothing when there is no reason."""
     return next((one.why for one in REASONS if one.covers(name, edge, leaf) and kind in one.kinds), "")
-
-
-def not_checked(name: str, edge: str) -> str:
-    """Return why a situation is left out; nothing when it is not."""
-    return next((one.why for one in NOT_CHECKED if one.covers(name, edge)), "")

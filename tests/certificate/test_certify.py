@@ -105,6 +105,18 @@ def test_reason_that_no_row_needs_is_stale(monkeypatch: pytest.MonkeyPatch) -> N
     assert stale(others) == ()
 
 
+def test_a_value_that_is_not_finite_is_looked_at_and_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_zeros() -> list[tuple[str, str]]:
+        rows = certify(["binary_cross_entropy"], quick=True).rows
+        return [(row.verdict, row.note) for row in rows if row.edge == "zeros"]
+
+    ((verdict, note),) = at_zeros()
+    assert verdict == "undecided"
+    assert "the loss is infinite" in note
+    monkeypatch.setattr("funcnn.certificate.undecided.REASONS", ())
+    assert "fail" in {verdict for verdict, _ in at_zeros()}
+
+
 def test_workers_give_the_same_certificate() -> None:
     chosen = ["relu", "huber", "l1_penalty"]
     assert certify(chosen, quick=True).entries == certify(chosen, quick=True, workers=2).entries
