@@ -8,12 +8,13 @@ import pytest
 
 import funcnn as fn
 from funcnn import tree
-from funcnn.certificate import cases, certify, products
+from funcnn.certificate import cases, certify
 from funcnn.certificate.certifying import public
 from funcnn.certificate.page import page
 from funcnn.certificate.products import layer_products, loss_products
 from funcnn.certificate.record import PRODUCTS, ProductRow
 from funcnn.certificate.subjects import MODES, names, start, subjects
+from funcnn.curvature.loss_curvature import output_columns
 from funcnn.derivatives.rules.form import Gradients, Squares
 from funcnn.derivatives.rules.pairs import Pairs
 
@@ -69,6 +70,10 @@ def spoiling(outer: Any) -> Any:
     return lambda form, x, dy: outer(form, x, dy * (1 - 1e-9))
 
 
+def spoiling_each(columns: Any) -> Any:
+    return lambda *given: [one * (1 - 1e-9) for one in columns(*given)]
+
+
 def test_each_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     for form, name in ((Gradients, "per example"), (Squares, "norms"), (Pairs, "factors")):
         with monkeypatch.context() as own:
@@ -76,8 +81,8 @@ def test_each_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
             assert name in wrong(cases.LAYERS["linear"][0])
     case = cases.LOSSES["softmax_cross_entropy"][0]
     assert not [one for one in loss_products(case) if not one.error <= one.bar]
-    roots = products.output_columns
-    monkeypatch.setattr(products, "output_columns", lambda *given: [one * (1 - 1e-9) for one in roots(*given)])
+    spoiled_roots = spoiling_each(output_columns)
+    monkeypatch.setattr("funcnn.certificate.products.output_columns", spoiled_roots)
     assert [one.name for one in loss_products(case) if not one.error <= one.bar] == ["root"]
     with pytest.raises(fn.NotAnalyticError):
         wrong(spoiled(lambda x: np.abs(x) ** 2, lambda x: 2 * x))

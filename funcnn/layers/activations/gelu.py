@@ -54,7 +54,8 @@ def gelu_curvature(x: Array) -> Array:
     """Return the second derivative at a real x."""
     _, density = normal(x)
     near = saturated(x)
-    return density * (2 - near * near)
+    bend: Array = density * (2 - near * near)
+    return bend
 
 
 def approximate_value(x: Array) -> Array:
@@ -97,7 +98,8 @@ def approximate_curvature(x: Array) -> Array:
     slope: Array = 3 * bend + linear
     e = exponential(-np.abs(v))
     weight = e / ((1 + e) * (1 + e))
-    return weight * (2 * slope - near * slope * slope * np.tanh(v / 2) + 6 * bend)
+    second: Array = weight * (2 * slope - near * slope * slope * np.tanh(v / 2) + 6 * bend)
+    return second
 
 
 def saturated(x: Array) -> Array:
