@@ -8,8 +8,8 @@ is the diagonal too, $\mathbb{E}\, \omega_d \sum_e A_{de} \omega_e = A_{dd}$, wi
 $$ G = \sum_n J_n^\top \ell_{yy} J_n = \sum_{nc} (J_n^\top s_{nc}) (J_n^\top s_{nc})^\top, \qquad
    G_{dd} = \sum_{nc} (J_n^\top s_{nc})_d^2 , $$
 the squares of the gradients of single examples for as many cotangents as an example has outputs, whatever D is (Dangel,
-Kunstner & Hennig 2020, arXiv:1912.10985).  The columns come from the loss's own backward
-(:mod:`funcnn.curvature.loss_curvature`).
+Kunstner & Hennig 2020, arXiv:1912.10985; :mod:`funcnn.derivatives.rules.square_sums`).  The columns come from the loss's
+own backward (:mod:`funcnn.curvature.loss_curvature`).
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def ggn_diagonal(model: Layer[P, S, X, Array], loss: Loss[Array, T]) -> GGNDiago
     -------
     callable
         ``(params, state, x, target, mode) -> tree`` like the parameters, with None in the place of integers.  Pure, and
-        picklable.  It takes a backward for each output of an example, and the memory of the gradients of single examples.
+        picklable.  It takes a backward for each output of an example, and the memory of one gradient.
 
         It raises a :class:`NegativeCurvatureError` where the loss is not convex in the output, and a ValueError where examples
         depend on each other.
@@ -169,7 +169,7 @@ def ggn_diagonal(model: Layer[P, S, X, Array], loss: Loss[Array, T]) -> GGNDiago
     array([[1.],
            [5.]])
     """
-    return GGNDiagonalFunction(output_gradients(model, loss))
+    return GGNDiagonalFunction(output_gradients(model, loss, "square sums"))
 
 
 @frozen
@@ -181,12 +181,6 @@ class GGNDiagonalFunction(Generic[P, S, X, T]):
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> P:
         """Return the diagonal of the generalized Gauss-Newton matrix."""
         total = tree.map_cotangents(np.zeros_like, self.gradients.no_direction(params))
-        for grads in self.gradients(params, state, x, target, mode):
-            total = tree.map_cotangents(_add_squares, total, grads)
+        for squares in self.gradients(params, state, x, target, mode):
+            total = tree.map_cotangents(np.add, total, squares)
         return total
-
-
-def _add_squares(total: Array, grads: Array) -> Array:
-    """Add the squares of the gradients of single examples."""
-    sums: Array = total + np.einsum("n...,n...->...", grads, grads)
-    return sums

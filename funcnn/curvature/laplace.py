@@ -33,6 +33,7 @@ from attrs import evolve, field, frozen
 
 from funcnn import tree
 from funcnn.curvature.blocks import Block, DiagonalBlock, FullBlock, damped, eigen
+from funcnn.curvature.diagonal import ggn_diagonal
 from funcnn.curvature.kronecker import KroneckerFactors, KroneckerFactorsFunction, kronecker_factors
 from funcnn.curvature.operator import vector_space
 from funcnn.curvature.output_gradients import OutputGradients, flat_rows, output_gradients
@@ -309,25 +310,18 @@ class LaplaceFunction(Generic[P, S, X, T]):
         if not any(kept):
             raise ValueError(f"where= chooses none of the leaves {', '.join(path for path, _ in named)}")
         indices = [index for index, own in enumerate(kept) if own]
+        if self.structure == "diagonal":
+            exact = ggn_diagonal(self.outputs.model, self.outputs.loss)(params, state, x, target, _EVAL)
+            leaves = tree.leaves(exact)
+            return tuple([_scaled(DiagonalBlock((named[index][0],), (index,), leaves[index]), scale) for index in indices])
         size = sum(named[index][1].size for index in indices)
-        total: Any = 0.0
+        matrix: Array = np.zeros((size, size), named[0][1].dtype)
         for grads in self.outputs(params, state, x, target, _EVAL):
             rows = flat_rows(grads, kept)
-            total = total + (rows.T @ rows if self.structure != "diagonal" else np.einsum("nd,nd->d", rows, rows))
-        matrix = np.zeros((size, size) if self.structure != "diagonal" else size, named[0][1].dtype) + total
+            matrix += rows.T @ rows
         matrix *= matrix.dtype.type(scale)
-        if self.structure != "diagonal":
-            values, vectors = eigen(matrix)
-            return (FullBlock(tuple([named[index][0] for index in indices]), tuple(indices), vectors, values),)
-        ends = np.cumsum([named[index][1].size for index in indices]).tolist()
-        return tuple(
-            [
-                DiagonalBlock(
-                    (named[index][0],), (index,), matrix[end - named[index][1].size : end].reshape(named[index][1].shape)
-                )
-                for index, end in zip(indices, ends, strict=True)
-            ]
-        )
+        values, vectors = eigen(matrix)
+        return (FullBlock(tuple([named[index][0] for index in indices]), tuple(indices), vectors, values),)
 
 
 def _scaled(block: Block, scale: float) -> Block:

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.curvature.loss_curvature import output_columns
-from funcnn.derivatives.apart import Apart, batch_size
+from funcnn.derivatives.apart import Apart, Kind, batch_size
 from funcnn.derivatives.complex_step import check_mode, check_real, parts
 from funcnn.derivatives.matrices import one_array
 from funcnn.derivatives.per_example import checked
@@ -29,9 +29,9 @@ X = TypeVar("X")
 T = TypeVar("T")
 
 
-def output_gradients(model: Layer[P, S, X, Array], loss: Loss[Array, T]) -> OutputGradients[P, S, X, T]:
+def output_gradients(model: Layer[P, S, X, Array], loss: Loss[Array, T], kind: Kind = "grads") -> OutputGradients[P, S, X, T]:
     """Return the function that yields the gradients of single examples, column by column; raise for what is no layer or loss."""
-    return OutputGradients(*checked(model, loss, "grads"))
+    return OutputGradients(*checked(model, loss, kind))
 
 
 @frozen

@@ -40,6 +40,7 @@ from funcnn.derivatives import input_gradient, sums
 from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.rules.form import Form, Gradients, Squares
 from funcnn.derivatives.rules.pairs import Pairs
+from funcnn.derivatives.rules.square_sums import SquareSums
 from funcnn.derivatives.rules.table import AROUND, REWEIGHTED, rule_of
 from funcnn.layer import AnyLayer, Backward, Forward, Mode, Train, backward_without_input, chain_parts, params_only
 from funcnn.layer.instrument import is_composed
@@ -50,8 +51,12 @@ from funcnn.typing import Array, Shape
 V = TypeVar("V")
 L = TypeVar("L", bound=AnyLayer)
 
-Kind: TypeAlias = Literal["grads", "squares", "sum", "pairs"]
-"""What backward gives for the parameters: gradients (n, ...), their squared norms (n,), their sum, or their factors."""
+Kind: TypeAlias = Literal["grads", "squares", "square sums", "sum", "pairs"]
+"""What backward gives for the parameters: gradients (n, ...), their squared norms (n,), the sums of the squares of each entry,
+the sum of the gradients, or their factors."""
+
+_ADDED: tuple[Kind, ...] = ("sum", "square sums")
+"""What is added up over the examples."""
 
 COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
     {
@@ -233,19 +238,23 @@ def _backward_apart(
         made = layer.backward(params, kept, own) if input_grad else params_only(layer, params, kept, own)
         grads.append(tree.map_cotangents(_KINDS[kind], made.params))
         dxs.append(made._input)
-    found = tree.map_cotangents(_summed if kind == "sum" else _stacked, *grads)
+    found = tree.map_cotangents(_summed if kind in _ADDED else _stacked, *grads)
     return Backward(found, joined(dxs)) if input_grad else backward_without_input(found)
 
 
 def _of_none(grads: Any, kind: Kind) -> Any:
     """Return the gradients of no examples, in the form asked for."""
-    if kind == "sum":
+    if kind in _ADDED:
         return grads
     return tree.map_cotangents(lambda leaf: np.zeros(0 if kind == "squares" else (0, *leaf.shape), leaf.dtype), grads)
 
 
 def _square(leaf: Array) -> Array:
     return np.asarray(np.vdot(leaf, leaf), leaf.dtype)
+
+
+def _entries_squared(leaf: Array) -> Array:
+    return leaf * leaf
 
 
 def _itself(leaf: Array) -> Array:
@@ -263,5 +272,11 @@ def _summed(*leaves: Array) -> Array:
     return total
 
 
-_FORMS: dict[Kind, Form] = {"grads": Gradients(), "squares": Squares(), "pairs": Pairs()}
-_KINDS: dict[Kind, Callable[[Array], Array]] = {"grads": _itself, "squares": _square, "sum": _itself, "pairs": _itself}
+_FORMS: dict[Kind, Form] = {"grads": Gradients(), "squares": Squares(), "square sums": SquareSums(), "pairs": Pairs()}
+_KINDS: dict[Kind, Callable[[Array], Array]] = {
+    "grads": _itself,
+    "squares": _square,
+    "square sums": _entries_squared,
+    "sum": _itself,
+    "pairs": _itself,
+}

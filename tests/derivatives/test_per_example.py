@@ -15,8 +15,9 @@ from funcnn.certificate.subjects import start
 from funcnn.derivatives import apart
 from funcnn.derivatives.apart import batch_size, example, example_mode
 from funcnn.derivatives.complex_step import parts
-from funcnn.derivatives.per_example import cotangents, example_target
+from funcnn.derivatives.per_example import cotangents, example_target, forwards
 from funcnn.derivatives.rules.table import RULES, rule_of
+from funcnn.layer import params_only
 from funcnn.losses.batch_rule import is_batchwise
 
 MODES = (fn.Train(fn.Key(5)), fn.Eval())
@@ -86,6 +87,9 @@ def check_layer(case: LayerCase, mode: Any) -> None:
     loop = looped(layer, at, mode)
     found = fn.per_example_grads(layer, CUBIC)(*at, (), mode)
     near(found, tree.map_cotangents(lambda *leaves: np.stack(leaves), *loop))
+    summed = apart.apart(layer, "square sums")
+    network, doutput = forwards(summed, CUBIC, (*at, ()), mode)
+    near(params_only(summed, params, network.residuals, doutput).params, tree.map_cotangents(sum_of_squares, *loop))
     norms = np.array([np.sqrt(sum((leaf**2).sum() for leaf in parts(one) if leaf is not None)) for one in loop])
     np.testing.assert_allclose(fn.per_example_norms(layer, CUBIC)(*at, (), mode), norms, rtol=1e-12, atol=1e-13)
     bound = float(np.median(norms)) or 1.0
@@ -132,6 +136,10 @@ def test_layers_in_others_and_letters_in_every_order_equal_the_loop(layer: Any, 
         clipped = fn.clipped_grads(layer, CUBIC, 0.5)(*at, (), mode).grads
         factors = np.minimum(1, 0.5 / np.array(norms))
         near(clipped, tree.map_cotangents(partial(weighted_sum, factors), *loop))
+
+
+def sum_of_squares(*leaves: Any) -> Any:
+    return sum(leaf * leaf for leaf in leaves)
 
 
 def weighted_sum(factors: Any, *leaves: Any) -> Any:
