@@ -1,13 +1,14 @@
 r"""The exponential function and the hyperbolic tangent, of complex numbers too, by the functions of real ones.
 
 NumPy computes functions of real numbers several at a time, and those of complex numbers one by one, ten to a hundred times
-slower; products of derivatives run whole networks in complex numbers.  With $z = a + i b$
-$$ e^z = e^a (\cos b + i \sin b), $$
-and with $e = e^{-2|a|}$, which never overflows,
-$$ \tanh z = \frac{\sinh 2a + i \sin 2b}{\cosh 2a + \cos 2b}
-   = \frac{(1 + e)^2 \tanh a + 4 i\, e \sin b \cos b}{(1 + e)^2 - 4 e \sin^2 b} . $$
-Along an imaginary step b is so small that $b^2$ vanishes beside 1: then $\sin b = b$ and $\cos b = 1$ to the last digit.
-Otherwise, in double precision, sines and cosines are computed one by one too, and nothing is gained.
+slower; products of derivatives run whole networks in complex numbers.  With $z = a + i b$, $T = \tanh a$ and $t = \tan b$
+$$ \tanh z = \frac{T + i t}{1 + i T t} = \frac{T (1 + t^2) + i\, t\, (1 - T^2)}{1 + T^2 t^2}, \qquad 1 - T^2 = \frac{4 e}{(1 +
+   e)^2}, \quad e = e^{-2|a|} , $$
+in which nothing cancels, and with $u = \tan \tfrac b2$
+$$ e^z = e^a (\cos b + i \sin b) = e^a\, \frac{(1 - u^2) + 2 i u}{1 + u^2} , $$
+where the real part has the digits of $|e^z|$.  (Of double precision, tangents are the one periodic function that NumPy computes
+several at a time.)  Along an imaginary step b is so small that $b^2$ vanishes beside 1: then $\tan b = \sin b = b$ and $\cos b
+= 1$ to the last digit.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def complex_exp(x: Array, out: Array | None = None) -> Array:
     """Return :func:`exp` of complex numbers."""
     if x.dtype.char not in _TINY:
         return np.exp(x, out)
-    size = np.exp(x.real)
+    size = np.exp(x.real.copy())  # numbers side by side are computed several at a time
     if not np.isfinite(size).all():  # infinite times 0: the rules for these are NumPy's
         return np.exp(x, out)
     made = np.empty_like(x) if out is None else out
@@ -50,39 +51,46 @@ def complex_exp(x: Array, out: Array | None = None) -> Array:
     if _is_tiny(x):
         np.multiply(size, angle, out=made.imag)
         made.real = size
-    elif x.dtype.char == "D" or not np.isfinite(angle).all():
+        return made
+    if not np.isfinite(angle).all():
         return np.exp(x, out)
-    else:
-        sine = np.sin(angle)
-        np.multiply(size, np.cos(angle), out=made.real)
-        np.multiply(size, sine, out=made.imag)
+    half = np.tan(angle / 2)
+    square = half * half
+    size /= 1 + square
+    half *= 2
+    np.multiply(size, half, out=made.imag)
+    np.subtract(1, square, out=square)
+    np.multiply(size, square, out=made.real)
     return made
 
 
 def complex_tanh(x: Array, out: Array | None = None) -> Array:
     """Return :func:`tanh` of complex numbers."""
-    tiny = x.dtype.char in _TINY and _is_tiny(x)
-    if not tiny and x.dtype.char != "F":
+    if x.dtype.char not in _TINY:
         return np.tanh(x, out)
-    a, b = x.real, x.imag
+    tiny = _is_tiny(x)
+    if not tiny and not np.isfinite(x.imag).all():
+        return np.tanh(x, out)
+    a, b = x.real.copy(), x.imag.copy()
     real = np.tanh(a)
-    e: Array = np.exp(-2 * np.abs(a))
-    square = (1 + e) ** 2
-    made = np.empty_like(x) if out is None else out
+    slope: Array = np.exp(-2 * np.abs(a))
+    slope *= 4 / (1 + slope) ** 2
     if tiny:
-        e *= 4
-        e /= square
-        np.multiply(e, b, out=made.imag)
+        made = np.empty_like(x) if out is None else out
+        np.multiply(slope, b, out=made.imag)
         made.real = real
         return made
-    sine, cosine = np.sin(b), np.cos(b)
-    e *= 4
-    below = square - e * (sine * sine)
-    real *= square
+    tangent = np.tan(b)
+    slope *= tangent
+    tangent *= tangent
+    below = real * real
+    below *= tangent
+    below += 1
+    tangent += 1
+    real *= tangent
+    made = np.empty_like(x) if out is None else out
     np.divide(real, below, out=made.real)
-    e *= sine
-    e *= cosine
-    np.divide(e, below, out=made.imag)
+    np.divide(slope, below, out=made.imag)
     return made
 
 
