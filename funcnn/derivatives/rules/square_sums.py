@@ -62,7 +62,8 @@ class SquareSums(Form):
 
         def table(n: int) -> Array:
             own = slice(n, n + 1)
-            return _GRADIENTS.tied(x[own], dy[own], indices[own], values[own])[0]
+            made: Array = _GRADIENTS.tied(x[own], dy[own], indices[own], values[own])[0]
+            return made
 
         like: Array = np.empty((x.shape[-1], dy.shape[-1]), dy.dtype)
         return self.single(len(x), table, like)
