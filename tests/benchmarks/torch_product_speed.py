@@ -227,6 +227,7 @@ def main() -> int:
     """Print the table."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(1)
+    fn.keep_memory()  # as fit does; of the whole process, so that torch's arrays come from it too
     backend = importlib.import_module("torch.nn.attention")
     with warnings.catch_warnings(), backend.sdpa_kernel(backend.SDPBackend.MATH):  # the others have no forward derivative
         warnings.simplefilter("ignore")
