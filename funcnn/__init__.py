@@ -141,6 +141,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.normalization.batch_norm_of_batch import batch_norm_without_statistics
     from funcnn.layers.normalization.group_norm import group_norm
     from funcnn.layers.normalization.instance_norm import instance_norm
+    from funcnn.layers.normalization.instance_norm_with_statistics import instance_norm_with_statistics
     from funcnn.layers.normalization.layer_norm import layer_norm
     from funcnn.layers.normalization.local_response_norm import local_response_norm
     from funcnn.layers.normalization.rms_norm import rms_norm
@@ -352,6 +353,7 @@ __all__ = [
     "group_norm",
     "group_norm_without_affine",
     "instance_norm",
+    "instance_norm_with_statistics",
     "unit_norm",
     "instance_norm_without_affine",
     "local_response_norm",

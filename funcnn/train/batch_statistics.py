@@ -20,12 +20,22 @@ from funcnn.errors import check_count
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Layer, Train
 from funcnn.layer.instrument import map_layers
-from funcnn.layers.normalization import batch_norm
+from funcnn.layers.normalization import batch_norm, instance_norm_with_statistics, without_affine
 from funcnn.layers.normalization.batch_norm import RunningStatistics
 from funcnn.train.evaluate import check_trees
 from funcnn.train.preparation.check_data import check_rows
 from funcnn.train.preparation.check_kinds import check_kind
 from funcnn.typing import Array
+
+AVERAGING: frozenset[Callable[..., Any]] = frozenset(
+    {
+        batch_norm.forward,
+        batch_norm.masked_forward,
+        without_affine.batch_norm_forward,
+        instance_norm_with_statistics.forward,
+    }
+)
+"""The forwards of norms with running statistics, whose first argument is the momentum."""
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -106,12 +116,18 @@ def has_batch_statistics(state: object) -> bool:
 
 
 def _counting_all_alike(path: str, layer: AnyLayer) -> AnyLayer:
-    """Return a batch norm whose running statistics are the mean over all batches; any other layer as it is."""
-    function = layer.forward
-    if isinstance(function, partial) and function.func is batch_norm.forward:
-        _, eps = function.args
-        return evolve(layer, forward=cast("Callable[..., Any]", partial(batch_norm.forward, None, eps)))  # Any: as AnyLayer
-    return layer
+    """Return a norm whose running statistics are the mean over all batches; any other layer as it is."""
+    return evolve(layer, forward=_with_equal_weights(layer.forward))
+
+
+def _with_equal_weights(function: Callable[..., Any]) -> Callable[..., Any]:  # Any: as AnyLayer
+    """Return the forward of a norm in whose running statistics all batches count the same; any other as it is."""
+    if isinstance(function, partial) and function.func in AVERAGING:
+        return partial(function.func, None, *function.args[1:])
+    if isinstance(function, partial) and function.func is without_affine.forward:
+        inner, *rest = function.args
+        return partial(function.func, _with_equal_weights(inner), *rest)
+    return function
 
 
 def _fresh(state: object) -> Iterator[Array]:

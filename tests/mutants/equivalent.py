@@ -332,6 +332,9 @@ REASONS: Reasons = {
     "layers.normalization.without_affine.without_shift_backward": {
         1: (1, "the backward does not use a shift"),
     },
+    "layers.embedding.weighted_embedding_bag.backward": {
+        5: (1, "there is one column"),
+    },
     "layers.pooling.average_pooling.divisor": {
         6: (2, "more zeros behind the array than the windows reach"),
         11: (1, "no window lies in the padding alone"),
@@ -347,6 +350,9 @@ REASONS: Reasons = {
         3: (5, "the fitted windows hold their padding, whatever the shape"),
         6: (2, "only the magnitude of the ratio is used"),
         9: (1, "power and output are looked at for a complex step alone"),
+    },
+    "layers.recurrent.projected_lstm.unpack_cotangent": {
+        9: (4, "shape and dtype alone are used, which all steps share"),
     },
     "layers.recurrent.cells.backward": {
         1: (2, "both parts of a state have one shape"),

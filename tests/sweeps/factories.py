@@ -112,6 +112,7 @@ CALLS: dict[str, Call] = {
     "batch_norm": Call({}, STEPS),
     "group_norm": Call({"groups": 2}, IMAGE),
     "instance_norm": Call({}, IMAGE),
+    "instance_norm_with_statistics": Call({}, IMAGE),
     **{
         name: Call({})
         for name in (

@@ -32,6 +32,12 @@ NORMALIZATION: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.batch_norm(), (3,), batch=5, inputs=shifted, independent=False, label="offset"),
         LayerCase(lambda: fn.batch_norm(masked=True), (3, 2), batch=4, inputs=masked, independent=False, label="masked"),
     ),
+    "instance_norm_with_statistics": (
+        LayerCase(lambda: fn.instance_norm_with_statistics(), (3, 2), independent=False),
+        LayerCase(
+            lambda: fn.instance_norm_with_statistics(momentum=None, eps=0.5), (2, 2, 2), independent=False, label="large eps"
+        ),
+    ),
     "batch_norm_without_affine": (LayerCase(lambda: fn.batch_norm_without_affine(eps=0.1), (3,), batch=5, independent=False),),
     "batch_norm_without_statistics": (
         LayerCase(lambda: fn.batch_norm_without_statistics(eps=0.1), (2, 3), batch=4, independent=False),

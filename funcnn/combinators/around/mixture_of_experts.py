@@ -18,8 +18,9 @@ $$ \bar R_{ce} = \sum_n x_{nc}\, \bar s_{ne}, \qquad
 So experts that were not chosen teach the router nothing, and with $k = 1$ and these weights ($g = 1$) nothing at all does.
 
 Balance.  Routers fall for a few experts.  The remedy is a loss on the probabilities of all, $p_{ne} = e^{s_{ne}} / \sum_f
-e^{s_{nf}}$: a second output, with $\bar s_{ne} \mathrel{+}= p_{ne}\,(\bar p_{ne} - \sum_f p_{nf}\, \bar p_{nf})$, goes into
-:func:`funcnn.load_balancing`.
+e^{s_{nf}}$, a second output, with $\bar s_{ne} \mathrel{+}= p_{ne}\,(\bar p_{ne} - \sum_f p_{nf}\, \bar p_{nf})$.  That of the
+Switch Transformer (Fedus et al. 2021, arXiv:2101.03961, eq. 4) is $E \sum_e f_e \tfrac1N \sum_n p_{ne}$ with the share $f_e$ of
+vectors whose first choice is $e$, a constant, and so $\bar p_{ne} = E f_e / N$: least where both are uniform.
 """
 
 from functools import partial
@@ -260,7 +261,7 @@ def mixture_of_experts_with_routing(
     Returns
     -------
     Layer
-        The second output goes into :func:`funcnn.load_balancing`, both together into :func:`funcnn.combined_loss`.
+        The second output goes into a loss that keeps the experts in balance, both together into :func:`funcnn.combined_loss`.
 
     Raises
     ------

@@ -81,7 +81,8 @@ def instance_norm(
     """Normalize each channel of each example; by running statistics it is batch norm in evaluation."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    unless(running_mean is not None, "running statistics of single examples")
+    if running_mean is not None and running_var is not None:
+        return batch_norm(input, running_mean, running_var, weight, bias, True, momentum, eps, fn.instance_norm_with_statistics)
     if weight is None and bias is None:
         return run(fn.instance_norm_without_affine(eps=eps), input.movedim(1, -1)).movedim(-1, 1)
     return run(fn.instance_norm(eps=eps), input.movedim(1, -1), *both(input, weight, bias)).movedim(-1, 1)
@@ -97,7 +98,7 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-    _: Any = None,
+    kind: Any = None,
 ) -> Any:
     """Normalize each channel over the batch, and update the running statistics as torch does."""
     unless(0 in input.shape[1:] or input.dim() < 2, "axes without entries")
@@ -107,10 +108,11 @@ def batch_norm(
     state = [running_mean.detach().numpy().copy(), running_var.detach().numpy().copy(), np.array(float(MANY))]
     unless(training and momentum <= 0, "a momentum that is not positive")
     settings: Any = {"momentum": momentum if training else 0.1, "eps": eps}
-    if weight is None and bias is None:
+    own = kind if kind is fn.instance_norm_with_statistics else fn.batch_norm  # else it is torch's flag for a faster way
+    if weight is None and bias is None and own is fn.batch_norm:
         made = run(fn.batch_norm_without_affine(**settings), x, state=state, train=training)
     else:
-        made = run(fn.batch_norm(**settings), x, *both(input, weight, bias), state=state, train=training)
+        made = run(own(**settings), x, *both(input, weight, bias), state=state, train=training)
     with torch.no_grad():
         running_mean.copy_(torch.from_numpy(state[0].copy()))
         running_var.copy_(torch.from_numpy(state[1].copy()))

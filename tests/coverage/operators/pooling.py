@@ -154,6 +154,7 @@ def fractional(axes: int, function: Any, indices: bool) -> None:
         _random_samples: Tensor | None = None,
     ) -> Any:
         unless(_random_samples is None, "random: other numbers are drawn")
+        unless(bool((_random_samples < 0).any() or (_random_samples >= 1).any()), "places drawn beyond 0 and 1")
         space = input.shape[-axes:]
         sizes = output_size
         if sizes is None:
@@ -170,7 +171,7 @@ def fractional(axes: int, function: Any, indices: bool) -> None:
 
 def placed(windows: Any, u: Any, params: Any, state: Any, x: Any, mode: Any) -> Any:
     """Pool at places that are given."""
-    y, found = fractional_max_pooling.pool_at(windows, u, x)
+    y, found = fractional_max_pooling.pool_at(windows, u[: len(x)], x)  # torch takes the first of more
     return fn.Forward(fn.Pooled(y, found), state, PooledResiduals(x.shape, found))
 
 
