@@ -72,7 +72,7 @@ class FuncnnTraining(FuncnnInference):
         import funcnn as fn
 
         super().__init__(model, in_shape, arrays)
-        self.loss, self.optimizer, self.mode = loss, optimizer, fn.Train(fn.Key(0))
+        self.model, self.loss, self.optimizer, self.mode = model, loss, optimizer, fn.Train(fn.Key(0))
         large = sum([array.size for array in parameters(arrays)]) >= LARGE
         self.updating = fn.donate_state(optimizer) if large else fn.compiled(optimizer)  # as JAX's buffers are donated
         self.variant = fn.compiled(fn.loss_and_grad(model, loss))
