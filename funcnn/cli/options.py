@@ -48,6 +48,16 @@ class Sampling:
     temperature: float = 0.8
     top_k: int | None = None
     seed: int = 0
+    top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float = 1.0
+
+    def of_tokens(self, stop: tuple[int, ...] = ()) -> fn.generation.Sampling:
+        """Return how single tokens are drawn, and which of them end a text."""
+        return fn.generation.Sampling(
+            temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty, stop=stop,
+        )  # fmt: skip
 
 
 @frozen
@@ -294,12 +304,26 @@ def read_sample(arguments: Sequence[str]) -> SampleRequest:
         help="below 1 likely characters become more likely, at 0 the likeliest is always taken (default: 0.8)",
     )  # fmt: skip
     text.add_argument("--top-k", type=whole_number(1), metavar="K", help="draw from the so many likeliest characters only")
+    text.add_argument(
+        "--top-p", type=_number(0, 1, above=True), metavar="P", help="from the likeliest that have this probability together"
+    )
+    text.add_argument(
+        "--min-p", type=_number(0, 1), metavar="P", help="from those of at least this share of the largest probability"
+    )
+    text.add_argument(
+        "--repetition-penalty", type=_number(0, math.inf, above=True, below=True), default=1.0, metavar="R",
+        help="above 1 what the text has already becomes less likely (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="another seed, another sample (default: 0)")
     parser.add_argument("--output", type=_path, metavar="FILE", help="write the text there, or the pictures as .npy")
     given = parser.parse_args(arguments)
     if given.prompt == "":
         parser.error("argument --prompt: it is empty, expected at least one character")
-    return SampleRequest(given.run, Sampling(given.count, given.prompt, given.temperature, given.top_k, given.seed), given.output)
+    sampling = Sampling(
+        given.count, given.prompt, given.temperature, given.top_k, given.seed,
+        top_p=given.top_p, min_p=given.min_p, repetition_penalty=given.repetition_penalty,
+    )  # fmt: skip
+    return SampleRequest(given.run, sampling, given.output)
 
 
 def base_parser(prog: str, description: str) -> argparse.ArgumentParser:

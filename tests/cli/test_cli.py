@@ -618,6 +618,8 @@ def test_text_is_learned_and_written(capsys: pytest.CaptureFixture[str]) -> None
     for options, alike in (
         (["--temperature", "0"], True),
         (["--top-k", "1"], True),
+        (["--top-p", "1e-9"], True),
+        (["--min-p", "1"], True),
         (["--seed", "3", "--temperature", "3"], False),
     ):
         told = []

@@ -51,6 +51,44 @@ def image(tmp_path: Path) -> Path:
     return tmp_path / "image.png"
 
 
+def test_each_option_of_drawing_reaches_the_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = writer(tmp_path / "net")
+    loaded, encoding = fn.pretrained.load(folder), fn.data.read_byte_pairs(folder / "vocab.json", folder / "merges.txt")
+    texts = set()
+    for option, word, share in (
+        ("--top-p", "top_p", 0.3), ("--min-p", "min_p", 0.5), ("--repetition-penalty", "repetition_penalty", 9.0),
+    ):  # fmt: skip
+        assert (
+            main(
+                [
+                    "sample",
+                    str(folder),
+                    "--prompt",
+                    "To be",
+                    "--count",
+                    "12",
+                    option,
+                    f"{share}",
+                    "--output",
+                    str(tmp_path / word),
+                ]
+            )
+            == 0
+        )
+        how: Any = {word: share}
+        made = fn.generation.sample(
+            loaded.model, loaded.params, loaded.state, encoding.encode("To be")[None], 12, fn.Key(0),
+            sampling=fn.generation.Sampling(temperature=0.8, stop=(269,), **how), context_length=16,
+        )  # fmt: skip
+        tokens = made.tokens[0, : made.lengths[0]]
+        assert (tmp_path / word).read_text() == encoding.decode(tokens[tokens != 269])
+        texts.add((tmp_path / word).read_text())
+    assert len(texts) == 3
+    for option, value in (("--top-p", "0"), ("--min-p", "1.5"), ("--repetition-penalty", "0")):
+        assert main(["sample", str(folder), option, value]) == 2
+        assert f"argument {option}" in capsys.readouterr().err
+
+
 def test_a_folder_writes_what_the_library_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = writer(tmp_path / "net")
     assert (

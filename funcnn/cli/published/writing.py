@@ -54,9 +54,7 @@ def continued(writer: PublishedWriter, sampling: Sampling) -> str:
     """Return a prompt and what a network says comes next; raises as :func:`write` does."""
     encoding, loaded = writer.encoding, writer.loaded
     prompt = tokens_of(encoding, sampling.prompt, loaded.config)
-    how = fn.generation.Sampling(
-        temperature=sampling.temperature, top_k=sampling.top_k, stop=stop_tokens(loaded.config, len(encoding))
-    )
+    how = sampling.of_tokens(stop_tokens(loaded.config, len(encoding)))
     context = loaded.config.get("n_positions")
     made = fn.generation.sample(
         loaded.model, loaded.params, loaded.state, prompt, sampling.count or _TOKENS, fn.Key(sampling.seed), sampling=how,

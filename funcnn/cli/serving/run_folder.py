@@ -178,7 +178,7 @@ def write(run: Run, limits: Limits, given: dict[str, object]) -> dict[str, objec
 
 def sampling_of(limits: Limits, given: dict[str, object]) -> Sampling:
     """Return how a text is to be written."""
-    check_names(given, (), ("prompt", "count", "temperature", "top_k", "seed"))
+    check_names(given, (), ("prompt", "count", "temperature", "top_k", "seed", "top_p", "min_p", "repetition_penalty"))
     prompt = given.get("prompt")
     if not (prompt is None or (isinstance(prompt, str) and prompt)):
         raise HTTPError(422, f"prompt is {told(prompt)}, expected a text that is not empty")
@@ -188,6 +188,9 @@ def sampling_of(limits: Limits, given: dict[str, object]) -> Sampling:
         number_of(given, "temperature", 0.8, 0, 100),
         whole_of(given, "top_k", None, 1, 10**6),
         whole_of(given, "seed", 0, 0, 2**63) or 0,
+        number_of(given, "top_p", 1.0, 1e-6, 1),
+        number_of(given, "min_p", 0.0, 0, 1),
+        number_of(given, "repetition_penalty", 1.0, 1e-3, 1e3),
     )
 
 

@@ -90,11 +90,11 @@ def sample(run: Run, sampling: Sampling) -> str:
     prompt = given if given is not None else "\n" if "\n" in letters else letters[0]
     tokens = encode(run, prompt, "--prompt")[None]
     model: Any = run.model
-    drawn = fn.generate(
+    drawn = fn.generation.sample(
         model, run.params, run.state, tokens, sampling.count or _SAMPLE, fn.Key(run.settings.seed).child(4).child(sampling.seed),
-        context_length=run.facts.features, temperature=sampling.temperature, top_k=sampling.top_k,
+        sampling=sampling.of_tokens(), context_length=run.facts.features,
     )  # fmt: skip
-    text = fn.data.fit_vocabulary(letters).decode(np.asarray(drawn[0]))
+    text = fn.data.fit_vocabulary(letters).decode(np.asarray(drawn.tokens[0]))
     return text if given is not None else text[1:]
 
 
