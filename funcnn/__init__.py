@@ -165,6 +165,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.pooling.mean_steps import mean_steps
     from funcnn.layers.pooling.power_pooling import lp_pool1d, lp_pool2d, lp_pool3d
     from funcnn.layers.recurrent.cells import gru_cell, lstm_cell, rnn_cell
+    from funcnn.layers.recurrent.conv_lstm import conv_lstm
     from funcnn.layers.recurrent.gru import gru
     from funcnn.layers.recurrent.lstm import lstm
     from funcnn.layers.recurrent.peephole_lstm import peephole_lstm
@@ -435,6 +436,7 @@ __all__ = [
     "lstm",
     "peephole_lstm",
     "projected_lstm",
+    "conv_lstm",
     "gru",
     "rnn_cell",
     "lstm_cell",

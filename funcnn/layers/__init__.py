@@ -88,6 +88,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     pooling/mean_steps.py                           mean_steps
     pooling/power_pooling.py                        lp_pool1d, lp_pool2d, lp_pool3d
     recurrent/cells.py                              gru_cell, lstm_cell, rnn_cell
+    recurrent/conv_lstm.py                          conv_lstm
     recurrent/gru.py                                gru
     recurrent/lstm.py                               lstm
     recurrent/peephole_lstm.py                      peephole_lstm

@@ -163,6 +163,7 @@ CALLS: dict[str, Call] = {
     "rnn": Call({"features": 3}, STEPS),
     "lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
     "peephole_lstm": Call({"features": 3, "forget_bias": 0.1, "input_bias": 0.3}, STEPS),
+    "conv_lstm": Call({"features": 2, "kernel": 2, "forget_bias": 0.1}, (3, 4, 3, 2)),
     "projected_lstm": Call({"features": 3, "projected": 2}, STEPS),
     "gru": Call({"features": 3, "update_bias": 0.1}, STEPS),
     "last_step": Call({}, STEPS),

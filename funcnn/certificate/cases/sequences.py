@@ -18,6 +18,16 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.rnn(3, activation="relu"), (4, 2), label="relu"),
         LayerCase(lambda: fn.rnn(3, final=True), (4, 2), label="final"),
     ),
+    "conv_lstm": (
+        LayerCase(lambda: fn.conv_lstm(1, kernel=2), (2, 2, 2, 1)),
+        LayerCase(
+            lambda: fn.conv_lstm(1, kernel=(1, 2), initial=True, final=True),
+            ((2, 1, 2, 1), ((1, 2, 1), (1, 2, 1))),
+            batch=2,
+            inputs=with_state,
+            label="initial, final",
+        ),
+    ),
     "projected_lstm": (
         LayerCase(lambda: fn.projected_lstm(3, 2), (3, 2)),
         LayerCase(

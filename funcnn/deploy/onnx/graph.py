@@ -141,7 +141,7 @@ class Graph:
                 raise self.refuse(self.refused[function])
             if function not in self.table:
                 raise self.refuse(
-                    "it is no layer of the library; give its translation, translations={its forward: function}, or make it of"
+                    "there is no translation of it; give its translation, translations={its forward: function}, or make it of"
                     " layers that have one"
                 )
             return self.table[function](self, *args, params, state, x, **keywords)

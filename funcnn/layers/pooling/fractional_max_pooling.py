@@ -118,8 +118,9 @@ def backward(params: Empty, residuals: PooledResiduals, dy: Array) -> Backward[E
 def indices_forward(
     windows: FractionalWindows, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Pooled, Empty, PooledResiduals]:
-    made = forward(windows, params, state, x, mode)
-    return Forward(Pooled(made.output, made.residuals.indices), state, made.residuals)
+    checked(windows, x)
+    y, indices = pool_at(windows, places(x, mode), x)
+    return Forward(Pooled(y, indices), state, PooledResiduals(x.shape, indices))
 
 
 def fractional_max_pool(kernel: Sizes, output_size: Sizes) -> Layer[Empty, Empty, Array, Array]:

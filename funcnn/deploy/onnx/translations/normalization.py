@@ -26,6 +26,7 @@ from funcnn.layers.normalization import (
     batch_norm_of_batch,
     group_norm,
     instance_norm,
+    instance_norm_with_statistics,
     layer_norm,
     local_response_norm,
     rms_norm,
@@ -139,6 +140,7 @@ NORMS: dict[Callable[..., Any], Translation] = {
     without_affine.batch_norm_forward: batch,
     group_norm.forward: group,
     instance_norm.forward: instance,
+    instance_norm_with_statistics.forward: batch,
 }
 """The norms, by what :mod:`funcnn.layers.normalization.without_affine` calls."""
 
