@@ -19,9 +19,8 @@ from funcnn.typing import Array, IntArray
 
 def labels_of(y: object) -> np.ndarray:
     """Return labels as an array: (n,), or (n, outputs) where a row has several; raise when they are none."""
-    if hasattr(y, "toarray"):  # a sparse table of labels
-        y = y.toarray()
-    labels = np.asarray(y)
+    whole = getattr(y, "toarray", None)  # of a sparse table of labels
+    labels = np.asarray(y if whole is None else whole())
     check_classification_targets(labels)
     return cast(np.ndarray, column_or_1d(labels, warn=True)) if labels.ndim == 1 or labels.shape[1] == 1 else labels
 

@@ -131,6 +131,7 @@ def direction(monitor: str, mode: Direction | None) -> Direction:
         if monitor in ("loss", "val_loss"):
             return "min"
         raise ValueError(f"whether {monitor!r} is best at its minimum or its maximum is not known: say mode='min' or mode='max'")
-    if not isinstance(mode, str) or mode not in ("min", "max"):
+    given: object = mode
+    if not isinstance(given, str) or given not in ("min", "max"):
         raise ValueError(f"mode is {shown(mode)}, expected 'min' or 'max'")
     return mode
