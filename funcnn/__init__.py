@@ -306,6 +306,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.train.find_learning_rate import LearningRateCurve, find_learning_rate
     from funcnn.train.history import History, Row
     from funcnn.train.holdout import Holdout
+    from funcnn.train.importance import PermutationImportance, permutation_importance
     from funcnn.train.loop import fit
     from funcnn.train.record import Epoch, Fit, OnStep, Step
     from funcnn.train.stopping import EarlyStopping
@@ -770,6 +771,8 @@ __all__ = [
     "predict",
     "evaluate",
     "update_batch_statistics",
+    "PermutationImportance",
+    "permutation_importance",
     "metrics",
     "save",
     "load",

@@ -158,6 +158,7 @@ MANY_OPTIONS = {
     "find_learning_rate": "what is trained, on what, and the rates to try",
     "fit": "the words of a whole training",
     "generate": "how characters are drawn, beside the network",
+    "permutation_importance": "what is scored, and how it is shuffled",
     "peephole_lstm": "the options of one layer, each with a default",
 }
 """The public functions of more than eight parameters, and why: beyond eight all are options that are given by name."""

@@ -24,9 +24,9 @@ from funcnn.files.atomic_write import write_text
 from funcnn.files.save import load, save
 from funcnn.key import Key
 
-CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE, TRANSFORM, FOLDS = (
+CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE, REPORT, TRANSFORM, FOLDS = (
     "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "checkpoint.npz", "sample.txt",
-    "transform.json", "cross_validation.csv",
+    "report.html", "transform.json", "cross_validation.csv",
 )  # fmt: skip
 PREDICTIONS = "predictions-"
 """What the files begin with that hold predictions for other rows of a table."""
@@ -81,6 +81,7 @@ def make_folder(path: Path, overwrite: bool) -> None:
             README,
             CHECKPOINT,
             SAMPLE,
+            REPORT,
             TRANSFORM,
             FOLDS,
             *(entry.name for entry in path.glob("*.svg")),
@@ -113,6 +114,7 @@ def write_readme(path: Path, settings: Settings, script: str, pictures: list[str
         GRADIENT: "the certificate of the gradient",
         HISTORY: "the figures of every epoch" if settings.epochs else "the figures after so many steps",
         RESULTS: "the figures on the test set, and how training ended",
+        REPORT: "all of it as one page, for a browser",
     }
     if (path / TRANSFORM).exists():
         notes[TRANSFORM] = "what the columns of the table become"

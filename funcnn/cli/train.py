@@ -17,6 +17,7 @@ from funcnn.cli.learning import TrainingTask, Trees, learn
 from funcnn.cli.options import ResumeRequest, Sampling, TrainRequest, check_sampling, read_train
 from funcnn.cli.problem import check_fit, load_problem
 from funcnn.cli.ranks import communicator, from_first
+from funcnn.cli.report.writing import write_report
 from funcnn.cli.settings import Settings
 from funcnn.cli.tables.cross_validation import cross_validate
 from funcnn.cli.tables.parting import pose_table
@@ -169,6 +170,7 @@ def _finish(
             write_text(out / folder.SAMPLE, drawn_text + "\n")
     drawn, missing = pictures.draw_all(out, fitted.history, outcome.drawings, counted)
     use = folder.script(out, settings, problem.facts, problem.source, task.use(problem.facts))
+    write_report(out, run, problem, standing, outcome.results | ending, drawn)
     folder.write_readme(out, settings, use, drawn, interrupted=goes_on)
     section("Written", f"{out}/", *_columns(sorted(entry.name for entry in out.iterdir())), *missing)
     if goes_on:

@@ -33,6 +33,7 @@ from tests.data.test_idx import fill
 
 FILES = {
     "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "confusion.svg", "curves.svg",
+    "report.html",
 }  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def test_settings_of_former_names_are_still_understood() -> None:
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
     for name, seed in (("one", "0"), ("two", "0"), ("other", "1")):
         assert main(["--data", "spirals", "--epochs", "2", "--dropout", "0.1", "--seed", seed, "--output", name]) == 0
-    for file in FILES - {"README.txt", "results.json", "gradient.txt"}:
+    for file in FILES - {"README.txt", "results.json", "gradient.txt", "report.html"}:
         assert Path("one", file).read_bytes() == Path("two", file).read_bytes(), file
     assert Path("one/params.npz").read_bytes() != Path("other/params.npz").read_bytes()
 

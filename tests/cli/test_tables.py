@@ -56,7 +56,8 @@ def results(run: str) -> dict[str, Any]:
 
 
 FILES = {
-    "README.txt", "config.json", "curves.svg", "gradient.txt", "history.csv", "params.npz", "results.json", "transform.json",
+    "README.txt", "config.json", "curves.svg", "gradient.txt", "history.csv", "params.npz", "report.html", "results.json",
+    "transform.json",
 }  # fmt: skip
 
 

@@ -130,6 +130,9 @@ USES: dict[str, Use] = {
     "pretrained.load": Use(fn.pretrained.load, {"folder": "nowhere", "dtype": np.float32}),
     "pretrained.save": Use(_unwritten, {"folder": "nowhere", "pretrained": fn.pretrained.build(LSTM, KEY)}),
     "predict": Use(fn.predict, {**PARTS, "batch_size": 4}),
+    "permutation_importance": Use(
+        fn.permutation_importance, {**PARTS, "y": Y, "metric": fn.metrics.r2, "key": KEY, "repeats": 2, "groups": [[0], [1]]}
+    ),
     "evaluate": Use(fn.evaluate, {**PARTS, "y": Y, "loss": LOSS, "batch_size": 4}),
     "update_batch_statistics": Use(fn.update_batch_statistics, {**PARTS, "key": KEY, "batch_size": 4}),
     "find_learning_rate": Use(

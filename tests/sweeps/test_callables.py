@@ -63,6 +63,10 @@ PARTLY: dict[str, set[str]] = {
     "predict.state": ANY,  # a dense layer reads none
     "check.trusted_digits.state": ANY,
     "evaluate.state": ANY,
+    "permutation_importance.state": ANY,
+    "permutation_importance.groups": {"None"},
+    "permutation_importance.repeats": COUNT,
+    "permutation_importance.metric": {"function", "factory"},
     "apply.state": ANY,
     "generate.state": ANY,
     "generation.sample.state": ANY,
