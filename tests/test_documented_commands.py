@@ -66,6 +66,7 @@ NOT_RUN = {  # command: why
     "python -m tests.coverage": "needs PyTorch and ONNX",
     "python -m tests.coverage --page docs/coverage.md": "the same, which writes its page",
     "python -m tests.benchmarks.torch_products": "needs PyTorch",
+    "python -m tests.benchmarks.curvature_peers": "needs PyTorch, BackPACK, curvlinops and laplace-torch, and measures times",
     "python -m tests.benchmarks.torch_product_speed": "needs PyTorch, and measures times",
     "python -m tests.benchmarks.public_gradients": "needs the packages that it looks at",
     "python -m tests.rates --functions 5000 --textbook 2000 --seed 0 --workers 2 --page docs/error-rates.md": "minutes",

@@ -32,6 +32,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from funcnn import tree
+from funcnn.combinators.implicit.convergence import ConvergenceError
 from funcnn.curvature.blocks import Block, DiagonalBlock, FullBlock, damped, eigen
 from funcnn.curvature.diagonal import ggn_diagonal
 from funcnn.curvature.kronecker import KroneckerFactors, KroneckerFactorsFunction, kronecker_factors
@@ -95,13 +96,15 @@ class Laplace(Generic[P, S, X]):
             made -= self.count / 2 * math.log(2 * math.pi * self.noise**2)
         return made
 
-    def tuned(self, *, steps: int = 200) -> Laplace[P, S, X]:
+    def tuned(self, *, steps: int = 1000) -> Laplace[P, S, X]:
         """Return the approximation with the prior, and in regression the noise, that the evidence is largest for.
 
         Raises
         ------
         ValueError
             When it has no maximum: parameters that are all 0, or targets that are fitted exactly.
+        ConvergenceError
+            When it is not found in so many steps.
         """
         steps = check_count(steps, "steps")
         values, squares = self._values(), self._squares()
@@ -119,8 +122,14 @@ class Laplace(Generic[P, S, X]):
                         f" {self.loss:.3g}: the noise cannot be told; give it by noise="
                     )
                 noise = math.sqrt(2 * self.loss / (self.count - well))
-            if max(abs(precision / before[0] - 1), abs(noise / before[1] - 1)) < 1e-10:
+            moved = max(abs(precision / before[0] - 1), abs(noise / before[1] - 1))
+            if moved < 1e-10:
                 break
+        else:
+            raise ConvergenceError(
+                f"the prior's precision is {precision:.3g} and the noise {noise:.3g} after {steps} steps, and they still move by"
+                f" {moved:.1g} of themselves: give more steps=, or set them by with_prior"
+            )
         return evolve(self, prior_precision=precision, noise=noise)
 
     def with_prior(self, prior_precision: float, noise: float | None = None) -> Laplace[P, S, X]:

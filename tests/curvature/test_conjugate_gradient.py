@@ -81,6 +81,6 @@ def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="damping is -1"):
         curvature.conjugate_gradient(lambda v: v, np.ones(1), damping=-1)
     with pytest.raises(TypeError, match="product is 3"):
-        curvature.conjugate_gradient(3, np.ones(1))  # type: ignore[arg-type]
+        curvature.conjugate_gradient(3, np.ones(1))  # type: ignore[arg-type]  # on purpose
     with pytest.raises(curvature.NegativeCurvatureError, match="the preconditioner is not positive"):
         curvature.conjugate_gradient(lambda v: v, np.ones(2), preconditioner=lambda v: -v)

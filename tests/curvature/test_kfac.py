@@ -79,7 +79,7 @@ def test_a_step_is_the_formula() -> None:
         natural = (
             type(grads[0])(direction[0][:-1], direction[0][-1]), (), type(grads[2])(direction[1][:-1], direction[1][-1]),
         )  # fmt: skip
-        velocity = tree.map(lambda v, d, rate=rate: 0.5 * v - rate * d, velocity, natural)  # type: ignore[misc]
+        velocity = tree.map(lambda v, d, rate=rate: 0.5 * v - rate * d, velocity, natural)  # type: ignore[misc]  # its default
         expected: Any = tree.map(np.add, params, velocity)
         made = method.step(params, *CASE.at[1:], EVAL, opt_state)
         params, opt_state = made.params, made.opt_state
@@ -134,4 +134,4 @@ def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match="damping is 0"):
         curvature.kfac(CASE.model, CASE.loss, 0.1, damping=0)
     with pytest.raises(TypeError, match=r"options is 'true', expected fn.curvature.KFACOptions"):
-        curvature.kfac(CASE.model, CASE.loss, 0.1, options="true")  # type: ignore[arg-type]
+        curvature.kfac(CASE.model, CASE.loss, 0.1, options="true")  # type: ignore[arg-type]  # on purpose

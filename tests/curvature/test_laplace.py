@@ -166,3 +166,5 @@ def test_what_does_not_fit_is_named() -> None:
     zero = curvature.laplace(LINEAR, fn.half_squared_error())(tree.map(np.zeros_like, exact), (), X, Y)
     with pytest.raises(ValueError, match="grows with the prior's precision"):
         zero.tuned()
+    with pytest.raises(fn.ConvergenceError, match="give more steps="):
+        posterior_of(1e6, 1.0).tuned(steps=1)

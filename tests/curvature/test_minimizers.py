@@ -202,7 +202,7 @@ def test_cotangents_pulled_back_apart_are_those_of_each_example(make: Any, x: An
     made = curvature.per_example_vjp(model)(start.params, start.state, x, doutput, EVAL)
     np.testing.assert_allclose(made.output, output, rtol=1e-12)
     for n in range(4):
-        own = tree.map(lambda leaf, n=n: leaf[n : n + 1], x)  # type: ignore[misc]
+        own = tree.map(lambda leaf, n=n: leaf[n : n + 1], x)  # type: ignore[misc]  # lambda with a default
         alone = fn.vjp(model)(start.params, start.state, own, doutput[n : n + 1], EVAL)
         for one, other in zip(tree.leaves(made.params), tree.leaves(alone.params), strict=True):
             np.testing.assert_allclose(one[n], other, rtol=1e-9, atol=1e-10)
@@ -236,6 +236,6 @@ def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match="damping is 0"):
         curvature.levenberg_marquardt(damping=0)
     with pytest.raises(ValueError, match="kind is 'fisher'"):
-        curvature.loss_and_product(MODEL, fn.half_squared_error(), "fisher")  # type: ignore[arg-type]
+        curvature.loss_and_product(MODEL, fn.half_squared_error(), "fisher")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(ValueError, match="state does not fit"):
         LM.step(rosenbrock_squares, np.ones(2), fn.adam().init(np.ones(2)))

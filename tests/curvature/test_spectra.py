@@ -76,7 +76,7 @@ def test_moments_of_a_spectral_density_are_traces_of_powers() -> None:
     matrix = random_symmetric(50, np.linspace(0, 1, 50) ** 3)
     made = curvature.spectral_density(times(matrix), np.zeros(50), key=fn.Key(0), steps=5, samples=200)
     for power in range(10):  # a Gauss rule of 5 nodes is exact up to degree 9
-        estimate = made.trace(lambda nodes, power=power: nodes**power)  # type: ignore[misc]
+        estimate = made.trace(lambda nodes, power=power: nodes**power)  # type: ignore[misc]  # lambda with a default
         assert abs(estimate.value - np.trace(np.linalg.matrix_power(matrix, power))) <= 4 * estimate.error + 1e-10
     grid = np.linspace(-1, 2, 601)
     assert np.trapezoid(made.density(grid, 0.1), grid) == pytest.approx(1, abs=1e-3)  # the trapezoids of the grid
@@ -173,7 +173,7 @@ def test_what_is_no_symmetric_product_is_refused() -> None:
     with pytest.raises(ValueError, match=r"what the product gave\['a'\] is float64\[3\], expected float64\[2\]"):
         curvature.xtrace(lambda v: {**v, "a": np.zeros(3)}, like, key=key)
     with pytest.raises(ValueError, match=r"one structure"):
-        curvature.spectral_density(lambda v: (v["a"], v["b"]), like, key=key)  # type: ignore[arg-type, return-value]
+        curvature.spectral_density(lambda v: (v["a"], v["b"]), like, key=key)  # type: ignore[arg-type, return-value]  # wrong
     with pytest.raises(TypeError, match=r"like\[1\] is int64\[2\]"):
         curvature.diagonal(lambda v: v, (np.zeros(1), np.zeros(2, int)))
     with pytest.raises(TypeError, match=r"like\[1\] is float32 and like\[0\] float64"):
