@@ -308,6 +308,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.train.holdout import Holdout
     from funcnn.train.importance import PermutationImportance, permutation_importance
     from funcnn.train.loop import fit
+    from funcnn.train.ranks import RankError
     from funcnn.train.record import Epoch, Fit, OnStep, Step
     from funcnn.train.stopping import EarlyStopping
     from funcnn.train.summary import Summary, summary
@@ -754,6 +755,7 @@ __all__ = [
     "data_parallel",
     "mpi_communicator",
     "Communicator",
+    "RankError",
     "History",
     "Row",
     "Epoch",

@@ -21,6 +21,8 @@ _LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "I_MPI_
 def launched() -> int:
     """Return how many processes a launcher of MPI says that it started; 1 where there is none."""
     told = [os.environ.get(name, "") for name in _LAUNCHERS]
+    if "PMIX_RANK" in os.environ:  # as Slurm's srun starts programs of MPI
+        told.append(os.environ.get("SLURM_STEP_NUM_TASKS", ""))
     return max([int(text) for text in told if text.isdecimal()], default=1)
 
 
@@ -65,7 +67,7 @@ def mpi_communicator(comm: Any = None) -> MPICommunicator:
     """Return the processes that ``mpiexec`` started, to train together: for :func:`fit` and :func:`data_parallel`.
 
     From then on an exception that nobody catches, in any of them, prints its traceback with the rank and ends them all: otherwise
-    the others would wait for a process that is no more.
+    the others would wait for a process that is no more.  A process that leaves otherwise, by ``sys.exit``, calls ``abort`` first.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ from funcnn.train.history import History
 from funcnn.train.identity import Identity, entry
 from funcnn.train.preparation.check_data import row_count
 from funcnn.train.preparation.request import FitRequest
-from funcnn.train.record import Callback, Epoch, Point, wanted
+from funcnn.train.record import Callback, Epoch, Point, Step, listening, wanted
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -39,7 +39,7 @@ M = TypeVar("M")
 
 
 class RankError(RuntimeError):
-    """Raised in the processes that wait for another one, when that one has failed."""
+    """Raised by :func:`fit` in the processes that wait for another one, when that one has failed, or has other parameters."""
 
 
 # ------------------------------------------------------------------------------------------------------- before the first step
@@ -78,6 +78,7 @@ def check_ranks(request: FitRequest[P, S, X, Y, T, M], identity: Identity, start
         "epochs": entry(request.epochs),
         "early_stopping": [repr(request.early_stopping), fingerprint(request.early_stopping)],
         "the beginning": [f"{tree.size(start.params)} parameters", fingerprint(begin)],
+        "whether callbacks hear steps": entry(bool(listening(request.callbacks))),
         "versions": entry(f"{identity.versions}, NumPy {np.__version__}"),
     }
     told: list[dict[str, list[str]]] = [json.loads(text) for text in all_gather_texts(request.communicator, json.dumps(own))]
@@ -131,6 +132,11 @@ class CallbacksOfRankZero(Generic[P, S]):
     interrupts: Interrupts
     callbacks: Sequence[Callback[P, S]]
 
+    @property
+    def hears_steps(self) -> bool:
+        """Whether one of them is to be called after steps: then the ranks tell one another after each."""
+        return bool(listening(self.callbacks))
+
     def __call__(self, epoch: Epoch[P, S]) -> bool:
         """Call them where they run, and return on every rank whether training is to end.
 
@@ -141,11 +147,20 @@ class CallbacksOfRankZero(Generic[P, S]):
         KeyboardInterrupt
             On all ranks, when one of them was interrupted.
         """
-        own: dict[str, Any] = {"ends": False, "error": "", "digest": fingerprint((epoch.params, epoch.state))}
+        return self._agreed(lambda: wanted(self.callbacks, epoch), fingerprint((epoch.params, epoch.state)), epoch.number)
+
+    def on_step(self, step: Step[P, S]) -> bool:
+        """Call those of steps where they run; return and raise as at the end of an epoch."""
+        heard = listening(self.callbacks)
+        return self._agreed(lambda: any([bool(one.on_step(step)) for one in heard]), "", step.epoch)  # noqa: C419  # all are called
+
+    def _agreed(self, call: Callable[[], bool], digest: str, epoch: int) -> bool:
+        """Return on every rank what a function returns on rank 0."""
+        own: dict[str, Any] = {"ends": False, "error": "", "digest": digest}
         failed: BaseException | None = None
         if self.communicator.rank == 0:
             try:
-                own["ends"] = wanted(self.callbacks, epoch)
+                own["ends"] = call()
             except BaseException as error:  # the others are told of it, and it goes on its way
                 failed = error
                 own["error"] = shorten(f"{type(error).__name__}: {error}", 500)
@@ -158,7 +173,7 @@ class CallbacksOfRankZero(Generic[P, S]):
         unlike = [rank for rank, one in enumerate(told) if one["digest"] != told[0]["digest"]]
         if unlike:
             raise RankError(
-                f"after epoch {epoch.number} the parameters of rank {unlike[0]} are not those of rank 0: all make the same"
+                f"after epoch {epoch} the parameters of rank {unlike[0]} are not those of rank 0: all make the same"
                 " update of the same gradient, so their processors or libraries round differently, or a layer keeps a state"
                 " of its own rows"
             )

@@ -242,6 +242,40 @@ def test_callbacks_run_on_rank_0_and_all_ranks_heed_them() -> None:
     assert [one.stopped for one in ranks] == ["callback", "callback"]
 
 
+def test_callbacks_of_steps_run_on_rank_0_and_all_ranks_heed_them() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(step: fn.Step[Any, Any]) -> bool:
+        seen.append((step.epoch, step.number))
+        return step.epoch == 2
+
+    ranks = on_ranks(lambda rank: fitted(rank, callbacks=[fn.OnStep(look)]), 2)
+    assert seen == [(1, 1), (1, 2), (1, 3), (2, 1)]
+    assert [one.stopped for one in ranks] == ["callback", "callback"]
+    assert fn.tree.same(ranks[0].params, ranks[1].params)
+    with pytest.raises(ValueError, match="whether callbacks hear steps is True on rank 0, and False on rank 1"):
+        on_ranks(lambda rank: fitted(rank, callbacks=[fn.OnStep(look)] if rank.rank == 0 else []), 2)
+
+
+def test_a_callback_that_fails_on_rank_0_fails_everywhere() -> None:
+    errors: list[BaseException] = []
+
+    def fail(step: fn.Step[Any, Any]) -> None:
+        raise OSError("the disk is full")
+
+    def run(rank: ThreadRank) -> None:
+        try:
+            fitted(rank, callbacks=[fn.OnStep(fail)])
+        except (OSError, RankError) as error:
+            errors.append(error)
+
+    on_ranks(run, 2)
+    told = {type(error): error for error in errors}
+    assert set(told) == {OSError, RankError}
+    assert "a callback failed on rank 0: OSError: the disk is full" in str(told[RankError])
+    assert all(hasattr(error, "fit") for error in errors)
+
+
 def test_ranks_that_are_given_other_things_are_told_apart() -> None:
     with pytest.raises(ValueError, match=r"not given the same: key is .* on rank 0, and .* on rank 1"):
         on_ranks(
@@ -284,8 +318,12 @@ def test_an_interrupt_of_one_rank_ends_all_after_the_same_step() -> None:
 
 
 def test_the_launcher_says_how_many_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "I_MPI_COMM_WORLD_SIZE"):
+    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "I_MPI_COMM_WORLD_SIZE", "PMIX_RANK"):
         monkeypatch.delenv(name, raising=False)
     assert launched() == 1
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "3")
+    assert launched() == 1  # a step of Slurm's that is no program of MPI
+    monkeypatch.setenv("PMIX_RANK", "0")
+    assert launched() == 3
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     assert launched() == 4

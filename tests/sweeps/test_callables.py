@@ -146,7 +146,7 @@ PLAIN = {
     "Layer", "Init", "Forward", "Backward", "Mode", "LossAndGrad", "Fit", "History", "Row", "Epoch", "Summary", "DivergenceError",
     "FileError", "backward_without_input", "ClippedGrads", "ConvergenceError", "Estimated", "GradientJVP", "GradientNoise",
     "GradientStatistics", "JVP", "Linearized", "NotAnalyticError", "PrivacySpent", "PrivateGrads", "VJP",
-    "LoRAParams", "Seen", "Communicator", "Step", "LearningRateCurve",
+    "LoRAParams", "Seen", "Communicator", "RankError", "Step", "LearningRateCurve",
 }  # fmt: skip
 """Records that the library makes, and types."""
 

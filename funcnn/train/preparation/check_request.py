@@ -19,7 +19,7 @@ from funcnn.train.history import History
 from funcnn.train.preparation.check_data import kind_of
 from funcnn.train.preparation.check_kinds import check_function, check_kind, check_metrics
 from funcnn.train.preparation.request import FitRequest
-from funcnn.train.record import Recorded, listening
+from funcnn.train.record import Recorded
 from funcnn.train.stopping import EarlyStopping
 
 P = TypeVar("P")
@@ -49,8 +49,6 @@ def checked(request: FitRequest[P, S, X, Y, T, M]) -> FitRequest[P, S, X, Y, T, 
     if request.communicator is not None:
         check_communicator(request.communicator)
     check_callbacks(request.callbacks)
-    if request.communicator is not None and listening(request.callbacks):
-        raise ValueError("callbacks of steps, and checkpoints within epochs, are not called in several processes: leave them out")
     check_record(request)
     check_metrics(request.metrics)
     return evolve(
