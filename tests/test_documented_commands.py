@@ -28,6 +28,10 @@ RUN = {  # command: the options that make it short
     "python -m funcnn --model lenet5 --data FOLDER": "--epochs 1",
     'python -m funcnn --model gpt --text FILE --prompt "To be"': f"{GPT} --sample 9",
     "python -m funcnn predict RUN": "",
+    "python -m funcnn predict RUN new.csv": "",
+    "python -m funcnn --data table.csv --target price": "--epochs 2 --certify skip",
+    "python -m funcnn --data table.csv --target price --cv 5": "--epochs 2 --certify skip --cv 2",
+    "python -m funcnn --data table.csv --task anomalies": "--epochs 2 --certify skip",
     "python -m funcnn sample RUN": "--count 9",
     "python -m funcnn certify NAME": "--quick --workers 1",
     "python -m funcnn check own_layer:sine --shape 3": "",
@@ -52,6 +56,8 @@ NOT_RUN = {  # command: why
     "python -m funcnn certify --page docs/certificate.md": "takes an hour; .ci/run issues the quick form",
     "python -m tests.mutants": "takes hours; tests/mutants/test_mutants.py runs it on some functions",
     "python -m tests.mutants --page docs/mutation-score.md": "the same, which writes its page",
+    "python -m funcnn --data sklearn:diabetes --target target": "tests/ecosystem/test_tables.py, where scikit-learn is installed",
+    "python -m tests.benchmarks.tables": "measures times, and needs scikit-learn and pandas",
     "python -m tests.benchmarks": "measures times, which tests do not",
     "python -m tests.benchmarks --growth": "measures times",
     "python -m tests.benchmarks.estimators": "measures times, and needs scikit-learn",
@@ -133,6 +139,13 @@ def filled_in(command: str, folder: Path) -> str:
     if "FILE" in command:
         (folder / "text.txt").write_text(LINES)
         command = command.replace("FILE", "text.txt")
+    if ".csv" in command:
+        rows = [f"{row % 7},{'abc'[row % 3]},{3 * (row % 7) + row % 3 + 0.5}" for row in range(60)]
+        (folder / "table.csv").write_text("\n".join(["size,kind,price", *rows]))
+        (folder / "new.csv").write_text("kind,size\na,3\nb,\n")
+    if "RUN new.csv" in command:
+        call("python -m funcnn --data table.csv --target price --epochs 1 --certify skip --output made", folder)
+        command = command.replace("RUN", "made")
     if "RUN" in command:
         (folder / "text.txt").write_text(LINES)
         makes = f"--model gpt --text text.txt {GPT}" if "sample" in command else "--data xor --epochs 1"

@@ -37,6 +37,12 @@ def test_regression_finds_the_curve() -> None:
     assert run("regression") < 0.03
 
 
+def test_rents_are_told_from_tables(tmp_path: Path) -> None:
+    error, baseline = run("flats", rows=800, picture=str(tmp_path / "flats.svg"))
+    assert error < baseline / 2
+    assert (tmp_path / "flats.svg").read_text().startswith("<?xml")
+
+
 def test_digits_are_read() -> None:
     assert run("digits") >= 0.98
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pytest
+from sklearn import datasets
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import funcnn as fn
+from funcnn.cli.main import main
 from funcnn.data.tables.columns import CategoryColumn
 
 VALUES: dict[str, list[Any]] = {
@@ -200,3 +203,36 @@ def test_arrays_are_those_of_a_column_transformer(whose: Any) -> None:
         made = made.set_column(0, "x", pa.array(values["x"], from_pandas=True))
     x = fn.data.fit_table(made).transform(made)
     np.testing.assert_allclose(x[:, [0, 2, 1, 3, 4, 5]], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "digits", "iris", "wine"])
+def test_data_sets_that_ship_with_scikit_learn(name: str) -> None:
+    table = fn.data.sklearn_table(name)
+    found = getattr(datasets, f"load_{name}")()
+    fitted = fn.data.fit_table(table, "target")
+    assert fitted.target is not None
+    assert fitted.target.task == ("regression" if name == "diabetes" else "classification")
+    varying = found.data[:, found.data.min(0) < found.data.max(0)]
+    np.testing.assert_allclose(fitted.transform(table), StandardScaler().fit_transform(varying), atol=1e-9)
+    if name != "diabetes":
+        np.testing.assert_array_equal(found.target_names[found.target].astype(str), fitted.decode(fitted.targets(table)))
+
+
+def test_a_set_that_ships_is_learned_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data", "sklearn:wine", "--target", "target", "--certify", "skip", "--epochs", "40"]) == 0
+    found = json.loads(Path("runs/sklearn_wine-1/results.json").read_text())
+    assert found["test_accuracy"] > 0.9
+    assert found["test_baseline_accuracy"] < 0.5
+    assert main(["predict", "runs/sklearn_wine-1"]) == 0
+
+
+def test_parquet_is_learned_and_predicted_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = np.arange(200.0)
+    frame = pl.DataFrame({"x": values, "kind": ["a", "b"] * 100, "y": 3 * values + 0.5})
+    frame.write_parquet("t.parquet")
+    frame.drop("y").reverse().write_parquet("new.parquet")
+    assert main(["--data", "t.parquet", "--target", "y", "--certify", "skip", "--epochs", "3"]) == 0
+    assert main(["predict", "runs/t-1", "new.parquet"]) == 0
+    assert len(Path("runs/t-1/predictions-new.csv").read_text().splitlines()) == 201
