@@ -85,8 +85,11 @@ class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # scik
         scaler = self._scaler(x, weight)
         target_scaler = self._target_scaler(columns, weight)
         data = transformed(scaler, x), weighted(transformed(target_scaler, columns), weight)
-        network = with_head(self._body(), head(meaning(loss), columns.shape[1]))
-        self._train(network, loss, data, scaler_=scaler, target_scaler_=target_scaler, single_=single)
+        kind = meaning(loss)
+        network = with_head(self._body(), head(kind, columns.shape[1]))
+        self._train(
+            network, loss, data, scaler_=scaler, target_scaler_=target_scaler, single_=single, meaning_=kind, loss_function_=loss
+        )
         return self
 
     def partial_fit(self: Self, X: object, y: object, sample_weight: object = None) -> Self:
@@ -107,20 +110,17 @@ class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # scik
         x, columns, single, weight = self._rows(X, y, sample_weight, reset=first)
         loss = self._loss()
         if first:
-            self.scaler_, self.target_scaler_, self.single_ = (
-                self._scaler(x, weight),
-                self._target_scaler(columns, weight),
-                single,
-            )
+            self.scaler_, self.target_scaler_ = self._scaler(x, weight), self._target_scaler(columns, weight)
+            self.single_, self.meaning_, self.loss_function_ = single, meaning(loss), loss
         target = weighted(transformed(self.target_scaler_, columns), weight)
-        self._pass(with_head(self._body(), head(meaning(loss), columns.shape[1])), loss, (self._scaled(x), target))
+        network = with_head(self._body(), head(self.meaning_, columns.shape[1]))
+        self._pass(network, self.loss_function_, (self._scaled(x), target))
         return self
 
     def predict(self, X: object) -> Array:
         """Return the prediction, (n,) or (n, outputs), for inputs (n, ...)."""
         outputs = self._outputs(self._inputs(X))
-        kind = meaning(self._loss())
-        location = kind.link(outputs[0] if kind.parts > 1 else outputs)
+        location = self.meaning_.link(outputs[0] if self.meaning_.parts > 1 else outputs)
         found = location if self.target_scaler_ is None else self.target_scaler_.inverse(location)
         return found[:, 0] if self.single_ else found
 

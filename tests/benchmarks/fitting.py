@@ -4,10 +4,15 @@ For each network three variants run in one process, in rounds and in an order th
 default settings and no progress bar; the loop of ``loss_and_grad`` and ``update`` over shuffled batches, with the keys of fit, so
 that both give the same bits, which is checked; and the step of the table of workloads, over batches that lie ready.  The time of
 a step is that of epochs, from one call of a callback to a later one, divided by their steps: for small networks they begin when
-all is warm, and the flat function of the network is there.  What fit does before the first step is given apart.
+all is warm, and the flat function of the network is there.  What fit does before the first step is given apart.  Times are those
+of the processor, on one thread: what other processes do, and what threads wait for, is not in them.
 """
 
 from __future__ import annotations
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import json
 import statistics
@@ -61,7 +66,7 @@ class Case:
     def fit(self, epochs: int) -> tuple[float, Any]:
         """Call fit."""
         ends: list[float] = []
-        begin = time.perf_counter()
+        begin = time.process_time()
         done = fn.fit(
             self.model,
             self.loss,
@@ -73,7 +78,7 @@ class Case:
             batch_size=self.batch,
             params=self.params,
             state=self.state,
-            callbacks=[lambda epoch: ends.append(time.perf_counter())],
+            callbacks=[lambda epoch: ends.append(time.process_time())],
             progress=False,
         )
         each = (ends[-1] - ends[self.warm - 1]) / epochs
@@ -87,7 +92,7 @@ class Case:
         slots, step = optimizer.init(params), fn.compiled(fn.loss_and_grad(self.model, self.loss))
         for epoch in range(self.warm + epochs):
             if epoch == self.warm:
-                begin = time.perf_counter()
+                begin = time.process_time()
             shuffle, keys = self.key.child(2).child(epoch).split(2)
             for number, (x, y) in enumerate(fn.data.batches(shuffle, (self.x, self.y), self.batch)):
                 result = step(params, state, x, y, fn.Train(keys.child(number)))
@@ -95,7 +100,7 @@ class Case:
                 updated = optimizer.update(params, result.grads, slots)
                 params, state, slots = updated.params, result.state, updated.state
                 del result, updated
-        return (time.perf_counter() - begin) / epochs / self.steps, params
+        return (time.process_time() - begin) / epochs / self.steps, params
 
     def ready(self, epochs: int) -> tuple[float, Any]:
         """Write the loop out over batches that are there, with the optimizer that the table of workloads is measured with."""
@@ -104,14 +109,14 @@ class Case:
         batches = list(fn.data.batches(self.key, (self.x, self.y), self.batch))
         for epoch in range(self.warm + epochs):
             if epoch == self.warm:
-                begin = time.perf_counter()
+                begin = time.process_time()
             for x, y in batches:
                 result = step(params, state, x, y, mode)
                 float(result.loss)
                 updated = optimizer.update(params, result.grads, slots)
                 params, state, slots = updated.params, result.state, updated.state
                 del result, updated
-        return (time.perf_counter() - begin) / epochs / self.steps, params
+        return (time.process_time() - begin) / epochs / self.steps, params
 
 
 def cost(name: str, rounds: int, seconds: float) -> Cost:

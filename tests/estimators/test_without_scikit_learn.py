@@ -16,8 +16,8 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_library_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     forget(monkeypatch)
-    monkeypatch.setitem(sys.modules, "sklearn", None)  # type: ignore[arg-type]  # as Python marks what is not to be found
-    monkeypatch.setitem(sys.modules, "sklearn.base", None)  # type: ignore[arg-type]  # the same
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match=r"pip install 'funcnn\[estimators\]'"):
         import_module("funcnn.estimators")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +17,10 @@ from funcnn.train.record import Epoch, Point
 
 P = TypeVar("P")
 S = TypeVar("S")
+
+
+def _folder(value: object) -> Path:
+    return check_path(value, "folder")
 
 
 @frozen
@@ -52,7 +55,7 @@ class TensorBoardLog:
     ['events.out.tfevents.0000000001.funcnn', 'events.out.tfevents.0000000002.funcnn']
     """
 
-    folder: Path = field(converter=partial(check_path, what="folder"))
+    folder: Path = field(converter=_folder)
 
     def __call__(self, epoch: Epoch[P, S]) -> None:
         """Write the file of the epoch."""

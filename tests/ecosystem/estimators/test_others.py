@@ -76,6 +76,12 @@ def test_a_row_of_weight_two_is_that_row_twice_and_of_weight_zero_none() -> None
     np.testing.assert_allclose(one, other, rtol=1e-9)  # rounding, which ten steps make larger
 
 
+def test_another_loss_that_is_set_later_changes_no_prediction() -> None:
+    model = Regressor(loss=fn.gaussian_nll(), epochs=2, random_state=0).fit(X, Y)
+    before = model.predict(X)
+    np.testing.assert_array_equal(model.set_params(loss=fn.poisson_nll()).predict(X), before)
+
+
 def test_passes_learn() -> None:
     model = Regressor(learning_rate=0.01, random_state=0)
     for _ in range(20):
