@@ -44,6 +44,7 @@ from funcnn.data.text import Vocabulary, fit_vocabulary, windows
 from funcnn.data.time_splitting import time_series_split, time_split
 from funcnn.data.tokens.byte_pairs import BytePairEncoding, read_byte_pairs
 from funcnn.data.tokens.fitting import fit_byte_pairs
+from funcnn.data.tokens.tokenizer_file import read_tokenizer
 from funcnn.data.whitening import Whiten, fit_whiten
 from funcnn.runtime.former_names import former_names
 from funcnn.runtime.lazy_imports import listing
@@ -115,6 +116,7 @@ __all__ = [
     "read_byte_pairs",
     "read_csv",
     "read_table",
+    "read_tokenizer",
     "repeated_k_fold",
     "repeated_stratified_k_fold",
     "save_table_transform",

@@ -89,6 +89,28 @@ def test_each_option_of_drawing_reaches_the_library(tmp_path: Path, capsys: pyte
         assert f"argument {option}" in capsys.readouterr().err
 
 
+def test_a_tokenizer_in_one_file_is_read_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    folder = writer(tmp_path / "net")
+    encoding = fn.data.read_byte_pairs(folder / "vocab.json", folder / "merges.txt")
+    for one_file in (False, True):
+        if one_file:
+            vocabulary = {token: number for number, token in enumerate(encoding.tokens)}
+            content = {
+                "model": {"type": "BPE", "vocab": vocabulary, "merges": [" ".join(pair) for pair in encoding.merges]},
+                "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+            }
+            (folder / "tokenizer.json").write_text(json.dumps(content))
+            (folder / "vocab.json").unlink()
+        assert main(["sample", str(folder), "--prompt", "To be", "--count", "9", "--output", str(tmp_path / "it")]) == 0
+        told.append((tmp_path / "it").read_text())
+    assert told[0] == told[1]
+    assert capsys.readouterr().out
+    (folder / "tokenizer.json").unlink()
+    assert main(["sample", str(folder), "--prompt", "To be"]) == 2
+    assert "no tokenizer.json" in capsys.readouterr().err
+
+
 def test_a_folder_writes_what_the_library_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = writer(tmp_path / "net")
     assert (

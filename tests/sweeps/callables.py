@@ -166,6 +166,7 @@ USES: dict[str, Use] = {
     "data.fit_whiten": Use(fn.data.fit_whiten, {"x": SCORES[:, :1], "kind": "pca", "components": 1}),
     "data.fit_vocabulary": Use(fn.data.fit_vocabulary, {"text": "abc"}),
     "data.fit_byte_pairs": Use(fn.data.fit_byte_pairs, {"text": "abc", "vocabulary": 260, "special": ("<end>",)}),
+    "data.read_tokenizer": Use(fn.data.read_tokenizer, {"path": "nowhere"}),
     "data.read_byte_pairs": Use(fn.data.read_byte_pairs, {"vocabulary_path": "nowhere", "merges_path": "nowhere"}),
     "data.windows": Use(fn.data.windows, {"tokens": LABELS, "length": 2, "stride": 1}),
     "data.load_idx": Use(fn.data.load_idx, {"path": "nowhere"}),

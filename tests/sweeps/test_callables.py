@@ -108,6 +108,7 @@ PARTLY: dict[str, set[str]] = {
     "data.load_idx.path": {"text", "3"},
     "data.read_byte_pairs.vocabulary_path": {"text"},
     "data.read_byte_pairs.merges_path": {"text"},
+    "data.read_tokenizer.path": {"text"},
     "data.idx_folder.folder": {"text"},
     "data.batches.key": {"None", "Key"},
     "data.image_folder.folder": {"text"},
@@ -234,7 +235,14 @@ def test_arguments_of_another_kind(name: str, argument: str) -> None:
 
 @pytest.mark.parametrize("name", USES)
 def test_the_entry_itself_is_right(name: str) -> None:
-    if name in ("data.load_idx", "data.idx_folder", "data.image_folder", "data.read_byte_pairs", "pretrained.load"):
+    if name in (
+        "data.load_idx",
+        "data.idx_folder",
+        "data.image_folder",
+        "data.read_byte_pairs",
+        "data.read_tokenizer",
+        "pretrained.load",
+    ):
         with pytest.raises(FileNotFoundError, match=r"nowhere|No such file"):
             USES[name]()
     else:

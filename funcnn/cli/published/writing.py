@@ -14,7 +14,7 @@ from funcnn.cli.published.opening import open_published
 from funcnn.errors import shorten
 from funcnn.typing import IntArray
 
-VOCABULARY, MERGES = "vocab.json", "merges.txt"
+VOCABULARY, MERGES, TOKENIZER = "vocab.json", "merges.txt", "tokenizer.json"
 _TOKENS = 50
 _KINDS = ("gpt2", "llama")
 
@@ -67,13 +67,16 @@ def continued(writer: PublishedWriter, sampling: Sampling) -> str:
 
 def read_encoding(folder: Path) -> fn.data.BytePairEncoding:
     """Return how a folder's network reads text."""
-    if not (folder / VOCABULARY).is_file() or not (folder / MERGES).is_file():
+    both = (folder / VOCABULARY).is_file() and (folder / MERGES).is_file()
+    if not both and not (folder / TOKENIZER).is_file():
         raise RequestError(
-            f"{folder} has no {VOCABULARY} and {MERGES}, the byte-pair encoding by which its network reads text: take them from"
-            " where the weights are from"
+            f"{folder} has no {VOCABULARY} and {MERGES}, and no {TOKENIZER}, the byte-pair encoding by which its network reads"
+            " text: take them from where the weights are from"
         )
     try:
-        return fn.data.read_byte_pairs(folder / VOCABULARY, folder / MERGES)
+        if both:
+            return fn.data.read_byte_pairs(folder / VOCABULARY, folder / MERGES)
+        return fn.data.read_tokenizer(folder / TOKENIZER)
     except (OSError, ValueError) as error:
         raise RequestError(str(error)) from None
 
