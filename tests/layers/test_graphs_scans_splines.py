@@ -189,3 +189,11 @@ def test_wrong_settings_of_splines_are_refused() -> None:
         fn.spline(2, low=1.0, high=1.0)
     with pytest.raises(ValueError, match="degree"):
         fn.spline(2, degree=0)
+
+
+def test_the_largest_numbers_are_not_divided_by_small_intervals() -> None:
+    layer = fn.spline(1, intervals=50)
+    params: Any = fn.tree.map(np.zeros_like, layer.init(fn.Key(0), (1,)).params)
+    largest = np.finfo(float).max
+    made = layer.forward(params, (), np.array([[largest], [-largest]]), fn.Eval())
+    assert not layer.backward(params, made.residuals, np.ones((2, 1))).input.any()

@@ -12,6 +12,13 @@ from typing import TypeAlias
 Reasons: TypeAlias = dict[str, dict[int, tuple[int, str]]]
 
 REASONS: Reasons = {
+    "combinators.around.without_bias.backward": {
+        1: (2, "whether what nobody asks for is computed"),
+        2: (1, "no gradient depends on a bias: the weights alone are read"),
+    },
+    "combinators.around.without_bias.params_of": {
+        4: (1, "a cell binds one layer"),
+    },
     "combinators.frozen.backward": {
         1: (1, "its cases have no parameters; that their gradient is 0 is a test of its own"),
     },

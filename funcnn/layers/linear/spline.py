@@ -73,17 +73,18 @@ def basis_and_slope(knots: Knots, x: Array) -> tuple[Array, Array]:
     """Return all splines (..., K) of x (...), and their slopes."""
     kind, degree = x.real.dtype.type, knots.degree
     width = (kind(knots.high) - kind(knots.low)) / knots.intervals
-    z = (x - kind(knots.low)) / width + degree  # in intervals from the first knot
     count = knots.intervals + 2 * degree
-    inside = (z.real >= 0) & (z.real < count)
-    z = np.where(inside, z, kind(-1))[..., np.newaxis]  # where all are 0
+    inside = (x.real > kind(knots.low) - degree * width) & (x.real < kind(knots.high) + degree * width)
+    near = np.where(inside, x, kind(knots.low))  # a number far out may be too large to be divided by the width
+    place: Array = (near - kind(knots.low)) / width + degree  # in intervals from the first knot
+    z: Array = np.where(inside, place, kind(-1))[..., np.newaxis]  # where all are 0
     first = np.arange(count, dtype=kind)
     basis: Array = ((z.real >= first) & (z.real < first + 1)).astype(x.dtype)
     lower = basis
     for q in range(1, degree + 1):
         lower = basis
-        place = first[: count - q]
-        basis = ((z - place) * lower[..., :-1] + (place + (q + 1) - z) * lower[..., 1:]) / q
+        knot = first[: count - q]
+        basis = ((z - knot) * lower[..., :-1] + (knot + (q + 1) - z) * lower[..., 1:]) / q
     slope: Array = (lower[..., :-1] - lower[..., 1:]) / width
     return basis, slope
 

@@ -56,6 +56,7 @@ class ConvLSTM:
 def split_shapes(setting: ConvLSTM, in_shape: Shapes) -> Shape:
     """Return the shape (t, h, w, C) of one sequence, or raise."""
     shape: Any = in_shape
+    state: Any = None
     if setting.initial:
         if len(shape) != 2 or not isinstance(shape[0], tuple):
             raise ValueError(f"in_shape is {in_shape}, expected those of a sequence and of the initial state, a pair")
