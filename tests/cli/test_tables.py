@@ -18,8 +18,11 @@ from funcnn.cli import folder, learning
 from funcnn.cli.failure import RequestError
 from funcnn.cli.main import main
 from funcnn.cli.options import TrainRequest, read_train
+from funcnn.cli.serving.run_folder import service
+from funcnn.cli.serving.tables import one_row
 from funcnn.cli.settings import Settings, from_json, to_json
 from funcnn.cli.table_settings import TableSettings, is_table
+from funcnn.deploy.server.limits import HTTPError, Limits
 
 SHORT = ("--epochs", "4", "--hidden", "8", "--certify", "skip")
 
@@ -273,3 +276,31 @@ def test_what_is_a_table() -> None:
     names = ("a.csv", "b/c.TSV", "a.csv.gz", "x.parquet", "sklearn:iris")
     assert all(map(is_table, names))
     assert not any(map(is_table, ("digits", "folder", "a.gz", "csv", "")))
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"), [("rent", {"predictions"}), ("city", {"classes", "probabilities"}), ("", {"errors"})]
+)
+def test_a_run_on_a_table_answers_over_http(target: str, answer: set[str]) -> None:
+    asked = ["--target", target] if target else ["--task", "anomalies"]
+    assert main(["--data", "flats.csv", *asked, *SHORT, "--epochs", "1", "--output", "run"]) == 0
+    limits = Limits()
+    served = service(Path("run"), limits)
+    transform = fn.data.load_table_transform("run/transform.json")
+    predict = served.actions["/predict"]
+    columns = one_row(transform)
+    given = predict({"columns": columns})
+    assert set(given) == answer
+    assert all(len(values) == 1 for values in given.values() if isinstance(values, list))
+    known = fn.data.read_table("flats.csv", like=transform).take(np.array([1]))
+    assert transform.transform(columns).shape == transform.transform(known).shape
+    wrong: Any
+    for wrong, message in (
+        ({}, "'columns' is missing"), ({"columns": 3}, "columns is 3"), ({"columns": {"area": 3}}, r"columns\['area'\] is 3"),
+        ({"columns": {"area": [[]]}}, "something else than"), ({"columns": {"area": [1.0]}}, "has no columns"),
+        ({"columns": {"area": [1] * (limits.rows + 1)}}, "at most"),
+        ({"columns": columns | {"area": ["old"]}}, "is 'old', expected a num"),
+        ({"columns": columns | {"area": [2**70]}}, "something else than"), ({"columns": columns | {"area": [1.0, 2.0]}}, "1"),
+    ):  # fmt: skip
+        with pytest.raises(HTTPError, match=message):
+            predict(wrong)

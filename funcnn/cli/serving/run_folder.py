@@ -15,6 +15,7 @@ from funcnn.cli import folder
 from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.options import Sampling
+from funcnn.cli.serving import tables
 from funcnn.cli.tasks import task_of
 from funcnn.cli.tasks.classify import softmax
 from funcnn.cli.text import tokens_of
@@ -42,7 +43,7 @@ def service(path: Path, limits: Limits) -> Service:
         "classify_text": ("/predict", classify_text, {"texts": ["a line"]}),
         "write": ("/sample", write, {"prompt": run.facts.vocabulary[-1:], "count": min(100, limits.tokens)}),
     }
-    where, answer, example = makers[task]
+    where, answer, example = makers[task] if run.settings.table is None else tables.maker(run, path)
     actions: dict[str, Action] = {where: partial(answer, run, limits)}
     if task == "imagine":
         actions["/sample"] = partial(draw, run, limits)
