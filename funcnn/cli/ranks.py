@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 import time
@@ -72,8 +71,7 @@ def behind_the_first(rank: int, run: Callable[[], tuple[int, bool]]) -> tuple[in
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stream, held, failed = sys.stderr, io.StringIO(), True
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # for as long as the process runs
-    sys.stderr = held
+    sys.stdout, sys.stderr = None, held
     try:
         status, failed = run()
     finally:
