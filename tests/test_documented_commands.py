@@ -64,6 +64,8 @@ NOT_RUN = {  # command: why
     "python -m tests.benchmarks.generation": "measures times, and needs transformers",
     "python -m tests.benchmarks --fit": "measures times",
     "python -m tests.benchmarks.pictures": "measures times",
+    "python -m funcnn --model convnet --data FOLDER --image-size 64": "tests/cli/test_picture_folder.py learns from one",
+    "python -m funcnn predict RUN picture.jpg": "tests/cli/test_picture_folder.py does so",
     "python -m tests.benchmarks --peak": "measures times",
     "python -m tests.benchmarks --all --docs docs/benchmarks.md": "measures times, and writes its page",
     "python -m pytest -q -n 2": "this is what runs",

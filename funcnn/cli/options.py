@@ -22,6 +22,7 @@ Train a network, its gradient certified first.
 
   python -m funcnn                                train on handwritten digits
   python -m funcnn --data spirals                 on another data set: xor, spirals, or a folder of IDX files such as MNIST's
+  python -m funcnn --data FOLDER                  learn from pictures: a folder with a folder of them for each class
   python -m funcnn --data t.csv --target price    learn to predict a column of a table from the others
   python -m funcnn --model convnet                train another model on the digits
   python -m funcnn --model gpt --text FILE        learn to write like a text
@@ -35,7 +36,7 @@ Train a network, its gradient certified first.
 
 These commands have options of their own: python -m funcnn predict --help.
 """
-_COMMON = ("optimizer", "learning_rate", "schedule", "clip", "epochs", "steps", "batch_size", "seed", "dtype")
+_COMMON = ("optimizer", "learning_rate", "schedule", "clip", "epochs", "steps", "batch_size", "seed", "dtype", "image_size")
 
 
 @frozen
@@ -107,13 +108,19 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     what.add_argument("--model", choices=JOBS, metavar="NAME", help=f"{_told()} (default: mlp)")
     what.add_argument(
         "--data", metavar="SET", type=_text,
-        help=f"{', '.join(MADE)}, a folder of IDX files, or a table: a CSV or Parquet"
-        f" file, or {SHIPPED}NAME of those that ship with scikit-learn (default: digits)",
+        help=f"{', '.join(MADE)}, a folder of IDX files, one with a folder of pictures for each class, or a table: a CSV or"
+        f" Parquet file, or {SHIPPED}NAME of those that ship with scikit-learn (default: digits)",
     )  # fmt: skip
     what.add_argument(
         "--text", nargs="+", metavar="FILE", type=_text,
         help="what a model of text learns from, in UTF-8; for text_classifier two files or more, one for each class",
     )  # fmt: skip
+    what.add_argument(
+        "--image-size",
+        type=whole_number(1, 2**12),
+        metavar="N",
+        help="side to which the pictures of a folder are scaled (default: as they are)",
+    )
     what.add_argument("--dtype", choices=DTYPES, help="precision (default: float32; xor: float64)")
     _add_table(parser)
     sizes = parser.add_argument_group("settings of the model", "for each model that has it with its default")

@@ -12,10 +12,10 @@ from funcnn.cli.published.seeing import predict as predict_published
 from funcnn.cli.tasks import task_of
 
 
-def _reads_table(request: PredictRequest) -> bool:
-    """Tell whether a run takes a file of rows: one on a table does."""
-    settings, _ = folder.read_config(request.run)
-    return settings.job.reads_table
+def _reads_files(request: PredictRequest) -> bool:
+    """Tell whether a run takes a file of rows, as one on a table does, or a picture."""
+    settings, facts = folder.read_config(request.run)
+    return settings.job.reads_table or (settings.job.task == "classify" and bool(facts.picture))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,9 +26,10 @@ def main(arguments: Sequence[str]) -> int:
             raise RequestError(f"{request.run} is of a published network: give the image that it is to classify after the folder")
         predict_published(request.run, request.image, request.output)
         return OK
-    if request.image is not None and (request.input is not None or not _reads_table(request)):
+    if request.image is not None and (request.input is not None or not _reads_files(request)):
         raise RequestError(
-            f"{request.image}: {request.run} is not of published weights, nor of a table: a run takes its inputs from --input"
+            f"{request.image}: {request.run} is not of published weights, of a table or of pictures: a run takes its inputs from"
+            " --input"
         )
     run = folder.open_run(request.run)
     task_of(run.settings.job.task).predict(run, request)

@@ -10,12 +10,14 @@ import numpy as np
 from attrs import evolve, frozen
 
 from funcnn import data
+from funcnn.cli import picture_folder as pictures
 from funcnn.cli import text
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.cli.settings import MADE, Settings
 from funcnn.cli.table_settings import SHIPPED
 from funcnn.data import Dataset
+from funcnn.data.images.folder import has_class_folders
 from funcnn.key import Key
 from funcnn.typing import IntArray
 
@@ -147,8 +149,12 @@ def _load_folder(settings: Settings, key: Key) -> LabelledData:
     if not folder.is_dir():
         raise RequestError(
             f"--data {settings.data}: there is no such data set or folder; choose from {', '.join(MADE)}, or name a folder with"
-            " the four IDX files of MNIST or of one of its successors"
+            " the four IDX files of MNIST or of one of its successors, or with a folder of pictures for each class"
         )
+    if has_class_folders(folder):
+        return _load_pictures(settings, key, folder, dtype)
+    if settings.image_size:
+        raise RequestError(f"--image-size {settings.image_size}: {folder} is no folder of pictures, which could be scaled")
     try:
         images = data.idx_folder(folder, flat=False, dtype=dtype)
         shape = images.test.x.shape[1:]
@@ -163,6 +169,21 @@ def _load_folder(settings: Settings, key: Key) -> LabelledData:
     title = f"images of {' x '.join(map(str, shape))} pixels from {folder}"
     source = f"fn.data.idx_folder({str(folder.resolve())!r}, dtype=np.{dtype}).test"
     return LabelledData(title, learning, given.test, source, shape if len(shape) in (2, 3) else ())
+
+
+def _load_pictures(settings: Settings, key: Key, folder: Path, dtype: np.dtype[np.floating]) -> LabelledData:
+    """Return the pictures of a folder with a folder for each class, a quarter of them to test."""
+    try:
+        rows, size = pictures.read_folder(folder, settings.image_size, dtype)
+        split = data.stratified_split(key.child(1), rows)
+        learning = data.stratified_split(key.child(2), split.train, 0.1)
+    except (OSError, ValueError, ImportError) as error:
+        raise RequestError(f"--data {settings.data}: {error}") from None
+    except MemoryError:
+        raise RequestError(f"--data {settings.data}: the pictures do not fit in memory: scale them with --image-size") from None
+    title = f"pictures of {' x '.join(map(str, size))} points from {folder}"
+    source = pictures.source(folder, size, dtype)
+    return LabelledData(title, learning, split.test, source, size[:2] if size[2] == 1 else size)
 
 
 def _parted(train: int, validation: int, test: int) -> str:

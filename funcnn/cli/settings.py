@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -13,6 +14,7 @@ from funcnn.cli.arguments import ARGUMENTS, FORMER, Value, check_choice, check_w
 from funcnn.cli.failure import RequestError
 from funcnn.cli.jobs import JOBS, TABLE_SCHEDULE, DefaultSchedule, Job, Kind
 from funcnn.cli.table_settings import Purpose, TableSettings, is_table, table_from_json
+from funcnn.data.images.folder import has_class_folders
 from funcnn.errors import shorten
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "nesterov", "momentum", "sgd")
@@ -48,6 +50,8 @@ class Settings:
     dtype: str = "float32"
     table: TableSettings | None = None
     """What is asked of a table; None for other data."""
+    image_size: int = 0
+    """The side to which the pictures of a folder are scaled; 0 where they stay as they are, or are no pictures."""
 
     def __attrs_post_init__(self) -> None:
         check_choice("model", self.model, tuple(JOBS))
@@ -60,6 +64,7 @@ class Settings:
         check_whole("steps", self.steps, 1 if self.job.counts_steps else 0)
         check_whole("batch_size", self.batch_size, 1)
         check_whole("seed", self.seed, 0)
+        check_whole("image_size", self.image_size, 0, 2**12)
         if not is_number(self.learning_rate) or not 0 < self.learning_rate < math.inf:
             raise RequestError(f"learning_rate is {shorten(repr(self.learning_rate))}, expected a positive number")
         if not is_number(self.clip) or not 0 <= self.clip < math.inf:
@@ -114,6 +119,8 @@ def defaults_for(model: str, data: str) -> Settings:
     elif data in _SMALL:
         special, schedule, dtype = _SMALL[data]
         arguments |= {name: value for name, value in special.items() if name in arguments}
+    elif has_class_folders(Path(data)):
+        schedule = job.digits  # most often there are not so many of them
     elif model == "mlp" and data != "digits":
         arguments["hidden"] = (512, 256)
     made = Settings(
@@ -123,12 +130,18 @@ def defaults_for(model: str, data: str) -> Settings:
     return evolve(made, optimizer="adamw", schedule="warmup", clip=1.0) if job.reads_text else made
 
 
+_OPTIONAL = ("table", "image_size")
+"""Settings that are written where they are asked for alone."""
+
+
 def to_json(settings: Settings) -> str:
     """Return settings as a JSON text, those of the model among the others."""
     entries = attrs.asdict(settings)
     arguments = entries.pop("arguments")
     if settings.table is None:
         del entries["table"]  # as runs on other data have always been written
+    if not settings.image_size:
+        del entries["image_size"]
     return json.dumps(entries | arguments, indent=2) + "\n"
 
 
@@ -145,10 +158,10 @@ def from_json(text: str, where: str) -> Settings:
     except (ValueError, RecursionError) as error:
         raise RequestError(f"{where} is not JSON: {shorten(str(error))}") from None
     model = entries.get("model") if isinstance(entries, dict) else None
-    own = [name for name in attrs.fields_dict(Settings) if name not in ("arguments", "table")]
+    own = [name for name in attrs.fields_dict(Settings) if name not in ("arguments", *_OPTIONAL)]
     arguments = list(JOBS[model].arguments) if isinstance(model, str) and model in JOBS else []
     names = [FORMER.get(str(name), str(name)) for name in entries] if isinstance(entries, dict) else []
-    if not isinstance(entries, dict) or sorted(name for name in names if name != "table") != sorted([*own, *arguments]):
+    if not isinstance(entries, dict) or sorted(name for name in names if name not in _OPTIONAL) != sorted([*own, *arguments]):
         raise RequestError(
             f"{where} does not hold the settings of a run: expected a model of {', '.join(JOBS)} and exactly its settings"
         )
@@ -161,6 +174,7 @@ def from_json(text: str, where: str) -> Settings:
     common: dict[str, Any] = {name: entries[name] for name in own} | {"text": tuple(files)}
     try:
         table = table_from_json(entries.get("table"), where)
-        return Settings(**common, table=table, arguments={name: entries[name] for name in arguments})
+        size = entries.get("image_size", 0)
+        return Settings(**common, table=table, image_size=size, arguments={name: entries[name] for name in arguments})
     except RequestError as error:
         raise RequestError(f"{where}: {error}") from None

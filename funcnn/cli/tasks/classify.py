@@ -15,6 +15,7 @@ from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
 from funcnn.cli.options import PredictRequest
+from funcnn.cli.picture_folder import read_picture
 from funcnn.cli.problem import Problem, load_problem
 from funcnn.cli.tasks.task import Outcome, Task, as_given
 from funcnn.cli.terminal import confusion, more, section, style, table
@@ -86,7 +87,10 @@ def use(facts: Facts) -> str:
 def predict(run: Run, request: PredictRequest) -> None:
     """Print the classes of rows, and their accuracy where labels are known."""
     labels: IntArray | None = None
-    if request.input is None:
+    x: Array
+    if request.image is not None:
+        x, said = read_picture(request.image, run.facts, run.settings.dtype), str(request.image)
+    elif request.input is None:
         problem = load_problem(run.settings, as_given)
         inputs.check_alike(run, problem.facts)
         x, labels, said = problem.test.x, problem.test.y, f"the test set of the run, {problem.title}"

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from funcnn.data.dataset import Dataset
 from funcnn.data.images.files import Channels, ImageFiles, size_of
 from funcnn.data.streams.rows import floating
-from funcnn.errors import check_count, checked_path, shown
+from funcnn.errors import check_count, check_flag, checked_path, shown
 from funcnn.tree import freeze
 from funcnn.typing import IntArray
 
@@ -35,9 +35,11 @@ class ImageFolder:
     def __len__(self) -> int:
         return len(self.y)
 
-    def dataset(self) -> Dataset[IntArray]:
-        """Return all images in memory, as numbers in [0, 1]."""
-        return Dataset(self.x.all(), self.y, self.classes, (), self.description)
+    def dataset(self, *, flat: bool = False) -> Dataset[IntArray]:
+        """Return all images in memory, as numbers in [0, 1]; with ``flat`` each as a row."""
+        images = self.x.all()
+        x = images.reshape(len(images), -1) if check_flag(flat, "flat") else images
+        return Dataset(x, self.y, self.classes, (), self.description)
 
     def __repr__(self) -> str:
         return f"ImageFolder({self.x!r}, {len(self.classes)} classes)"
@@ -125,6 +127,13 @@ def image_folder(
     return ImageFolder(
         ImageFiles(every, target, channels, kind), freeze(labels), tuple(found), f"{len(every)} images from {where.name}."
     )
+
+
+def has_class_folders(folder: Path) -> bool:
+    """Tell whether this is a folder that holds folders of images, and no IDX files."""
+    if not folder.is_dir() or any(folder.glob("*-ubyte*")):
+        return False
+    return any(images_in(path) for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def images_in(folder: Path) -> list[Path]:
