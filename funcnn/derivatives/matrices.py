@@ -4,6 +4,9 @@ Indices: $y = f(p, x)$ the output of $M$ numbers, $p$ the parameters of $D$ numb
 
 A row of the Jacobian is a backward of a unit cotangent, $e_m^\top J$; a column is a complex forward along a unit direction, $J
 e_d$.  The shorter way is taken: rows where $M \le D$.  A column of the Hessian is a Hessian-vector product, $H e_d$.
+
+Columns come one after the other: a batch shares its parameters, so that directions in these cannot stand side by side in one pass
+as directions in the input can.
 """
 
 from __future__ import annotations

@@ -126,9 +126,10 @@ def flatten_examples(x: Array) -> Array:
 def absolute(x: Array) -> Array:
     """Return |x|; of a complex x its analytic continuation, x or -x by the sign of the real part, and -x where that is 0."""
     if x.dtype.kind == "f":
-        return np.abs(x)
-    size: Array = x.dtype.type(0) - x  # ten times faster than -x
-    np.copyto(size, x, where=x.real > 0)
+        size: Array = np.abs(x)
+    else:
+        size = x.dtype.type(0) - x  # ten times faster than -x
+        np.copyto(size, x, where=x.real > 0)
     return size
 
 

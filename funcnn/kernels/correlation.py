@@ -25,7 +25,7 @@ import numpy as np
 
 from funcnn.kernels import block_toeplitz, winograd
 from funcnn.kernels.arrays import all_finite, dot
-from funcnn.kernels.step_products import bilinear_along, is_complex_pair
+from funcnn.kernels.step_products import bilinear_along
 from funcnn.kernels.windows import Windows, as_void_pixels, col2im, crop, from_void_pixels, pad, sliding_windows
 from funcnn.typing import Array, Shape
 
@@ -35,7 +35,7 @@ _FEW = 3  # channels
 
 def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
     """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
-    if is_complex_pair(x, weight):
+    if x.dtype.kind == "c":
         along = bilinear_along(partial(correlate, windows=windows, groups=groups), x, weight)
         if along is not None:
             return along
@@ -80,7 +80,7 @@ def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> A
 
 def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape, groups: int = 1) -> Array:
     """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
-    if is_complex_pair(dy, weight):
+    if dy.dtype.kind == "c":
         pull = partial(correlate_input, windows=windows, in_shape=in_shape, groups=groups)
         along = bilinear_along(pull, dy, weight)
         if along is not None:
@@ -108,7 +108,7 @@ def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape,
 
 def correlate_weight(x: Array, dy: Array, windows: Windows, groups: int = 1) -> Array:
     """Return the cotangent of the weight (*kernel, i / groups, o)."""
-    if is_complex_pair(x, dy):
+    if x.dtype.kind == "c":
         along = bilinear_along(partial(correlate_weight, windows=windows, groups=groups), x, dy)
         if along is not None:
             return along

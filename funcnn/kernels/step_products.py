@@ -43,13 +43,10 @@ def complex_dot(a: Array, b: Array) -> Array:
     return _dot_of_parts(b, a_parts, b_parts)
 
 
-def is_complex_pair(a: Array, b: Array) -> bool:
-    """Tell whether :func:`bilinear_along` is for these factors."""
-    return a.dtype == b.dtype and a.dtype.char in _TINY and a.size >= _SMALL
-
-
 def bilinear_along(product: Callable[[Array, Array], Array], a: Array, b: Array) -> Array | None:
-    """Return the product of two factors, linear in both, from products of real ones; None where they are no steps."""
+    """Return the product of two factors, linear in both, from products of real ones; None where they are no steps, or small."""
+    if a.dtype != b.dtype or a.dtype.char not in _TINY or a.size < _SMALL:
+        return None
     a_parts, b_parts = step_parts(a), step_parts(b)
     if a_parts is None or b_parts is None:
         return None

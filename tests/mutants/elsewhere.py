@@ -35,7 +35,8 @@ ELSEWHERE = {
 ROOMS = {
     "combinators.implicit.": "tests/combinators/test_implicit.py",
     "derivatives.": "tests/derivatives",
-    "kernels.step_products.": "tests/kernels/test_arrays.py",
+    "kernels.step_products.": "tests/kernels/test_arrays.py, tests/kernels/test_steps.py",
+    "kernels.steps.": "tests/kernels/test_steps.py",
     "kernels.transcendental.": "tests/kernels/test_transcendental.py",
 }
 """Rooms whose mutants are not counted.

@@ -145,7 +145,7 @@ class Gradient:
             return attrs.evolve(self.whole, backward=change(self.function))
         forward = self.whole.forward
         other = partial(_with_value_of, self.function, change(self.function))
-        return attrs.evolve(self.whole, forward=partial(forward.func, forward.args[0], other))
+        return attrs.evolve(self.whole, forward=partial(forward.func, forward.args[0], other, *forward.args[2:]))
 
     def fails(self, whole: Any, at: Situation) -> bool:
         """Ask the checker about the layer or loss in the place of this one."""
