@@ -17,6 +17,7 @@ _COMMANDS = {
     "predict": "funcnn.cli.predict",
     "sample": "funcnn.cli.sample",
     "serve": "funcnn.cli.serve",
+    "export": "funcnn.cli.export",
     "check": "funcnn.cli.check",
     "certify": "funcnn.cli.certify",
 }
