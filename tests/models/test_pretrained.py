@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import tracemalloc
 import warnings
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,7 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
         ("gpt2", {"n_layer": 0}, (), "n_layer is 0, expected 1 to"),
         ("gpt2", {"n_layer": 29}, (), "n_layer is 29, expected 1 to 28"),  # as many as there are tensors
         ("gpt2", {"n_embd": 2**32}, (), "n_embd is 4294967296, expected 1 to"),
-        ("gpt2", {"vocab_size": 2**31, "n_embd": 2**20}, (), "does not fit in memory"),
+        ("gpt2", {"vocab_size": 2**31, "n_embd": 2**20}, (), "config.json asks for weights of more than"),
         ("gpt2", {"n_head": 3}, (), "features"),
         ("gpt2", {"activation_function": "swoosh"}, (), "activation_function is 'swoosh', expected one of"),
         ("gpt2", {"layer_norm_epsilon": -1}, (), "layer_norm_epsilon is -1"),
@@ -216,6 +217,43 @@ def test_configurations_that_are_not_supported_are_refused(
     name: str, config: dict[str, Any], drop: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
     assert said in refusal(copied(tmp_path, name, config, drop))
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("gpt2", {"n_positions": 10**8}),
+        ("gpt2", {"vocab_size": 10**8}),
+        ("llama", {"intermediate_size": 10**8}),
+        ("llama_tied", {"vocab_size": 10**8}),
+        ("bert", {"intermediate_size": 10**8}),
+        ("bert", {"max_position_embeddings": 10**8}),
+        ("vit", {"intermediate_size": 10**8}),
+        ("resnet18", {"num_classes": 10**7}),
+        ("convnext", {"num_classes": 10**8}),
+        ("lstm", {"hidden_size": 8192}),
+        ("lstm_bidirectional", {"input_size": 10**8}),
+    ],
+)
+def test_sizes_beyond_what_the_tensors_hold_are_refused_before_they_are_made(
+    name: str, config: dict[str, Any], tmp_path: Path
+) -> None:
+    made = copied(tmp_path, name, config)
+    tracemalloc.start()
+    try:
+        with pytest.raises(fn.FileError, match=r"config.json asks for weights of more than .* numbers, and the tensors hold"):
+            fn.pretrained.load(made)
+        assert (
+            tracemalloc.get_traced_memory()[1] < 250e6
+        )  # the zeros of those that are made in any case, and of the network before
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_network_that_does_not_fit_in_memory_is_told() -> None:
+    config = {"model_type": "gpt2", "vocab_size": 2**31, "n_embd": 2**20, "n_layer": 1, "n_head": 1, "n_positions": 2}
+    with pytest.raises(fn.FileError, match="does not fit in memory"):
+        fn.pretrained.build(config, fn.Key(0))
 
 
 def test_halves_become_single_precision_and_that_is_said_once(tmp_path: Path) -> None:

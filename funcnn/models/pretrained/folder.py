@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,8 +34,10 @@ from funcnn.models.pretrained.resnet import RESNET
 from funcnn.models.pretrained.safetensors_file import FILE, HALF, Stored, describe_folder, write_file
 from funcnn.models.pretrained.table import Table, check_covers, check_tensors, expected_shapes, read_tree, write_tensors
 from funcnn.models.pretrained.vit import VIT
+from funcnn.typing import Array, Shape
 
 CONFIG = "config.json"
+_ALWAYS = 1 << 22  # as many numbers are made in any case: what differs is then listed by name
 
 AnyInit: TypeAlias = Init[Any, Any]  # Any: as the model's
 
@@ -105,7 +109,8 @@ def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> P
         raise FileNotFoundError(f"there is no folder {where}")
     config = read_json(where / CONFIG)
     stored = describe_folder(where)
-    network, start = _started(config, str(where / CONFIG), initializers.zeros, Key(0), len(stored))
+    held = sum(math.prod(one.shape) for one in stored.values())
+    network, start = _started(config, str(where / CONFIG), partial(_zeros_within, [], held, where), Key(0), len(stored))
     table = _named_as(network.table, stored)
     pair = (start.params, start.state)
     check_covers(table, pair)
@@ -117,6 +122,20 @@ def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> P
         kind = np.dtype(np.float64 if "F64" in needed else np.float32)
     params, state = read_tree(table, pair, kind, lambda name: stored[name].read())
     return Pretrained(network.model, params, state, config)
+
+
+def _zeros_within(asked: list[int], held: int, where: Path, key: Key, shape: Shape) -> Array:
+    """Return zeros, or raise before they are made where all weights together are far more than the files hold.
+
+    What is missing or of another shape is listed by name afterwards; this is for sizes that would take the memory first.
+    """
+    asked.append(math.prod(shape))
+    if sum(asked) > max(_ALWAYS, 4 * held):
+        raise FileError(
+            f"{where}: {CONFIG} asks for weights of more than {sum(asked):,} numbers, and the tensors hold {held:,}: they are"
+            " not of one network"
+        )
+    return initializers.zeros(key, shape)
 
 
 def build(config: Mapping[str, object], key: Key, *, weight_init: Initializer | None = None) -> Pretrained:
