@@ -12,6 +12,13 @@ from typing import TypeAlias
 Reasons: TypeAlias = dict[str, dict[int, tuple[int, str]]]
 
 REASONS: Reasons = {
+    "combinators.around.mixture_of_experts.backward": {
+        3: (1, "an expert that was not chosen has the weight 0"),
+        7: (1, "of a matrix the last axis is the second"),
+    },
+    "combinators.around.mixture_of_experts.softmax_cotangent": {
+        1: (1, "of a matrix the last axis is the second"),
+    },
     "combinators.around.without_bias.backward": {
         1: (2, "whether what nobody asks for is computed"),
         2: (1, "no gradient depends on a bias: the weights alone are read"),
@@ -357,6 +364,10 @@ REASONS: Reasons = {
         3: (5, "the fitted windows hold their padding, whatever the shape"),
         6: (2, "only the magnitude of the ratio is used"),
         9: (1, "power and output are looked at for a complex step alone"),
+    },
+    "layers.recurrent.conv_lstm.backward": {
+        13: (1, "a sum of two is the same in either order"),
+        16: (1, "that no result is a view of another is a test of its own"),
     },
     "layers.recurrent.projected_lstm.unpack_cotangent": {
         9: (4, "shape and dtype alone are used, which all steps share"),

@@ -92,7 +92,7 @@ COMBINATORS: dict[str, tuple[LayerCase, ...]] = {
         LayerCase(lambda: fn.mixture_of_experts(fn.linear(2), 3, top_k=1), (2, 2), smooth=False, label="one of three, steps"),
     ),
     "mixture_of_experts_with_routing": (
-        LayerCase(lambda: fn.mixture_of_experts_with_routing(fn.linear(2), 3), (2,), smooth=False),
+        LayerCase(lambda: fn.mixture_of_experts_with_routing(fn.linear(2), 3), (2, 2), smooth=False),
     ),
     "without_bias": (
         LayerCase(lambda: fn.without_bias(fn.rnn(2)), (3, 2)),
