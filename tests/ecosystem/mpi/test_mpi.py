@@ -21,7 +21,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1
 def run(*words: str, ranks: int = 2, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program in so many processes; it is ended, and the test fails, when one waits for ever."""
     command = [MPIEXEC, "-n", str(ranks), sys.executable, *words]
-    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False)
 
 
 def trained(folder: Path, case: str, *more: str, ranks: int = 2) -> list[dict]:
