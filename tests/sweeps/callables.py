@@ -1,5 +1,6 @@
 """One way to call every public function and record that is no factory of layers: what the sweep of arguments varies."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -172,6 +173,31 @@ USES: dict[str, Use] = {
     "data.load_idx": Use(fn.data.load_idx, {"path": "nowhere"}),
     "data.idx_folder": Use(fn.data.idx_folder, {"folder": "nowhere", "flat": True, "dtype": np.float32}),
     "data.image_folder": Use(fn.data.image_folder, {"folder": "nowhere", "size": 4, "channels": 1, "dtype": np.float32}),
+    "data.as_table": Use(fn.data.as_table, {"data": {"a": X[:, 0]}}),
+    "data.read_table": Use(fn.data.read_table, {"path": "nowhere.csv"}),
+    "data.read_csv": Use(fn.data.read_csv, {"path": "nowhere.csv"}),
+    "data.fit_table": Use(
+        fn.data.fit_table,
+        {"data": {"a": X[:, 0], "b": X[:, 0]}, "target": "a", "task": "regression", "options": fn.data.TableOptions()},
+    ),
+    "data.TableOptions": Use(
+        fn.data.TableOptions,
+        {"impute": "median", "categories": "one_hot", "unseen": "ignore", "max_categories": 5, "kinds": {}, "leave_out": ()},
+    ),
+    "data.save_table_transform": Use(
+        lambda transform: fn.data.save_table_transform(os.devnull, transform), {"transform": fn.data.fit_table({"a": X[:, 0]})}
+    ),
+    "data.load_table_transform": Use(fn.data.load_table_transform, {"path": "nowhere"}),
+    "data.group_split": Use(fn.data.group_split, {**DATA, "groups": LABELS, "test": 0.5}),
+    "data.group_k_fold": Use(_lists(fn.data.group_k_fold), {**DATA, "groups": LABELS, "folds": 2}),
+    "data.time_split": Use(fn.data.time_split, {"data": DATA["data"], "test": 0.5, "gap": 0}),
+    "data.time_series_split": Use(_lists(fn.data.time_series_split), {"data": DATA["data"], "folds": 2, "gap": 0}),
+    "data.repeated_k_fold": Use(_lists(fn.data.repeated_k_fold), {**DATA, "folds": 2, "repeats": 2}),
+    "data.repeated_stratified_k_fold": Use(
+        _lists(fn.data.repeated_stratified_k_fold), {**DATA, "folds": 2, "repeats": 2, "labels": LABELS}
+    ),
+    "data.balanced_class_weight": Use(fn.data.balanced_class_weight, {"labels": LABELS, "classes": 3}),
+    "data.balanced_weights": Use(fn.data.balanced_weights, {"labels": LABELS}),
     "data.from_bytes": Use(fn.data.from_bytes, {"pixels": np.zeros((2, 3), np.uint8), "dtype": np.float32}),
     "data.joined": Use(fn.data.joined, {"parts": [X, X]}),
     "data.prefetch": Use(_lists(fn.data.prefetch), {"items": [1, 2], "ahead": 2}),

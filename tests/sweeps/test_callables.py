@@ -58,6 +58,19 @@ PARTLY: dict[str, set[str]] = {
     "AttentionScores.scale": {"None", *NUMBER},
     "curvature.kronecker_factors.samples": {"None", *COUNT},
     "data.stratified_split.labels": {"None"},
+    "data.repeated_stratified_k_fold.labels": {"None"},
+    "data.repeated_k_fold.repeats": COUNT,
+    "data.repeated_stratified_k_fold.repeats": COUNT,
+    "data.balanced_class_weight.classes": {"None", "3"},
+    "data.fit_table.target": {"None", "text"},
+    "data.fit_table.task": {"None"},
+    "data.as_table.data": set(),
+    "data.fit_table.data": set(),
+    "data.TableOptions.max_categories": COUNT,
+    "data.TableOptions.leave_out": {"()"},
+    "data.read_table.path": {"()", "text"},
+    "data.read_csv.path": {"()", "text"},
+    "data.load_table_transform.path": {"()", "text"},
     "data.stratified_k_fold.labels": {"None"},
     "initializers.dirac.groups": {"None", *COUNT},
     "predict.state": ANY,  # a dense layer reads none
@@ -173,7 +186,8 @@ exchanged, ``loss_and_grad(3, loss)``).  ``mpi_communicator`` needs MPI: tests/e
 OF_MODULES = {
     "data": {
         "Augmentation", "BytePairEncoding", "Dataset", "ImageFolder", "MinMax", "Mixing", "OneHot", "Rows",
-        "Split", "Standardize", "Vocabulary", "Whiten", "take",
+        "Split", "Standardize", "Vocabulary", "Whiten", "take", "BooleanColumn", "CategoryColumn", "DateColumn", "NumberColumn",
+        "Table", "TableTransform", "sklearn_table",
     },
     "generation": {"Generated", "Stepped", "Stepwise"},
     "pretrained": {"Pretrained"},
@@ -237,6 +251,9 @@ def test_arguments_of_another_kind(name: str, argument: str) -> None:
 def test_the_entry_itself_is_right(name: str) -> None:
     if name in (
         "data.load_idx",
+        "data.load_table_transform",
+        "data.read_csv",
+        "data.read_table",
         "data.idx_folder",
         "data.image_folder",
         "data.read_byte_pairs",

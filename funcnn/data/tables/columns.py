@@ -216,4 +216,4 @@ def check_kind_name(kind: object, name: str) -> Kind:
     for known in KINDS:
         if kind == known:
             return known
-    raise ValueError(f"the kind of column {shorten(repr(name))} is {shown(kind)}, expected one of {', '.join(KINDS)}")
+    raise ValueError(f"kinds[{shorten(repr(name))}] is {shown(kind)}, expected one of {', '.join(KINDS)}")

@@ -133,6 +133,8 @@ def fit_table(
     table, options = as_table(data), TableOptions() if options is None else options
     if not isinstance(options, TableOptions):
         raise TypeError(f"options is {shown(options)}, expected fn.data.TableOptions(...)")
+    if target is not None and not isinstance(target, str):
+        raise TypeError(f"target is {shown(target)}, expected the name of a column, or None")
     if len(table) == 0:
         raise ValueError(f"{table.source} has no rows: there is nothing to fit")
     wanted = (*(() if target is None else (target,)), *options.leave_out, *options.kinds)

@@ -18,14 +18,14 @@ from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, Column, Da
 from funcnn.errors import check_kind, describe, is_plain, shorten, shown
 
 
-def as_table(frame: object, *, source: str = "") -> Table:
+def as_table(data: object, *, source: str = "") -> Table:
     """Return what holds columns as a table of typed columns.
 
     Columns of numbers without gaps are views of the frame's memory wherever the frame allows it.
 
     Parameters
     ----------
-    frame : Table, DataFrame or dict
+    data : Table, DataFrame or dict
         A frame of pandas; one of polars, pyarrow, DuckDB or any other library with ``__arrow_c_stream__``; or a dict from names
         to arrays or lists (n,) of numbers, booleans, dates (datetime64, date, datetime) or texts, None for what is missing.
     source : str, optional
@@ -49,21 +49,21 @@ def as_table(frame: object, *, source: str = "") -> Table:
     >>> fn.data.as_table({"age": np.array([31, 40]), "since": np.array(["2020-01-01", "2021-05-01"], "datetime64[D]")})
     Table(2 rows: age number, since date)
     """
-    if isinstance(frame, Table):
-        return evolve(frame, source=source) if source else frame
+    if isinstance(data, Table):
+        return evolve(data, source=source) if source else data
     pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(frame, pandas.DataFrame):
-        return Table(_of_pandas(frame), source or "the frame")
-    if hasattr(frame, "__arrow_c_stream__"):
+    if pandas is not None and isinstance(data, pandas.DataFrame):
+        return Table(_of_pandas(data), source or "the frame")
+    if hasattr(data, "__arrow_c_stream__"):
         from funcnn.data.tables.arrow import read_stream
 
-        return Table(read_stream(frame), source or "the frame")
-    if isinstance(frame, Mapping):
-        return Table({_name(name): _of_values(name, values) for name, values in frame.items()}, source or "the table")
-    if hasattr(frame, "collect") and not hasattr(frame, "shape"):
-        raise TypeError(f"the table is {type(frame).__name__}, whose rows are not computed yet: use .collect()")
-    advice = "use .to_arrow() or .to_pandas()" if hasattr(frame, "__dataframe__") else "name the columns: {'age': x[:, 0], ...}"
-    raise TypeError(f"the table is {shown(frame)}, expected a frame of pandas, polars or Arrow, or a dict of arrays: {advice}")
+        return Table(read_stream(data), source or "the frame")
+    if isinstance(data, Mapping):
+        return Table({_name(name): _of_values(name, values) for name, values in data.items()}, source or "the table")
+    if hasattr(data, "collect") and not hasattr(data, "shape"):
+        raise TypeError(f"data is {type(data).__name__}, whose rows are not computed yet: use .collect()")
+    advice = "use .to_arrow() or .to_pandas()" if hasattr(data, "__dataframe__") else "name the columns: {'age': x[:, 0], ...}"
+    raise TypeError(f"data is {shown(data)}, expected a frame of pandas, polars or Arrow, or a dict of arrays: {advice}")
 
 
 def _name(name: object) -> str:
@@ -113,7 +113,7 @@ def _of_values(name: object, values: object) -> Column:
         return values
     if isinstance(values, (list, tuple)):
         return _of_list(str(name), values)
-    what = f"column {shorten(repr(name))}"
+    what = f"column {shorten(repr(name))} of the data"
     if not is_plain(values):
         check_kind(values, what, "an array (n,) or a list", "np.asarray")
     assert isinstance(values, np.ndarray)

@@ -159,6 +159,6 @@ def _check_known(table: Table, name: str) -> None:
 
 def check_task(task: object) -> TableTask | None:
     """Return a task that was asked for, or raise."""
-    if task is None or task == "classification" or task == "regression":
-        return task
+    if task is None or (isinstance(task, str) and (task == "classification" or task == "regression")):
+        return task  # type: ignore[return-value]  # one of the two words
     raise ValueError(f"task is {shown(task)}, expected 'classification', 'regression', or None to have the target tell")

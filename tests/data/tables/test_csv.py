@@ -133,7 +133,7 @@ def test_what_is_wrong_is_named_with_its_place(content: str, message: str, tmp_p
         ({"encoding": 8}, "encoding is 8"),
         ({"missing": "NA"}, "missing is 'NA', expected a tuple"),
         ({"missing": [1]}, "missing holds 1"),
-        ({"kinds": {"price": "integer"}}, "kind of column 'price' is 'integer', expected one of number, boolean, date, category"),
+        ({"kinds": {"price": "integer"}}, r"kinds\['price'\] is 'integer', expected one of number, boolean, date, category"),
         ({"kinds": {"rent": "number"}}, "kinds names 'rent', and .* has no such column"),
         ({"kinds": {"city": "number"}}, "column 'city', line 2: 'Bonn' is not a number"),
         ({"kinds": {"city": "boolean"}}, "line 2: 'Bonn' is not true or false"),

@@ -193,7 +193,7 @@ FIT: dict[str, tuple[Any, str]] = {
     "two axes": (lambda: fn.data.fit_table({"x": np.ones((2, 2))}), r"column 'x' is float64\[2, 2\], expected \(n,\)"),
     "mixed": (lambda: fn.data.fit_table({"x": [1.0, "a"]}), "column 'x', row 1 is 'a' of type str, beside 1.0 of type float"),
     "complex": (lambda: fn.data.fit_table({"x": np.ones(2, complex)}), "column 'x' is complex128"),
-    "masked": (lambda: fn.data.fit_table({"x": np.ma.array([1.0])}), "column 'x' is a masked array"),
+    "masked": (lambda: fn.data.fit_table({"x": np.ma.array([1.0])}), "column 'x' of the data is a masked array"),
     "no name": (lambda: fn.data.as_table({1: [1.0]}), "a column is called 1"),
     "an array": (lambda: fn.data.fit_table(np.ones((3, 2))), "expected a frame of pandas, polars or Arrow, or a dict of arrays"),
     "task": (lambda: fn.data.fit_table(PEOPLE, "price", task="guess"), "task is 'guess'"),  # type: ignore[arg-type]  # wrong
@@ -202,7 +202,7 @@ FIT: dict[str, tuple[Any, str]] = {
     "impute": (lambda: fn.data.TableOptions(impute="mode"), "impute is 'mode'"),  # type: ignore[arg-type]  # wrong
     "categories": (lambda: fn.data.TableOptions(categories="hash"), "categories is 'hash'"),  # type: ignore[arg-type]  # wrong
     "max": (lambda: fn.data.TableOptions(max_categories=0), "max_categories is 0"),
-    "kinds": (lambda: fn.data.TableOptions(kinds={"a": "int"}), "kind of column 'a' is 'int'"),  # type: ignore[dict-item]  # wrong
+    "kinds": (lambda: fn.data.TableOptions(kinds={"a": "int"}), r"kinds\['a'\] is 'int'"),  # type: ignore[dict-item]  # wrong
     "no kinds": (lambda: fn.data.TableOptions(kinds=3), "kinds is 3"),  # type: ignore[arg-type]  # wrong
     "leave out": (lambda: fn.data.TableOptions(leave_out="id"), "leave_out is 'id', expected names"),
     "kinds of nothing": (lambda: fn.data.fit_table(PEOPLE, options=fn.data.TableOptions(kinds={"q": "number"})), "no column 'q'"),
