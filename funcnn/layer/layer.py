@@ -78,6 +78,10 @@ class Layer(Generic[P, S, X, Y]):
             return super().__reduce_ex__(protocol)
         return nesting.from_table, (nesting.to_table(self, _made_of),)
 
+    def _repr_html_(self) -> str:
+        """Return the layer, and those that it is made of, as notebooks show them."""
+        return f"<div><code>{_listed(self)}</code></div>"
+
     def __rshift__(self, other: Layer[Q, T, Y, Z]) -> Chain[tuple[P, Q], tuple[S, T], X, Z]:
         """Compose: ``a >> b >> c`` is ``serial(a, b, c)``; a ``serial(...)`` inside stays one node of the tree."""
         return cast("Chain[tuple[P, Q], tuple[S, T], X, Z]", chain((self, other), Chain))
@@ -92,6 +96,14 @@ class Chain(Layer[P, S, X, Y]):
     ) -> Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]:
         """Append a layer: the parameter tree grows by one entry."""
         return cast("Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]", chain((*self.parts, other), Chain))
+
+
+def _listed(layer: Layer[object, object, object, object]) -> str:
+    """Return a layer's name and a list of its parts."""
+    from html import escape  # not on import: few programs need it
+
+    parts = "".join([f"<li>{_listed(part)}</li>" for part in layer.parts])
+    return escape(layer.name) + (f"<ol start=0>{parts}</ol>" if parts else "")
 
 
 def _compared(value: Any) -> tuple[object, ...] | None:

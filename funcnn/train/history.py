@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from funcnn.errors import shown
 from funcnn.files.atomic_write import write_text
+from funcnn.tree.html_table import html_table
 from funcnn.typing import Array, IntArray
 
 Direction = Literal["min", "max"]
@@ -118,6 +119,15 @@ class History:
         if path is not None:
             write_text(path, text.getvalue())
         return text.getvalue()
+
+    def _repr_html_(self) -> str:
+        """Return the first and the last figures as notebooks show them."""
+        if not self.rows:
+            return "<p>no epoch was completed</p>"
+        lines = [(str(row.epoch), *[f"{value:.5g}" for _, value in row.values]) for row in self.rows]
+        head = ("epoch", *[name for name, _ in self.rows[0].values])
+        some = lines if len(lines) <= 12 else [*lines[:5], ("…",) * len(head), *lines[-5:]]
+        return html_table([head, *some], range(len(head)))
 
     def _some(self) -> tuple[Row, ...]:
         if not self.rows:

@@ -67,6 +67,11 @@ class Fit(Generic[P, S]):
     stopped: Stopped
     """Why training ended."""
 
+    def _repr_html_(self) -> str:
+        """Return how training went as notebooks show it."""
+        what = f"{len(self.history)} epochs, {self.stopped}; {tree.size(self.params):,} parameters"
+        return f"<div><p>{what}</p>{self.history._repr_html_()}</div>"
+
 
 @frozen(eq=False)
 class Epoch(Generic[P, S]):

@@ -22,6 +22,7 @@ from funcnn.masked import Masked
 from funcnn.optim.optimizer import Optimizer
 from funcnn.train.peak_memory import peak_nbytes
 from funcnn.tree import checked_dtype
+from funcnn.tree.html_table import html_table
 from funcnn.typing import Array, Shapes
 
 P = TypeVar("P")
@@ -74,12 +75,12 @@ class Summary:
         fixed, each = self.activation_nbytes
         return fixed + each * batch_size
 
-    def __str__(self) -> str:
-        head = ("path", "layer", "output", "parameters", "bytes")
+    def _lines(self, step: str) -> list[tuple[str, ...]]:
+        """Return the head, the rows, indented by so much for each level, and the total."""
         body = [
             (
                 row.path,
-                "  " * (row.depth - 1) + row.name,
+                step * (row.depth - 1) + row.name,
                 str(row.out_shape),
                 "" if row.composed else f"{row.params:,}",
                 "" if row.composed else f"{row.nbytes:,}",
@@ -87,6 +88,14 @@ class Summary:
             for row in self.rows
         ]
         total = ("total", "", "", f"{self.params:,}", f"{self.nbytes:,}")
+        return [("path", "layer", "output", "parameters", "bytes"), *body, total]
+
+    def _repr_html_(self) -> str:
+        """Return the table as notebooks show it."""
+        return html_table(self._lines("\u2003"), (3, 4))
+
+    def __str__(self) -> str:
+        head, *body, total = self._lines("  ")
         widths = [max(map(len, column)) for column in zip(head, *body, total, strict=True)]
 
         def line(cells: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_count
+from funcnn.tree.html_table import html_table
 from funcnn.tree.steps import steps_of
 from funcnn.tree.structure import walk
 from funcnn.typing import Array, Shape
@@ -47,10 +48,17 @@ class Table:
     total: TableRow
     """The same of the whole tree."""
 
-    def __str__(self) -> str:
+    def _repr_html_(self) -> str:
+        """Return the table as notebooks show it."""
+        return html_table(self._lines(), range(3, 10))
+
+    def _lines(self) -> list[tuple[str, ...]]:
+        """Return the head, the rows and the total."""
         head = ("path", "shape", "dtype", "size", "bytes", "mean", "std", "min", "max", "not finite")
-        body = [_cells(row) for row in self.rows]
-        last = ("total", *_cells(self.total)[1:])
+        return [head, *[_cells(row) for row in self.rows], ("total", *_cells(self.total)[1:])]
+
+    def __str__(self) -> str:
+        head, *body, last = self._lines()
         widths = [max(map(len, column)) for column in zip(head, *body, last, strict=True)]
 
         def line(cells: tuple[str, ...]) -> str:

@@ -9,6 +9,8 @@ from html import escape
 
 from attrs import frozen
 
+from funcnn.tree.html_table import html_table
+
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --line: #d7dce1; --paper: #ffffff; --card: #f6f8fa; }
 @media (prefers-color-scheme: dark) {
@@ -24,7 +26,6 @@ p { margin: .4rem 0; } .soft { color: var(--soft); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal; white-space: nowrap; }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number, th.number { text-align: right; }
 pre { background: var(--card); padding: .7rem; overflow-x: auto; font-size: .8rem; }
 figure { margin: .8rem 0; } figure img { max-width: 100%; height: auto; background: #ffffff; padding: .4rem; border-radius: 4px; }
 figure svg { max-width: 100%; height: auto; background: #ffffff; border-radius: 4px; } figcaption { color: var(--soft); }
@@ -66,16 +67,7 @@ def text(words: str, kind: str = "") -> str:
 
 def table(rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> str:
     """Return a table whose first row is its head; columns of numbers stand at the right."""
-    head, *body = rows
-
-    def line(cells: Sequence[object], tag: str) -> str:
-        made = [
-            f'<{tag} class="number">{escape(str(cell))}</{tag}>' if place in numbers else f"<{tag}>{escape(str(cell))}</{tag}>"
-            for place, cell in enumerate(cells)
-        ]
-        return f"<tr>{''.join(made)}</tr>"
-
-    return f'<div class="scroll"><table>{line(head, "th")}{"".join(line(row, "td") for row in body)}</table></div>'
+    return f'<div class="scroll">{html_table(rows, numbers)}</div>'
 
 
 def picture(svg: str, about: str) -> str:
