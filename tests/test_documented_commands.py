@@ -48,6 +48,7 @@ RUN = {  # command: the options that make it short
     "python docs/examples/vae.py --data FOLDER --picture vae.png": "--epochs 2",
 }
 NOT_RUN = {  # command: why
+    "python -m tests.benchmarks.runtimes": "measures times, and needs onnxruntime",
     "python -m funcnn export RUN --onnx FILE --script FILE": "needs onnx: tests/ecosystem/deploy runs it",
     "python -m funcnn": "run below, and compared with what the README shows",
     "python -m funcnn --resume RUN": "tests/test_cli.py interrupts runs and resumes them, and compares the bits",

@@ -22,6 +22,7 @@ ALLOWED = {
     ("files/save.py", "open"), ("files/save.py", "writestr"), ("files/save.py", "write_array"),  # into its file
     ("cli/sample.py", "save"), ("cli/pictures.py", "savefig"), ("plots/figure.py", "savefig"),  # into memory, or its file
     ("cli/report/judging.py", "savefig"),  # into memory
+    ("deploy/script/prediction.py", "savez"),  # into memory
 }  # fmt: skip
 
 
