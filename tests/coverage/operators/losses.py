@@ -75,10 +75,24 @@ def poisson(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    unless(full, "the logarithm of the target's factorial")
     unless(not log_input and eps > 0, "a number added to the rate")
     unless(bool((target < 0).any()), "counts below 0")
-    return of_entries(partial(fn.poisson_nll, log_rate=log_input), input, target, reduced(reduction, size_average, reduce))
+    kind = partial(fn.poisson_nll, log_rate=log_input, full=full)
+    return of_entries(kind, input, target, reduced(reduction, size_average, reduce))
+
+
+@translates(F.hinge_embedding_loss, constants=("target",))
+def hinge_embedding(
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    unless(margin <= 0, "a margin that is not positive")
+    unless(bool((target.abs() != 1).any()), "targets of neither 1 nor -1")
+    return of_entries(partial(fn.hinge_embedding, float(margin)), input, target, reduced(reduction, size_average, reduce))
 
 
 @translates(F.gaussian_nll_loss, constants=("target",))
