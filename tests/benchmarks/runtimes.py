@@ -6,7 +6,6 @@ them, the median of rounds in which all take turns, on one thread each.  OpenVIN
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 
 import funcnn as fn
 from funcnn.deploy.onnx.export import onnx_bytes
+from funcnn.runtime.blas import one_thread
 
 ROUNDS = 15
 SECONDS = 0.05
@@ -81,7 +81,7 @@ def row(name: str, batch: int) -> str:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for each in networks():
-        for size in (1, 64):
-            print(row(each, size), flush=True)
+    with one_thread():
+        for each in networks():
+            for size in (1, 64):
+                print(row(each, size), flush=True)
