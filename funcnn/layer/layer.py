@@ -98,7 +98,7 @@ class Chain(Layer[P, S, X, Y]):
         return cast("Chain[tuple[*Ps, Q], tuple[*Ss, T], X, Z]", chain((*self.parts, other), Chain))
 
 
-def _listed(layer: Layer[object, object, object, object]) -> str:
+def _listed(layer: AnyLayer) -> str:
     """Return a layer's name and a list of its parts."""
     from html import escape  # not on import: few programs need it
 
