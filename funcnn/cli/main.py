@@ -17,7 +17,7 @@ _COMMANDS = {
     "predict": "funcnn.cli.predict",
     "sample": "funcnn.cli.sample",
     "serve": "funcnn.cli.serve",
-    "export": "funcnn.cli.export",
+    "export": "funcnn.cli.deploying.export",
     "check": "funcnn.cli.check",
     "certify": "funcnn.cli.certify",
 }

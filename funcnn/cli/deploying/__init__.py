@@ -1,0 +1,1 @@
+"""Networks handed to other programs."""
