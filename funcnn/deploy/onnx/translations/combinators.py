@@ -31,7 +31,7 @@ from funcnn.combinators import (
 from funcnn.combinators import (
     concatenate as joins,
 )
-from funcnn.combinators.around import lora, time_distributed
+from funcnn.combinators.around import lora, time_distributed, without_bias
 from funcnn.combinators.implicit import runge_kutta
 from funcnn.combinators.implicit.field import time_shape
 from funcnn.combinators.implicit.tableau import coefficients
@@ -101,6 +101,10 @@ def inner_alone(g: Graph, inner: Any, params: Any, state: Any, x: Any) -> Any:
 
 def of_parts(g: Graph, inner: Any, workers: int, params: Any, state: Any, x: Any) -> Any:
     return g.layer(inner, params, state, x)
+
+
+def with_zeros(g: Graph, inner: Any, params: Any, state: Any, x: Any) -> Any:
+    return g.layer(inner, without_bias.params_of(inner)(params), state, x)
 
 
 def used_again(g: Graph, inner: Any, uses: int, params: Any, state: Any, x: Any) -> Any:
@@ -271,6 +275,7 @@ TRANSLATIONS: dict[Callable[..., Any], Translation] = {
     frozen.forward: inner_alone,
     stop_gradient.forward: inner_alone,
     shard.forward: of_parts,
+    without_bias.forward: with_zeros,
     shared.forward: used_again,
     reverse_time.forward: backwards,
     bidirectional.forward: both_ways,
