@@ -17,8 +17,9 @@ def turned(x: Array) -> Array:
 
 
 def shares(q: Array, k: Array) -> Array:
-    e: Array = np.exp(SCALE * q @ turned(k))
-    return e / e.sum(-1, keepdims=True)
+    e = np.exp(SCALE * q @ turned(k))
+    made: Array = e / e.sum(-1, keepdims=True)
+    return made
 
 
 def attend(q: Array, k: Array, v: Array) -> Array:

@@ -177,6 +177,7 @@ OF_TRAINING = {
     "define_layer",
     "keep_memory",
     "mpi_communicator",
+    "PermutationImportance",
     "estimate_derivatives",
 }
 """Not walked here: those of ``fit`` have a sweep of their own; ``apply``, ``loss_and_grad``, ``define_layer``,
