@@ -158,7 +158,7 @@ def read_config(path: Path) -> tuple[Settings, Facts]:
         raise RequestError(f"there is no folder {path}: expected the folder that a run has written")
     config = path / CONFIG
     if not config.is_file():
-        raise RequestError(f"{path} is not the folder of a run: it has no {CONFIG}")
+        raise RequestError(f"{path} is the folder of neither a run nor published weights: it has no {CONFIG}")
     try:
         entries: object = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -188,7 +188,9 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, image: Path, capsys: pytest
     (eyes / "config.json").write_text('{"model_type": "whisper"}')
     assert "expected one of gpt2" in complaint(capsys, "predict", eyes, image)
     (tmp_path / "other").mkdir()
-    assert "has no config.json of published weights" in complaint(capsys, "predict", tmp_path / "other", image)
+    assert "of neither a run nor published weights: it has no config.json" in complaint(
+        capsys, "predict", tmp_path / "other", image
+    )
 
 
 def test_folders_are_served(tmp_path: Path, image: Path) -> None:
