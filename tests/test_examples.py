@@ -43,6 +43,13 @@ def test_rents_are_told_from_tables(tmp_path: Path) -> None:
     assert (tmp_path / "flats.svg").read_text().startswith("<?xml")
 
 
+def test_pictures_are_drawn_of_what_was_learned(tmp_path: Path) -> None:
+    found = run("look_inside", epochs=3, folder=str(tmp_path), points=3)
+    assert found["accuracy"] > 0.9
+    assert found["lowest_loss"] == found["loss_in_the_middle"]
+    assert len(list(tmp_path.glob("*.svg"))) == 6
+
+
 def test_digits_are_read() -> None:
     assert run("digits") >= 0.98
 

@@ -124,6 +124,8 @@ def gradient_flow(grads: object, path: PathLike | None = None, *, params: object
         axes.barh(rows, seen, color=colour)
         if np.isfinite(seen).any():
             axes.set_xscale("log")
+            axes.minorticks_off()
+            axes.set_xlim(10.0 ** (np.floor(np.log10(np.nanmin(seen))) - 0.3), 10.0 ** np.ceil(np.log10(np.nanmax(seen))))
         axes.set(xlabel=label)
         plain_axes(axes)
     panels[0].set_yticks(rows, [name + (" (0)" if size == 0 else "") for (name, _), size in zip(found, sizes, strict=True)])
