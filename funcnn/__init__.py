@@ -266,6 +266,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.minimize import minimize
     from funcnn.optim.rules.muon import muon
     from funcnn.optim.rules.nadam import nadam, nadamw
+    from funcnn.optim.rules.online.averaged_sgd import averaged_sgd
     from funcnn.optim.rules.online.ftrl import ftrl
     from funcnn.optim.rules.online.optimistic import optimistic_adam, optimistic_sgd
     from funcnn.optim.rules.radam import radam
@@ -276,7 +277,9 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.sign_sgd import sign_sgd, signum
     from funcnn.optim.rules.whole_tree.dog import dog, dowg
     from funcnn.optim.rules.whole_tree.novograd import novograd
+    from funcnn.optim.rules.whole_tree.prodigy import prodigy
     from funcnn.optim.rules.whole_tree.sgld import sgld
+    from funcnn.optim.rules.whole_tree.sm3 import sm3
     from funcnn.optim.rules.yogi import yogi
     from funcnn.optim.transformations.accumulation import accumulated, skip_nonfinite
     from funcnn.optim.transformations.averaging import ema, lookahead, polyak
@@ -666,6 +669,9 @@ __all__ = [
     "novograd",
     "dog",
     "dowg",
+    "prodigy",
+    "sm3",
+    "averaged_sgd",
     "sgld",
     "yogi",
     "sign_sgd",

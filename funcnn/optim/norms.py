@@ -126,10 +126,16 @@ def bounded(g: Array, share: float) -> Array:
 
 def shrunk(g: Array, bound: float) -> Array:
     """Return an array over the least power of two with which all its numbers are within a bound, unless one is not finite."""
-    largest = float(np.max(np.abs(g))) if g.size else 0.0
+    return shrunk_together((g,), bound)[0]
+
+
+def shrunk_together(leaves: Sequence[Array], bound: float) -> Sequence[Array]:
+    """Return arrays over the least power of two with which all numbers of all are within a bound, unless one is not finite."""
+    largest = _largest(leaves)
     if not bound < largest < math.inf:
-        return g
-    return np.ldexp(g, math.frexp(bound)[1] - 1 - math.frexp(largest)[1])
+        return leaves
+    exponent = math.frexp(bound)[1] - 1 - math.frexp(largest)[1]
+    return [np.asarray(np.ldexp(leaf, exponent)) for leaf in leaves]
 
 
 def clamped(g: Array, bound: float) -> Array:

@@ -414,6 +414,35 @@ def novograd(p: Array, grads: Sequence[Array]) -> Array:
     return p
 
 
+def sm3(p: Array, grads: Sequence[Array], beta: float = 0.8, covered: bool = True) -> Array:
+    """SM3-II set by set, as the paper's listing: a set is a place on an axis, with all numbers that have it."""
+    places = list(np.ndindex(p.shape))
+    sets: dict[Any, list[Any]] = {}
+    for i in places:
+        for r in [(axis, i[axis]) for axis in range(p.ndim)] if covered and p.ndim > 1 else [i]:
+            sets.setdefault(r, []).append(i)
+    zero: Any = p.dtype.type(0)
+    mu: dict[Any, Any] = dict.fromkeys(sets, zero)
+    m, p = np.zeros_like(p), p.copy()
+    for g in grads:
+        nu: dict[Any, Any] = {i: min(mu[r] for r, members in sets.items() if i in members) + g[i] * g[i] for i in places}
+        for i in places:
+            step: Any = g[i] / (np.sqrt(nu[i]) + 1e-3) if nu[i] > 0 else zero
+            m[i] = beta * m[i] + (1 - beta) * step
+            p[i] -= 0.1 * m[i]
+        mu = {r: max(nu[i] for i in members) for r, members in sets.items()}
+    return p
+
+
+def averaged_sgd(p: Array, grads: Sequence[Array]) -> Array:
+    """The iterates, as PyTorch's listing has them: the decay first, and then the step."""
+    for t, g in enumerate(grads):
+        eta = 0.1 / (1 + 0.2 * 0.1 * t) ** 0.75
+        p = p * (1 - 0.2 * eta)
+        p = p - eta * g
+    return p
+
+
 BETAS: dict[str, Any] = {"beta1": 0.8, "beta2": 0.9, "eps": 1e-3}
 
 
@@ -501,6 +530,26 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
     ],
     "dog": [OptimizerCase(lambda: fn.dog(), converging=lambda: fn.dog(), elementwise=False, close=1e-2)],
     "dowg": [OptimizerCase(lambda: fn.dowg(), converging=lambda: fn.dowg(), elementwise=False, close=1e-2)],
+    "prodigy": [
+        OptimizerCase(
+            lambda: fn.prodigy(0.5, weight_decay=0.2, where=fn.is_matrix, **BETAS),
+            converging=lambda: fn.prodigy(decaying(1.0), beta2=0.99),
+            elementwise=False,
+        )
+    ],
+    "sm3": [
+        OptimizerCase(lambda: fn.sm3(0.1, momentum=0.8, eps=1e-3), sm3, lambda: fn.sm3(0.5), "momentum", elementwise=False),
+        OptimizerCase(
+            lambda: fn.sm3(0.1, momentum=0.0, eps=1e-3), lambda p, grads: sm3(p, grads, 0.0), label="plain", elementwise=False
+        ),
+        OptimizerCase(
+            lambda: fn.sm3(0.1, momentum=0.8, eps=1e-3, where="nothing at all"),
+            lambda p, grads: sm3(p, grads, covered=False),
+            label="no covers",
+            elementwise=False,
+        ),
+    ],
+    "averaged_sgd": [OptimizerCase(lambda: fn.averaged_sgd(0.1, decay=0.2), averaged_sgd, lambda: fn.averaged_sgd(0.018))],
     "sgld": [
         OptimizerCase(
             lambda: fn.sgld(fn.Key(1), 0.1),

@@ -84,3 +84,96 @@ def test_noise_depends_on_the_key_and_the_count_alone() -> None:
     assert not tree.same(first.params, other.update(x, x, other.init(x)).params)
     second = one.update(x, x, first.state)
     assert not tree.same(first.params, second.params)
+
+
+GAMMAS = (1.0, 0.5, 2.0, 1.0, 1.0, 0.25) * 2
+
+
+def prodigy(params: list[Any], steps: list[list[Any]], decay: float) -> list[Any]:
+    """Algorithm 4 of the paper as it stands, one number after the other, with the decay of its authors' AdamW."""
+    beta1, beta2, eps, d, r = 0.8, 0.9, 1e-3, 1e-3, 0.0
+    x = [float(one) for leaf in params for one in np.ravel(leaf)]
+    decays = [decay if np.ndim(leaf) > 1 else 0.0 for leaf in params for _ in np.ravel(leaf)]
+    x0, (m, v, s), distances = list(x), ([0.0] * len(x) for _ in range(3)), []
+    for gamma, grads in zip(GAMMAS, steps, strict=True):
+        g = [float(one) for leaf in grads for one in np.ravel(leaf)]
+        r = math.sqrt(beta2) * r + (1 - math.sqrt(beta2)) * gamma * d**2 * math.fsum(g[i] * (x0[i] - x[i]) for i in range(len(x)))
+        for i in range(len(x)):
+            m[i] = beta1 * m[i] + (1 - beta1) * d * g[i]
+            v[i] = beta2 * v[i] + (1 - beta2) * d**2 * g[i] ** 2
+            s[i] = math.sqrt(beta2) * s[i] + (1 - math.sqrt(beta2)) * gamma * d**2 * g[i]
+        new_d = max(d, r / math.fsum(map(abs, s)))
+        for i in range(len(x)):
+            x[i] -= gamma * d * (m[i] / (math.sqrt(v[i]) + d * eps) + decays[i] * x[i])
+        d = new_d
+        distances.append(d)
+    assert len(set(distances)) > 2  # it grew more than once
+    return x
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_prodigy_follows_the_paper(decay: float) -> None:
+    opt = fn.prodigy(
+        GAMMAS.__getitem__, beta1=0.8, beta2=0.9, eps=1e-3, weight_decay=decay, initial_distance=1e-3, where=fn.is_matrix
+    )
+    start = params = draw(0)
+    state = opt.init(params)
+    steps = [tree.map(lambda g: np.asarray(g + 4), draw(seed)) for seed in range(1, 13)]  # that agree in where to go
+    for grads in steps:
+        updated = opt.update(params, grads, state)
+        params, state = updated.params, updated.state
+    expected = prodigy(list(tree.leaves(start)), [list(tree.leaves(grads)) for grads in steps], decay)
+    got = [float(one) for leaf in tree.leaves(params) for one in np.ravel(leaf)]
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("exponent", [-30, -12, 20, 40])
+def test_prodigy_takes_the_same_steps_for_a_common_factor(exponent: int, dtype: Any) -> None:
+    opt, runs = fn.prodigy(eps=0.0), []
+    for factor in (1.0, 2.0**exponent):
+        params: Any = np.array([5.0, -3.0, 1e-3], dtype)
+        state = opt.init(params)
+        for _ in range(40):
+            updated = opt.update(params, (params - dtype(1)) * dtype(factor), state)
+            params, state = updated.params, updated.state
+        runs.append(params)
+    assert abs(runs[0][0] - 5) > 0.1  # the distance was found
+    np.testing.assert_array_equal(*runs)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_prodigy_stays_among_numbers_where_squares_do_not(dtype: Any) -> None:
+    for size in (float(np.finfo(dtype).smallest_subnormal), float(np.finfo(dtype).tiny), float(np.finfo(dtype).max) / 4):
+        params: Any = (np.ones(3, dtype), np.full((2, 2), 2, dtype))
+        opt = fn.prodigy()
+        state = opt.init(params)
+        for _ in range(30):
+            updated = opt.update(params, tree.map(lambda p, s=size: p * p.dtype.type(s), params), state)  # type: ignore[misc]  # s is a number
+            params, state = updated.params, updated.state
+        assert all(np.isfinite(leaf).all() for leaf in tree.leaves((params, state)))
+
+
+def test_prodigy_does_not_hide_what_is_no_number() -> None:
+    opt, params = fn.prodigy(), (np.ones(2), np.ones(3))
+    state = opt.init(params)
+    for grads in ((np.array([np.nan, 1.0]), np.ones(3)), params):
+        updated = opt.update(params, grads, state)
+        params, state = updated.params, updated.state
+    assert all(np.isnan(leaf).all() for leaf in params)
+
+
+def test_averaged_descent_keeps_the_mean_of_its_iterates() -> None:
+    """PyTorch's ASGD with t0 = 1: from its third update on the mean is of those that came after the second."""
+    opt = fn.averaged_sgd(0.1, decay=0.2, power=0.6, start=2)
+    x, average, eta, mu = 1.5, 0.0, 0.1, 1.0
+    params = np.array(x)
+    state = opt.init(params)
+    for step, slope in enumerate((3.0, -1.0, 0.5, 2.0, -2.0), 1):
+        x = x * (1 - 0.2 * eta) - eta * slope
+        average = x if mu == 1 else average + mu * (x - average)
+        eta, mu = 0.1 / (1 + 0.2 * 0.1 * step) ** 0.6, 1 / max(1, step - 1)
+        updated = opt.update(params, np.array(slope), state)
+        params, state = updated.params, updated.state
+        assert float(params) == pytest.approx(x, rel=1e-14, abs=0.0)
+        assert float(opt.average(params, state)) == pytest.approx(average, rel=1e-14, abs=0.0)

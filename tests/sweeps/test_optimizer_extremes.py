@@ -98,7 +98,7 @@ TOLERANCE = 200.0
 
 def way(case: OptimizerCase, opt: Any, grads: list[Any], key: str) -> Any:
     """How far single steps go, whose rounding errors stay when they cancel: as a gradient, for rules that do not divide."""
-    if type(opt).__name__ in ("SGD", "OptimisticSGD", "Momentum", "ScheduleFree", "RAdam"):
+    if type(opt).__name__ in ("SGD", "OptimisticSGD", "Momentum", "ScheduleFree", "RAdam", "Averaged"):
         return sum(np.abs(one[key].astype(np.longdouble)) for one in grads)
     return 0
 

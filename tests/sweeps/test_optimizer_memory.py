@@ -21,6 +21,8 @@ MAKERS: dict[str, Any] = {
     "adan": lambda where: fn.adan(0.1, weight_decay=0.1, where=where),
     "nadamw": lambda where: fn.nadamw(0.1, weight_decay=0.1, where=where),
     "novograd": lambda where: fn.novograd(0.1, weight_decay=0.1, where=where),
+    "prodigy": lambda where: fn.prodigy(weight_decay=0.1, where=where),
+    "sm3": lambda where: fn.sm3(0.1, where=where),
     "projected": lambda where: fn.projected(fn.sgd(0.1), fn.projections.non_negative(), where=where),
     "lion": lambda where: fn.lion(0.1, weight_decay=0.1, where=where),
     "lars": lambda where: fn.lars(0.1, where=where),

@@ -193,7 +193,7 @@ def test_what_is_no_such_number_is_an_error_that_names_the_argument(factory: Any
             outcome(factory, arguments | {name: value}, np.float64)
 
 
-CONSTANT = ("schedule_free", "schedule_free_adamw", "ftrl")  # which take a number alone
+CONSTANT = ("schedule_free", "schedule_free_adamw", "ftrl", "averaged_sgd")  # which take a number alone
 SCHEDULED = [one for one in parameters() if one.values[1] == "learning_rate" and str(one.id).split("-")[0] not in CONSTANT]
 
 
