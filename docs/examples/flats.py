@@ -42,8 +42,8 @@ def main(rows: int = 2000, seed: int = 0, picture: str | None = None) -> tuple[f
     train = fitted.dataset(parts.train)
     model = fn.dense(64) >> fn.relu() >> fn.dense(32) >> fn.relu() >> fn.dense(1)
     learned = fn.fit(
-        model, fn.mean_squared_error(), fn.adam(3e-3), train.x, train.y, key=key.child(2), epochs=300, batch_size=64,
-        validation=0.15, early_stopping=fn.EarlyStopping(30),
+        model, fn.mean_squared_error(), fn.adam(3e-3), train.x, np.asarray(train.y, float), key=key.child(2), epochs=300,
+        batch_size=64, validation=0.15, early_stopping=fn.EarlyStopping(30),
     )  # fmt: skip
 
     said = np.asarray(fitted.decode(fn.predict(model, learned.params, learned.state, fitted.transform(parts.test))), float)

@@ -57,6 +57,8 @@ class Writer:
     """What is known of local names beyond their type."""
     rare: list[ast.stmt] = field(factory=list, init=False)
     """What to do instead of going on where a function returns early in a case that is rare, if that is known."""
+    complex: list[ast.stmt] = field(factory=list, init=False)
+    """What to do instead where numbers are complex: where derivatives move them by an imaginary step, the layers are called."""
     _names: dict[int, str] = field(factory=dict, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
     _places: list[Place] = field(factory=list, init=False)
@@ -229,9 +231,11 @@ class Writer:
         That begins anew, so nothing may have been called that is not the library's.
         """
         whole = len(statement.body) == 1 and isinstance(statement.body[0], ast.Return) and not statement.orelse
-        if not whole or not self.rare or not self.samples.usable:
+        asked = for_complex(statement.test)
+        test, instead = (statement.test, self.rare) if asked is None else (asked, self.complex)
+        if not whole or not instead or not self.samples.usable:
             raise CallInstead
-        self.emit(ast.If(translate.expression(statement.test), copy(self.rare), []))
+        self.emit(ast.If(translate.expression(test), copy(instead), []))
 
     def _store(self, translate: Translate, bindings: dict[str, ast.expr], target: ast.expr, value: ast.expr) -> None:
         """Write an assignment; a record is kept in mind instead, if its name is not assigned again."""
@@ -281,3 +285,9 @@ class _MakeRecords(ast.NodeTransformer):
         parts = [node.parts[attribute.name] for attribute in attrs.fields(node.kind)]
         name = self.writer.fresh(node.kind.__name__.lower())
         return self.writer.assign(name, ast.Call(self.writer.constant(node.kind), parts, []))
+
+
+def for_complex(test: ast.expr) -> ast.expr | None:
+    """Return the part of a condition that asks whether numbers are complex, ``x.dtype.kind == "c"``, if that comes first."""
+    first = test.values[0] if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else test
+    return first if ast.unparse(first).endswith(".dtype.kind == 'c'") else None

@@ -110,7 +110,7 @@ class Laplace(Generic[P, S, X]):
         values, squares = self._values(), self._squares()
         if squares == 0:
             raise ValueError("all random parameters are 0, so that the evidence grows with the prior's precision without end")
-        precision, noise = self.prior_precision, self.noise
+        precision, noise, moved = self.prior_precision, self.noise, math.inf
         for _ in range(steps):
             well = float(np.sum(values / (values + precision * noise**2)))
             before = precision, noise

@@ -176,10 +176,13 @@ def loss_landscape(
 
 def moved(params: P, along: Sequence[P], far: Sequence[float]) -> P:
     """Return parameters so far along some directions."""
-    columns = zip(*[tree.leaves(one) for one in (params, *along)], strict=True)
-    return tree.rebuild(
-        params, iter([sum([a * d for a, d in zip(far, others, strict=True)], own).astype(own.dtype) for own, *others in columns])
-    )
+    made = []
+    for own, *directions in zip(*[tree.leaves(one) for one in (params, *along)], strict=True):
+        there: Array = own
+        for a, direction in zip(far, directions, strict=True):
+            there = there + a * direction
+        made.append(there.astype(own.dtype))
+    return tree.rebuild(params, iter(made))
 
 
 def filter_normalized(key: Key, params: P) -> P:

@@ -96,7 +96,7 @@ def mpi_communicator(comm: Any = None) -> MPICommunicator:
             fn.save("model.npz", (fit.params, fit.state))
     """
     try:
-        from mpi4py import MPI
+        from mpi4py import MPI  # pyright: ignore[reportMissingImports] - an extra
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("MPI is used by mpi4py, which is not installed: pip install 'funcnn[mpi]'") from error
     except (ImportError, RuntimeError) as error:  # as mpi4py says that it finds no library

@@ -27,6 +27,7 @@ from funcnn.train.fingerprint import fingerprint
 from funcnn.train.history import History
 from funcnn.train.identity import Identity, entry
 from funcnn.train.preparation.check_data import row_count
+from funcnn.train.preparation.rehearsal import Rehearsing
 from funcnn.train.preparation.request import FitRequest
 from funcnn.train.record import Callback, Epoch, Point, Step, listening, wanted
 
@@ -184,7 +185,7 @@ class CallbacksOfRankZero(Generic[P, S]):
     def rehearse(self, points: tuple[Point[P, S], ...], history: History, identity: Identity) -> None:
         """Have the callbacks try what they will have to do, where they run."""
         for callback in self.callbacks if self.communicator.rank == 0 else ():
-            if hasattr(callback, "rehearse"):
+            if isinstance(callback, Rehearsing):
                 callback.rehearse(points, history, identity)
 
 

@@ -226,7 +226,9 @@ def _kept(model: AnyLayer, params: object, state: object, x: object) -> int:
 
 def _examples(model: AnyLayer, params: object, state: object, in_shape: Shapes, dtype: DTypeLike) -> Callable[[int], object]:
     """Return what makes a batch of the first kind of input that the model takes: its shape does not say which kind it wants."""
-    *others, last = [partial(make, in_shape, dtype) for make in (_zeros, _tokens, _allowed, _masked, _memory, _pooled)]
+    *others, last = [
+        partial(make, in_shape, dtype) for make in (_zeros, _tokens, _edges, _weighted, _allowed, _masked, _memory, _pooled)
+    ]
     with np.errstate(all="ignore"):
         for make in others:
             try:
@@ -245,6 +247,24 @@ def _zeros(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
 
 def _tokens(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
     return _zeros(shape, np.intp, batch)
+
+
+def _edges(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
+    """Return numbers beside integers, as the points of a graph and its edges are."""
+    first, *others = _several(shape)
+    return _zeros(first, dtype, batch), *[_tokens(one, dtype, batch) for one in others]
+
+
+def _weighted(shape: Shapes, dtype: DTypeLike, batch: int) -> object:
+    """Return integers beside numbers, as indices and their weights are."""
+    first, *others = _several(shape)
+    return _tokens(first, dtype, batch), *[_zeros(one, dtype, batch) for one in others]
+
+
+def _several(shape: Shapes) -> tuple[Shapes, ...]:
+    if len(shape) < 2 or not all(isinstance(inner, tuple) for inner in shape):
+        raise TypeError("one input alone")
+    return cast("tuple[Shapes, ...]", shape)
 
 
 def _allowed(shape: Shapes, dtype: DTypeLike, batch: int) -> object:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 import funcnn as fn
+from funcnn.cli.deploying.export import read_export
 from funcnn.cli.jobs import JOBS
 from funcnn.cli.main import main
 from funcnn.cli.options import ResumeRequest, read_predict, read_sample, read_train
+from funcnn.cli.serve import read_serve
 
 ROOT = Path(fn.__file__).parents[1]
 PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "certificate.md")]
@@ -52,6 +54,10 @@ def test_a_command_of_the_documents_is_taken(words: list[str]) -> None:
         read_predict(words[1:])
     elif words[:1] == ["sample"]:
         read_sample(words[1:])
+    elif words[:1] == ["serve"]:
+        read_serve(words[1:])
+    elif words[:1] == ["export"]:
+        read_export(words[1:])
     else:
         request = read_train(words[1:] if words[:1] == ["train"] else words)
         assert isinstance(request, ResumeRequest) or request.settings.model in JOBS

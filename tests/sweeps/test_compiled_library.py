@@ -13,10 +13,14 @@ from funcnn.compile.source import read
 
 PACKAGE = pathlib.Path(fn.__file__).parent
 ELSEWHERE = {"__main__", "check", "certificate", "cli", "compile", "data", "models", "files", "optim", "runtime", "train"} | {
-    "estimators"  # which needs scikit-learn
+    "deploy",
+    "estimators",  # which needs scikit-learn
+    "plots",
 }
 MODULES = sorted(
-    found.name for found in pkgutil.walk_packages([str(PACKAGE)], "funcnn.") if found.name.split(".")[1] not in ELSEWHERE
+    found.name
+    for found in pkgutil.walk_packages([str(PACKAGE)], "funcnn.")
+    if found.name.split(".")[1] not in ELSEWHERE and found.name != "funcnn.sharding.mpi"  # which begins and ends processes
 )
 
 

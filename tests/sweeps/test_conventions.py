@@ -102,6 +102,7 @@ def spelled(name: str) -> bool:
         "promise",
         "precise",
         "raise",
+        "supervised",
     )
     return any(not one.endswith(other) for one in endings)
 

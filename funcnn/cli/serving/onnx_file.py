@@ -57,7 +57,7 @@ def opened(path: Path) -> Session:
     if not path.is_file():
         raise RequestError(f"there is no file {path}")
     try:
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingImports] - an extra
     except ModuleNotFoundError:
         raise RequestError("ONNX files are run by onnxruntime, which is not installed: pip install onnxruntime") from None
     try:

@@ -36,16 +36,17 @@ class Seer:
 
 def service(path: Path, limits: Limits) -> Service:
     """Return what can be asked of published weights; raises a RequestError when their folder cannot be read."""
+    example: dict[str, object]
     if (path / VOCABULARY).is_file():
         writer = open_writer(path)
         loaded, where = writer.loaded, "/sample"
-        example: dict[str, object] = {"prompt": "Once upon a time", "count": 50}
+        example = {"prompt": "Once upon a time", "count": 50}
         action = partial(write, partial(continued, writer), limits)
     else:
         preparation, loaded = read_preparation(path), open_published(path)
         if not takes_images(loaded.config):
             raise RequestError(f"{path} is of {loaded.config.get('model_type')}: what is served writes, or takes images")
-        example, where = {"image": "..."}, "/predict"
+        where, example = "/predict", dict[str, object](image="...")
         action = partial(see, Seer(loaded, preparation, tuple(labels(loaded))))
     description: dict[str, object] = {
         "model": loaded.model.name,

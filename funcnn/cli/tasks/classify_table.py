@@ -64,8 +64,8 @@ def predict(run: Run, request: PredictRequest) -> None:
         [str(row), classes[label], *(f"{share:.4f}" for share in line)]
         for row, (label, line) in enumerate(zip(best.tolist(), shares.tolist(), strict=True))
     ]
-    known = predicting.is_known(rows, name)
-    if known:
+    labels: IntArray | None = None
+    if predicting.is_known(rows, name):
         try:
             labels = cast(IntArray, transform.targets(rows.table))
         except ValueError as error:
@@ -73,7 +73,7 @@ def predict(run: Run, request: PredictRequest) -> None:
         head = [*head, name]
         body = [[*line, classes[label]] for line, label in zip(body, labels.tolist(), strict=True)]
     predicting.show(rows, head, body)
-    if known:
+    if labels is not None:
         right = int((best == labels).sum())
         section("Test", style(f"accuracy {right / len(best):.4f}", "bold") + f" ({right:,} of {len(best):,})")
     predicting.finish(rows)

@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import define, field, frozen
@@ -323,7 +324,7 @@ def _whole(column: Growing) -> Column:
     absent = np.full(
         column.rows, {"number": np.nan, "boolean": -1, "date": np.datetime64("NaT", "us"), "category": -1}[kind], kept[0].dtype
     )
-    values = np.concatenate([absent, *kept])
+    values: Any = np.concatenate([absent, *kept])  # Any: of the type of its kind
     values.setflags(write=False)
     if kind == "number":
         return NumberColumn(values)

@@ -198,7 +198,9 @@ def _date(table: Table, name: str, missing: BoolArray) -> Encoding | str:
         return f"{moments[0]} in all rows"
     mean = low + int(np.mean((micro - low).astype(np.float64)))
     scale = float(np.std((micro - mean).astype(np.float64))) or 1.0
-    parts = tuple(part for part in _PARTS if high - low >= _LONG[part] and len(np.unique(gone(micro[:100_000], part))) > 1)
+    parts: tuple[Part, ...] = tuple(
+        part for part in _PARTS if high - low >= _LONG[part] and len(np.unique(gone(micro[:100_000], part))) > 1
+    )
     fill = int(np.sort(micro)[len(micro) // 2])
     return DateEncoding(name, fill, mean, scale, parts, bool(missing.any()))
 

@@ -60,10 +60,11 @@ def read_table(
     path = check_path(path)
     ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     if ending.lower() in CSV_ENDINGS:
-        asked: dict[str, Kind] = dict(kinds or {})
+        asked: dict[str, Kind] = {} if kinds is None else {**kinds}
         if like is not None and path.is_file():
             there = column_names(path)
-            asked = {name: kind for name, kind in like.kinds.items() if name in there} | asked
+            known: dict[str, Kind] = {name: kind for name, kind in like.kinds.items() if name in there}
+            asked = known | asked
         return read_csv(path, kinds=asked, missing=missing)
     if path.suffix.lower() in PARQUET_ENDINGS:
         return _read_parquet(path)
@@ -74,8 +75,8 @@ def _read_parquet(path: os.PathLike[str]) -> Table:
     if not os.path.isfile(path):  # noqa: PTH113 # pyarrow takes a folder for a data set
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        import pyarrow
-        from pyarrow import parquet
+        import pyarrow  # pyright: ignore[reportMissingImports] - an extra
+        from pyarrow import parquet  # pyright: ignore[reportMissingImports] - an extra
     except ImportError:
         raise ImportError(f"{path}: Parquet is read by pyarrow, which is not installed: pip install 'funcnn[tables]'") from None
     try:

@@ -32,7 +32,7 @@ def sklearn_table(name: str) -> Table:
     """
     check_choice(name, SETS, "name")
     try:
-        from sklearn import datasets
+        from sklearn import datasets  # pyright: ignore[reportMissingImports] - an extra
     except ImportError:
         raise ImportError(f"{name} ships with scikit-learn, which is not installed: pip install 'funcnn[estimators]'") from None
     found = getattr(datasets, f"load_{name}")()

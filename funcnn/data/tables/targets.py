@@ -55,7 +55,7 @@ class LabelTarget:
         else:
             labels = prediction
         check_labels(labels, len(self.classes), "the prediction")
-        names: NDArray[np.str_] = np.array(self.classes)[labels]
+        names: NDArray[np.str_] = np.array(self.classes)[labels.astype(np.intp)]
         return names
 
 

@@ -8,10 +8,10 @@ from typing import Any
 def library() -> Any:  # Any: the optional library, which may not be there
     """Return the package ``onnx`` with its helpers, or raise with what to do."""
     try:
-        import onnx
-        import onnx.checker
-        import onnx.helper
-        import onnx.numpy_helper
+        import onnx  # pyright: ignore[reportMissingImports] - an extra
+        import onnx.checker  # pyright: ignore[reportMissingImports] - an extra
+        import onnx.helper  # pyright: ignore[reportMissingImports] - an extra
+        import onnx.numpy_helper  # pyright: ignore[reportMissingImports] - an extra
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] != "onnx":
             raise

@@ -122,7 +122,7 @@ class Server:
             method, stays = request.method, request.stays and not self.stopping.is_set()
             status, answer = 200, await self.answered(request)
         except HTTPError as error:
-            status, answer, headers = error.status, {"error": str(error)}, error.headers
+            status, answer, headers = error.status, dict[str, object](error=str(error)), error.headers
             stays = stays and not error.closes
         async with asyncio.timeout(self.limits.read_seconds):
             await send(writer, status, answer, method, stays=stays, headers=headers)

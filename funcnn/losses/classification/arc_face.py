@@ -41,8 +41,8 @@ def losses(margin: float, scale: float, prediction: Array, target: IntArray) -> 
     labels = check_labels(target, prediction)
     clipped = check_between(prediction.real, -1, 1, "prediction")
     cosines: Array = np.where(clipped == prediction.real, prediction, clipped)
-    own = np.take_along_axis(cosines, labels[..., None], -1)[..., 0]
-    sine = np.sqrt((1 - own) * (1 + own))
+    own: Array = np.take_along_axis(cosines, labels[..., None], -1)[..., 0]
+    sine: Array = np.sqrt((1 - own) * (1 + own))
     turned = own * math.cos(margin) - sine * math.sin(margin)
     falling = own.real >= -math.cos(margin)  # where the angle and the margin are at most a half turn
     there = sine.real > 0

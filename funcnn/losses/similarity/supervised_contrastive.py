@@ -75,8 +75,8 @@ def contrast(similarity: Array, weight: Array, alike: BoolArray, apart: BoolArra
     positive = sum_last(exponentials * positives)[:, None]
     whole = negative + positive
     whole = np.where(whole == 0, 1, whole)
-    beside = negative + (positive - exponentials)  # without the positive itself, once
-    near = alike & (np.abs(beside.real) < exponentials.real)
+    beside: Array = negative + (positive - exponentials)  # without the positive itself, once
+    near = alike & (np.abs(beside.real) < np.real(exponentials))
     minus_log = np.where(
         near,
         np.log1p(np.where(near, beside, 0) / np.where(near, exponentials, 1)),

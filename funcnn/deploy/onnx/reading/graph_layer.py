@@ -133,13 +133,13 @@ def gradient(found: Any, like: Any) -> Any:
 def init(program: Program, key: Key, in_shape: Any) -> Init[Any, Any]:
     """Return the parameters of the file, and the shape of an output, found by running it."""
     params, state = dict(program.learned), dict(program.statistics)
-    shapes = in_shape if in_shape and isinstance(in_shape[0], tuple) else (in_shape,)
+    shapes: tuple[Any, ...] = in_shape if in_shape and isinstance(in_shape[0], tuple) else (in_shape,)
     if len(shapes) != len(program.inputs):
         raise ValueError(f"in_shape is {in_shape}, expected the shapes of {len(program.inputs)} inputs")
     zeros = tuple([np.zeros((1, *shape), given.dtype) for shape, given in zip(shapes, program.inputs, strict=True)])
     kind = precision(params, ())
     zeros = tuple([one.astype(kind) if one.dtype.kind == "f" and params else one for one in zeros])
-    made = forward(program, params, state, zeros if len(zeros) > 1 else zeros[0], Train(key)).output
+    made = forward(program, params, state, zeros[0] if len(zeros) == 1 else zeros, Train(key)).output
     out_shape = tuple([one.shape[1:] for one in made]) if isinstance(made, tuple) else made.shape[1:]
     return Init(params, state, out_shape)
 
