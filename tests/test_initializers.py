@@ -1,7 +1,7 @@
 """The initializers: ranges, moments, structure, and purity."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -27,6 +27,9 @@ ALL: dict[str, Initializer] = {
     "he_normal": initializers.he_normal,
     "lecun_uniform": initializers.lecun_uniform,
     "lecun_normal": initializers.lecun_normal,
+    "glorot_truncated_normal": initializers.glorot_truncated_normal,
+    "he_truncated_normal": initializers.he_truncated_normal,
+    "lecun_truncated_normal": initializers.lecun_truncated_normal,
     "orthogonal": initializers.orthogonal(2.0),
     "identity": initializers.identity(),
     "dirac": initializers.dirac(),
@@ -34,6 +37,7 @@ ALL: dict[str, Initializer] = {
 }
 NORMAL_FOURTH = 3.0  # kurtosis: E x^4 / (E x^2)^2
 UNIFORM_FOURTH = 1.8
+CUT_FOURTH = 2.3684  # of the normal between -2 and 2: E x^2 = 0.77374, E x^4 = 1.41799
 
 
 @pytest.mark.parametrize("make", ALL.values(), ids=ALL.keys())
@@ -64,6 +68,9 @@ def test_another_key_gives_other_weights(name: str) -> None:
         ("he_normal", 0.0, 2 / FAN_IN, NORMAL_FOURTH),
         ("lecun_uniform", 0.0, 1 / FAN_IN, UNIFORM_FOURTH),
         ("lecun_normal", 0.0, 1 / FAN_IN, NORMAL_FOURTH),
+        ("glorot_truncated_normal", 0.0, 2 / (FAN_IN + FAN_OUT), CUT_FOURTH),
+        ("he_truncated_normal", 0.0, 2 / FAN_IN, CUT_FOURTH),
+        ("lecun_truncated_normal", 0.0, 1 / FAN_IN, CUT_FOURTH),
     ],
 )
 def test_moments(name: str, mean: float, variance: float, kurtosis: float) -> None:
@@ -112,6 +119,75 @@ def test_orthogonal_is_uniform_over_rotations() -> None:
     assert abs(np.linalg.det(drawn).mean()) < 5 / math.sqrt(2000)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_delta_orthogonal_convolution_keeps_lengths(groups: int) -> None:
+    layer = fn.conv2d(8, (3, 5), padding="same", groups=groups, weight_init=initializers.delta_orthogonal(2.0))
+    start = layer.init(fn.Key(5), (6, 7, 4))
+    images = np.random.default_rng(0).normal(size=(2, 6, 7, 4))
+    y = fn.apply(layer, start.params, start.state, images)
+    np.testing.assert_allclose((y * y).sum((1, 2, 3)), 4 * (images * images).sum((1, 2, 3)), rtol=1e-13)
+
+
+def test_delta_orthogonal_is_orthogonal_at_the_centre_alone() -> None:
+    make = initializers.delta_orthogonal()
+    for shape in ((3, 5, 3), (2, 3, 3, 5), (4, 6, 6)):
+        kernel = make(fn.Key(0), shape).copy()
+        centre = tuple(length // 2 for length in shape[:-2])
+        q = kernel[centre] if shape[-2] <= shape[-1] else kernel[centre].T
+        np.testing.assert_allclose(q @ q.T, np.eye(len(q)), atol=1e-14)
+        kernel[centre] = 0
+        assert not kernel.any()
+    assert make(fn.Key(0), (0, 3, 2)).shape == (0, 3, 2)
+
+
+ACTIVATIONS: dict[str, Any] = {
+    "identity": fn.identity(),
+    "relu": fn.relu(),
+    "leaky_relu": fn.leaky_relu(),
+    "tanh": fn.tanh(),
+    "sigmoid": fn.sigmoid(),
+    "gelu": fn.gelu(),
+    "silu": fn.silu(),
+    "mish": fn.mish(),
+    "elu": fn.elu(),
+    "selu": fn.selu(),
+    "softplus": fn.softplus(),
+}
+
+
+def mean_square(layer: Any) -> float:
+    """E f(z)^2 by the trapezoid rule on both sides of 0, where the slope of some jumps."""
+    total = 0.0
+    for z in (np.linspace(-14, 0, 50001), np.linspace(0, 14, 50001)):
+        y = fn.apply(layer, (), (), z[:, None])[:, 0]
+        total += float(np.trapezoid(y * y * np.exp(-z * z / 2), z)) / math.sqrt(2 * math.pi)
+    return total
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_gains_keep_the_mean_square_of_what_the_layers_make(name: Any) -> None:
+    assert initializers.gain(name) ** 2 * mean_square(ACTIVATIONS[name]) == pytest.approx(1, rel=1e-9, abs=0.0)
+
+
+def test_every_gain_is_tested() -> None:
+    assert set(get_args(initializers.Activation)) == set(ACTIVATIONS)
+
+
+def test_the_gain_of_another_slope() -> None:
+    for slope in (-0.5, 0.0, 0.3, 1.0):
+        assert initializers.gain("leaky_relu", slope) == pytest.approx(math.sqrt(2 / (1 + slope**2)), rel=1e-15, abs=0.0)
+    assert initializers.gain("leaky_relu", 0.3) ** 2 * mean_square(fn.leaky_relu(0.3)) == pytest.approx(1, rel=1e-9, abs=0.0)
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "selu"])
+def test_deep_networks_with_these_gains_keep_their_signal(name: Any) -> None:
+    block = [fn.dense(300, weight_init=initializers.orthogonal(initializers.gain(name))), ACTIVATIONS[name]]
+    layer = fn.serial(ACTIVATIONS[name], *block * 12)
+    start = layer.init(fn.Key(0), (300,))
+    y = fn.apply(layer, start.params, start.state, np.random.default_rng(0).normal(size=(50, 300)))
+    assert 0.7 < (y * y).mean() * initializers.gain(name) ** 2 < 1.4
+
+
 def test_identity_and_dirac_give_the_input_back() -> None:
     x = np.arange(12.0).reshape(3, 4)
     np.testing.assert_array_equal(x @ initializers.identity()(fn.Key(0), (4, 4)), x)
@@ -146,6 +222,11 @@ def test_sparse_empties_a_part_of_every_column() -> None:
         (lambda: initializers.variance_scaling(0), ValueError, "scale"),
         (lambda: initializers.variance_scaling(1.0, "fan"), ValueError, "fan_avg"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: initializers.variance_scaling(1.0, "fan_in", "cauchy"), ValueError, "uniform"),  # type: ignore[arg-type]  # wrong
+        (lambda: initializers.delta_orthogonal()(fn.Key(0), (2, 3)), ValueError, "use orthogonal for a matrix"),
+        (lambda: initializers.delta_orthogonal(0), ValueError, "gain"),
+        (lambda: initializers.gain("swish"), ValueError, "silu"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: initializers.gain("relu", 0.1), ValueError, "relu has none"),
+        (lambda: initializers.gain("leaky_relu", math.inf), ValueError, "slope"),
         (lambda: initializers.sparse(1.5), ValueError, "sparsity"),
         (lambda: initializers.constant("1"), TypeError, "value"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: initializers.normal(fn.Key(0), (2, 3)), TypeError, "positional"),  # type: ignore[arg-type, call-arg]  # wrong

@@ -12,17 +12,21 @@ So outputs have the deviation that an initializer promises, whatever the layer: 
 
 from funcnn.initializers.constants import constant, ones, zeros
 from funcnn.initializers.distributions import normal, truncated_normal, uniform
+from funcnn.initializers.gains import Activation, gain
 from funcnn.initializers.initializer import Initializer
 from funcnn.initializers.initializer import check_initializer as check_initializer  # for layers, beside the public names
-from funcnn.initializers.structured import dirac, identity, orthogonal, sparse
+from funcnn.initializers.structured import delta_orthogonal, dirac, identity, orthogonal, sparse
 from funcnn.initializers.variance_scaling import (
     Distribution,
     Fan,
     glorot_normal,
+    glorot_truncated_normal,
     glorot_uniform,
     he_normal,
+    he_truncated_normal,
     he_uniform,
     lecun_normal,
+    lecun_truncated_normal,
     lecun_uniform,
     variance_scaling,
 )
@@ -30,18 +34,24 @@ from funcnn.kernels.weight_shape import fans
 from funcnn.runtime.lazy_imports import listing
 
 __all__ = [
+    "Activation",
     "Distribution",
     "Fan",
     "Initializer",
     "constant",
+    "delta_orthogonal",
     "dirac",
     "fans",
+    "gain",
     "glorot_normal",
+    "glorot_truncated_normal",
     "glorot_uniform",
     "he_normal",
+    "he_truncated_normal",
     "he_uniform",
     "identity",
     "lecun_normal",
+    "lecun_truncated_normal",
     "lecun_uniform",
     "normal",
     "ones",

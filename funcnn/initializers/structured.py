@@ -35,10 +35,15 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 def _orthogonal(gain: float, key: Key, shape: Shape) -> Array:
     check_drawn(key, shape)
     fans(shape)
-    groups = groups_of(shape)
-    generator, size = key.generator(), (math.prod(shape[:-1]), shape[-1] // groups)
-    parts = [_rotation(generator, *size) for _ in range(groups)]
-    return freeze(np.ascontiguousarray(gain * (parts[0] if groups == 1 else np.concatenate(parts, axis=1))).reshape(shape))
+    rotations = _rotations(key, math.prod(shape[:-1]), shape[-1], groups_of(shape))
+    return freeze(np.ascontiguousarray(gain * rotations).reshape(shape))
+
+
+def _rotations(key: Key, rows: int, columns: int, groups: int) -> Array:
+    """Return a matrix that for each group of columns is orthogonal."""
+    generator = key.generator()
+    parts = [_rotation(generator, rows, columns // groups) for _ in range(groups)]
+    return parts[0] if groups == 1 else np.concatenate(parts, axis=1)
 
 
 def _rotation(generator: np.random.Generator, rows: int, columns: int) -> Array:
@@ -46,6 +51,48 @@ def _rotation(generator: np.random.Generator, rows: int, columns: int) -> Array:
     q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
     q *= np.sign(r.diagonal())
     return q if rows >= columns else q.T
+
+
+def delta_orthogonal(gain: float = 1.0) -> Initializer:
+    """Return the initializer of convolutions that is orthogonal from channels to channels, and 0 around the centre.
+
+    The kernel (..., I / g, O) has an orthogonal matrix, drawn as by :func:`orthogonal`, at its centre (of an even length, the
+    upper of the two), one for each group.  With no more inputs than outputs and kernels of odd lengths, a convolution that
+    keeps the size of its input keeps its norm too, times the gain, however many follow on one another.  ``orthogonal`` does not
+    promise that for convolutions, whose windows overlap.
+
+    Raises
+    ------
+    ValueError
+        When called with a shape of fewer than three axes; ``orthogonal`` is the same for matrices.
+
+    References
+    ----------
+    Xiao et al. (2018), Dynamical isometry and a mean field theory of CNNs, arXiv:1806.05393.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> kernel = fn.initializers.delta_orthogonal()(fn.Key(0), (3, 3, 2, 4))
+    >>> bool(np.allclose(kernel[1, 1] @ kernel[1, 1].T, np.eye(2))), int(np.count_nonzero(kernel))
+    (True, 8)
+    """
+    gain = check_range(gain, "gain", 0, math.inf, open_low=True, open_high=True)
+    return partial(_delta_orthogonal, gain)
+
+
+def _delta_orthogonal(gain: float, key: Key, shape: Shape) -> Array:
+    check_drawn(key, shape)
+    if len(shape) < 3:
+        raise ValueError(f"the kernel of a convolution has three axes or more, got shape {shape}: use orthogonal for a matrix")
+    kernel = np.zeros(shape)
+    if kernel.size:
+        kernel[_centre(shape)] = gain * _rotations(key, shape[-2], shape[-1], groups_of(shape))
+    return freeze(kernel)
+
+
+def _centre(shape: Shape) -> tuple[int, ...]:
+    return tuple(length // 2 for length in shape[:-2])
 
 
 def identity(gain: float = 1.0) -> Initializer:
@@ -106,8 +153,7 @@ def _dirac(groups: int | None, key: Key, shape: Shape) -> Array:
     if shape[-1] % groups:
         raise ValueError(f"{shape[-1]} output channels (kernel of shape {shape}) are no multiple of {groups} groups")
     kernel = np.zeros(shape)
-    centre = tuple(length // 2 for length in shape[:-2])
-    kernel[centre] = np.tile(np.eye(shape[-2], shape[-1] // groups), groups)
+    kernel[_centre(shape)] = np.tile(np.eye(shape[-2], shape[-1] // groups), groups)
     return freeze(kernel)
 
 

@@ -18,6 +18,8 @@ Distribution: TypeAlias = Literal["uniform", "normal", "truncated_normal"]
 def variance_scaling(scale: float = 1.0, fan: Fan = "fan_in", distribution: Distribution = "normal") -> Initializer:
     """Return the initializer that draws with mean 0 and variance ``scale / fan``: the family of Glorot, He and LeCun.
 
+    ``variance_scaling(1 / 3, "fan_in", "uniform")`` is what PyTorch starts dense layers and convolutions with.
+
     Parameters
     ----------
     scale : float, optional
@@ -86,6 +88,18 @@ def glorot_normal(key: Key, shape: Shape) -> Array:
     return _variance_scaling(1.0, "fan_avg", "normal", key, shape)
 
 
+def glorot_truncated_normal(key: Key, shape: Shape) -> Array:
+    """Draw normally, but within 2.27 deviations, with variance 2 / (fan_in + fan_out): ``glorot_normal`` without outliers.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.initializers.glorot_truncated_normal(fn.Key(0), (3, 2)).shape
+    (3, 2)
+    """
+    return _variance_scaling(1.0, "fan_avg", "truncated_normal", key, shape)
+
+
 def he_uniform(key: Key, shape: Shape) -> Array:
     """Draw uniformly with variance 2 / fan_in, for relu (He et al. 2015, eq. 10).
 
@@ -110,6 +124,18 @@ def he_normal(key: Key, shape: Shape) -> Array:
     return _variance_scaling(2.0, "fan_in", "normal", key, shape)
 
 
+def he_truncated_normal(key: Key, shape: Shape) -> Array:
+    """Draw normally, but within 2.27 deviations, with variance 2 / fan_in: ``he_normal`` without outliers.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.initializers.he_truncated_normal(fn.Key(0), (3, 2)).shape
+    (3, 2)
+    """
+    return _variance_scaling(2.0, "fan_in", "truncated_normal", key, shape)
+
+
 def lecun_uniform(key: Key, shape: Shape) -> Array:
     """Draw uniformly with variance 1 / fan_in (LeCun et al. 1998, Efficient BackProp, eq. 16).
 
@@ -132,3 +158,15 @@ def lecun_normal(key: Key, shape: Shape) -> Array:
     (3, 2)
     """
     return _variance_scaling(1.0, "fan_in", "normal", key, shape)
+
+
+def lecun_truncated_normal(key: Key, shape: Shape) -> Array:
+    """Draw normally, but within 2.27 deviations, with variance 1 / fan_in: ``lecun_normal`` without outliers.
+
+    Examples
+    --------
+    >>> import funcnn as fn
+    >>> fn.initializers.lecun_truncated_normal(fn.Key(0), (3, 2)).shape
+    (3, 2)
+    """
+    return _variance_scaling(1.0, "fan_in", "truncated_normal", key, shape)

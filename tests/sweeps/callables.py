@@ -293,6 +293,7 @@ USES: dict[str, Use] = {
         f"initializers.{name}": Use(getattr(initializers, name), DRAW)
         for name in (
             "zeros", "ones", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+            "glorot_truncated_normal", "he_truncated_normal", "lecun_truncated_normal",
         )
     },
     "initializers.constant": Use(initializers.constant, {"value": 0.5}),
@@ -303,6 +304,8 @@ USES: dict[str, Use] = {
         initializers.variance_scaling, {"scale": 1.5, "fan": "fan_in", "distribution": "normal"}
     ),
     "initializers.orthogonal": Use(initializers.orthogonal, {"gain": 0.5}),
+    "initializers.delta_orthogonal": Use(initializers.delta_orthogonal, {"gain": 0.5}),
+    "initializers.gain": Use(initializers.gain, {"activation": "leaky_relu", "slope": 0.2}),
     "initializers.identity": Use(initializers.identity, {"gain": 0.5}),
     "initializers.dirac": Use(initializers.dirac, {"groups": 1}),
     "initializers.sparse": Use(initializers.sparse, {"sparsity": 0.5, "std": 0.5}),

@@ -72,6 +72,7 @@ PARTLY: dict[str, set[str]] = {
     "data.read_csv.path": {"()", "text"},
     "data.load_table_transform.path": {"()", "text"},
     "data.stratified_k_fold.labels": {"None"},
+    "initializers.gain.slope": {"None", *NUMBER},
     "initializers.dirac.groups": {"None", *COUNT},
     "predict.state": ANY,  # a dense layer reads none
     "check.trusted_digits.state": ANY,
@@ -199,7 +200,7 @@ OF_MODULES = {
     },
     "metrics": {"Average", "CalibrationCurve", "ClassificationReport", "PrecisionRecallCurve", "RocCurve"},
     "tree": {"Raveled", "Table", "TableRow", "Where", "children", "map_cotangents", "rebuild", "walk", "with_cotangents"},
-    "initializers": {"Distribution", "Fan", "Initializer"},
+    "initializers": {"Activation", "Distribution", "Fan", "Initializer"},
     "check": {
         "Diagnosis", "Finding", "LeafReport", "NumericGradient", "Report", "Trusted", "TrustedDigits", "Witness",
         "check_backward", "check_foreign", "check_hvp", "check_jax", "check_jvp",
