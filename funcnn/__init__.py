@@ -127,6 +127,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.linear.film import film, modulate
     from funcnn.layers.linear.graph_convolution import graph_convolution
     from funcnn.layers.linear.linear import linear
+    from funcnn.layers.linear.linear_cross_entropy import linear_cross_entropy
     from funcnn.layers.linear.maxout import maxout
     from funcnn.layers.linear.scale import affine, scale
     from funcnn.layers.linear.spline import spline
@@ -205,6 +206,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.classification.sigmoid_cross_entropy import sigmoid_cross_entropy
     from funcnn.losses.classification.softmax_cross_entropy import softmax_cross_entropy
     from funcnn.losses.combined import combined_loss
+    from funcnn.losses.given_losses import given_losses
     from funcnn.losses.loss import Loss, LossForward, define_loss
     from funcnn.losses.per_example import PerExampleForward, PerExampleLosses, per_example_losses
     from funcnn.losses.regression.absolute_error import mean_absolute_error
@@ -337,6 +339,7 @@ __all__ = [
     # layers
     "dense",
     "linear",
+    "linear_cross_entropy",
     "einsum_dense",
     "flatten",
     "reshape",
@@ -601,6 +604,7 @@ __all__ = [
     "student_t_nll",
     "gaussian_crps",
     "combined_loss",
+    "given_losses",
     "mean_absolute_percentage_error",
     "symmetric_mean_absolute_percentage_error",
     "wasserstein",

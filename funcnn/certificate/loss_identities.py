@@ -39,7 +39,7 @@ _OWN: dict[str, tuple[StatedLoss, ...]] = {
     **{name: (StatedLoss((EVEN,)),) for name in ("gaussian_nll", "student_t_nll", "gaussian_crps")},
     "gaussian_kl": (StatedLoss((Mirror("0"),)),),
     # linear in the prediction
-    **{name: (StatedLoss((LINEAR,)),) for name in ("wasserstein", "negative_log_likelihood")},
+    **{name: (StatedLoss((LINEAR,)),) for name in ("wasserstein", "negative_log_likelihood", "given_losses")},
     # of logits
     **{
         name: (StatedLoss((CLASSES,)),)

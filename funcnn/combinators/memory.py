@@ -71,7 +71,9 @@ def shapes_of(in_shape: Shapes) -> tuple[Any, Any]:
 
 
 def copied(cotangent: Any) -> Any:
-    """Return a copy of a cotangent: no result shares memory with an argument."""
+    """Return a copy of a cotangent: no result shares memory with an argument.  Integers, such as labels, have none."""
+    if cotangent is None:
+        return None
     return Masked(cotangent.values.copy(), cast(Any, None)) if isinstance(cotangent, Masked) else cotangent.copy()
 
 
@@ -111,6 +113,8 @@ def beside_backward(inner: Layer[P, S, X, Y], params: P, residuals: BesideResidu
 
 def beside_memory(inner: Layer[P, S, X, Y]) -> Layer[P, S, tuple[X, Any], tuple[Y, Any]]:
     """Apply a layer to the first of a pair and let the memory go on: (x, m) to (f(x), m).
+
+    The memory may be integers as well, such as the labels that :func:`linear_cross_entropy` takes at the end of a network.
 
     Parameters
     ----------

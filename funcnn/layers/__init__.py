@@ -55,6 +55,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     linear/film.py                                  film, modulate
     linear/graph_convolution.py                     graph_convolution
     linear/linear.py                                linear
+    linear/linear_cross_entropy.py                  linear_cross_entropy
     linear/maxout.py                                maxout
     linear/scale.py                                 affine, scale
     linear/spline.py                                spline

@@ -89,6 +89,9 @@ CALLS: dict[str, Call] = {
     "cosine_similarity": Call({}, ((6,), (6,))),
     "pairwise_distance": Call({"power": 3.0}, ((6,), (6,))),
     "channel_shuffle": Call({"groups": 2}, IMAGE),
+    "linear_cross_entropy": Call(
+        {"vocabulary": 5, "label_smoothing": 0.1, "ignore_index": -1, "block_size": 2}, ((4, 6), (4,)), "array tokens"
+    ),
     "graph_convolution": Call({"features": 3}, (STEPS, (4, 2)), "array tokens"),
     "spline": Call({"features": 3, "low": -1.5, "high": 0.75}),
     "selective_scan": Call({"states": 4}, (STEPS, STEPS, (5, 4), (5, 4))),

@@ -166,7 +166,7 @@ def test_same_key_same_output(case: LayerCase, mode: Mode) -> None:
 
 def shapes(nested: Any) -> list[tuple[int, ...]]:
     """Return the shapes of the leaves, from a shape or a tuple of such."""
-    return [shape for part in nested for shape in shapes(part)] if isinstance(nested[0], tuple) else [nested]
+    return [shape for part in nested for shape in shapes(part)] if nested and isinstance(nested[0], tuple) else [nested]
 
 
 @each_layer

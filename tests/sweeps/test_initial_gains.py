@@ -56,7 +56,7 @@ OTHERS = {
     "attention", "bilinear", "cross_attention", "decoder_block", "embedding", "embedding_bag", "encoder_block", "gru", "maxout",
     "learned_positions", "lstm", "rnn", "scale", "separable_conv1d", "separable_conv2d", "tied_embedding", "trained_start",
     "conv_lstm", "weighted_embedding_bag", "graph_convolution", "spline", "mixture_of_experts", "mixture_of_experts_with_routing",
-    "affine", "lora", "rnn_cell", "lstm_cell", "gru_cell", "einsum_dense", "patch_embedding",
+    "affine", "lora", "linear_cross_entropy", "rnn_cell", "lstm_cell", "gru_cell", "einsum_dense", "patch_embedding",
     "attention_without_bias", "cross_attention_without_bias", "peephole_lstm", "conv1d_without_bias", "conv3d_without_bias",
     "depthwise_conv1d_without_bias", "separable_conv1d_without_bias", "separable_conv2d_without_bias",
     "conv_transpose1d_without_bias", "conv_transpose3d_without_bias",

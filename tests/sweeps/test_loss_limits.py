@@ -407,6 +407,8 @@ def points(dtype: Any) -> Iterator[Point]:
     for loss, entry, places, wanted in of_entries:
         for p, t in itertools.product(places, wanted):
             yield loss, entries(entry), (p,), (t,)
+    for a in everywhere:
+        yield fn.given_losses(**s), lambda p, t: (p[0], [mp.mpf(1)]), (a,), ()
     great = min(large, 1e100)  # 1 beside it takes no more digits than mpmath works with
     logits = [0.0, 60.0, great, -great, -np.inf]
     rows = [row for row in itertools.product(logits, repeat=3) if max(row) > -np.inf]

@@ -108,3 +108,13 @@ def graphs(generator: np.random.Generator, shape: Any) -> Any:
     """Draw features of nodes, and edges, some of them twice, to the node itself, or none."""
     batch, nodes, edges = shape
     return generator.normal(size=(batch, *nodes)), generator.integers(-1, nodes[0], size=(batch, *edges))
+
+
+def labelled_rows(count: int) -> Callable[[np.random.Generator, Any], Any]:
+    """Return a drawer of features, and of a label of so many classes for each row."""
+
+    def draw(generator: np.random.Generator, shape: Any) -> Any:
+        batch, features, labels = shape
+        return generator.normal(size=(batch, *features)), generator.integers(0, count, size=(batch, *labels))
+
+    return draw

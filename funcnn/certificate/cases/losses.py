@@ -28,6 +28,7 @@ from funcnn.certificate.cases.targets import (
     transcribed,
     tuples,
     untargeted,
+    untargeted_losses,
     weighted,
 )
 
@@ -147,6 +148,11 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "softmax_focal": (
         LossCase(lambda: fn.softmax_focal(), labelled(4)),
         LossCase(lambda: fn.softmax_focal(0.5, class_weight=(0.5, 2.0, 1.0)), labelled(2, 3), label="class weights"),
+    ),
+    "given_losses": (
+        LossCase(lambda: fn.given_losses(), untargeted_losses(2)),
+        LossCase(lambda: fn.given_losses(reduction="sum"), untargeted_losses(), label="sum"),
+        LossCase(lambda: fn.given_losses(), weighted(untargeted_losses(2, 3)), label="weighted"),
     ),
     "cosine_embedding": (
         LossCase(lambda: fn.cosine_embedding(0.1), paired(3, target=signs), batch=6),

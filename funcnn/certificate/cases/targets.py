@@ -144,6 +144,15 @@ def untargeted(*shapes: Shape) -> Callable[[np.random.Generator, int], tuple[tup
     return draw
 
 
+def untargeted_losses(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, tuple[()]]]:
+    """Return a drawer of (losses of one example's shape, none of them near 0, the empty tuple)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, tuple[()]]:
+        return generator.uniform(0.5, 3.0, size=(batch, *shape)), ()
+
+    return draw
+
+
 def autoencoded(generator: np.random.Generator, batch: int) -> tuple[tuple[Array, ...], Array]:
     """Draw ((reconstruction, mean, log-variance), target) of a variational autoencoder."""
     shapes = (2, 3), (4,), (4,)

@@ -39,6 +39,7 @@ REFUSED = {
             "selective_scan",
             "spline",
             "weighted_embedding_bag",
+            "linear_cross_entropy",
         ),
         "give its translation",
     ),
