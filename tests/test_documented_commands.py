@@ -17,7 +17,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")), *sorted((DOCS / "examples").glob("*.py")))
-COMMAND = re.compile(r"\bpython (?:-m (?:funcnn|tests|pytest|mypy|ruff|mkdocs)\b|docs/examples/\w+\.py)[^`\n#|&)]*")
+COMMAND = re.compile(
+    r"\bpython (?:-m (?:funcnn|tests|pytest|mypy|ruff|mkdocs)\b|docs/(?:examples|pictures)/[\w-]+\.py)[^`\n#|&)]*"
+)
 IN_LINE = re.compile(r"(?<!`)`[^`]+`(?!`)")
 LINES = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 6
 GPT = "--steps 2 --layers 1 --heads 2 --features 16 --context-length 16"
@@ -90,6 +92,7 @@ NOT_RUN = {  # command: why
     "python docs/examples/mislabelled.py": "tests/test_examples.py runs it",
     "python docs/examples/private_digits.py --epsilon 3": "tests/test_examples.py runs it",
     "python docs/examples/critic.py": "tests/test_examples.py runs it in short form",
+    "python docs/pictures/jvp.py": "tests/test_pictures.py draws each picture anew",
     "python docs/examples/heat.py --picture heat.svg": "half a minute; tests/test_examples.py runs it in short form",
     "python docs/examples/neural_ode.py": "tests/test_examples.py runs it in short form",
     "python docs/examples/compare_checkers.py": "a minute and more; its rules are those of other programs",
