@@ -21,7 +21,7 @@ from funcnn.typing import Array
 
 HERE = Path(__file__).parent / "published"
 FOLDERS = sorted(one.name for one in HERE.iterdir() if (one / "config.json").is_file())
-IMAGES = ("vit", "resnet18", "resnet50", "convnext")
+IMAGES = ("vit", "resnet18", "resnet50", "convnext", "vgg11", "vgg16_bn")
 
 
 def expected(name: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def table_of(loaded: fn.pretrained.Pretrained) -> Table:
 
 def test_there_is_a_folder_of_each_kind() -> None:
     kinds = {json.loads((HERE / one / "config.json").read_text()).get("model_type", one) for one in FOLDERS}
-    assert kinds == {"gpt2", "llama", "bert", "vit", "resnet18", "resnet50", "convnext", "lstm"}
+    assert kinds == {"gpt2", "llama", "bert", "vit", "resnet18", "resnet50", "convnext", "vgg11", "vgg16_bn", "lstm"}
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(np.float32, 1e-5), (np.float64, 1e-10)])
@@ -110,6 +110,21 @@ def test_words_written_with_a_folder_are_those_of_the_whole_forward() -> None:
         first, cache = step(loaded.params, loaded.state, (), prompt[:, :5])
         second, _ = step(loaded.params, loaded.state, cache, prompt[:, 5:])
         np.testing.assert_allclose(np.concatenate([first, second], 1), expected(name)["output"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),  # of learned numbers, as torchvision's documentation has them
+    [
+        ("vgg11", 132_863_336), ("vgg13", 133_047_848), ("vgg16", 138_357_544), ("vgg19", 143_667_240),
+        ("vgg11_bn", 132_868_840), ("vgg13_bn", 133_053_736), ("vgg16_bn", 138_365_992), ("vgg19_bn", 143_678_248),
+    ],
+)  # fmt: skip
+def test_each_vgg_has_its_size(name: str, count: int) -> None:
+    def in_no_memory(key: fn.Key, shape: tuple[int, ...]) -> Array:
+        return np.broadcast_to(0.0, shape)
+
+    made = fn.pretrained.build({"architecture": name}, fn.Key(0), weight_init=in_no_memory)
+    assert fn.tree.size(made.params) == count
 
 
 # --------------------------------------------------------------------------------------------------------------- bad input
@@ -210,6 +225,7 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
         ("vit", {"patch_size": 3}, (), "image_size is 8, expected a multiple of patch_size, 3"),
         ("resnet18", {"architecture": "resnet19"}, (), "architecture is 'resnet19', expected one of resnet18"),
         ("convnext", {"channels": [4, 8]}, (), "expected one for each stage"),
+        ("vgg11", {"architecture": "vgg12"}, (), "architecture is 'vgg12', expected one of vgg11, vgg11_bn, vgg13"),
         ("lstm", {"proj_size": 2}, (), "proj_size is 2, supported is 0"),
     ],
 )  # fmt: skip
@@ -231,6 +247,7 @@ def test_configurations_that_are_not_supported_are_refused(
         ("vit", {"intermediate_size": 10**8}),
         ("resnet18", {"num_classes": 10**7}),
         ("convnext", {"num_classes": 10**8}),
+        ("vgg11", {"hidden_features": 10**8}),
         ("lstm", {"hidden_size": 8192}),
         ("lstm_bidirectional", {"input_size": 10**8}),
     ],

@@ -19,7 +19,7 @@ import transformers
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import resnet
+from torchvision.models import resnet, vgg
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
 HERE = Path(__file__).parent
@@ -76,6 +76,9 @@ def write(name: str, model: Any, config: dict[str, Any] | None, inputs: dict[str
     kept |= {"output": made.detach().numpy(), "cotangent": cotangent.numpy()}
     written = {contents.get(one.tobytes()): key for key, one in load_file(folder / "model.safetensors").items()}  # new names
     gradients = {written[key]: one.grad.numpy() for key, one in model.named_parameters() if one.grad is not None}
+    still = [key for key, one in gradients.items() if not one.any()]
+    if still:
+        print(f"{name}: gradients that are 0, and show nothing: {', '.join(still)}")
     kept |= {f"gradient.{key}": one for key, one in gradients.items()}
     np.savez_compressed(folder / "expected.npz", **kept)
     print(f"{name}: {sum(one.stat().st_size for one in folder.iterdir()):,} bytes, {len(kept)} arrays")
@@ -99,6 +102,20 @@ def small_resnet(kind: Any, counts: list[int], width: int, classes: int) -> Any:
         made = model._make_layer(kind, width << stage, counts[stage], stride=2 if stage else 1)
         setattr(model, f"layer{stage + 1}", made)
     model.fc = nn.Linear((width << 3) * kind.expansion, classes)
+    return model
+
+
+def small_vgg(kind: str, width: int, hidden: int, classes: int) -> Any:
+    """Return torchvision's network with fewer channels: its own parts, made anew."""
+    letter = {"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}[kind.removesuffix("_bn")]
+    channels: list[str | int] = [one if isinstance(one, str) else one * width // 64 for one in vgg.cfgs[letter]]
+    model = vgg.VGG(vgg.make_layers(channels, kind.endswith("_bn")), classes)
+    model.classifier[0] = nn.Linear(8 * width * 49, hidden)
+    model.classifier[3] = nn.Linear(hidden, hidden)
+    model.classifier[6] = nn.Linear(hidden, classes)
+    for one in model.features:
+        if isinstance(one, nn.BatchNorm2d):
+            nn.init.constant_(one.bias, 3.0)  # so few channels would all be negative somewhere on the way, and nothing would pass
     return model
 
 
@@ -154,6 +171,10 @@ def main() -> None:
         }
         arguments = {key: value for key, value in told.items() if key != "model_type"}
         write(name, nn.LSTM(**arguments), told, {"input": torch.randn(2, 5, 3)}, lambda made: made[0])
+    for name, width, hidden in (("vgg11", 2, 12), ("vgg16_bn", 1, 12)):
+        torch.manual_seed(0)  # where no part is 0 everywhere
+        told = {"architecture": name, "num_classes": 3, "width": width, "hidden_features": hidden}
+        write(name, small_vgg(name, width, hidden, 3), told, {"x": torch.randn(2, 3, 33, 70)}, same)
 
 
 if __name__ == "__main__":
