@@ -63,6 +63,10 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "many channels": (fn.conv2d(32, 3, padding="same") >> fn.relu() >> fn.conv2d(32, 3) >> fn.gelu(approximate=True), (9, 9, 32)),
     "chains in chains": (fn.serial(fn.dense(5), fn.serial(fn.tanh(), fn.dense(4)), fn.residual(fn.dense(4) >> fn.selu())), (6,)),
     "masked": (fn.masked_steps(INNER) >> fn.attention(2, masked=True) >> fn.lstm(3, masked=True), STEPS),
+    **{
+        f"rotary, {type(scaling).__name__}": (fn.attention(2, positions=fn.Rotary(scaling=scaling)), (5, 8))
+        for scaling in (fn.LinearScaling(2.0), fn.NTKScaling(2.0), fn.YarnScaling(2.0, 4), fn.Llama3Scaling(2.0, 4))
+    },
     "recomputed": (fn.recompute(INNER >> fn.relu() >> INNER, segments=2), (6,)),
 }
 

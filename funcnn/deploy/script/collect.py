@@ -181,6 +181,8 @@ class Collected:
             body += [ast.AnnAssign(ast.Name(one, ast.Store()), ast.Name("object"), None, 1) for one in kind._fields]  # type: ignore[attr-defined]  # a NamedTuple
             node.decorator_list = []
         for one in node.body:
+            if isinstance(one, ast.Assign) and attrs.has(kind):  # what all records of the class have in common
+                body.append(Resolve(self, module, set()).visit(deepcopy(one)))
             if isinstance(one, ast.FunctionDef) and one.name != "__attrs_post_init__":
                 if one.name.startswith("__") and one.name not in ("__init__", "__call__"):
                     continue
