@@ -54,6 +54,16 @@ def _unwritten(folder: Any, pretrained: Any) -> None:
         fn.pretrained.save(Path(where, folder) if isinstance(folder, str) else folder, pretrained)
 
 
+def exported(function: Callable[..., None], ending: str) -> Callable[..., None]:
+    """Return a function that exports to a folder that is taken away again, where the path is a name."""
+
+    def export(path: Any, **arguments: Any) -> None:
+        with tempfile.TemporaryDirectory() as where:
+            function(Path(where, path + ending) if isinstance(path, str) else path, **arguments)
+
+    return export
+
+
 LSTM = {"model_type": "lstm", "input_size": 2, "hidden_size": 3}
 DRAW = {"key": KEY, "shape": (3, 4)}
 METRIC = {"prediction": SCORES, "target": LABELS}
@@ -319,6 +329,15 @@ USES: dict[str, Use] = {
             ("variance_scaling", initializers.variance_scaling()),
         )
     },
+    # export
+    "deploy.Described": Use(
+        fn.deploy.Described, {"preparation": fn.data.fit_standardize(X), "classes": ("a", "b"), "translations": {}}
+    ),
+    "deploy.export_script": Use(exported(fn.deploy.export_script, ".py"), {"path": "net", **PARTS}),
+    "deploy.export_training_script": Use(
+        exported(fn.deploy.export_training_script, ".py"),
+        {"path": "net", **PARTS, "loss": LOSS, "optimizer": fn.sgd(0.1), "target": Y},
+    ),
     # verification
     "check.check_layer": Use(fn.check.check_layer, {"layer": MODEL, "x": X, "seed": 0, "batch": 3}),
     "check.check_loss": Use(fn.check.check_loss, {"loss": LOSS, "prediction": Y, "target": Y + 1.0, "seed": 0}),

@@ -57,6 +57,11 @@ PARTLY: dict[str, set[str]] = {
     "Rotary.features": {"None"},
     "AttentionScores.scale": {"None", *NUMBER},
     "curvature.kronecker_factors.samples": {"None", *COUNT},
+    "deploy.Described.preparation": {"None"},
+    "deploy.Described.classes": {"None", "()"},
+    "deploy.Described.translations": {"None"},
+    **{f"deploy.{name}.path": {"text"} for name in ("export_script", "export_training_script")},
+    **{f"deploy.{name}.state": {"()", "array"} for name in ("export_script", "export_training_script")},
     "data.stratified_split.labels": {"None"},
     "data.repeated_stratified_k_fold.labels": {"None"},
     "data.repeated_k_fold.repeats": COUNT,
@@ -191,6 +196,7 @@ OF_MODULES = {
         "Split", "Standardize", "Vocabulary", "Whiten", "take", "BooleanColumn", "CategoryColumn", "DateColumn", "NumberColumn",
         "Table", "TableTransform", "sklearn_table",
     },
+    "deploy": {"ExportError", "Imported", "OperatorError", "ScriptError", "export_onnx", "import_onnx"},
     "generation": {"Generated", "Stepped", "Stepwise"},
     "pretrained": {"Pretrained"},
     "curvature": {
@@ -207,7 +213,7 @@ OF_MODULES = {
         "check_object", "check_scipy", "check_torch", "check_vjp",
     },
 }  # fmt: skip
-"""Records and types of a module, and functions for writers of layers."""
+"""Records and types of a module, and functions for writers of layers; those of ONNX are called in tests/ecosystem/deploy."""
 
 
 def public_names() -> Iterator[str]:

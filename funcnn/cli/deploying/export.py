@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ from attrs import frozen
 
 import funcnn as fn
 from funcnn.cli import folder
+from funcnn.cli.deploying.published_input import STEPS, has_classes, image, sequences
+from funcnn.cli.deploying.targets import check_targets
 from funcnn.cli.failure import OK, RequestError
 from funcnn.cli.options import base_parser, whole_number
 from funcnn.cli.published.opening import is_published, open_published
 from funcnn.cli.published.pictures import read_preparation
 from funcnn.cli.published.seeing import takes_images
 from funcnn.cli.terminal import more, section
+from funcnn.deploy.onnx.export import onnx_bytes
+from funcnn.deploy.script.prediction import script_of, write_script
+from funcnn.deploy.script.program import usage
+from funcnn.files.atomic_write import write_bytes
 from funcnn.models.pretrained.folder import labels
-
-STEPS = 64
-"""Tokens that a published network of texts is exported for, if nothing else is said."""
 
 
 @frozen
@@ -30,7 +34,8 @@ class ExportRequest:
     run: Path
     onnx: Path | None
     script: Path | None
-    length: int
+    length: int | None
+    """Steps of a sequence, where one is asked for."""
 
 
 @frozen(eq=False)
@@ -47,19 +52,25 @@ class Exported:
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit status."""
     request = read_export(arguments)
-    made = of_published(request) if is_published(request.run) else of_run(request.run)
+    check_targets(request.run, request.onnx, request.script)
+    made = of_published(request) if is_published(request.run) else of_run(request)
     parts = made.model, made.params, made.state, made.x
+    written: list[Callable[[], None]] = []  # nothing is written before all that was asked for is there
     try:
         if request.onnx is not None:
             described = fn.deploy.Described(classes=made.classes or None)
-            fn.deploy.export_onnx(request.onnx, *parts, described=described)
-            section("ONNX", f"{request.onnx}: {request.onnx.stat().st_size:,} bytes, batches of any length")
+            written.append(partial(write_bytes, request.onnx, onnx_bytes(*parts, described)))
         if request.script is not None:
-            fn.deploy.export_script(request.script, *parts)
-            section("Script", f"{request.script}, with its weights in {request.script.with_suffix('.npz').name}")
-            more(f"python {request.script.name} INPUT.npy OUTPUT.npy")
-    except (ModuleNotFoundError, ValueError) as error:
-        raise RequestError(str(error)) from None
+            written.append(partial(write_script, request.script, *script_of(request.script, *parts)))
+    except (ModuleNotFoundError, TypeError, ValueError) as error:
+        raise RequestError(f"{request.run}: {error}") from None
+    for write in written:
+        write()
+    if request.onnx is not None:
+        section("ONNX", f"{request.onnx}: {request.onnx.stat().st_size:,} bytes, batches of any length")
+    if request.script is not None:
+        section("Script", f"{request.script}, with its weights in {request.script.with_suffix('.npz').name}")
+        more(usage(request.script.stem, made.x, fn.apply(*parts)))
     return OK
 
 
@@ -72,8 +83,8 @@ def read_export(arguments: Sequence[str]) -> ExportRequest:
         "--script", type=Path, metavar="FILE", help="write a script of plain NumPy (.py), with its weights beside it (.npz)"
     )
     parser.add_argument(
-        "--length", type=whole_number(1), default=STEPS, metavar="N",
-        help=f"tokens that a published network of texts takes at a time (default: {STEPS})",
+        "--length", type=whole_number(1), metavar="N",
+        help=f"steps of a sequence that a published network of texts takes at a time (default: {STEPS}, or all it can take)",
     )  # fmt: skip
     given = parser.parse_args(arguments)
     if given.onnx is None and given.script is None:
@@ -81,9 +92,11 @@ def read_export(arguments: Sequence[str]) -> ExportRequest:
     return ExportRequest(given.run, given.onnx, given.script, given.length)
 
 
-def of_run(path: Path) -> Exported:
+def of_run(request: ExportRequest) -> Exported:
     """Return the network of a run; an input is as its data are in training."""
-    run = folder.open_run(path)
+    if request.length is not None:
+        raise RequestError("--length is for published networks of texts: that of a run takes what it has learned from")
+    run = folder.open_run(request.run)
     task, features = run.settings.job.task, run.facts.features
     if task in ("write", "classify_text"):
         x: Any = np.zeros((1, features), np.int64)
@@ -97,12 +110,13 @@ def of_published(request: ExportRequest) -> Exported:
     """Return a published network: of images, as they are after their preparation, or of tokens."""
     loaded = open_published(request.run)
     if takes_images(loaded.config):
-        how = read_preparation(request.run)
-        x: Any = np.zeros((1, how.height, how.width, 3), np.float32)
-        classes = tuple(labels(loaded))
+        if request.length is not None:
+            raise RequestError(f"--length is for networks of texts, and that of {request.run} takes images")
+        x: Any = image(loaded.config, read_preparation(request.run))
     else:
-        x, classes = np.zeros((1, request.length), np.int64), ()
+        x = sequences(loaded.config, request.length)
+    classes = tuple(labels(loaded)) if takes_images(loaded.config) or has_classes(loaded.config) else ()
     kinds = {leaf.dtype for leaf in fn.tree.leaves(loaded.params)}
-    if x.dtype.kind == "f" and len(kinds) == 1:
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and len(kinds) == 1:
         x = x.astype(kinds.pop())
     return Exported(loaded.model, loaded.params, loaded.state, x, classes)

@@ -12,6 +12,7 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.data.scaling import MinMax, Standardize
 from funcnn.data.whitening import Whiten
+from funcnn.deploy.check_network import check_network
 from funcnn.deploy.onnx.graph import Graph, MaskedTensor, PooledTensor, Tensor, Translation
 from funcnn.deploy.onnx.library import library
 from funcnn.deploy.onnx.operators import add, divide, matmul, multiply, subtract
@@ -19,7 +20,7 @@ from funcnn.deploy.onnx.write import Interface, to_bytes
 from funcnn.errors import check_path, describe, shown
 from funcnn.files.atomic_write import write_bytes
 from funcnn.grad import apply
-from funcnn.layer import AnyLayer, Layer, check_layer
+from funcnn.layer import AnyLayer, Layer
 from funcnn.layers.pooling.max_unpooling import Pooled
 from funcnn.masked import Masked
 from funcnn.typing import Array
@@ -36,6 +37,11 @@ Preparation: TypeAlias = Standardize | MinMax | Whiten
 def is_names(value: object) -> bool:
     """Tell whether a value is a sequence of strings, and not a string itself."""
     return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, str) for one in value)
+
+
+def is_translations(value: object) -> bool:
+    """Tell whether a value is a mapping from functions to functions, or None."""
+    return value is None or (isinstance(value, Mapping) and all(callable(one) for pair in value.items() for one in pair))
 
 
 @frozen(eq=False)
@@ -65,6 +71,10 @@ class Described:
             )
         if self.classes is not None and not is_names(self.classes):
             raise TypeError(f"classes is {shown(self.classes)}, expected a sequence of names")
+        if not is_translations(self.translations):
+            raise TypeError(
+                f"translations is {shown(self.translations)}, expected a mapping from the forwards of layers to functions"
+            )
 
 
 def export_onnx(
@@ -99,7 +109,7 @@ def export_onnx(
     ExportError
         When a layer cannot be expressed; the message has its path, such as ``layer [1][0] laplacian(...)``.
     TypeError
-        When the precision is neither float32 nor float64, or the preparation is of an unknown kind.
+        When an argument is of the wrong kind, or the precision is neither float32 nor float64.
     ValueError
         When the number of classes is not that of the output, or the file would have more than 2 GiB.
     ModuleNotFoundError
@@ -119,14 +129,18 @@ def export_onnx(
     >>> x = np.zeros((1, 4))
     >>> fn.deploy.export_onnx("model.onnx", model, start.params, start.state, x)  # doctest: +SKIP
     """
-    library()
     target = check_path(path, "path")
+    how: object = described
+    if not isinstance(how, Described | None):
+        raise TypeError(f"described is {shown(described)}, expected fn.deploy.Described(...)")
+    check_network(model, params, state)
+    library()
     write_bytes(target, onnx_bytes(model, params, state, x, described or Described()))
 
 
 def onnx_bytes(model: Layer[P, S, X, Y], params: P, state: S, x: X, described: Described) -> bytes:
     """Return what :func:`export_onnx` writes."""
-    check_layer(model, "model")
+    check_network(model, params, state)
     dtype = precision_of(params, x)
     given: Any = x
     prepared = given if described.preparation is None else described.preparation.transform(given)

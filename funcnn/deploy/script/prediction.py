@@ -6,17 +6,19 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
+from funcnn.deploy.check_network import check_network
 from funcnn.deploy.script.collect import Collected
 from funcnn.deploy.script.network import Step, arrays, built, call, check_expressible, has_both_modes, refer_to_records, steps
+from funcnn.deploy.script.program import predicting
 from funcnn.deploy.script.simplify import Known
 from funcnn.errors import check_path
-from funcnn.files.atomic_write import write_bytes, write_text
+from funcnn.files.atomic_write import write_atomically, write_bytes
 from funcnn.grad import apply
-from funcnn.layer import Eval, Layer, check_layer
+from funcnn.layer import Eval, Layer
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -34,7 +36,7 @@ def export_script(path: str | os.PathLike[str], model: Layer[P, S, X, Y], params
     Parameters
     ----------
     path : str or path-like
-        The script, ``name.py``; the weights are written to ``name.npz`` beside it.  Both are replaced atomically.
+        The script, ``name.py``; the weights are written to ``name.npz`` beside it.  Both are replaced, or, on an error, none.
     model, params, state
         The network and what it has learned.
     x : array or tree of arrays
@@ -63,12 +65,26 @@ def export_script(path: str | os.PathLike[str], model: Layer[P, S, X, Y], params
         return x
     """
     target = check_script_path(path)
-    check_layer(model, "model")
+    write_script(target, *script_of(target, model, params, state, x))
+
+
+def script_of(target: Path, model: Layer[P, S, X, Y], params: P, state: S, x: X) -> tuple[str, dict[str, Any]]:
+    """Return what :func:`export_script` writes: the script, and its weights."""
+    check_network(model, params, state)
     check_expressible(model)
     apply(model, params, state, x)
-    text, weights = prediction(model, params, state, x, target.with_suffix(".npz").name)
-    write_bytes(target.with_suffix(".npz"), npz(weights))
-    write_text(target, text)
+    return prediction(model, params, state, x, target.with_suffix(".npz").name)
+
+
+def write_script(target: Path, text: str, weights: Mapping[str, Any]) -> None:
+    """Write a script and its weights: both, or, when a folder or the disk refuses one of them, none."""
+
+    def both(file: IO[bytes]) -> None:
+        file.write(text.encode())
+        file.flush()  # a disk that is full says so now, while the old weights are there
+        write_bytes(target.with_suffix(".npz"), npz(weights))
+
+    write_atomically(target, both)
 
 
 def check_script_path(path: str | os.PathLike[str]) -> Path:
@@ -99,12 +115,7 @@ def prediction(model: Any, params: Any, state: Any, x: Any, weights_name: str) -
         f"mode = {collected.refer(Eval)}(residuals=False)",
     ]
     body = [f"    {one}" for one in ['"""Return the output of the network."""', *lines, "return x"]]
-    main = f"""if __name__ == "__main__":
-    import sys
-
-    if len(sys.argv) != 3:
-        sys.exit("usage: python {Path(weights_name).stem}.py INPUT.npy OUTPUT.npy")
-    np.save(sys.argv[2], predict(np.load(sys.argv[1], allow_pickle=False)))"""
+    main = predicting(Path(weights_name).stem, x, apply(model, params, state, x))
     docstring = f'''"""{model.name}: a prediction in plain NumPy.
 
 Written by funcnn, of its own source; the weights are in {weights_name}.  Read it from the end: `predict` has a line for each

@@ -9,6 +9,7 @@ import numpy as np
 from attrs import evolve
 
 from funcnn import tree
+from funcnn.deploy.check_network import check_network
 from funcnn.deploy.script.collect import Collected
 from funcnn.deploy.script.network import (
     Step,
@@ -21,13 +22,13 @@ from funcnn.deploy.script.network import (
     steps,
     unwrapped,
 )
-from funcnn.deploy.script.prediction import check_script_path, npz, page
+from funcnn.deploy.script.prediction import check_script_path, page, write_script
+from funcnn.deploy.script.program import parts, read
 from funcnn.deploy.script.simplify import Known
 from funcnn.deploy.script.updates import update_text
-from funcnn.files.atomic_write import write_bytes, write_text
 from funcnn.grad import loss_and_grad
 from funcnn.key import Key
-from funcnn.layer import Layer, Train, chain_parts, check_layer
+from funcnn.layer import Layer, Train, chain_parts
 from funcnn.losses import reduction
 from funcnn.losses.classification import softmax_cross_entropy
 from funcnn.losses.loss import Loss, check_loss
@@ -60,7 +61,8 @@ def export_training_script(
     Parameters
     ----------
     path : str or path-like
-        The script, ``name.py``; the parameters are written to ``name.npz`` beside it.  Both are replaced atomically.
+        The script, ``name.py``; the parameters are written to ``name.npz`` beside it.  Both are replaced, or, on an error,
+        none.
     model, loss
         The network and what it is to make small.
     optimizer : Optimizer
@@ -97,13 +99,12 @@ def export_training_script(
         back_0 = dense_backward(params[0], made_0.residuals, back_1.input, input_grad=False)  # dense(2)
     """
     file = check_script_path(path)
-    check_layer(model, "model")
+    check_network(model, params, state)
     check_loss(loss)
     check_expressible(model)
     loss_and_grad(model, loss)(params, state, x, target, Train(Key(0)))
     text, weights = training(model, loss, optimizer, (params, state), (x, target), file.with_suffix(".npz").name)
-    write_bytes(file.with_suffix(".npz"), npz(weights))
-    write_text(file, text)
+    write_script(file, text, weights)
 
 
 # Any: networks, losses and trees of all types.
@@ -146,7 +147,7 @@ def training(model: Any, loss: Any, optimizer: Any, start: Any, batch: Any, weig
         f'def network(w):\n    """Return the parameters as the layers have them."""\n    {tree_of}',
         update,
         "\n".join(["def step(w, state, memory, x, target, key):", *[f"    {one}".rstrip() for one in body]]),
-        program(weights_name),
+        program(weights_name, x, target),
     ]
     text = "\n\n\n".join(parts)
     return text + "\n", {**arrays(params, "params"), **arrays(state, "state"), **collected.arrays}
@@ -188,17 +189,19 @@ forward and back, a line for each, and what a line calls stands above it.
 """'''
 
 
-def program(weights_name: str) -> str:
+def program(weights_name: str, x: Any, target: Any) -> str:
     """Return what the script does as a program."""
     stem = weights_name.removesuffix(".npz")
+    names = " and ".join(name for value, side in ((x, "x"), (target, "target")) for name, _ in parts(value, side))
     return f"""if __name__ == "__main__":
     import sys
 
     if len(sys.argv) != 4:
-        sys.exit("usage: python {stem}.py BATCH.npz STEPS OUTPUT.npz, where BATCH.npz holds x and target")
+        sys.exit("usage: python {stem}.py BATCH.npz STEPS OUTPUT.npz, where BATCH.npz holds {names}")
     batch, memory = np.load(sys.argv[1], allow_pickle=False), {{"count": 0}}
+    x, target = {read(x, "x", "batch")}, {read(target, "target", "batch")}
     for count in range(int(sys.argv[2])):
-        loss, new, state, memory = step(w, state, memory, batch["x"], batch["target"], (0, (count,)))
+        loss, new, state, memory = step(w, state, memory, x, target, (0, (count,)))
         w = {{**w, **new}}
         print(count, float(loss))
     np.savez(sys.argv[3], **w)"""

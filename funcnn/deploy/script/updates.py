@@ -6,6 +6,7 @@ from typing import Any
 
 from funcnn import tree
 from funcnn.deploy.script.collect import Collected, ScriptError
+from funcnn.errors import shown
 from funcnn.optim.optimizer import Optimizer
 from funcnn.optim.rules.adam import Adam
 from funcnn.optim.rules.sgd import SGD, Momentum
@@ -69,7 +70,7 @@ def update_text(collected: Collected, optimizer: Optimizer, params: Any) -> str:
             text = text.replace(word, repr(value))
     else:
         raise ScriptError(
-            f"the optimizer {optimizer!r} cannot be written as plain NumPy: take sgd, momentum, nesterov, adam or adamw"
+            f"the optimizer {shown(optimizer)} cannot be written as plain NumPy: take sgd, momentum, nesterov, adam or adamw"
         )
     return f"{rate_text(collected, optimizer.learning_rate)}\n\n\n{text.strip()}"
 
