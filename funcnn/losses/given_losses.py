@@ -36,7 +36,7 @@ def given_losses(*, reduction: Reduction = "mean") -> Loss[Array, Empty | Weight
     -------
     Loss
         Of losses (n, ...), floating; its target is the empty tuple, or ``Weighted((), weight)`` with a weight for examples or for
-        single entries, such as a mask of the places that count.
+        single entries, such as a mask of the places that count: the form that :func:`fit` takes, as it counts rows of the target.
 
     Raises
     ------

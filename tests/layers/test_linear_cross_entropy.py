@@ -182,6 +182,18 @@ def test_a_language_model_learns_with_it_and_reads_logits_with_its_parameters() 
         np.testing.assert_allclose(one, want, rtol=1e-11, atol=1e-14)
 
 
+def test_fit_trains_on_tokens_and_labels_and_the_plain_network_tells_what_was_learned() -> None:
+    body = fn.embedding(7, 8)
+    network: Any = fn.beside_memory(body) >> fn.linear_cross_entropy(7, ignore_index=-1, block_size=3)
+    tokens = np.arange(64 * 5).reshape(64, 5) % 7
+    labels = (tokens + 3) % 7
+    labels[:, 2] = -1
+    target = fn.Weighted((), labels != -1)
+    done = fn.fit(network, fn.given_losses(), fn.adam(0.05), (tokens, labels), target, key=fn.Key(0), epochs=8, batch_size=16)
+    logits = fn.apply(fn.serial(body, fn.linear(7)), done.params, done.state, tokens)
+    np.testing.assert_array_equal(logits.argmax(-1), (tokens + 3) % 7)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
