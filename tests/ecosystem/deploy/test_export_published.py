@@ -16,7 +16,7 @@ from tests.ecosystem.deploy import runtimes
 
 FOLDERS = Path(__file__).parents[2] / "models" / "published"
 SEQUENCES = ("bert", "bert_classifier", "gpt2", "gpt2_untied", "llama", "llama_tied", "lstm", "lstm_bidirectional")
-IMAGES = ("convnext", "resnet18", "resnet50", "vit")
+IMAGES = ("convnext", "resnet18", "resnet50", "vgg11", "vgg16_bn", "vit")
 
 
 def drawn(x: Any, random: np.random.Generator) -> Any:
