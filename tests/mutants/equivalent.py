@@ -140,23 +140,23 @@ REASONS: Reasons = {
         6: (8, "how many windows are treated at a time, which changes no sum"),
     },
     "kernels.correlation.correlate": {
-        1: (12, "whether the fast algorithm is taken, which gives the same numbers"),
-        3: (4, "how many windows are taken for one, which changes no sum"),
-        4: (2, "which of two ways is taken that give the same numbers"),
-        6: (5, "the backward correlates with padding that does not depend on the shape"),
+        5: (12, "whether the fast algorithm is taken, which gives the same numbers"),
+        7: (4, "how many windows are taken for one, which changes no sum"),
+        8: (2, "which of two ways is taken that give the same numbers"),
+        10: (5, "the backward correlates with padding that does not depend on the shape"),
     },
     "kernels.correlation.correlate_input": {
-        3: (3, "which of two ways is taken that give the same numbers"),
-        5: (2, "which of two ways is taken that give the same numbers"),
-        16: (1, "a product with more axes, in the same order of memory"),
-        18: (2, "one example is scattered at a time: another one, which is empty, is not read"),
+        8: (3, "which of two ways is taken that give the same numbers"),
+        10: (2, "which of two ways is taken that give the same numbers"),
+        21: (1, "a product with more axes, in the same order of memory"),
+        23: (2, "one example is scattered at a time: another one, which is empty, is not read"),
     },
     "kernels.correlation.correlate_plain": {
         8: (2, "whether a product is written in place or copied there"),
     },
     "kernels.correlation.correlate_weight": {
-        1: (9, "whether the fast algorithm is taken, which gives the same numbers"),
-        3: (4, "how many windows are taken for one, which changes no sum"),
+        5: (9, "whether the fast algorithm is taken, which gives the same numbers"),
+        7: (4, "how many windows are taken for one, which changes no sum"),
     },
     "kernels.erf._half_erfc_from": {
         8: (1, "no number is exactly the reach, which is irrational"),
@@ -285,11 +285,14 @@ REASONS: Reasons = {
     "layers.activations.sparsemax.backward": {
         3: (1, "a scalar product is the same in either order"),
     },
-    "layers.attention.attention.heads_backward": {
-        6: (4, "how many threads share the work, which changes no number"),
+    "layers.attention.attention.attended_backward": {
+        6: (1, "how many threads share the work, which changes no number"),
     },
     "layers.attention.attention.position_grad": {
         1: (1, "there is a cotangent of the bias exactly where there is a table"),
+    },
+    "layers.attention.attention.threads_for": {
+        1: (6, "how many threads share the work, which changes no number"),
     },
     "layers.attention.attention_with_scores.backward": {
         6: (1, "there is a cotangent of the bias exactly where there is a bias"),
@@ -306,6 +309,9 @@ REASONS: Reasons = {
     "layers.attention.heads.split_heads": {
         2: (2, "the backward splits all heads: they start at 0 and end with the axis"),
         3: (1, "the caller gives it the same shape"),
+    },
+    "layers.attention.qk_norm_attention.backward": {
+        7: (2, "how many threads share the work, which changes no number"),
     },
     "layers.embedding.embedding.put_back": {
         3: (1, "places, or booleans that choose the same places"),
@@ -391,6 +397,13 @@ REASONS: Reasons = {
     "layers.recurrent.recurrent.reversed_steps": {
         1: (1, "before the first step there is nothing left"),
     },
+    "layers.recurrent.selective_scan.backward": {
+        17: (1, "an axis of length 1 has its first entry last"),
+        18: (1, "an axis of length 1 has its first entry last"),
+        19: (1, "an axis of length 1 has its first entry last"),
+        26: (1, "a sum over two axes is the same in either order"),
+        27: (1, "a sum over two axes is the same in either order"),
+    },
     "layers.shape.grid_sample.corner": {
         3: (1, "a condition that is 2 holds as well"),
         7: (5, "a point beyond the border is beyond it however far; and only huge coordinates need to be bounded"),
@@ -446,6 +459,9 @@ REASONS: Reasons = {
     "losses.reduction.pulled": {
         3: (3, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
     },
+    "losses.regression.cox.pullback": {
+        1: (1, "a gradient that is not written into need not be copied"),
+    },
     "losses.regression.poisson.log_pullback": {
         2: (5, "two forms of the same number: which is the more precise is decided here, and tested elsewhere"),
     },
@@ -455,8 +471,17 @@ REASONS: Reasons = {
     "losses.regression.squared_log_error.pullback": {
         2: (2, "reached where numbers are not finite or overflow, which tests/sweeps hold to exact arithmetic"),
     },
+    "losses.similarity.barlow_twins.normalized_pullback": {
+        1: (2, "the cotangents of values of mean 0 have the sum 0"),
+    },
     "losses.similarity.cosine_embedding.pullback": {
         3: (1, "the two sides are scaled in either order"),
+    },
+    "losses.similarity.supervised_contrastive.pullback": {
+        2: (1, "a symmetric matrix is its own transpose"),
+    },
+    "losses.similarity.vicreg.pullback": {
+        1: (2, "a gradient that is not written into need not be copied"),
     },
     "optim.penalties.Penalty._takes": {
         1: (1, "all parameters are real numbers"),

@@ -66,6 +66,7 @@ EMBEDDING: dict[str, tuple[LayerCase, ...]] = {
     "learned_positions": (
         LayerCase(lambda: fn.learned_positions(5), (4, 2)),
         LayerCase(lambda: fn.learned_positions(3), (3, 3), label="as many as steps"),
+        LayerCase(lambda: fn.learned_positions(6, start=2), (3, 2), label="from the third on"),
         LayerCase(lambda: fn.masked_steps(fn.learned_positions(5)), (4, 2), inputs=masked, label="masked"),
     ),
     "sinusoidal_positions": (

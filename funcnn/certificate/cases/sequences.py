@@ -40,7 +40,7 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
     "selective_scan": (
         LayerCase(lambda: fn.selective_scan(2), ((3, 2), (3, 2), (3, 2), (3, 2)), inputs=normals),
         LayerCase(
-            lambda: fn.selective_scan(1), ((18, 1), (18, 1), (18, 1), (18, 1)), inputs=normals, label="more steps than are kept"
+            lambda: fn.selective_scan(1), ((17, 1), (17, 1), (17, 1), (17, 1)), inputs=normals, label="more steps than are kept"
         ),
     ),
     "rnn_cell": (LayerCase(lambda: fn.rnn_cell(3), ((2,), (3,)), inputs=normals),),
