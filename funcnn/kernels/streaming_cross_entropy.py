@@ -72,7 +72,7 @@ def blocks(x: Array, weight: Array, labels: IntArray, block_size: int) -> Iterat
 def streamed_losses(x: Array, weight: Array, labels: IntArray, how: Streaming) -> tuple[Array, StreamedSums]:
     """Return the losses of rows x (n, D) with a weight (D, V) and labels (n,), and the sums that the gradient needs."""
     dtype = np.result_type(x, weight)
-    real = np.empty(0, dtype).real.dtype
+    real = np.real(np.empty(0, dtype)).dtype
     largest: Array = np.full(len(x), -np.inf, real)
     others: Array = np.zeros(len(x), dtype)
     own: Array = np.zeros(len(x), dtype)
