@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TypeAlias, TypeVar
 
@@ -103,11 +104,8 @@ def kind_of(words: Iterable[str], decimal: str) -> Kind:
 def numbers(words: Sequence[str], absent: frozenset[str], decimal: str) -> Array | None:
     """Return numbers (n,), NaN where there is none; None when a word is not a number."""
     if decimal == ".":
-        try:
+        with suppress(ValueError):  # words that are no numbers are looked up one by one
             found: Array = np.fromiter(map(float, words), np.float64, len(words))
-        except ValueError:
-            pass
-        else:
             if _ODD.search("\n".join(words)) is None:
                 return found
     values = _looked_up(words, absent, lambda word: number_of(word, decimal), np.nan)

@@ -106,7 +106,7 @@ class Server:
             while await self.exchange(reader, writer):
                 pass
         except (ConnectionError, TimeoutError):
-            pass  # who asked has gone, or does not read
+            return  # who asked has gone, or does not read
         finally:
             self.connections.discard(task)
             writer.close()
