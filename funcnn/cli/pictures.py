@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import funcnn as fn
 from funcnn.cli.folder import Run
 from funcnn.cli.problem import Problem
-from funcnn.files.atomic_write import write_bytes
+from funcnn.plots.figure import finish, new_figure
 from funcnn.train.history import History
 from funcnn.typing import Array, IntArray
 
@@ -50,29 +49,14 @@ def draw_all(out: Path, history: History, drawings: Drawings, counted: str) -> t
     if len(history):
         drawn["curves.svg"] = _curves(history, counted)
     for name, figure in drawn.items():
-        _write(out / name, figure)
+        finish(figure, out / name)
     return sorted(drawn), []
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _write(path: Path, figure: Figure) -> None:
-    import matplotlib
-
-    text = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "funcnn", "svg.fonttype": "none"}):  # equal runs give equal files
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    write_bytes(path, text.getvalue())
 
 
 def _curves(history: History, counted: str) -> Figure:
     columns = history.columns()
     names = [name for name in columns if name != "epoch" and not name.startswith("val_")]
-    figure = _figure(4.5 * len(names), 3.6)
+    figure = new_figure(4.5 * len(names), 3.6)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for column, label, colour in ((name, "training", _COLOURS[0]), (f"val_{name}", "validation", _COLOURS[1])):
             if column in columns:
@@ -89,7 +73,7 @@ def _curves(history: History, counted: str) -> Figure:
 def confusion(counts: IntArray, classes: tuple[str, ...]) -> Figure:
     count = len(classes)
     side = min(12.0, 2.2 + 0.42 * count)
-    figure = _figure(side, side)
+    figure = new_figure(side, side)
     axes = figure.subplots()
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)  # the root shows rare mistakes
@@ -108,7 +92,7 @@ def confusion(counts: IntArray, classes: tuple[str, ...]) -> Figure:
 def images(rows: Sequence[Array], shape: tuple[int, ...]) -> Figure:
     """Draw rows of images with values in [0, 1]."""
     columns = max(map(len, rows))
-    figure = _figure(columns * 0.9, len(rows) * 0.9 * shape[0] / shape[1])
+    figure = new_figure(columns * 0.9, len(rows) * 0.9 * shape[0] / shape[1])
     for row, line in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
         for axes in row:
             axes.axis("off")
@@ -126,7 +110,7 @@ def plane(problem: Problem, run: Run) -> Figure:
     first, second = np.meshgrid(*sides)
     points: Array = np.stack([first.ravel(), second.ravel()], axis=1).astype(x.dtype)
     said = fn.predict(run.model, run.params, run.state, points).argmax(1).reshape(first.shape)
-    figure = _figure(5, 5)
+    figure = new_figure(5, 5)
     axes = figure.subplots()
     count = max(2, len(problem.facts.classes))
     extent = (sides[0][0], sides[0][-1], sides[1][0], sides[1][-1])
@@ -134,23 +118,6 @@ def plane(problem: Problem, run: Run) -> Figure:
     axes.scatter(x[:, 0], x[:, 1], c=y, cmap="viridis", vmin=0, vmax=count - 1, s=14, edgecolors="white", linewidths=0.4)
     axes.set(xlabel=problem.axes[0], ylabel=problem.axes[1])
     _bare(axes)
-    return figure
-
-
-def residuals(true: Array, said: Array, name: str) -> Figure:
-    """Draw predictions against what is true, and what they are off by."""
-    figure = _figure(9, 4)
-    left, right = figure.subplots(1, 2)
-    ends = [float(min(true.min(), said.min())), float(max(true.max(), said.max()))]
-    left.plot(ends, ends, color="#888888", linewidth=1)
-    left.scatter(true, said, s=12, color=_COLOURS[0], alpha=0.6, linewidths=0)
-    left.set(xlabel=f"{name}, true", ylabel=f"{name}, predicted")
-    right.axhline(0, color="#888888", linewidth=1)
-    right.scatter(said, true - said, s=12, color=_COLOURS[1], alpha=0.6, linewidths=0)
-    right.set(xlabel=f"{name}, predicted", ylabel="true - predicted")
-    for axes in (left, right):
-        axes.grid(alpha=0.25)
-        _bare(axes)
     return figure
 
 

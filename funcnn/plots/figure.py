@@ -5,10 +5,11 @@ No state of pyplot is touched, and equal data give equal SVG and PNG files.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from funcnn.files.atomic_write import write_atomically
 
@@ -53,13 +54,23 @@ def finish(figure: Figure, path: PathLike | None) -> Figure:
     """Write a figure where that is asked for, and return it."""
     if path is not None:
         ending = check_ending(path)
-        import matplotlib as mpl
-
-        with mpl.rc_context({"svg.hashsalt": "funcnn", "svg.fonttype": "none"}):
-            write_atomically(
-                path, lambda file: figure.savefig(file, format=ending.removeprefix("."), dpi=150, metadata=DATES[ending])
-            )
+        write_atomically(path, lambda file: save(figure, file, ending))
     return figure
+
+
+def as_svg(figure: Figure) -> str:
+    """Return a figure as the text of an SVG file."""
+    file = io.BytesIO()
+    save(figure, file, ".svg")
+    return file.getvalue().decode()
+
+
+def save(figure: Figure, file: IO[bytes], ending: str) -> None:
+    """Write a figure into an open file: equal figures give equal SVG and PNG files."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.hashsalt": "funcnn", "svg.fonttype": "none"}):
+        figure.savefig(file, format=ending.removeprefix("."), dpi=150, metadata=DATES[ending])
 
 
 def plain_axes(axes: Axes) -> None:

@@ -185,7 +185,7 @@ def calibration(prediction: Array, target: IntArray, path: PathLike | None = Non
 _MOST_POINTS = 5000  # beyond, every so manieth is drawn
 
 
-def residuals(prediction: Array, target: Array, path: PathLike | None = None) -> Figure:
+def residuals(prediction: Array, target: Array, path: PathLike | None = None, *, name: str = "") -> Figure:
     """Draw predicted against true numbers, the residuals against the predictions, and how they are distributed.
 
     Parameters
@@ -194,6 +194,8 @@ def residuals(prediction: Array, target: Array, path: PathLike | None = None) ->
         Of one shape, with one number for each example: (n,) or (n, 1).
     path : path, optional
         A file to write, ending in ``.svg``, ``.png`` or ``.pdf``.
+    name : str, optional
+        What the numbers are, for the axes.
 
     Returns
     -------
@@ -231,10 +233,11 @@ def residuals(prediction: Array, target: Array, path: PathLike | None = None) ->
     ends = [min(said.min(), true.min()), max(said.max(), true.max())]
     first.plot(ends, ends, color=GREY, linewidth=0.8, linestyle="--")
     first.scatter(true[some], said[some], s=9, alpha=0.5, color=BLUE, linewidths=0)
-    first.set(xlabel="true", ylabel="predicted")
+    before = f"{name}, " if name else ""
+    first.set(xlabel=f"{before}true", ylabel=f"{before}predicted")
     second.axhline(0, color=GREY, linewidth=0.8, linestyle="--")
     second.scatter(said[some], error[some], s=9, alpha=0.5, color=BLUE, linewidths=0)
-    second.set(xlabel="predicted", ylabel="true - predicted")
+    second.set(xlabel=f"{before}predicted", ylabel="true - predicted")
     third.hist(error, bins=min(60, max(8, len(error) // 10)), color=ORANGE)
     third.set(xlabel="true - predicted", ylabel="examples")
     for axes in (first, second, third):

@@ -20,8 +20,7 @@ ALLOWED = {
     ("files/atomic_write.py", "os.open"), ("files/atomic_write.py", "os.fdopen"),  # the one writer
     ("cli/terminal.py", "os.open"),  # where nobody reads any more
     ("files/save.py", "open"), ("files/save.py", "writestr"), ("files/save.py", "write_array"),  # into its file
-    ("cli/sample.py", "save"), ("cli/pictures.py", "savefig"), ("plots/figure.py", "savefig"),  # into memory, or its file
-    ("cli/report/judging.py", "savefig"),  # into memory
+    ("cli/sample.py", "save"), ("plots/figure.py", "savefig"),  # into memory, or its file
     ("deploy/script/prediction.py", "savez"),  # into memory
 }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +14,7 @@ from funcnn.cli.folder import Run
 from funcnn.cli.problem import Problem
 from funcnn.cli.report.page import Section, picture, table, text, written
 from funcnn.key import Key
+from funcnn.plots.figure import as_svg
 from funcnn.typing import Array, IntArray
 
 if TYPE_CHECKING:
@@ -124,9 +124,4 @@ def drawable() -> bool:
 
 def drawn(draw: Callable[[], Figure], about: str) -> str:
     """Return a picture of matplotlib as part of a page."""
-    import matplotlib as mpl
-
-    file = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "funcnn", "svg.fonttype": "none"}):
-        draw().savefig(file, format="svg", metadata={"Date": None})
-    return picture(file.getvalue().decode(), about)
+    return picture(as_svg(draw()), about)

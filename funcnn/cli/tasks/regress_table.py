@@ -7,7 +7,6 @@ from typing import Any, cast
 import numpy as np
 
 import funcnn as fn
-from funcnn.cli import pictures
 from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
 from funcnn.cli.options import PredictRequest
@@ -61,7 +60,7 @@ def report(run: Run, problem: Problem) -> Outcome:
     said = said_of(run, transform, problem.test.x)
     name = transform.target.name if transform.target is not None else ""
     results: dict[str, object] = {f"test_{figure}": value for figure, value in found.items()}
-    return Outcome(results | {"test_rows": len(true)}, {"residuals.svg": lambda: pictures.residuals(true, said, name)})
+    return Outcome(results | {"test_rows": len(true)}, {"residuals.svg": lambda: fn.plots.residuals(said, true, name=name)})
 
 
 def predict(run: Run, request: PredictRequest) -> None:
