@@ -177,6 +177,10 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, image: Path, capsys: pytest
     assert "vocab.json" in complaint(capsys, "sample", eyes)
     assert "half of a surrogate" in complaint(capsys, "sample", words, "--prompt", "\ud800")
     assert "cannot be read as an image" in complaint(capsys, "predict", eyes, words / "config.json")
+    Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(tmp_path / "deep.png")
+    assert "deep.png cannot be read as an image (its points have more than 8 bits" in complaint(
+        capsys, "predict", eyes, tmp_path / "deep.png"
+    )
     assert "cannot write" in complaint(capsys, "sample", words, "--count", 1, "--output", tmp_path / "no" / "such")
     (eyes / "preprocessor_config.json").write_text('{"size": -1}')
     assert "size is -1" in complaint(capsys, "predict", eyes, image)

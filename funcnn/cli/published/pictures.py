@@ -10,7 +10,8 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.cli.failure import RequestError
-from funcnn.errors import shorten, shown
+from funcnn.data.images.files import in_mode, opened
+from funcnn.errors import shown
 from funcnn.files.tree_reader import FileError
 from funcnn.models.pretrained.configuration import read_json
 from funcnn.typing import Array
@@ -18,7 +19,6 @@ from funcnn.typing import Array
 PREPROCESSOR = "preprocessor_config.json"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the colours of ImageNet, by which ``torchvision`` standardizes images."""
-_MOST_PIXELS = 2**28
 
 
 @frozen
@@ -98,17 +98,11 @@ def prepared(path: Path | BytesIO, how: Preparation) -> Array:
         When the file cannot be read, or Pillow is not installed.
     """
     try:
-        from PIL import Image
-    except ModuleNotFoundError:
-        raise RequestError("images are read by Pillow, which is not installed: pip install 'funcnn[weights]'") from None
-    name = path if isinstance(path, Path) else "the image"
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > _MOST_PIXELS:
-                raise RequestError(f"{name} has {opened.width} x {opened.height} pixels, which is too large")
-            picture: Any = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RequestError(f"{name} cannot be read as an image: {shorten(str(error), 200)}") from None
+        picture = opened(path, lambda image: in_mode(image, "RGB"))
+    except (FileError, ModuleNotFoundError) as error:
+        raise RequestError(str(error)) from None
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read as an image: {error.strerror}") from None
     picture = resized(picture, how)
     pixels = np.asarray(picture, np.float64) * how.factor
     made: Array = (pixels - np.array(how.mean)) / np.array(how.deviation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, cast
@@ -28,18 +30,26 @@ def pillow() -> ModuleType:
     return Image
 
 
-def opened(path: Path, read: Any) -> Any:
+def opened(path: Path | BytesIO, read: Callable[[Any], Any]) -> Any:  # Any: an image of the library, which has no types here
     """Return what a function makes of an opened image; raise a FileError when the file holds none, or a broken one."""
     library = pillow()
+    name = path if isinstance(path, Path) else "the image"
     try:
         with library.open(path) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise FileError(f"{path} says that it has {image.width} x {image.height} points, more than are read")
+                raise FileError(f"{name} says that it has {image.width} x {image.height} points, more than are read")
             return read(image)
     except (OSError, ValueError, SyntaxError, EOFError, library.DecompressionBombError) as error:
         if isinstance(error, FileError) or (isinstance(error, OSError) and error.errno is not None):
             raise
-        raise FileError(f"{path} cannot be read as an image ({shorten(str(error), 120)}): mend it or take it away") from None
+        raise FileError(f"{name} cannot be read as an image ({shorten(str(error), 120)}): mend it or take it away") from None
+
+
+def in_mode(image: Any, mode: str) -> Any:
+    """Return an image in another mode of the library; raise where more than 8 bits of its points would be cut off."""
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(f"its points have more than 8 bits, as the mode {image.mode} says: save it with 8")
+    return image.convert(mode)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -76,10 +86,8 @@ class ImageFiles(Rows):
         return cast(IntArray, made)
 
     def _decoded(self, image: Any) -> IntArray:
-        if image.mode.startswith(("I", "F")):
-            raise ValueError(f"its points have more than 8 bits, as the mode {image.mode} says: save it with 8")
         image.draft(_MODES[self.channels], self.size[::-1])  # of JPEG: decoded at a fraction of its size where that suffices
-        picture = image.convert(_MODES[self.channels])
+        picture = in_mode(image, _MODES[self.channels])
         if picture.size != self.size[::-1]:
             picture = picture.resize(self.size[::-1], pillow().Resampling.BILINEAR)
         return cast(IntArray, np.asarray(picture, np.uint8).reshape(self.shape[1:]))
