@@ -112,7 +112,6 @@ REASONS: Reasons = {
         1: (2, "any number may be subtracted from all of a query: which one decides the rounding only"),
         2: (3, "any number may be subtracted from all of a query: whether one is decides the rounding only"),
         4: (3, "any number may be subtracted from all of a query: which one decides the rounding only"),
-        6: (1, "any number may be subtracted from all of a query: which one decides the rounding only"),
     },
     "kernels.block_toeplitz.is_faster": {
         1: (16, "which of two ways is taken that give the same numbers"),
@@ -178,6 +177,13 @@ REASONS: Reasons = {
         5: (1, "a rank is halved until it is 0, whatever its sign"),
         6: (1, "sums are made that are not used"),
         8: (1, "places, or booleans that choose the same places"),
+    },
+    "kernels.streaming_cross_entropy.blocks": {
+        3: (2, "a mask is the same as its places; and losses at other places, with their gradient, are caught by tests of values"),
+    },
+    "kernels.streaming_cross_entropy.streamed_pullback": {
+        12: (2, "where all numbers have one precision nothing is converted"),
+        13: (4, "where all numbers have one precision nothing is converted"),
     },
     "kernels.windows.as_void_pixels": {
         1: (1, "in backward channels are always side by side"),
