@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
+from funcnn.data.former import FORMER
 from funcnn.errors import check_array, check_finite, check_range, describe
 from funcnn.runtime.former_names import former_names
 from funcnn.tree import freeze
@@ -204,9 +205,6 @@ def blocks(x: Array, kind: np.dtype[np.floating]) -> Iterator[Array]:
     for first in range(0, len(x), step):
         yield x[first : first + step].astype(kind)
 
-
-FORMER = {"Standardise": "Standardize", "fit_standardise": "fit_standardize"}
-"""Names of 0.1.0; pickles hold the first."""
 
 if not TYPE_CHECKING:  # for a type checker every name would be there
     __getattr__ = former_names(__name__, FORMER)

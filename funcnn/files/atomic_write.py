@@ -19,7 +19,6 @@ from contextlib import suppress
 from errno import EACCES, EEXIST, EINVAL, ENOTSUP
 from functools import partial
 from pathlib import Path
-from shutil import copyfileobj
 from typing import IO, TypeAlias
 from zlib import crc32
 
@@ -80,6 +79,8 @@ def write_bytes(path: PathLike, content: bytes) -> None:
 
 def copy_file(source: PathLike, target: PathLike) -> None:
     """Copy a file to another place, where it appears whole."""
+    from shutil import copyfileobj  # not on import: few programs need it
+
     with check_path(source).open("rb") as file:
         write_atomically(target, partial(copyfileobj, file))
 

@@ -3,9 +3,9 @@ r"""What processes that train together must be able to do, and what is made of i
 Two exchanges of arrays are enough.  *All-gather*: every rank gets the arrays of all ranks.  *All-to-all*: rank $r$ gets row $r$
 of the array of every rank.  A sum of $n$ numbers on $R$ ranks is made of them in one of two ways:
 
-* all-gather, and each rank adds $R$ vectors: one exchange, in which a rank receives $(R - 1)\\,n$ numbers;
+* all-gather, and each rank adds $R$ vectors: one exchange, in which a rank receives $(R - 1)\,n$ numbers;
 * each rank adds a part of the vector, all-to-all, and the sums are all-gathered: two exchanges, in which a rank receives
-  $2\\,n\\,(R - 1)/R$ numbers, the least that is possible (Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for
+  $2\,n\,(R - 1)/R$ numbers, the least that is possible (Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for
   clusters of workstations").
 
 Either way every number is added in the order of the ranks.  So the sum is the same to the last bit on every rank, at every run,
@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from funcnn import tree
+from funcnn.errors import shown
 from funcnn.typing import Array
 
 T = TypeVar("T")
@@ -55,6 +56,16 @@ class Communicator(Protocol):
     def all_to_all(self, array: Numbers[N]) -> Numbers[N]:
         """Return the rows that the arrays (size, n) of all ranks have for this one, along the first axis."""
         ...
+
+
+def check_communicator(value: object) -> None:
+    """Raise a TypeError unless a value can do what a communicator does."""
+    missing = [name for name in ("rank", "size", "all_gather", "all_to_all") if not hasattr(value, name)]
+    if missing or isinstance(value, type):
+        raise TypeError(
+            f"communicator is {shown(value)}, which has no {', '.join(missing) or 'instance'}: expected that of"
+            " fn.mpi_communicator()"
+        )
 
 
 def all_reduce_sum(communicator: Communicator, vector: Array) -> Array:

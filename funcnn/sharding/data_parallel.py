@@ -42,7 +42,7 @@ from funcnn.layer import Layer, Mode, Train, params_only
 from funcnn.losses.batchwise import is_apart
 from funcnn.losses.loss import Loss, LossForward
 from funcnn.sharding.batch_parts import Part
-from funcnn.sharding.communicator import Communicator, all_gather_rows, all_reduce_sum, in_order
+from funcnn.sharding.communicator import Communicator, all_gather_rows, all_reduce_sum, check_communicator, in_order
 from funcnn.sharding.shard import cut
 from funcnn.typing import Array, Scalar
 
@@ -209,16 +209,6 @@ def data_parallel(
         )
     check_communicator(communicator)
     return parallel_step(function, Ranks(communicator, function.loss, nobody), gather_outputs)
-
-
-def check_communicator(value: object) -> None:
-    """Raise a TypeError unless a value can do what a communicator does."""
-    missing = [name for name in ("rank", "size", "all_gather", "all_to_all") if not hasattr(value, name)]
-    if missing or isinstance(value, type):
-        raise TypeError(
-            f"communicator is {shown(value)}, which has no {', '.join(missing) or 'instance'}: expected that of"
-            " fn.mpi_communicator()"
-        )
 
 
 def parallel_step(

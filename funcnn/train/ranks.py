@@ -19,9 +19,7 @@ from funcnn.data.streams.rows import Rows, Selected
 from funcnn.errors import shorten
 from funcnn.grad import LossAndGradFunction, LossAndGradOf
 from funcnn.layer import Layer
-from funcnn.losses.batchwise import is_apart
 from funcnn.sharding.communicator import Communicator, all_gather_rows, all_gather_texts
-from funcnn.sharding.data_parallel import Ranks, parallel_step
 from funcnn.train.evaluate import part, predict
 from funcnn.train.fingerprint import fingerprint
 from funcnn.train.history import History
@@ -101,6 +99,9 @@ def step_of_ranks(
     """Return the step that the ranks divide among them: with the outputs of all only where somebody looks at them."""
     if request.communicator is None:
         return step
+    from funcnn.losses.batchwise import is_apart  # not on import: most programs train in one process
+    from funcnn.sharding.data_parallel import Ranks, parallel_step
+
     asked = interrupts.is_asked if isinstance(interrupts, Interrupts) else bool
     looked_at = bool(request.metrics) or request.wrap is not None or not is_apart(step.loss)
     return parallel_step(step, Ranks(request.communicator, step.loss, asked), looked_at)

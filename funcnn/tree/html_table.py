@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from html import escape
 
 
 def html_table(rows: Sequence[Sequence[object]], numbers: Container[int] = ()) -> str:
@@ -13,6 +12,8 @@ def html_table(rows: Sequence[Sequence[object]], numbers: Container[int] = ()) -
 
 
 def _line(cells: Sequence[object], tag: str, numbers: Container[int]) -> str:
+    from html import escape  # not on import: few programs need it
+
     made = [
         f'<{tag} class="number" style="text-align:right">{escape(str(cell))}</{tag}>'
         if place in numbers

@@ -11,14 +11,15 @@ import pytest
 
 import funcnn as fn
 from funcnn.data import scaling
+from funcnn.data.former import FORMER
 
 MODULES: tuple[Any, ...] = (fn.data, scaling)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.__name__))
-@pytest.mark.parametrize("before", scaling.FORMER)
+@pytest.mark.parametrize("before", FORMER)
 def test_a_former_name_gives_what_it_is_called_now_and_says_so(module: Any, before: str) -> None:
-    now = scaling.FORMER[before]
+    now = FORMER[before]
     with pytest.warns(DeprecationWarning, match=f"{module.__name__}.{before} is called {now} now") as said:
         value = getattr(module, before)
     assert value is getattr(module, now)

@@ -74,10 +74,17 @@ def run(program: str) -> str:
 def test_only_what_is_used_is_imported() -> None:
     assert run("import sys, funcnn; print('attrs' in sys.modules, 'numpy' in sys.modules)") == "False False"
     used = "fn.loss_and_grad(fn.dense(2) >> fn.relu(), fn.mean_squared_error()), fn.adam()"
-    unused = ("check", "data", "train", "program")
+    unused = ("check", "compile", "data", "deploy", "derivatives", "models", "plots", "sharding", "train")
     loaded = f"[name for name in {unused} if 'funcnn.' + name in sys.modules]"
     assert run(f"import sys, funcnn as fn; {used}; print({loaded})") == "[]"
 
 
 def test_star_import() -> None:
     assert run("from funcnn import *; print(dense.__name__, tree.__name__)") == "dense funcnn.tree"
+
+
+def test_what_is_trained_on_arrays_imports_no_tables_images_processes_or_layers_that_it_does_not_have() -> None:
+    unused = ["data.tables.fitting", "data.images.files", "data.augmentation.warping", "sharding.data_parallel", "sharding.mpi"]
+    loaded = f"[name for name in {unused} if 'funcnn.' + name in sys.modules]"
+    assert run(f"import sys, funcnn as fn; fn.data.batches, fn.data.split, fn.fit; print({loaded})") == "[]"
+    assert run("import sys, funcnn as fn; fn.fit, fn.summary, fn.tree.table; print('html' in sys.modules)") == "False"

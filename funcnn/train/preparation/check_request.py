@@ -14,7 +14,7 @@ from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
 from funcnn.optim.composite import walk
 from funcnn.optim.optimizer import Optimizer
-from funcnn.sharding.data_parallel import check_communicator
+from funcnn.sharding.communicator import check_communicator
 from funcnn.train.history import History
 from funcnn.train.preparation.check_data import kind_of
 from funcnn.train.preparation.check_kinds import check_function, check_kind, check_metrics
