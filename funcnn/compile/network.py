@@ -123,7 +123,7 @@ def restrict(writer: Writer, tests: list[str], known: Mapping[str, object], othe
     tests = [*tests, *(test for name, one in known.items() for test in kind_tests(writer, name, one))]
     if tests:
         writer.emit(ast.If(expression(f"not ({' and '.join(tests)})"), [otherwise], []))
-    writer.complex.append(otherwise)
+    writer.where_complex.append(otherwise)
     for name, one in known.items():
         writer.samples.give(name, one)
 

@@ -57,7 +57,7 @@ class Writer:
     """What is known of local names beyond their type."""
     rare: list[ast.stmt] = field(factory=list, init=False)
     """What to do instead of going on where a function returns early in a case that is rare, if that is known."""
-    complex: list[ast.stmt] = field(factory=list, init=False)
+    where_complex: list[ast.stmt] = field(factory=list, init=False)
     """What to do instead where numbers are complex: where derivatives move them by an imaginary step, the layers are called."""
     _names: dict[int, str] = field(factory=dict, init=False)
     _numbers: Iterator[int] = field(factory=count, init=False)
@@ -232,7 +232,7 @@ class Writer:
         """
         whole = len(statement.body) == 1 and isinstance(statement.body[0], ast.Return) and not statement.orelse
         asked = for_complex(statement.test)
-        test, instead = (statement.test, self.rare) if asked is None else (asked, self.complex)
+        test, instead = (statement.test, self.rare) if asked is None else (asked, self.where_complex)
         if not whole or not instead or not self.samples.usable:
             raise CallInstead
         self.emit(ast.If(translate.expression(test), copy(instead), []))

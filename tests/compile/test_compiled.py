@@ -147,6 +147,24 @@ def test_common_networks_are_written_out() -> None:
         assert called(other, fn.mean_squared_error(), other.init(fn.Key(0), (4,)).params, np.zeros((6, 3))) == []
 
 
+@pytest.mark.parametrize("rows", [6, 6000])  # with known shapes, and without
+@pytest.mark.parametrize("layer", [fn.tanh(), fn.sigmoid(), fn.gelu()], ids=lambda layer: layer.name)
+def test_numbers_that_an_imaginary_step_moves_are_left_to_the_plain_code(layer: AnyLayer, rows: int) -> None:
+    model, loss = fn.dense(5) >> layer >> fn.dense(3), fn.mean_squared_error()
+    start = model.init(fn.Key(0), (4,))
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(rows, 4)), generator.normal(size=(rows, 3))
+    plain = fn.loss_and_grad(model, loss)
+    made = fn.compiled(plain)
+    for moved in (x, x + 1e-30j * generator.normal(size=x.shape)):
+        for _ in range(3):  # the first call is the plain one
+            got, expected = (step(start.params, start.state, moved, y, TRAIN) for step in (made, plain))
+            assert got.loss == expected.loss
+            assert fn.tree.same((got.grads, got.output), (expected.grads, expected.output))
+    assert np.iscomplexobj(expected.output)
+    assert expected.output.imag.any()
+
+
 def test_nothing_is_written_for_what_is_not_needed() -> None:
     model = fn.flatten() >> fn.dense(2)
     start = model.init(fn.Key(0), (2, 3))
