@@ -11,8 +11,8 @@ from funcnn import data
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.data.dataset import Dataset
-from funcnn.data.images.files import Channels, ImageFiles, opened, size_of
-from funcnn.data.images.folder import images_in
+from funcnn.data.images.files import Channels, ImageFiles
+from funcnn.data.images.folder import SizesDifferError
 from funcnn.typing import Array, IntArray
 
 
@@ -24,29 +24,13 @@ def read_folder(folder: Path, side: int, dtype: np.dtype[np.floating]) -> tuple[
     FileError, ValueError
         When a file is broken, pictures differ in size and no side is given, or there is one class alone.
     """
-    found = data.image_folder(folder, size=side or _alike(folder), dtype=dtype)
-    channels: Channels = 1 if all(is_grey(path) for path in found.x.files) else 3
+    try:
+        found = data.image_folder(folder, size=side or None, dtype=dtype)
+    except SizesDifferError as error:
+        raise ValueError(f"{error}; here by --image-size 64") from None
+    channels: Channels = 1 if found.grey else 3
     files = evolve(found.x, channels=channels)
     return Dataset(files.all().reshape(len(files), -1), found.y, found.classes, (), found.description), (*files.size, channels)
-
-
-def _alike(folder: Path) -> tuple[int, int] | None:
-    """Return the size that all pictures have; raise where they differ."""
-    sizes: dict[tuple[int, int], Path] = {}
-    for path in images_in(folder):
-        sizes.setdefault(size_of(path), path)
-    if len(sizes) > 1:
-        (one, first), (other, second), *_ = sizes.items()
-        raise ValueError(
-            f"{first} is {one[0]} x {one[1]} and {second} {other[0]} x {other[1]}: say with --image-size N, such as 64, to which"
-            " side all are scaled"
-        )
-    return next(iter(sizes), None)
-
-
-def is_grey(path: Path) -> bool:
-    """Tell whether a picture has no colours, by its header."""
-    return str(opened(path, lambda image: image.mode)) in ("1", "L", "LA")
 
 
 def read_picture(path: Path, facts: Facts, dtype: str) -> Array:

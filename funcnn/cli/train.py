@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from attrs import evolve
+
 import funcnn as fn
 from funcnn import tree
 from funcnn.cli import folder, network, pictures
@@ -162,7 +164,8 @@ def _finish(
         "parameters": tree.size(fitted.params),
         "gradient": standing,
     }
-    folder.write_results(out, outcome.results | ending)
+    outcome = evolve(outcome, results=outcome.results | ending)
+    folder.write_results(out, outcome.results)
     if task.sample is not None:
         drawn_text = task.sample(run, sampling)
         section("Sample", *plain(drawn_text).split("\n"))
@@ -170,7 +173,7 @@ def _finish(
             write_text(out / folder.SAMPLE, drawn_text + "\n")
     drawn, missing = pictures.draw_all(out, fitted.history, outcome.drawings, counted)
     use = folder.script(out, settings, problem.facts, problem.source, task.use(problem.facts))
-    write_report(out, run, problem, standing, outcome.results | ending, drawn)
+    write_report(out, run, problem, standing, outcome, drawn)
     folder.write_readme(out, settings, use, drawn, interrupted=goes_on)
     section("Written", f"{out}/", *_columns(sorted(entry.name for entry in out.iterdir())), *missing)
     if goes_on:

@@ -13,7 +13,7 @@ from attrs import frozen
 from funcnn.files.atomic_write import write_text
 from funcnn.layer import Layer
 from funcnn.plots.figure import PathLike
-from funcnn.train.summary import SummaryRow, summary
+from funcnn.train.summary import Summary, SummaryRow, summary
 from funcnn.typing import Shapes
 
 P = TypeVar("P")
@@ -83,17 +83,21 @@ def diagram(model: Layer[P, S, X, Y], in_shape: Shapes, path: PathLike | None = 
     >>> picture.startswith("<svg"), "dense(16)" in picture
     (True, True)
     """
-    table = summary(model, in_shape)
+    picture = diagram_of(summary(model, in_shape), in_shape)
+    if path is not None:
+        write_text(path, picture)
+    return picture
+
+
+def diagram_of(table: Summary, in_shape: Shapes) -> str:
+    """Return the same picture of what a summary says of a network."""
     made, bottom = boxes(table.rows)
     parts = [_box(one) for one in made]
     parts.append(_text(_INSET, bottom + 14, f"{in_shape} in, {table.params:,} parameters", "start", "#444444"))
     size = f'width="{_WIDTH}" height="{bottom + 24}" viewBox="0 0 {_WIDTH} {bottom + 24}"'
     label = f"Architecture: {len(table.rows)} layers, {table.params:,} parameters"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}" font-family="sans-serif">'
-    picture = "\n".join([head, *parts, "</svg>"]) + "\n"
-    if path is not None:
-        write_text(path, picture)
-    return picture
+    return "\n".join([head, *parts, "</svg>"]) + "\n"
 
 
 def _box(one: Box) -> str:

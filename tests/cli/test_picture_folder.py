@@ -44,7 +44,10 @@ def test_grey_pictures_have_one_channel_and_others_are_scaled(folder: Path, caps
         Image.open(path).convert("L").save(path)
     Image.fromarray(np.full((20, 20), 200, np.uint8)).save(folder / "light" / "large.png")
     assert main(["--data", "pets", *SHORT]) == 2
-    assert "large.png 20 x 20: say with --image-size N" in capsys.readouterr().err
+    assert (
+        "large.png 20 x 20: give the size to which all are scaled, such as size=(64, 64); here by --image-size 64"
+        in capsys.readouterr().err
+    )
     model = ("--model", "convnet", "--channels", "4", "--epochs", "1", "--batch-size", "16", "--certify", "skip")
     assert main(["--data", "pets", "--image-size", "8", *model, "--output", "run"]) == 0
     assert "61 pictures of 8 x 8 x 1 points" in capsys.readouterr().out

@@ -25,10 +25,10 @@ _MOST_FEATURES = 64  # of which the importance is measured: each takes a predict
 _MOST_ROWS = 2000
 
 
-def judged(run: Run, problem: Problem) -> list[Section]:
-    """Return the sections on the predictions for the test set."""
-    x, y = problem.test.x, problem.test.y
-    prediction: Any = fn.predict(run.model, run.params, run.state, x)
+def judged(run: Run, problem: Problem, known: Array | None = None) -> list[Section]:
+    """Return the sections on the predictions for the test set, which are made where they are not known."""
+    y = problem.test.y
+    prediction: Any = fn.predict(run.model, run.params, run.state, problem.test.x) if known is None else known
     if not isinstance(prediction, np.ndarray) or not isinstance(y, np.ndarray):
         return []
     if problem.facts.classes and y.ndim == 1 and prediction.ndim == 2 and y.dtype.kind in "iu":

@@ -13,8 +13,10 @@ from funcnn.cli.problem import Problem
 from funcnn.cli.report.judging import judged
 from funcnn.cli.report.page import Section, drawing, folded, page, picture, table, text, written
 from funcnn.cli.settings import to_json
+from funcnn.cli.tasks.task import Outcome
 from funcnn.cli.terminal import plain
 from funcnn.files.atomic_write import write_text
+from funcnn.plots.diagram import diagram_of
 
 _ABOUT = {
     "confusion.svg": "True classes in rows, predicted ones in columns",
@@ -33,16 +35,15 @@ _STANDING: Mapping[Standing, tuple[str, str]] = {
 _LONGEST = 4000  # characters of a sample
 
 
-def write_report(
-    out: Path, run: Run, problem: Problem, standing: Standing, results: Mapping[str, object], drawn: list[str]
-) -> None:
+def write_report(out: Path, run: Run, problem: Problem, standing: Standing, outcome: Outcome, drawn: list[str]) -> None:
     """Write ``report.html`` into the folder of a run, from what was measured and from the pictures that are there."""
     settings = run.settings
-    figures = [(name.replace("_", " "), shown(value)) for name, value in results.items() if not isinstance(value, (list, dict))]
+    results = {name: value for name, value in outcome.results.items() if not isinstance(value, (list, dict))}
+    figures = [(name.replace("_", " "), shown(value)) for name, value in results.items()]
     sections = [
         Section("Results", (table([("figure", "value"), *figures]),)),
         _learning(out, drawn),
-        *judged(run, problem),
+        *judged(run, problem, outcome.prediction),
         *[Section(_titled(name), (_file(out, name),)) for name in drawn if name not in ("curves.svg", "residuals.svg")],
         _network(run, problem),
         _gradient(out, standing),
@@ -95,7 +96,7 @@ def _network(run: Run, problem: Problem) -> Section:
         (row.path, "\u2003" * (row.depth - 1) + row.name, row.out_shape, f"{row.params:,}" if row.params else "")
         for row in about.rows
     ]
-    picture = drawing(fn.plots.diagram(run.model, shape), f"{about.params:,} parameters in {run.settings.dtype}")
+    picture = drawing(diagram_of(about, shape), f"{about.params:,} parameters in {run.settings.dtype}")
     return Section("Network", (picture, table(rows, (3,))))
 
 

@@ -76,7 +76,7 @@ def tested(run: Run, problem: Problem) -> tuple[Outcome, IntArray]:
         "test_rows": rows,
         "confusion": counts.tolist(),
     }
-    return Outcome(results, drawings), predicted
+    return Outcome(results, drawings, prediction), predicted
 
 
 def use(facts: Facts) -> str:

@@ -15,6 +15,7 @@ from funcnn.cli.problem import Examples, Labelled, Problem
 from funcnn.cli.settings import Settings
 from funcnn.key import Key
 from funcnn.losses.loss import Loss
+from funcnn.typing import Array
 
 
 @frozen(eq=False)
@@ -25,6 +26,8 @@ class Outcome:
     """The figures, by their names in the results of a run."""
     drawings: Drawings
     """What would draw the pictures that belong to it."""
+    prediction: Array | None = None
+    """What the network said of the test set, where that is one array."""
 
 
 def as_given(settings: Settings, facts: Facts, rows: Labelled, key: Key) -> Examples:

@@ -52,10 +52,20 @@ def in_mode(image: Any, mode: str) -> Any:
     return image.convert(mode)
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Return height and width that the header of an image states."""
-    size: tuple[int, int] = opened(path, lambda image: (image.height, image.width))
-    return size
+@frozen
+class Header:
+    """What the header of an image states."""
+
+    size: tuple[int, int]
+    """Height and width."""
+    mode: str
+    """How its points are written, as Pillow calls it: "L" for levels of grey, "RGB" for colours."""
+
+
+def header_of(path: Path) -> Header:
+    """Return what the header of an image states."""
+    header: Header = opened(path, lambda image: Header((image.height, image.width), image.mode))
+    return header
 
 
 @frozen(repr=False)

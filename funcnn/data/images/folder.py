@@ -10,7 +10,7 @@ from attrs import frozen
 from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import Dataset
-from funcnn.data.images.files import Channels, ImageFiles, size_of
+from funcnn.data.images.files import Channels, ImageFiles, header_of
 from funcnn.data.streams.rows import floating
 from funcnn.errors import check_count, check_flag, checked_path, shown
 from funcnn.tree import freeze
@@ -18,6 +18,12 @@ from funcnn.typing import IntArray
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Of the files that are taken for images."""
+GREY = ("1", "L", "LA")
+"""Modes of images without colours, as Pillow calls them."""
+
+
+class SizesDifferError(ValueError):
+    """Raised when images are of several sizes, and none was asked for."""
 
 
 @frozen(eq=False, repr=False)
@@ -31,6 +37,8 @@ class ImageFolder:
     classes: tuple[str, ...]
     """The names of the folders, in their order."""
     description: str
+    grey: bool = False
+    """Whether no image has colours."""
 
     def __len__(self) -> int:
         return len(self.y)
@@ -114,19 +122,21 @@ def image_folder(
         told = "no folder" if not found else f"one folder, {next(iter(found))},"
         raise ValueError(f"{where} has {told} with images ({', '.join(ENDINGS)}), expected one for each of at least two classes")
     every = tuple(path for group in found.values() for path in group)
-    sizes = [size_of(path) for path in every]
+    headers = [header_of(path) for path in every]
+    sizes = [one.size for one in headers]
     if target is None:
         other = next((place for place, one in enumerate(sizes) if one != sizes[0]), None)
         if other is not None:
-            raise ValueError(
+            raise SizesDifferError(
                 f"{every[0]} is {sizes[0][0]} x {sizes[0][1]} and {every[other]} {sizes[other][0]} x {sizes[other][1]}: give the"
                 " size to which all are scaled, such as size=(64, 64)"
             )
         target = sizes[0]
     labels = np.repeat(np.arange(len(found)), [len(group) for group in found.values()])
     return ImageFolder(
-        ImageFiles(every, target, channels, kind), freeze(labels), tuple(found), f"{len(every)} images from {where.name}."
-    )
+        ImageFiles(every, target, channels, kind), freeze(labels), tuple(found), f"{len(every)} images from {where.name}.",
+        all(one.mode in GREY for one in headers),
+    )  # fmt: skip
 
 
 def has_class_folders(folder: Path) -> bool:
