@@ -262,6 +262,8 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.adan import adan
     from funcnn.optim.rules.adopt import adopt
     from funcnn.optim.rules.amsgrad import amsgrad
+    from funcnn.optim.rules.kronecker.shampoo import shampoo
+    from funcnn.optim.rules.kronecker.soap import soap
     from funcnn.optim.rules.layerwise import lamb, lars
     from funcnn.optim.rules.lbfgs import lbfgs
     from funcnn.optim.rules.lion import lion
@@ -675,6 +677,8 @@ __all__ = [
     "dowg",
     "prodigy",
     "sm3",
+    "shampoo",
+    "soap",
     "averaged_sgd",
     "sgld",
     "yogi",

@@ -537,6 +537,14 @@ OPTIMIZERS: dict[str, list[OptimizerCase]] = {
             elementwise=False,
         )
     ],
+    "shampoo": [
+        OptimizerCase(lambda: fn.shampoo(0.1, momentum=0.8, every=2), converging=lambda: fn.shampoo(0.2), elementwise=False)
+    ],
+    "soap": [
+        OptimizerCase(
+            lambda: fn.soap(0.1, weight_decay=0.2, every=2, **BETAS), converging=lambda: fn.soap(decaying(0.1)), elementwise=False
+        )
+    ],
     "sm3": [
         OptimizerCase(lambda: fn.sm3(0.1, momentum=0.8, eps=1e-3), sm3, lambda: fn.sm3(0.5), "momentum", elementwise=False),
         OptimizerCase(

@@ -23,6 +23,8 @@ MAKERS: dict[str, Any] = {
     "novograd": lambda where: fn.novograd(0.1, weight_decay=0.1, where=where),
     "prodigy": lambda where: fn.prodigy(weight_decay=0.1, where=where),
     "sm3": lambda where: fn.sm3(0.1, where=where),
+    "shampoo": lambda where: fn.shampoo(0.1, where=where),
+    "soap": lambda where: fn.soap(0.1, where=where),
     "projected": lambda where: fn.projected(fn.sgd(0.1), fn.projections.non_negative(), where=where),
     "lion": lambda where: fn.lion(0.1, weight_decay=0.1, where=where),
     "lars": lambda where: fn.lars(0.1, where=where),

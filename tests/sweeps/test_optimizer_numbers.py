@@ -52,8 +52,9 @@ STARTS: dict[str, Any] = {
     "warmup_steps": 2,
     "patience": 1,
     "momentum": 0.5,
+    "max_length": 100,
 }
-"""Values in place of defaults of 0, which decide nothing, or of such as no single precision holds."""
+"""Values in place of defaults of 0, which decide nothing, or of such as no small integer or single precision holds."""
 
 
 def factories() -> Iterator[tuple[str, Any]]:
@@ -96,7 +97,7 @@ def base(factory: Any) -> dict[str, Any]:
             value = STARTS.get(one.name, one.default) if not one.default else one.default
             arguments[one.name] = float(np.float32(value if isinstance(value, (int, float)) else 0.5))
         elif one.annotation == "int":
-            arguments[one.name] = STARTS.get(one.name, one.default) if not one.default else one.default
+            arguments[one.name] = STARTS.get(one.name, one.default)
     if factory is fn.minimize:
         arguments["steps"] = 9
     if factory in (schedules.warmup_cosine, schedules.warmup_stable_decay):
