@@ -14,14 +14,17 @@ own backward (:mod:`funcnn.curvature.loss_curvature`).
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from attrs import frozen
 
 from funcnn import tree
 from funcnn.curvature.operator import Product, check_products, generator_of, operator, signs
-from funcnn.curvature.output_gradients import OutputGradients, output_gradients
+from funcnn.curvature.output_gradients import OutputGradients, beside, in_stretches, output_gradients
+from funcnn.derivatives.rules.pairs import Outer
+from funcnn.derivatives.rules.square_sums import square_sum_of_columns
 from funcnn.key import Key
 from funcnn.layer import Layer, Mode
 from funcnn.losses.loss import Loss
@@ -180,7 +183,18 @@ class GGNDiagonalFunction(Generic[P, S, X, T]):
 
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /) -> P:
         """Return the diagonal of the generalized Gauss-Newton matrix."""
-        total = tree.map_cotangents(np.zeros_like, self.gradients.no_direction(params))
-        for squares in self.gradients(params, state, x, target, mode):
-            total = tree.map_cotangents(np.add, total, squares)
-        return total
+        totals: list[Any] = [np.zeros_like(leaf) if leaf.dtype.kind == "f" else None for leaf in tree.leaves(params)]
+        for held in in_stretches(self._columns(params, state, x, target, mode), _size):
+            for total, *column in zip(totals, *held, strict=True):
+                if total is not None:
+                    total += square_sum_of_columns(column).reshape(total.shape)
+        return tree.rebuild(params, iter(totals))
+
+    def _columns(self, params: P, state: S, x: X, target: T, mode: Mode) -> Iterator[list[Any]]:
+        """Yield what was taken for each leaf, column by column."""
+        for taken in self.gradients(params, state, x, target, mode):
+            yield [own for _, own in beside(params, taken)]
+
+
+def _size(column: list[Any]) -> int:
+    return sum(one.size for one in column if isinstance(one, Outer))

@@ -7,7 +7,7 @@ from one backward in which layers keep the examples apart (:mod:`funcnn.derivati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -27,6 +27,9 @@ P = TypeVar("P")
 S = TypeVar("S")
 X = TypeVar("X")
 T = TypeVar("T")
+
+_HELD = 1 << 22
+"""How many numbers are held of columns that are taken together."""
 
 
 def output_gradients(model: Layer[P, S, X, Array], loss: Loss[Array, T], kind: Kind = "grads") -> OutputGradients[P, S, X, T]:
@@ -70,6 +73,30 @@ def run_apart(model: Layer[P, S, X, Array], params: P, state: S, x: X, mode: Mod
     network = model.forward(params, state, x, Apart(mode.key, 0) if isinstance(mode, Train) else mode)
     one_array(network.output)
     return network
+
+
+def beside(params: object, taken: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (path, what was taken) for each leaf of the parameters: not every form of gradients is a tree of arrays."""
+    if isinstance(params, np.ndarray):
+        yield path, taken
+        return
+    for (step, one), (_, other) in zip(tree.children(params, path), tree.children(taken), strict=True):
+        yield from beside(one, other, path + step)
+
+
+def in_stretches(columns: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Yield what comes for each column, several at a time, as long as no more than some millions of numbers are held.
+
+    What is the same for all columns is then done once for several, and products of matrices have more rows.
+    """
+    held: list[T] = []
+    for column in columns:
+        held.append(column)
+        if (len(held) + 1) * size(column) > _HELD:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def flat_rows(grads: Any, kept: tuple[bool, ...] | None = None) -> Array:

@@ -8,6 +8,7 @@ import pytest
 
 import funcnn as fn
 from funcnn import curvature, tree
+from funcnn.curvature import output_gradients
 from funcnn.curvature.blocks import DiagonalBlock, KroneckerBlock
 from tests.curvature.networks import EVAL, Case, classifier, convolutional, flat, regressor, sequence
 
@@ -134,6 +135,20 @@ def test_solves_roots_diagonals_and_determinants_are_those_of_the_matrix(name: s
         np.testing.assert_allclose(flat(twice), flat(factors.solve(vector, 0.1)), rtol=1e-9)
         np.testing.assert_allclose(flat(factors.diagonal()), np.diag(matrix) - 0.1, atol=1e-9)
         assert factors.log_determinant(0.1) == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-9, abs=0.0)
+
+
+@pytest.mark.parametrize("case", [convolutional(), sequence()], ids=["convolutional", "sequence"])
+def test_columns_that_do_not_fit_together_are_taken_in_stretches(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole is the same, with one column at a time and with all."""
+
+    def both() -> list[Any]:
+        return [curvature.ggn_diagonal(case.model, case.loss)(*case.at, EVAL), dense_form(made(case, corrected=True))]
+
+    together = both()
+    monkeypatch.setattr(output_gradients, "_HELD", 1)
+    for one, other in zip(both(), together, strict=True):
+        for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
 def test_random_columns_are_right_in_the_mean() -> None:

@@ -12,10 +12,12 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.certificate.subjects import start
+from funcnn.curvature.output_gradients import beside
 from funcnn.derivatives import apart
 from funcnn.derivatives.apart import batch_size, example, example_mode
 from funcnn.derivatives.complex_step import parts
 from funcnn.derivatives.per_example import cotangents, example_target, forwards
+from funcnn.derivatives.rules.square_sums import square_sum_of_columns
 from funcnn.derivatives.rules.table import RULES, rule_of
 from funcnn.layer import params_only
 from funcnn.losses.batch_rule import is_batchwise
@@ -89,7 +91,10 @@ def check_layer(case: LayerCase, mode: Any) -> None:
     near(found, tree.map_cotangents(lambda *leaves: np.stack(leaves), *loop))
     summed = apart.apart(layer, "square sums")
     network, doutput = forwards(summed, CUBIC, (*at, ()), mode)
-    near(params_only(summed, params, network.residuals, doutput).params, tree.map_cotangents(sum_of_squares, *loop))
+    taken = [one for _, one in beside(params, params_only(summed, params, network.residuals, doutput).params)]
+    expected = parts(tree.map_cotangents(sum_of_squares, *loop))
+    sums = [None if b is None else square_sum_of_columns([a]).reshape(b.shape) for a, b in zip(taken, expected, strict=True)]
+    near(tuple(sums), tuple(expected))
     norms = np.array([np.sqrt(sum((leaf**2).sum() for leaf in parts(one) if leaf is not None)) for one in loop])
     np.testing.assert_allclose(fn.per_example_norms(layer, CUBIC)(*at, (), mode), norms, rtol=1e-12, atol=1e-13)
     bound = float(np.median(norms)) or 1.0

@@ -1,18 +1,23 @@
 r"""The sums over examples of the squares of each entry of their gradients, which diagonals of curvature are.
 
-With one step, $\bar W_{nio} = x_{ni} \bar y_{no}$, the sum is itself a product of two matrices,
-$$ \sum_n \bar W_{nio}^2 = \sum_n x_{ni}^2\, \bar y_{no}^2 , $$
-and no gradient of an example is made (Dangel, Kunstner & Hennig 2020, arXiv:1912.10985).  With several, one is made after the
-other.
+Curvature has many cotangents c of the output, and a matrix multiplies the same x for all of them.  So what the word ``outer``
+gives are the factors (:mod:`funcnn.derivatives.rules.pairs`), and :func:`square_sum_of_columns` multiplies them once for many
+c.  With one step, $\bar W_{ncio} = x_{ni} \bar y_{nco}$, the sum is a product of two matrices,
+$$ \sum_{nc} \bar W_{ncio}^2 = \sum_n x_{ni}^2 \sum_c \bar y_{nco}^2 , $$
+and no gradient of an example is made (Dangel, Kunstner & Hennig 2020, arXiv:1912.10985).  With several, those of one example
+are one product, $x_n^\top (\bar y_{n1}, \bar y_{n2}, \ldots)$, made for one example after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from funcnn.derivatives.rules.form import Form, Gradients, by_example
+from funcnn.derivatives.rules.pairs import Outer
+from funcnn.kernels.windows import Windows
 from funcnn.typing import Array, IntArray, Shape
 
 _GRADIENTS = Gradients()
@@ -24,8 +29,30 @@ def square_sum(grads: Array) -> Array:
     return sums
 
 
+def square_sum_of_columns(columns: Sequence[Any]) -> Array:
+    """Return the sum over examples and cotangents of the squares of what :class:`SquareSums` took for each cotangent."""
+    first = columns[0]
+    if not isinstance(first, Outer):
+        sums: Array = np.sum(columns, axis=0)
+        return sums
+    dys = [one.dy for one in columns]
+    if first.dy.shape[1] == 1:
+        x, squares = first.x[:, 0], dys[0][:, 0] ** 2
+        for dy in dys[1:]:
+            squares += dy[:, 0] ** 2
+        product: Array = (x * x).T @ squares
+        return product
+    total: Array = np.zeros((first.dy.shape[2], first.features), first.dy.dtype)
+    for n in range(len(first.dy)):
+        every = np.concatenate([dy[n] for dy in dys], axis=1)
+        grads = every.T @ first.rows(slice(n, n + 1))[0]  # (c o, i)
+        grads *= grads
+        total += grads.reshape(len(dys), *total.shape).sum(0)
+    return total.T
+
+
 class SquareSums(Form):
-    """The sums of squares, of the shape of the parameters."""
+    """The sums of squares, of the shape of the parameters; of an outer product its factors."""
 
     def whole(self, grads: Array) -> Array:
         """Return the sum of the squares."""
@@ -43,14 +70,18 @@ class SquareSums(Form):
         """Return zeros."""
         return np.zeros(like.shape, like.dtype)
 
-    def outer(self, x: Array, dy: Array) -> Array:
-        """Return the product of the squares, or the sum over examples where each has several steps."""
-        xs, dys = by_example(x), by_example(dy)
-        if xs.shape[1] == 1:
-            own, other = xs[:, 0], dys[:, 0]
-            return (own * own).T @ (other * other)
-        like: Array = np.empty((xs.shape[2], dys.shape[2]), np.result_type(xs, dys))
-        return self.single(len(xs), lambda n: xs[n].T @ dys[n], like)
+    def outer(self, x: Array, dy: Array) -> Any:
+        """Return the factors."""
+        return Outer.of(x, dy)
+
+    def correlated(self, x: Array, dy: Array, windows: Windows, groups: int, like: Array) -> Any:
+        """Return the factors, of which the first are windows; with groups, the sum of the squares."""
+        return super().correlated(x, dy, windows, groups, like) if groups > 1 else Outer.of_windows(x, dy, windows)
+
+    def sums(self, dy: Array) -> Array:
+        """Return the sum of the squares of sums over t, of which there is nothing to add with one t."""
+        values = by_example(dy)
+        return square_sum(values[:, 0]) if values.shape[1] == 1 else super().sums(values)
 
     def rows(self, indices: IntArray, values: Array, count: int) -> Array:
         """Return the sum over examples of the squares of their tables."""
@@ -68,14 +99,14 @@ class SquareSums(Form):
         like: Array = np.empty((x.shape[-1], dy.shape[-1]), dy.dtype)
         return self.single(len(x), table, like)
 
-    def columns(self, *parts: Array) -> Array:
+    def columns(self, *parts: Any) -> Array:
         """Return the columns beside one another."""
-        return np.concatenate(parts, axis=-1)
+        return np.concatenate([square_sum_of_columns([part]) for part in parts], axis=-1)
 
-    def stacked(self, parts: Sequence[Array]) -> Array:
+    def stacked(self, parts: Sequence[Any]) -> Array:
         """Return the parts along a new axis."""
-        return np.stack(parts)
+        return np.stack([square_sum_of_columns([part]) for part in parts])
 
-    def shaped(self, taken: Array, shape: Shape) -> Array:
-        """Return the sums in another shape."""
-        return taken.reshape(shape)
+    def shaped(self, taken: Any, shape: Shape) -> Any:
+        """Return the sums in another shape; the factors as they are, which make the same numbers."""
+        return taken if isinstance(taken, Outer) else taken.reshape(shape)
