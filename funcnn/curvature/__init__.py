@@ -15,6 +15,8 @@ output_gradients.py     gradients of single examples for its columns
 blocks.py               Kronecker products in their eigenbasis
 kronecker.py            K-FAC and EK-FAC factors of a network
 kfac.py                 natural-gradient steps with them
+sampled_targets.py      the Gauss-Newton diagonal from targets that the network draws
+sophia.py               clipped steps over a diagonal
 least_squares.py        residuals and their Jacobian
 levenberg_marquardt.py  least squares by damped Gauss-Newton steps
 loss_and_product.py     a loss, its gradient, and products with its curvature
@@ -39,6 +41,7 @@ from funcnn.curvature.loss_and_product import LossAndProduct, loss_and_product
 from funcnn.curvature.newton_cg import NewtonCG, newton_cg
 from funcnn.curvature.operator import Product
 from funcnn.curvature.predictive import Predictive
+from funcnn.curvature.sophia import Sophia, SophiaOptions, SophiaState, SophiaStepped, sophia
 from funcnn.curvature.spectrum import SpectralDensity, spectral_density
 from funcnn.curvature.tangent_kernel import tangent_kernel
 from funcnn.curvature.trace import TraceEstimate, hutch_plus_plus, hutchinson, xtrace
@@ -64,6 +67,10 @@ __all__ = [
     "Product",
     "Residuals",
     "Solved",
+    "Sophia",
+    "SophiaOptions",
+    "SophiaState",
+    "SophiaStepped",
     "SpectralDensity",
     "TraceEstimate",
     "conjugate_gradient",
@@ -82,6 +89,7 @@ __all__ = [
     "loss_and_product",
     "newton_cg",
     "per_example_vjp",
+    "sophia",
     "spectral_density",
     "tangent_kernel",
     "tracin",

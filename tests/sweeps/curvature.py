@@ -36,6 +36,19 @@ USES: dict[str, Use] = {
         },
         ("model", "loss", "learning_rate"),
     ),
+    "curvature.sophia": Use(
+        curvature.sophia,
+        {
+            "model": MODEL,
+            "loss": LOSS,
+            "learning_rate": 0.1,
+            "gamma": 0.1,
+            "weight_decay": 0.1,
+            "estimator": "hutchinson",
+            "options": None,
+        },
+        ("model", "loss", "learning_rate"),
+    ),
     "curvature.laplace": Use(
         curvature.laplace,
         {
