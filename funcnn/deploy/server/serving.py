@@ -106,10 +106,10 @@ class Server:
             while await self.exchange(reader, writer):
                 pass
         except (ConnectionError, TimeoutError):
-            return  # who asked has gone, or does not read
+            writer.transport.abort()  # who asked has gone, or does not read
         finally:
             self.connections.discard(task)
-            writer.close()
+            close(writer, self.limits.read_seconds)
 
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read a request and answer it; return whether the connection stays open."""
@@ -164,6 +164,13 @@ class Server:
         except Exception as error:  # an error of the program: whoever runs it is told, and who asks that there was one
             print("".join(format_exception(error)), file=sys.stderr, flush=True)
             raise HTTPError(500, "the network failed; the server's log says more") from None
+
+
+def close(writer: asyncio.StreamWriter, seconds: float) -> None:
+    """Close a connection; what is still to be sent then is for as long, since a client that does not read would keep it open."""
+    writer.close()
+    if writer.transport.get_write_buffer_size():
+        asyncio.get_running_loop().call_later(seconds, writer.transport.abort)
 
 
 async def read_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:

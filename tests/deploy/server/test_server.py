@@ -6,14 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from funcnn.deploy.server.limits import HTTPError, Limits
 from funcnn.deploy.server.pace import Pace
-from funcnn.deploy.server.serving import Server, Service
+from funcnn.deploy.server.serving import Server, Service, close
 from funcnn.deploy.server.strict_json import read_object, rows_of
 
 LIMITS = Limits(body_bytes=2000, head_bytes=1000, read_seconds=0.4, answer_seconds=0.3, stop_seconds=1.0)
@@ -200,6 +200,40 @@ def test_who_says_nothing_or_leaves_is_let_go(port: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(piece)
     assert ask(port, get("/health"))[0] == 200
+
+
+def test_who_does_not_read_is_let_go() -> None:
+    with served(LIMITS, Service({"model": "x" * 50_000}, {})) as number, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", number))
+        with pytest.raises(ConnectionError):
+            while True:  # until the system keeps no more answers, and the server waits in vain
+                connection.sendall(b"GET /model HTTP/1.1\r\n\r\n" * 40)
+                time.sleep(0.01)
+
+
+def test_what_is_closed_is_not_kept_open_by_who_does_not_read() -> None:
+    async def unread() -> bool:
+        ended = asyncio.Event()
+
+        async def connect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(bytes(50_000_000))
+            close(writer, 0.05)
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            ended.set()
+
+        listener = await asyncio.start_server(connect, "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection(*listener.sockets[0].getsockname(), limit=1000)
+        try:
+            await asyncio.wait_for(ended.wait(), 10)
+        finally:
+            writer.transport.abort()
+            listener.close()
+        return ended.is_set()
+
+    assert asyncio.run(unread())
 
 
 def test_too_many_are_told_to_come_again() -> None:
