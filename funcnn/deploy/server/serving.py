@@ -107,6 +107,9 @@ class Server:
                 pass
         except (ConnectionError, TimeoutError):
             writer.transport.abort()  # who asked has gone, or does not read
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():  # of a server that stops, asyncio before Python 3.12 would print it as an error
+                raise
         finally:
             self.connections.discard(task)
             close(writer, self.limits.read_seconds)

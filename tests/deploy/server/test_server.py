@@ -202,15 +202,20 @@ def test_who_says_nothing_or_leaves_is_let_go(port: int) -> None:
     assert ask(port, get("/health"))[0] == 200
 
 
+def ask_without_reading(connection: socket.socket) -> None:
+    """Ask until the system keeps no more answers, and the server waits in vain."""
+    while True:
+        connection.sendall(b"GET /model HTTP/1.1\r\n\r\n" * 40)
+        time.sleep(0.01)
+
+
 def test_who_does_not_read_is_let_go() -> None:
     with served(LIMITS, Service({"model": "x" * 50_000}, {})) as number, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(10)
         connection.connect(("127.0.0.1", number))
         with pytest.raises(ConnectionError):
-            while True:  # until the system keeps no more answers, and the server waits in vain
-                connection.sendall(b"GET /model HTTP/1.1\r\n\r\n" * 40)
-                time.sleep(0.01)
+            ask_without_reading(connection)
 
 
 def test_what_is_closed_is_not_kept_open_by_who_does_not_read() -> None:
@@ -264,6 +269,14 @@ def test_what_is_being_answered_when_the_server_stops_is_answered() -> None:
     assert answers == [(200, {"twice": [[2.0, 4.0]]})]
     with pytest.raises(ConnectionRefusedError):
         raw(port, get("/health"))
+
+
+def test_a_server_that_stops_with_open_connections_says_nothing_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as connection, served(Limits()) as number:
+        connection.connect(("127.0.0.1", number))
+        connection.sendall(b"GET /health HTTP/1.1\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert not caplog.records
 
 
 def test_what_does_not_take_as_long_as_its_request_is_large_is_asked_elsewhere() -> None:
