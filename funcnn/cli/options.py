@@ -31,6 +31,8 @@ Train a network, its gradient certified first.
   python -m funcnn predict RUN new.csv            predict the column for other rows
   python -m funcnn sample RUN                     let it write, or draw
   python -m funcnn serve RUN                      answer requests over HTTP
+  python -m funcnn export RUN --onnx FILE         write it for other programs: as ONNX, or as plain NumPy (--script)
+  mpiexec -n 2 python -m funcnn                   train in two processes
   python -m funcnn check MODULE:FACTORY           check the gradient of a layer or function of your own
   python -m funcnn certify                        check every gradient of the library
 

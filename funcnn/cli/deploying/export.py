@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import asdict, frozen
 
 import funcnn as fn
 from funcnn.cli import folder
 from funcnn.cli.deploying.published_input import STEPS, has_classes, image, sequences
 from funcnn.cli.deploying.targets import check_targets
 from funcnn.cli.failure import OK, RequestError
+from funcnn.cli.folder import Run
 from funcnn.cli.options import base_parser, whole_number
 from funcnn.cli.published.opening import is_published, open_published
 from funcnn.cli.published.pictures import read_preparation
 from funcnn.cli.published.seeing import takes_images
+from funcnn.cli.settings import MADE
+from funcnn.cli.tables.predicting import load_transform
+from funcnn.cli.tasks.find_anomalies import bound_of
 from funcnn.cli.terminal import more, section
-from funcnn.deploy.onnx.export import onnx_bytes
+from funcnn.deploy.onnx.export import Finish, onnx_bytes
+from funcnn.deploy.onnx.graph import Graph, Tensor
+from funcnn.deploy.onnx.interface import named_outputs
+from funcnn.deploy.onnx.operators import cast, multiply, over, subtract
+from funcnn.deploy.onnx.preparation import Pixels, Preparation
 from funcnn.deploy.script.prediction import script_of, write_script
 from funcnn.deploy.script.program import usage
 from funcnn.files.atomic_write import write_bytes
@@ -46,7 +55,9 @@ class Exported:
     params: Any
     state: Any
     x: Any
-    classes: tuple[str, ...]
+    described: fn.deploy.Described
+    finish: Finish | None = None
+    """Writes what an ONNX file gives beside the network's output."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,8 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     written: list[Callable[[], None]] = []  # nothing is written before all that was asked for is there
     try:
         if request.onnx is not None:
-            described = fn.deploy.Described(classes=made.classes or None)
-            written.append(partial(write_bytes, request.onnx, onnx_bytes(*parts, described)))
+            written.append(partial(write_bytes, request.onnx, onnx_bytes(*parts, made.described, made.finish)))
         if request.script is not None:
             written.append(partial(write_script, request.script, *script_of(request.script, *parts)))
     except (ModuleNotFoundError, TypeError, ValueError) as error:
@@ -102,21 +112,48 @@ def of_run(request: ExportRequest) -> Exported:
         x: Any = np.zeros((1, features), np.int64)
     else:
         x = np.zeros((1, features), run.settings.dtype)
-    classes = run.facts.classes if task in ("classify", "classify_text") else ()
-    return Exported(run.model, run.params, run.state, (x, x) if task == "compare" else x, classes)
+    parts = run.model, run.params, run.state, (x, x) if task == "compare" else x
+    return Exported(*parts, described_run(run, request.run), written_errors if task == "find_anomalies" else None)
+
+
+def described_run(run: Run, path: Path) -> fn.deploy.Described:
+    """Return what goes along with a run into an ONNX file: all that prediction does around the network."""
+    task, facts = run.settings.job.task, run.facts
+    preparation: Preparation | None = None
+    if run.settings.table is not None:
+        preparation = load_transform(facts, path)
+    elif facts.picture and run.settings.data not in MADE and task != "compare":
+        preparation = Pixels(facts.picture)
+    named = task in ("classify", "classify_text", "classify_table")
+    metadata: dict[str, str] = {"task": task}
+    if task == "find_anomalies":
+        metadata["bound"] = str(bound_of(path))
+    if facts.vocabulary:
+        metadata |= {"vocabulary": facts.vocabulary, "first_token": "1" if task == "classify_text" else "0"}
+    return fn.deploy.Described(preparation, facts.classes if named else None, probabilities=named, metadata=metadata)
+
+
+def written_errors(g: Graph, x: Tensor, y: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Write the mean squared error (n,) with which rows are redrawn."""
+    apart = subtract(g, cast(g, y, np.float64), cast(g, x, np.float64))
+    yield from named_outputs(g, over(g, "ReduceMean", multiply(g, apart, apart), (1,)), "error")
 
 
 def of_published(request: ExportRequest) -> Exported:
     """Return a published network: of images, as they are after their preparation, or of tokens."""
     loaded = open_published(request.run)
+    metadata: dict[str, str] = {}
     if takes_images(loaded.config):
         if request.length is not None:
             raise RequestError(f"--length is for networks of texts, and that of {request.run} takes images")
-        x: Any = image(loaded.config, read_preparation(request.run))
+        how = read_preparation(request.run)
+        metadata["preparation"] = json.dumps(asdict(how))
+        x: Any = image(loaded.config, how)
     else:
         x = sequences(loaded.config, request.length)
-    classes = tuple(labels(loaded)) if takes_images(loaded.config) or has_classes(loaded.config) else ()
+    named = takes_images(loaded.config) or has_classes(loaded.config)
     kinds = {leaf.dtype for leaf in fn.tree.leaves(loaded.params)}
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and len(kinds) == 1:
         x = x.astype(kinds.pop())
-    return Exported(loaded.model, loaded.params, loaded.state, x, classes)
+    described = fn.deploy.Described(classes=labels(loaded) if named else None, probabilities=named, metadata=metadata)
+    return Exported(loaded.model, loaded.params, loaded.state, x, described)

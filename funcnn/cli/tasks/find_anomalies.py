@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def report(run: Run, problem: Problem) -> Outcome:
 def predict(run: Run, request: PredictRequest) -> None:
     """Print and write how strange rows are, and which are beyond the bound of the run."""
     rows = predicting.read_rows(run, request)
-    errors, bound = strangeness(run, rows.x), _bound(request)
+    errors, bound = strangeness(run, rows.x), bound_of(request.run)
     predicting.introduce(request, run, rows)
     body = [[str(row), f"{error:.6g}", "yes" if error > bound else "no"] for row, error in enumerate(errors)]
     predicting.show(rows, ["row", "error", "unusual"], body)
@@ -92,10 +93,10 @@ def predict(run: Run, request: PredictRequest) -> None:
     predicting.finish(rows)
 
 
-def _bound(request: PredictRequest) -> float:
+def bound_of(path: Path) -> float:
     """Return the bound that a run has found; infinite where its results are gone."""
     try:
-        found = json.loads((request.run / folder.RESULTS).read_text(encoding="utf-8"))["bound"]
+        found = json.loads((path / folder.RESULTS).read_text(encoding="utf-8"))["bound"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return np.inf
     return float(found) if isinstance(found, float) and found == found else np.inf

@@ -22,9 +22,10 @@ Unseen: TypeAlias = Literal["ignore", "error"]
 Part: TypeAlias = Literal["year", "week", "day"]
 """What repeats: the part of a date that has gone of its year, its week, its day."""
 
-_ABSENT, _UNKNOWN = -2, -1  # codes of categories: the two last rows of a table of one-hot rows
-_MICRO = {"week": 7 * 86400 * 10**6, "day": 86400 * 10**6}
-_MONDAY = 4 * 86400 * 10**6  # 1970 began on a Thursday
+ABSENT, UNKNOWN = -2, -1  # codes of categories: the two last rows of a table of one-hot rows
+PERIODS: dict[Part, int] = {"week": 7 * 86400 * 10**6, "day": 86400 * 10**6}
+"""Microseconds of what is always as long."""
+MONDAY = 4 * 86400 * 10**6  # 1970 began on a Thursday
 
 
 @frozen
@@ -138,10 +139,10 @@ class CategoryEncoding:
         """Return the codes of the column: -1 for a category that is not known, -2 for what is missing."""
         column = as_categories(table.columns[self.name])
         codes = {category: code for code, category in enumerate(self.categories)}
-        translation = np.array([codes.get(word, _UNKNOWN) for word in column.categories] + [_ABSENT], np.int32)
+        translation = np.array([codes.get(word, UNKNOWN) for word in column.categories] + [ABSENT], np.int32)
         found: IntArray = translation[column.values]  # -1, which is missing, takes the last
-        if self.unseen == "error" and (translation == _UNKNOWN).any():
-            unknown = np.flatnonzero(found == _UNKNOWN)
+        if self.unseen == "error" and (translation == UNKNOWN).any():
+            unknown = np.flatnonzero(found == UNKNOWN)
             if unknown.size:
                 word = column.categories[column.values[unknown[0]]]
                 raise ValueError(
@@ -159,15 +160,15 @@ class CategoryEncoding:
 
     def write_into(self, out: Array, values: IntArray) -> None:
         """Write some rows."""
-        out[:] = self._rows(out.dtype).take(values, axis=0, mode="wrap")
+        out[:] = self.rows(out.dtype).take(values, axis=0, mode="wrap")
 
-    def _rows(self, dtype: np.dtype[np.floating]) -> Array:
+    def rows(self, dtype: np.dtype[np.floating]) -> Array:
         """Return the rows that codes stand for: unit vectors, then that of what is missing and that of what is not known."""
         count = len(self.categories)
         rows: Array = np.zeros((count + 2, count + self.indicator), dtype)
         rows[range(count), range(count)] = 1
         if self.indicator:
-            rows[_ABSENT, -1] = 1
+            rows[ABSENT, -1] = 1
         return rows
 
 
@@ -196,8 +197,8 @@ def gone(micro: IntArray, part: Part) -> Array:
         length = (begin + 1).astype("datetime64[us]") - begin.astype("datetime64[us]")
         share: Array = (moments - begin) / length
         return share
-    length = _MICRO[part]
-    since = (micro - (_MONDAY if part == "week" else 0)) % length
+    length = PERIODS[part]
+    since = (micro - (MONDAY if part == "week" else 0)) % length
     gone: Array = since / length
     return gone
 

@@ -7,36 +7,40 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from funcnn import tree
 from funcnn.data.scaling import MinMax, Standardize
+from funcnn.data.tables.targets import NumberTarget
+from funcnn.data.tables.transform import TableTransform
 from funcnn.data.whitening import Whiten
 from funcnn.deploy.check_network import check_network
-from funcnn.deploy.onnx.graph import Graph, MaskedTensor, PooledTensor, Tensor, Translation
+from funcnn.deploy.onnx.graph import Graph, Tensor, Translation
+from funcnn.deploy.onnx.interface import arrays_of, named_outputs
 from funcnn.deploy.onnx.library import library
-from funcnn.deploy.onnx.operators import add, divide, matmul, multiply, subtract
+from funcnn.deploy.onnx.operators import concatenate, subtract
+from funcnn.deploy.onnx.preparation import Pixels, Preparation, entered
+from funcnn.deploy.onnx.table_columns import decoded
 from funcnn.deploy.onnx.write import Interface, to_bytes
-from funcnn.errors import check_path, describe, shown
+from funcnn.errors import check_flag, check_path, describe, shown
 from funcnn.files.atomic_write import write_bytes
 from funcnn.grad import apply
 from funcnn.layer import AnyLayer, Layer
-from funcnn.layers.pooling.max_unpooling import Pooled
-from funcnn.masked import Masked
-from funcnn.typing import Array
 
 P = TypeVar("P")
 S = TypeVar("S")
 X = TypeVar("X")
 Y = TypeVar("Y")
 
-Preparation: TypeAlias = Standardize | MinMax | Whiten
-"""What was fitted to the training data and is done to an input before the network sees it."""
-
 
 def is_names(value: object) -> bool:
     """Tell whether a value is a sequence of strings, and not a string itself."""
     return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, str) for one in value)
+
+
+def is_texts(value: object) -> bool:
+    """Tell whether a value is a mapping from strings to strings."""
+    return isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair)
 
 
 def is_translations(value: object) -> bool:
@@ -50,10 +54,19 @@ class Described:
 
     Parameters
     ----------
-    preparation : Standardize, MinMax or Whiten, optional
-        What an input goes through before the network: it becomes the first nodes of the graph.
+    preparation : Standardize, MinMax, Whiten or TableTransform, optional
+        What an input goes through before the network: it becomes the first nodes of the graph.  With a transform of tables the
+        file has an input (n,) for each column, named after it: float64 for numbers and truth values (NaN where one is missing),
+        int64 for moments (microseconds since 1970; the least integer where one is missing), and texts for categories ("" where
+        one is missing).  Its metadata has what is known of the columns as JSON, under "columns".  Where the target is a number,
+        the output is a prediction (n,) in its own unit, as ``transform.decode`` gives it.
     classes : sequence of str, optional
-        The names of the classes, which stand as JSON in the file's metadata, under "classes".
+        The names of the classes, which stand as JSON in the file's metadata, under "classes"; by default those of a transform.
+    probabilities : bool, optional
+        Whether the file gives ``probabilities`` beside the scores of the classes, ``output``: their softmax along the last axis,
+        or for one score of two classes the logistic function.
+    metadata : mapping of str to str, optional
+        More entries of the metadata.
     translations : mapping, optional
         For layers of one's own: from a layer's forward to the function that writes it.  That is called as the forward is, with
         the graph in the first place and without the mode: ``translation(graph, *bound, params, state, x)``.
@@ -61,16 +74,22 @@ class Described:
 
     preparation: Preparation | None = None
     classes: Sequence[str] | None = None
+    probabilities: bool = False
+    metadata: Mapping[str, str] = field(factory=dict)
     translations: Mapping[Callable[..., Any], Translation] | None = None  # Any: forwards of all kinds
 
     def __attrs_post_init__(self) -> None:
         kinds: object = self.preparation
-        if kinds is not None and not isinstance(kinds, (Standardize, MinMax, Whiten)):
+        if kinds is not None and not isinstance(kinds, (Standardize, MinMax, Whiten, TableTransform, Pixels)):
             raise TypeError(
-                f"preparation is {shown(kinds)}, expected what fn.data.fit_standardize, fit_min_max or fit_whiten gives"
+                f"preparation is {shown(kinds)}, expected what fn.data.fit_standardize, fit_min_max, fit_whiten or fit_table"
+                " gives"
             )
         if self.classes is not None and not is_names(self.classes):
             raise TypeError(f"classes is {shown(self.classes)}, expected a sequence of names")
+        check_flag(self.probabilities, "probabilities")
+        if not is_texts(self.metadata):
+            raise TypeError(f"metadata is {shown(self.metadata)}, expected a mapping from texts to texts")
         if not is_translations(self.translations):
             raise TypeError(
                 f"translations is {shown(self.translations)}, expected a mapping from the forwards of layers to functions"
@@ -100,7 +119,8 @@ def export_onnx(
         The network and what it has learned, in float32 or float64.
     x : array or tree of arrays
         A batch such as the file will be given, before any preparation: its dtype and the shape of its examples become those of
-        the file's input.  The network is run on it first, so that what does not fit is said before anything is written.
+        the file's input; with a transform of tables the features that it gives.  The network is run on it first, so that what
+        does not fit is said before anything is written.
     described : Described, optional
         A preparation of the input, names of classes, and translations of layers of one's own.
 
@@ -138,25 +158,55 @@ def export_onnx(
     write_bytes(target, onnx_bytes(model, params, state, x, described or Described()))
 
 
-def onnx_bytes(model: Layer[P, S, X, Y], params: P, state: S, x: X, described: Described) -> bytes:
+Finish: TypeAlias = Callable[[Graph, Any, Any], Iterator[tuple[str, Tensor]]]
+"""Writes more outputs, of what the network is given and of what it gives."""
+
+OUTPUTS = ("output", "probabilities", "error")
+"""Names that an input may not take."""
+
+
+def onnx_bytes(model: Layer[P, S, X, Y], params: P, state: S, x: X, described: Described, finish: Finish | None = None) -> bytes:
     """Return what :func:`export_onnx` writes."""
     check_network(model, params, state)
     dtype = precision_of(params, x)
     given: Any = x
-    prepared = given if described.preparation is None else described.preparation.transform(given)
+    preparation, target = described.preparation, None
+    prepared = preparation.transform(given) if isinstance(preparation, Standardize | MinMax | Whiten) else given
     network: AnyLayer = model
     y = apply(network, params, state, prepared)
-    if described.classes is not None:
-        check_classes(described.classes, y)
+    names = described.classes
+    if isinstance(preparation, TableTransform):
+        names, target = names or preparation.classes or None, preparation.target
+    if names is not None:
+        check_classes(names, y)
     from funcnn.deploy.onnx.translations.table import REFUSED, TABLE  # the translations of all layers, and the layers
 
     own = described.translations or {}
     g = Graph(dtype, {**TABLE, **own}, {one: why for one, why in REFUSED.items() if one not in own})
-    inputs, graph_input = named_inputs(g, given)
-    made = g.layer(model, params, state, prepare(g, described.preparation, graph_input))
-    outputs = list(named_outputs(g, made))
-    metadata: dict[str, object] = {} if described.classes is None else {"classes": list(described.classes)}
-    return to_bytes(g, Interface(inputs, outputs, model.name, metadata))
+    for name in OUTPUTS:
+        g.fresh(name)
+    begin = entered(g, preparation, given)
+    made = g.layer(model, params, state, begin.x)
+    outputs = list(named_outputs(g, decoded(g, target, made) if isinstance(target, NumberTarget) else made))
+    if described.probabilities:
+        outputs += named_outputs(g, probabilities_of(g, made), "probabilities")
+    if finish is not None:
+        outputs += finish(g, begin.x, made)
+    metadata: dict[str, object] = {**described.metadata, **begin.metadata}
+    if names is not None:
+        metadata["classes"] = list(names)
+    return to_bytes(g, Interface(begin.inputs, outputs, model.name, metadata))
+
+
+def probabilities_of(g: Graph, scores: Any) -> Tensor:  # Any: whatever a network gives
+    """Write the probabilities of classes, of which one may have no score of its own."""
+    if not isinstance(scores, Tensor) or not scores.shape or scores.dtype.kind != "f":
+        raise TypeError("probabilities=True: the network gives something else than one array of scores (n, ..., classes)")
+    scores = g.channels_last(scores)
+    if scores.shape[-1] > 1:
+        return g.node("Softmax", [scores], scores.shape, axis=-1)
+    second = g.node("Sigmoid", [scores], scores.shape)
+    return concatenate(g, [subtract(g, 1.0, second), second])
 
 
 def precision_of(params: object, x: object) -> np.dtype[np.floating]:
@@ -177,74 +227,3 @@ def check_classes(classes: Sequence[str], y: object) -> None:
     size = y.shape[-1] if isinstance(y, np.ndarray) and y.ndim > 1 else None
     if size is not None and len(classes) != size and not (size == 1 and len(classes) == 2):
         raise ValueError(f"there are {len(classes)} names of classes, and the output {describe(y)} has {size}")
-
-
-def arrays_of(x: object) -> Iterator[Array]:
-    """Yield the arrays of an input."""
-    if isinstance(x, np.ndarray):
-        yield x
-    elif isinstance(x, Masked):
-        yield from (x.values, x.mask)  # type: ignore[misc]  # a mask is an array of booleans
-    elif isinstance(x, Pooled):
-        yield from (x.values, x.indices)  # type: ignore[misc]  # indices are integers
-    elif isinstance(x, tuple):
-        for one in x:
-            yield from arrays_of(one)
-    else:
-        raise TypeError(f"the input x is {describe(x)}, expected an array, a tuple of such, Masked or Pooled")
-
-
-def named_inputs(g: Graph, x: object) -> tuple[list[tuple[str, Tensor]], Any]:  # Any: a tree like x
-    """Return the inputs of the graph with their names, and the tree that they make."""
-    found: list[tuple[str, Tensor]] = []
-
-    def taken(value: Any, name: str) -> Any:
-        if isinstance(value, tuple):
-            return tuple([taken(one, f"{name}_{index}") for index, one in enumerate(value)])
-        if isinstance(value, Masked):
-            return MaskedTensor(taken(value.values, name), taken(value.mask, f"{name}_mask"))
-        if isinstance(value, Pooled):
-            return PooledTensor(taken(value.values, name), taken(value.indices, f"{name}_indices"))
-        list(arrays_of(value))
-        kind = np.dtype(np.int64) if value.dtype.kind in "iu" else value.dtype
-        found.append((g.fresh(name), Tensor(name, value.shape[1:], kind)))
-        return found[-1][1]
-
-    whole = taken(x, "input")
-    return found, whole
-
-
-def named_outputs(g: Graph, y: Any, name: str = "output") -> Iterator[tuple[str, Tensor]]:
-    """Write the outputs under their names; a tensor that is an input, or an output already, is handed through."""
-    if isinstance(y, tuple):
-        for index, one in enumerate(y):
-            yield from named_outputs(g, one, f"{name}_{index}")
-    elif isinstance(y, MaskedTensor):
-        yield from named_outputs(g, y.values, name)
-        yield from named_outputs(g, y.mask, f"{name}_mask")
-    elif isinstance(y, PooledTensor):
-        yield from named_outputs(g, y.values, name)
-        yield from named_outputs(g, y.indices, f"{name}_indices")
-    else:
-        last = g.channels_last(y)
-        yield name, g.hand_out(last, name)
-
-
-def prepare(g: Graph, preparation: Preparation | None, x: Any) -> Any:
-    """Write what an input goes through before the network."""
-    if preparation is None:
-        return x
-    dtype = x.dtype
-
-    def known(value: Array, hint: str) -> Tensor:
-        return g.constant(value, hint, dtype)
-
-    with g.step("preparation"):
-        if isinstance(preparation, Standardize):
-            centred = subtract(g, subtract(g, x, known(preparation.mean, "mean")), known(preparation.rest, "rest"))
-            return divide(g, centred, known(preparation.scale, "scale"))
-        if isinstance(preparation, MinMax):
-            low, high = (float(one) for one in preparation.interval.astype(dtype))
-            part = divide(g, subtract(g, x, known(preparation.minimum, "minimum")), known(preparation.span, "span"))
-            return add(g, multiply(g, subtract(g, 1.0, part), low), multiply(g, part, high))
-        return matmul(g, subtract(g, x, known(preparation.mean, "mean")), known(preparation.matrix, "matrix"))

@@ -92,7 +92,7 @@ def cast(g: Graph, x: Tensor, dtype: np.dtype[Any] | type) -> Tensor:
     return evolve(made, batched=x.batched, channels_first=x.channels_first)
 
 
-ELEMENT_TYPES = {"float32": 1, "int64": 7, "bool": 9, "float64": 11}
+ELEMENT_TYPES = {"float32": 1, "uint8": 2, "int64": 7, "str": 8, "bool": 9, "float64": 11}
 """The numbers of the standard for the types of entries (onnx.TensorProto.DataType)."""
 
 

@@ -11,8 +11,14 @@ from funcnn.deploy.onnx.graph import Graph, Tensor
 from funcnn.deploy.onnx.library import library
 from funcnn.deploy.onnx.operators import ELEMENT_TYPES
 
-OPSET = 18
-"""The version of ONNX's operators that files are written in, of 2022: runtimes of the last years know it."""
+ML = "ai.onnx.ml"
+"""The name of the standard's second set of operators, of which texts take one."""
+
+OPSETS = {"": 18, ML: 3}
+"""The versions of ONNX's operators that files are written in, of 2022: runtimes of the last years know them."""
+
+DOMAINS = {"LabelEncoder": ML}
+"""The operators of the second set."""
 
 IR_VERSION = 8
 """The version of the file format that came with it."""
@@ -45,7 +51,11 @@ def to_bytes(g: Graph, interface: Interface) -> bytes:
     helper, size = onnx.helper, sum(array.nbytes for array in g.constants.values())
     if size > LARGEST:
         raise ValueError(f"the parameters take {size} bytes, and an ONNX file may have {LARGEST}: export fewer, or in float32")
-    nodes = [helper.make_node(one.kind, one.inputs, one.outputs, one.name, **one.attributes) for one in g.nodes]
+    nodes = [
+        helper.make_node(one.kind, one.inputs, one.outputs, one.name, domain=DOMAINS.get(one.kind, ""), **one.attributes)
+        for one in g.nodes
+    ]
+    domains = sorted({one.domain for one in nodes} | {""})
     constants = [onnx.numpy_helper.from_array(array, name) for name, array in g.constants.items()]
     inputs, outputs = ([described(helper, *one) for one in side] for side in (interface.inputs, interface.outputs))
     graph = helper.make_graph(nodes, interface.name, inputs, outputs, constants)
@@ -54,7 +64,7 @@ def to_bytes(g: Graph, interface: Interface) -> bytes:
         producer_name="funcnn",
         producer_version=__version__,
         ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid(one, OPSETS[one]) for one in domains],
     )
     helper.set_model_props(model, {key: said(value) for key, value in interface.metadata.items()})
     onnx.checker.check_model(model, full_check=True)
