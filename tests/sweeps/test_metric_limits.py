@@ -68,6 +68,19 @@ def test_infinite_scores_are_scores(name: str) -> None:
         assert got == getattr(metrics, name)(np.clip(prediction, -1e9, 1e9), target)
 
 
+@pytest.mark.parametrize("name", [*CLASSES, "roc_auc", "log_loss", "brier_score", "calibration_error", "per_class"])
+@pytest.mark.parametrize(
+    ("kind", "classes"), [("int8", 60), ("int8", 127), ("uint8", 250), ("int16", 300), ("uint32", 60), ("uint64", 60)]
+)
+def test_labels_of_any_integer_are_labels(name: str, kind: str, classes: int) -> None:
+    """A label times the number of classes is far beyond the range of short integers."""
+    prediction = np.random.default_rng(2).dirichlet(np.ones(classes), 2 * classes)
+    target = np.random.default_rng(3).permutation(np.arange(2 * classes) % classes)
+    metric = getattr(metrics, name)
+    for weigh in (lambda labels: labels, lambda labels: fn.Weighted(labels, np.arange(2.0 * classes))):
+        np.testing.assert_array_equal(metric(prediction, weigh(target.astype(kind))), metric(prediction, weigh(target)))
+
+
 class Table:
     """What holds an array without being one, such as an array of another package."""
 

@@ -48,7 +48,8 @@ def labelled(prediction: Array, target: Labels) -> Rows[IntArray]:
     check_real(scores)
     check_not_empty(labels)
     check_not_nan(scores)
-    return Rows(scores.reshape(-1, scores.shape[-1]), labels.ravel(), _flat(weight, labels))
+    wide = labels.ravel().astype(np.intp, copy=False)  # what is computed with labels may be far above the largest of them
+    return Rows(scores.reshape(-1, scores.shape[-1]), wide, _flat(weight, labels))
 
 
 def answered(prediction: Array, target: Truth) -> Rows[BoolArray]:
@@ -174,9 +175,7 @@ def _counted(prediction: Array, target: Any, features: int | None) -> tuple[Arra
     check_prediction(prediction)
     weight = check_weight(target.weight, prediction, features)
     entries = target.target
-    if not isinstance(entries, np.ndarray) or entries.shape[: weight.ndim] != weight.shape:
-        check_plain(entries, "target")
-        raise ValueError(f"target is {describe(entries)}, and its weight has shape {weight.shape}: expected one for each row")
+    check_plain(entries, "target")
     positive = weight > 0
     if not positive.any():
         raise ValueError("the weights are all 0: a metric needs at least one example")
