@@ -267,8 +267,20 @@ def shares(weight: Array, mass: Array) -> Array:
 
 
 def select(values: Y, positive: BoolArray) -> Y:
-    """Return the rows of positive weight of every array in a tree, their leading axes merged into one."""
-    return tree.map(lambda leaf: leaf[positive], values)
+    """Return the rows of positive weight of every array in a tree, their leading axes merged into one.
+
+    Raises
+    ------
+    ValueError
+        When there are not as many rows as weights.  Predictions were looked at before: so it is the target that is wrong.
+    """
+
+    def chosen(leaf: Array) -> Array:
+        if leaf.shape[: positive.ndim] != positive.shape:
+            raise ValueError(f"target is {describe(leaf)}, and its weight has shape {positive.shape}: expected one for each row")
+        return leaf[positive]
+
+    return tree.map(chosen, values)
 
 
 def scatter(gradient: Y, positive: BoolArray, like: Y) -> Y:

@@ -67,6 +67,17 @@ def test_masked_targets_are_refused(name: str) -> None:
         FIRST[name].make().forward(prediction, fn.Weighted(target, np.ma.array(np.ones(4), mask=[False, True, False, False])))
 
 
+@pytest.mark.parametrize("name", [name for name, case in FIRST.items() if tree.leaves(draw(case, 4)[1])])
+@pytest.mark.parametrize("weight", [np.ones(4), np.array([1.0, 0.0, 1.0, 1.0])], ids=["all count", "some count"])
+def test_targets_with_fewer_rows_than_weights_are_refused(name: str, weight: Any) -> None:
+    prediction, target = draw(FIRST[name], 4)
+    plain = target.target if isinstance(target, fn.Weighted) else target
+    for wrong in (tree.map(lambda leaf: leaf[:1], plain), tree.map(lambda leaf: leaf[:3], plain)):
+        with pytest.raises(ValueError, match=r"target|label|time") as caught:
+            FIRST[name].make().forward(prediction, fn.Weighted(wrong, weight))
+        assert "boolean index" not in str(caught.value)
+
+
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 def test_matrices_are_refused() -> None:
     x = np.ones((2, 3))
