@@ -27,7 +27,7 @@ def drawn(shape: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------------------------------- graphs
 
-EDGES = np.array([[[0, 1], [1, 0], [3, 1], [0, 1], [2, 2]], [[1, 3], [-1, -1], [0, 3], [-1, 2], [2, -1]]])
+EDGES = np.array([[[0, 1], [1, 0], [3, 1], [0, 1], [2, 2]], [[1, 3], [-1, -1], [0, 3], [-1, -1], [2, 0]]])
 
 
 def test_graph_convolution_is_the_normalized_adjacency_by_the_product() -> None:
@@ -65,6 +65,7 @@ def test_short_integers_number_the_nodes_of_many_graphs() -> None:
     [
         (np.full((2, 5, 2), 4), ValueError, r"from 4 to 4, expected nodes from 0 to 3, or -1"),
         (np.full((2, 5, 2), -2), ValueError, r"from -2 to -2"),
+        (np.array([[[0, 1]] * 5, [[0, 1], [2, -1]] + [[-1, 0]] * 3]), ValueError, r"have \[2, -1\] at example 1, edge 1"),
         (np.zeros((2, 5, 3), int), ValueError, r"expected \(nodes, features\) and \(edges, 2\)"),
         (np.zeros((2, 5, 2)), TypeError, "expected an array of integers"),
         (np.zeros((1, 5, 2), int), ValueError, "2 examples of features and 1 of edges"),

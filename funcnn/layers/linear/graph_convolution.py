@@ -79,6 +79,13 @@ def checked_graphs(params: DenseParams, x: object) -> Graphs:
             f"the edges, input [1], are from {edges.min()} to {edges.max()}, expected nodes from 0 to {values.shape[1] - 1},"
             " or -1 for no edge"
         )
+    half = (edges < 0).any(-1) & (edges >= 0).any(-1)
+    if half.any():
+        example, place = np.argwhere(half)[0].tolist()
+        raise ValueError(
+            f"the edges, input [1], have {edges[example, place].tolist()} at example {example}, edge {place}: expected two nodes,"
+            " or twice -1 for no edge"
+        )
     return values, edges
 
 
@@ -129,7 +136,7 @@ def graph_convolution(
     -------
     Layer
         Parameters as those of :func:`funcnn.dense`.  Edges are integers: from the first node to the second; an edge in both
-        directions stands twice, an edge of -1 is none, so that graphs of unequal size fit one array.  Every node has an edge to
+        directions stands twice, one of twice -1 is none, so that graphs of unequal size fit one array.  Every node has an edge to
         itself besides.  Time and memory grow with the number of edges.
 
     Raises
