@@ -205,6 +205,16 @@ def test_arrays_are_those_of_a_column_transformer(whose: Any) -> None:
     np.testing.assert_allclose(x[:, [0, 2, 1, 3, 4, 5]], expected, atol=1e-12)
 
 
+def test_dates_of_arrow_beyond_microseconds_are_refused_and_missing_ones_looked_over() -> None:
+    for kind in (pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("ms", "UTC")):
+        far = 2**31 - 1 if kind == pa.date32() else 2**62
+        with pytest.raises(ValueError, match=r"column 'when' has .* \(1 such rows\), expected dates within 290,000 years"):
+            fn.data.as_table(pa.table({"when": pa.array([0, None, far], kind)}))
+        values = np.ma.MaskedArray(np.array([0, far], np.int32 if kind == pa.date32() else np.int64), [False, True])
+        missing = fn.data.as_table(pa.table({"when": pa.array(values.data, kind, mask=values.mask)}))["when"].values
+        np.testing.assert_array_equal(missing, np.array(["1970-01-01", "NaT"], "datetime64[us]"))
+
+
 @pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "digits", "iris", "wine"])
 def test_data_sets_that_ship_with_scikit_learn(name: str) -> None:
     table = fn.data.sklearn_table(name)

@@ -16,7 +16,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn
+from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn, in_microseconds
 from funcnn.errors import shorten
 from funcnn.typing import BoolArray, IntArray
 
@@ -57,7 +57,7 @@ _NUMBERS: dict[str, type[np.generic]] = {
     "c": np.int8, "C": np.uint8, "s": np.int16, "S": np.uint16, "i": np.int32, "I": np.uint32, "l": np.int64, "L": np.uint64,
     "e": np.float16, "f": np.float32, "g": np.float64,
 }  # fmt: skip
-_TICKS = {"s": 10**6, "m": 10**3, "u": 1}
+_UNITS = {"s": "s", "m": "ms", "u": "us", "n": "ns"}  # as Arrow calls them, and as NumPy does
 """Microseconds of a second, a millisecond and a microsecond; a nanosecond is less than one."""
 
 
@@ -189,7 +189,7 @@ def _column(name: str, schema: Any, pieces: list[_Piece]) -> Column:
     if form == "b":
         return BooleanColumn(_joined([_filled(piece.bits(1).astype(np.int8), piece, -1) for piece in pieces], np.dtype(np.int8)))
     if form.startswith(("tdD", "tdm", "ts")):
-        return DateColumn(_joined([_moments(piece, form) for piece in pieces], np.dtype("datetime64[us]")))
+        return DateColumn(_joined([_moments(name, piece, form) for piece in pieces], np.dtype("datetime64[us]")))
     if form.startswith("d:"):
         return NumberColumn(_joined([_decimals(piece, form) for piece in pieces], np.dtype(np.float64)))
     if form in ("u", "U", "vu"):
@@ -225,15 +225,12 @@ def _numbers(piece: _Piece, dtype: Any) -> NDArray[Any]:
     return np.where(absent, values.dtype.type(np.nan), values) if values.dtype.kind == "f" else np.where(absent, np.nan, values)
 
 
-def _moments(piece: _Piece, form: str) -> NDArray[Any]:
+def _moments(name: str, piece: _Piece, form: str) -> NDArray[Any]:
     """Return days, or ticks since 1970 (of UTC where a zone is named), in microseconds."""
-    if form == "tdD":
-        micro = piece.values(np.int32).astype(np.int64) * (86400 * 10**6)
-    else:
-        unit = "m" if form == "tdm" else form[2]
-        ticks = piece.values(np.int64)
-        micro = ticks // 1000 if unit == "n" else ticks * _TICKS[unit]
-    return _filled(micro.astype("datetime64[us]"), piece, np.datetime64("NaT", "us"))
+    days = form == "tdD"
+    unit = "D" if days else "ms" if form == "tdm" else _UNITS[form[2]]
+    ticks = piece.values(np.int32 if days else np.int64).astype(f"datetime64[{unit}]")
+    return in_microseconds(_filled(ticks, piece, np.datetime64("NaT")), name)
 
 
 def _decimals(piece: _Piece, form: str) -> NDArray[Any]:

@@ -90,6 +90,29 @@ class DateColumn:
         return np.isnat(self.values)
 
 
+_COARSER = ("Y", "M", "W", "D", "h", "m", "s", "ms")  # than microseconds: a count of these may be of more than 64 bits
+
+
+def in_microseconds(values: DateArray, name: str) -> DateArray:
+    """Return dates and times in microseconds.
+
+    Raises
+    ------
+    ValueError
+        When one lies more than some 290,000 years from 1970, which NumPy would turn into another date without a word.
+    """
+    micro: DateArray = values.astype("datetime64[us]", copy=False)
+    if np.datetime_data(values.dtype)[0] in _COARSER:
+        wrong = (micro.astype(values.dtype) != values) & ~np.isnat(values)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"column {shorten(repr(name))} has {values[row]} ({int(wrong.sum())} such rows), expected dates within 290,000"
+                " years of 1970: leave a row empty if nothing is known"
+            )
+    return micro
+
+
 @frozen(eq=False, repr=False)
 class CategoryColumn:
     """Texts (n,) as codes into those that occur, int32; -1 for what is missing."""

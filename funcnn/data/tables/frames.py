@@ -8,14 +8,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from attrs import evolve
 from numpy.typing import NDArray
 
-from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn, Table
+from funcnn.data.tables.columns import (
+    BooleanColumn,
+    CategoryColumn,
+    Column,
+    DateColumn,
+    NumberColumn,
+    Table,
+    in_microseconds,
+)
 from funcnn.errors import check_kind, describe, is_plain, shorten, shown
+from funcnn.typing import BoolArray
+
+_NO_NUMBER = (bool, np.bool_, np.timedelta64)  # which Python counts among the integers
+_EXACT = 2**53  # up to which every whole number is one of float64
 
 
 def as_table(data: object, *, source: str = "") -> Table:
@@ -100,7 +114,7 @@ def _of_series(name: str, series: Any) -> Column:
         return _of_array(name, series.to_numpy(dtype=dtype.numpy_dtype))
     if kind == "M":
         moments = series.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(dtype, "tz", None) is not None else series
-        return DateColumn(_read_only(moments.to_numpy().astype("datetime64[us]")))
+        return DateColumn(_read_only(in_microseconds(moments.to_numpy(), name)))
     codes, words = series.factorize()  # None and NaN are -1
     if all(isinstance(word, str) for word in words):
         return CategoryColumn(_read_only(codes.astype(np.int32, copy=False)), tuple(map(str, words)))
@@ -131,7 +145,7 @@ def _of_array(name: str, values: NDArray[Any]) -> Column:
     if values.dtype.char == "e":
         return NumberColumn(_read_only(values.astype(np.float32)))
     if kind == "M":
-        return DateColumn(_read_only(values.astype("datetime64[us]", copy=False)))
+        return DateColumn(_read_only(in_microseconds(values, name)))
     if kind == "U":
         words, codes = np.unique(values, return_inverse=True)
         return CategoryColumn(_read_only(codes.reshape(-1).astype(np.int32)), tuple(words.tolist()))
@@ -152,9 +166,9 @@ def _of_list(name: str, values: Sequence[object]) -> Column:
         flags = [-1 if gone else int(bool(value)) for value, gone in zip(values, missing, strict=True)]
         return BooleanColumn(_read_only(np.array(flags, np.int8)))
     if present and all(isinstance(value, (date, np.datetime64)) for value in present):
-        moments = [np.datetime64("NaT") if gone else _moment(value) for value, gone in zip(values, missing, strict=True)]
+        moments = [np.datetime64("NaT") if gone else _moment(value, name) for value, gone in zip(values, missing, strict=True)]
         return DateColumn(_read_only(np.array(moments, "datetime64[us]")))
-    odd = next((value for value in present if isinstance(value, (bool, np.bool_, str)) or not hasattr(value, "__float__")), None)
+    odd = next((value for value in present if isinstance(value, _NO_NUMBER) or not isinstance(value, (Real, Decimal))), None)
     if odd is not None:
         row = next(row for row, value in enumerate(values) if value is odd)
         others = next((value for value in present if value is not odd), odd)
@@ -162,16 +176,35 @@ def _of_list(name: str, values: Sequence[object]) -> Column:
             f"column {shorten(repr(name))}, row {row} is {shown(odd)} of type {type(odd).__name__}, beside {shown(others)} of"
             f" type {type(others).__name__}: expected numbers, booleans, dates or texts alone"
         )
-    numeric: Sequence[Any] = values  # each has __float__, as was just seen
-    numbers = [np.nan if gone else float(value) for value, gone in zip(numeric, missing, strict=True)]
-    return NumberColumn(_read_only(np.array(numbers, np.float64)))
+    numeric: Sequence[Any] = values  # real numbers, as was just seen
+    return NumberColumn(_read_only(_numbers(name, numeric, missing)))
 
 
-def _moment(value: object) -> np.datetime64:
+def _numbers(name: str, values: Sequence[Any], missing: BoolArray) -> NDArray[Any]:
+    """Return real numbers of Python, NaN where one is missing; whole numbers that float64 cannot hold as integers."""
+    if not missing.any() and all(isinstance(value, Integral) for value in values):
+        whole = [int(value) for value in values]
+        if any(abs(value) > _EXACT for value in whole) and all(abs(value) < 2**63 for value in whole):
+            return np.array(whole, np.int64)
+    numbers = []
+    for row, (value, gone) in enumerate(zip(values, missing, strict=True)):
+        try:
+            numbers.append(np.nan if gone else float(value))
+        except OverflowError:
+            raise ValueError(
+                f"column {shorten(repr(name))}, row {row} is {shown(value)}, expected a number below 1.8e308"
+            ) from None
+    return np.array(numbers, np.float64)
+
+
+def _moment(value: object, name: str) -> np.datetime64:
     """Return a date or a time, in UTC where it has an offset."""
+    if isinstance(value, np.datetime64):
+        moment: np.datetime64 = in_microseconds(np.array([value]), name)[0]
+        return moment
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = value.replace(tzinfo=None) - (value.utcoffset() or value - value)
-    return np.datetime64(value, "us")  # type: ignore[call-overload, no-any-return]  # a date, a datetime or a datetime64
+    return np.datetime64(value, "us")  # type: ignore[call-overload, no-any-return]  # a date or a datetime
 
 
 def _is_missing(value: object) -> bool:
