@@ -4,7 +4,9 @@ NumPy computes functions of real numbers several at a time, and those of complex
 slower; products of derivatives run whole networks in complex numbers.  With $z = a + i b$, $T = \tanh a$ and $t = \tan b$
 $$ \tanh z = \frac{T + i t}{1 + i T t} = \frac{T (1 + t^2) + i\, t\, (1 - T^2)}{1 + T^2 t^2}, \qquad 1 - T^2 = \frac{4 e}{(1 +
    e)^2}, \quad e = e^{-2|a|} , $$
-in which nothing cancels, and with $u = \tan \tfrac b2$
+in which nothing cancels.  Since $\cosh z = \cosh a \cos b\, (1 + i T t)$ the derivative takes no further function:
+$$ \frac{1}{\cosh^2 z} = (1 - T^2)\, (1 + t^2)\, \frac{(1 - T^2 t^2) - 2 i\, T t}{(1 + T^2 t^2)^2} . $$
+With $u = \tan \tfrac b2$
 $$ e^z = e^a (\cos b + i \sin b) = e^a\, \frac{(1 - u^2) + 2 i u}{1 + u^2} , $$
 where the real part has the digits of $|e^z|$.  (Of double precision, tangents are the one periodic function that NumPy computes
 several at a time.)  Along an imaginary step b is so small that $b^2$ vanishes beside 1: then $\tan b = \sin b = b$ and $\cos b
@@ -71,10 +73,7 @@ def complex_tanh(x: Array, out: Array | None = None) -> Array:
     tiny = _is_tiny(x)
     if not tiny and not np.isfinite(x.imag).all():
         return np.tanh(x, out)
-    a, b = x.real.copy(), x.imag.copy()
-    real = np.tanh(a)
-    slope: Array = np.exp(-2 * np.abs(a))
-    slope *= 4 / (1 + slope) ** 2
+    real, slope, b = _real_tanh_and_slope(x)
     if tiny:
         made = np.empty_like(x) if out is None else out
         np.multiply(slope, b, out=made.imag)
@@ -92,6 +91,39 @@ def complex_tanh(x: Array, out: Array | None = None) -> Array:
     np.divide(real, below, out=made.real)
     np.divide(slope, below, out=made.imag)
     return made
+
+
+def complex_tanh_and_slope(x: Array) -> tuple[Array, Array] | None:
+    """Return tanh of complex numbers and its derivative; None where the imaginary parts are no numbers to take tangents of."""
+    if x.dtype.char not in _TINY or not np.isfinite(x.imag).all():
+        return None
+    real, slope, b = _real_tanh_and_slope(x)
+    tangent = np.tan(b)
+    product = real * tangent
+    square = product * product
+    below = 1 / (1 + square)
+    value, derivative = np.empty_like(x), np.empty_like(x)
+    np.multiply(tangent, slope, out=b)
+    np.multiply(b, below, out=value.imag)
+    tangent *= tangent
+    tangent += 1
+    tangent *= below  # (1 + t**2) / (1 + T**2 t**2)
+    np.multiply(real, tangent, out=value.real)
+    slope *= tangent
+    slope *= below
+    np.subtract(1, square, out=square)
+    np.multiply(slope, square, out=derivative.real)
+    product *= -2
+    np.multiply(slope, product, out=derivative.imag)
+    return value, derivative
+
+
+def _real_tanh_and_slope(x: Array) -> tuple[Array, Array, Array]:
+    """Return tanh of the real parts, 1 minus its square, and the imaginary parts, each side by side in memory."""
+    a = x.real.copy()
+    slope: Array = np.exp(-2 * np.abs(a))
+    slope *= 4 / (1 + slope) ** 2
+    return np.tanh(a, out=a), slope, x.imag.copy()
 
 
 def _is_tiny(x: Array) -> bool:

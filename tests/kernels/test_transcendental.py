@@ -6,7 +6,14 @@ import mpmath
 import numpy as np
 import pytest
 
-from funcnn.kernels.transcendental import exp, tanh
+from funcnn.kernels.transcendental import complex_tanh_and_slope, exp, tanh
+
+
+def tanh_with_slope(z: Any) -> Any:
+    both = complex_tanh_and_slope(z)
+    assert both is not None
+    return both
+
 
 NAMES: Any = {"exp": (exp, np.exp, mpmath.exp), "tanh": (tanh, np.tanh, mpmath.tanh)}
 REAL = np.concatenate([[0.0, -0.0, 1e-300, 1e-8, 0.3, 1.0, 5.0, 18.0, 40.0, 300.0], np.linspace(-20, 20, 41)])
@@ -30,6 +37,27 @@ def test_both_parts_have_their_digits(name: str, angles: Any) -> None:
             assert abs(found.real - float(true.real)) <= 8e-16 * size
             bar = abs(float(true.imag)) if abs(one.imag) < 1e-9 else size
             assert abs(found.imag - float(true.imag)) <= 1e-15 * bar
+
+
+@pytest.mark.parametrize("angles", [(0.0, 1e-30, -7e-31), (0.2, -1.1, 0.75, 3.0, 1e-5)])
+def test_the_slope_of_tanh_has_its_digits(angles: Any) -> None:
+    z = points("tanh", angles)
+    z = z[np.abs(z.real) < 300]  # beyond, the slope is smaller than the smallest number with all digits
+    value, slope = tanh_with_slope(z)
+    np.testing.assert_allclose(value, tanh(z), rtol=1e-15)
+    with mpmath.workdps(40):
+        for one, found in zip(z, slope, strict=True):
+            true = mpmath.sech(mpmath.mpc(one.real, one.imag)) ** 2
+            size = float(abs(true))
+            assert abs(found.real - float(true.real)) <= 2e-15 * size
+            bar = abs(float(true.imag)) if abs(one.imag) < 1e-9 else size
+            assert abs(found.imag - float(true.imag)) <= 2e-15 * bar
+    assert complex_tanh_and_slope(z + 1j * np.inf) is None
+    assert complex_tanh_and_slope(z.astype(np.clongdouble)) is None
+    single = tanh_with_slope(z[np.abs(z.real) < 15].astype(np.complex64))
+    for one, other in zip(single, tanh_with_slope(z[np.abs(z.real) < 15].astype(np.complex64).astype(complex)), strict=True):
+        assert one.dtype == np.complex64
+        np.testing.assert_allclose(one, other, rtol=2e-6)  # some roundings of single precision
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -117,6 +117,8 @@ def sigmoid() -> Layer[Empty, Empty, Array, Array]:
 
 def tanh_and_slope(x: Array) -> tuple[Array, Array]:
     """Return tanh x and its derivative, the square of 2 e / (1 + e**2) with e = exp(-|x|)."""
+    if x.dtype.kind == "c" and (both := transcendental.complex_tanh_and_slope(x)) is not None:
+        return both
     slope = decaying(x)
     total = slope * slope
     total += constant(1, x.dtype)
