@@ -9,7 +9,7 @@ import numpy as np
 
 from funcnn.kernels.step_products import complex_dot
 from funcnn.runtime.threads import parallel_for
-from funcnn.typing import Array, Scalar
+from funcnn.typing import Array, BoolArray, Scalar
 
 BLOCK_SIZE = 1 << 16  # numbers: a quarter of a usual second-level cache
 BLOCK = 128  # rows that are added up at a time
@@ -139,30 +139,47 @@ def positive_part(x: Array) -> Array:
     Of complex numbers the real parts are compared.  NumPy would let imaginary parts decide where these are 0, and a complex step
     would take the one or the other slope at a kink; it takes the left one.
     """
-    part: Array = np.zeros(x.shape, x.dtype)
     if x.dtype.kind == "c":
-        np.copyto(part, x, where=x.real > 0)  # six times faster than np.where
-    else:
-        np.maximum(x, part, out=part)
+        return _where(x.real > 0, x)
+    part: Array = np.zeros(x.shape, x.dtype)
+    np.maximum(x, part, out=part)
     return part
 
 
 def negative_part(x: Array) -> Array:
     """Return ``np.minimum(x, 0)``, likewise."""
-    part: Array = np.zeros(x.shape, x.dtype)
     if x.dtype.kind == "c":
-        np.copyto(part, x, where=~(x.real > 0))
-    else:
-        np.minimum(x, part, out=part)
+        return _where(~(x.real > 0), x)
+    part: Array = np.zeros(x.shape, x.dtype)
+    np.minimum(x, part, out=part)
+    return part
+
+
+def _where(chosen: BoolArray, x: Array) -> Array:
+    """Return complex numbers where they are chosen, and 0 elsewhere.
+
+    Of finite ones that is a product, which takes a fifth of the time of a choice that no processor can guess.
+    """
+    if all_finite(x):
+        part: Array = chosen.astype(x.dtype)
+        part *= x
+        return part
+    part = np.zeros(x.shape, x.dtype)
+    np.copyto(part, x, where=chosen)  # six times faster than np.where
     return part
 
 
 def maximum_into(y: Array, x: Array) -> None:
     """Write ``np.maximum(y, x)`` into y, of complex numbers the one whose real part is larger, and y where they are equal."""
-    if y.dtype.kind == "c":
-        np.copyto(y, x, where=x.real > y.real)
-    else:
+    if y.dtype.kind == "f":
         np.maximum(y, x, out=y)
+        return
+    larger = x.real > y.real
+    if all_finite(x) and all_finite(y):
+        y *= (~larger).astype(y.dtype)
+        y += _where(larger, x)
+    else:
+        np.copyto(y, x, where=larger)
 
 
 def without_tangent(x: Array) -> Array:

@@ -36,7 +36,7 @@ _FEW = 3  # channels
 def correlate(x: Array, weight: Array, windows: Windows, groups: int = 1) -> Array:
     """Return y (n, *count, o) for x (n, *space, i) and weight (*kernel, i / groups, o)."""
     if x.dtype.kind == "c":
-        along = bilinear_along(partial(correlate, windows=windows, groups=groups), x, weight)
+        along = bilinear_along(partial(correlate, windows=windows, groups=groups), x, weight, -1)
         if along is not None:
             return along
     if groups == 1 and x.dtype == weight.dtype and winograd.suits(windows, weight.shape[-2], weight.shape[-1], x.dtype):
@@ -81,8 +81,11 @@ def correlate_plain(x: Array, weight: Array, windows: Windows, groups: int) -> A
 def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape, groups: int = 1) -> Array:
     """Return the cotangent of x, of shape ``in_shape`` (n, *space, i), for that of y."""
     if dy.dtype.kind == "c":
-        pull = partial(correlate_input, windows=windows, in_shape=in_shape, groups=groups)
-        along = bilinear_along(pull, dy, weight)
+
+        def pull(real_dy: Array, real: Array) -> Array:
+            return correlate_input(real_dy, real, windows, (*in_shape[:-1], real.shape[-2] * groups), groups)
+
+        along = bilinear_along(pull, dy, weight, -2)
         if along is not None:
             return along
     space = in_shape[1:-1]
@@ -109,7 +112,7 @@ def correlate_input(dy: Array, weight: Array, windows: Windows, in_shape: Shape,
 def correlate_weight(x: Array, dy: Array, windows: Windows, groups: int = 1) -> Array:
     """Return the cotangent of the weight (*kernel, i / groups, o)."""
     if x.dtype.kind == "c":
-        along = bilinear_along(partial(correlate_weight, windows=windows, groups=groups), x, dy)
+        along = bilinear_along(partial(correlate_weight, windows=windows, groups=groups), x, dy, -1)
         if along is not None:
             return along
     if groups == 1 and x.dtype == dy.dtype and winograd.suits(windows, x.shape[-1], dy.shape[-1], x.dtype):

@@ -43,22 +43,35 @@ def complex_dot(a: Array, b: Array) -> Array:
     return _dot_of_parts(b, a_parts, b_parts)
 
 
-def bilinear_along(product: Callable[[Array, Array], Array], a: Array, b: Array) -> Array | None:
-    """Return the product of two factors, linear in both, from products of real ones; None where they are no steps, or small."""
+def bilinear_along(product: Callable[[Array, Array], Array], a: Array, b: Array, axis: int) -> Array | None:
+    """Return the product of two factors, linear in both, from products of real ones; None where they are no steps, or small.
+
+    An axis of b, counted from the last, becomes the last one of the product.  With real and imaginary parts taking turns there,
+    one product with the real part of a gives a complex array, which is not put together from two.
+    """
     if a.dtype != b.dtype or a.dtype.char not in _TINY or a.size < _SMALL:
         return None
     a_parts, b_parts = step_parts(a), step_parts(b)
     if a_parts is None or b_parts is None:
         return None
     (real_a, imag_a), (real_b, imag_b) = a_parts, b_parts
-    real = product(real_a, real_b)
-    made: Array = np.zeros(real.shape, a.dtype)
-    made.real = real
+    if imag_b is None:
+        real = product(real_a, real_b)
+        made: Array = np.zeros(real.shape, a.dtype)
+        made.real = real
+    else:
+        in_turn = b.view(real_b.dtype) if axis == -1 and b.flags.c_contiguous else _in_turn(real_b, imag_b, axis)
+        made = np.ascontiguousarray(product(real_a, in_turn)).view(a.dtype)
     if imag_a is not None:
-        made.imag = product(imag_a, real_b)
-    if imag_b is not None:
-        made.imag += product(real_a, imag_b)
+        made.imag += product(imag_a, real_b)
     return made
+
+
+def _in_turn(real: Array, imag: Array, axis: int) -> Array:
+    """Return real and imaginary parts taking turns along an axis."""
+    shape = list(real.shape)
+    shape[axis] *= 2
+    return np.stack((real, imag), axis).reshape(shape)
 
 
 def _is_large(a: Array, b: Array) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 import funcnn as fn
 from funcnn.kernels import step_products, steps
-from funcnn.kernels.arrays import absolute, dot, negative_part, positive_part
+from funcnn.kernels.arrays import absolute, dot, maximum_into, negative_part, positive_part
 from funcnn.kernels.correlation import correlate, correlate_input, correlate_weight
 from funcnn.kernels.windows import Windows
 from funcnn.layers.activations.elementwise import Slope, forward_keeping_slope
@@ -80,6 +80,23 @@ def test_sides_are_those_of_the_real_part() -> None:
     np.testing.assert_array_equal(negative_part(z), [0, z[1], z[2], z[3], 0, z[5]])
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.clongdouble])
+@pytest.mark.parametrize("last", [1.0, np.inf, np.nan])
+def test_choices_are_exact_and_a_tie_keeps_the_first(dtype: Any, last: float) -> None:
+    """With finite numbers alone a choice is a product, with others it is not; the numbers are the same."""
+    generator = np.random.default_rng(3)
+    x, y = [(one[0] + 1j * one[1]).astype(dtype) for one in generator.normal(size=(2, 2, 40))]
+    x[:2] = 1j, -1j
+    y[2] = x[2] + np.asarray(1j, dtype)
+    x[-1] = last
+    above = x.real > 0
+    np.testing.assert_array_equal(positive_part(x), np.where(above, x, 0))
+    np.testing.assert_array_equal(negative_part(x), np.where(above, 0, x))
+    made = y.copy()
+    maximum_into(made, x)
+    np.testing.assert_array_equal(made, np.where(x.real > y.real, x, y))
+
+
 def moved(generator: Any, shape: Any, along: int, dtype: Any) -> Any:
     drawn = generator.normal(size=shape) + 1e-14j * along * generator.normal(size=shape)
     return drawn.astype(dtype)
@@ -102,18 +119,19 @@ def test_large_products_in_every_order_of_memory(dtype: Any, along: Any, turned:
 
 
 @pytest.mark.parametrize("along", [(1, 1), (1, 0), (0, 1)])
-@pytest.mark.parametrize("channels", [(1, 6), (3, 4), (32, 32)])
+@pytest.mark.parametrize("channels", [(1, 6, 1), (3, 4, 1), (4, 6, 2), (32, 32, 1)])
 def test_correlations_of_steps_are_those_of_both_parts(along: Any, channels: Any) -> None:
-    inputs, outputs = channels
+    inputs, outputs, groups = channels
     size = 12 if inputs == 32 else 33
     generator, windows = np.random.default_rng(0), Windows((3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))
     x = moved(generator, (2, size, size, inputs), along[0], np.complex128)
-    weight = moved(generator, (3, 3, inputs, outputs), along[1], np.complex128)
+    weight = moved(generator, (3, 3, inputs // groups, outputs), along[1], np.complex128)
     dy = moved(generator, (2, size, size, outputs), along[0], np.complex128)
     pairs: Any = (
-        (partial(correlate, windows=windows), x, weight),
-        (partial(correlate_input, windows=windows, in_shape=x.shape), dy, weight),
-        (partial(correlate_weight, windows=windows), x, dy),
+        (partial(correlate, windows=windows, groups=groups), x, weight),
+        (partial(correlate_input, windows=windows, in_shape=x.shape, groups=groups), dy, weight),
+        (partial(correlate_weight, windows=windows, groups=groups), x, dy),
+        (partial(correlate_weight, windows=windows, groups=groups), x, np.asfortranarray(dy)),
     )
     for function, a, b in pairs:
         made = function(a, b)
