@@ -25,24 +25,7 @@ REFUSED = {
     "divergence": "know no derivatives",
     "fixed_point": "depends on the numbers",
     "dormand_prince": "depends on the numbers",
-    **dict.fromkeys(
-        (
-            "conv_lstm",
-            "fractional_max_pool",
-            "fractional_max_pool_with_indices",
-            "graph_convolution",
-            "mixture_of_experts",
-            "mixture_of_experts_with_routing",
-            "projected_lstm",
-            "qk_norm_attention",
-            "qk_norm_attention_without_bias",
-            "selective_scan",
-            "spline",
-            "weighted_embedding_bag",
-            "linear_cross_entropy",
-        ),
-        "give its translation",
-    ),
+    "linear_cross_entropy": "it is a loss",
 }
 """The layers that ONNX cannot express, and a part of the reason: docs/deploy.md has the same list."""
 
@@ -111,6 +94,19 @@ OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "yarn": (fn.attention(2, positions=fn.Rotary(scaling=fn.YarnScaling(4.0, 8))), (5, 8), "array"),
     "causal relative": (fn.attention(2, causal=True, positions="relative", max_distance=3), (5, 8), "array"),
     "masked attention": (fn.attention(2, masked=True, key_value_heads=1), STEPS, "holes"),
+    "projected lstm, masked": (fn.projected_lstm(3, 2, masked=True, final=True), STEPS, "holes"),
+    "projected lstm with states": (
+        fn.projected_lstm(3, 2, initial=True, final=True), ((5, 6), ((2,), (3,))), "state of two",
+    ),
+    "convolutional lstm with states": (
+        fn.conv_lstm(2, kernel=3, initial=True, final=True), ((3, 4, 5, 2), ((4, 5, 2), (4, 5, 2))), "state of two",
+    ),
+    "normalized queries, masked and rotated": (
+        fn.qk_norm_attention(2, masked=True, positions=fn.Rotary(), key_value_heads=1), (5, 8), "holes",
+    ),
+    "one expert of three": (fn.mixture_of_experts(fn.dense(4) >> fn.relu(), 3, top_k=1), STEPS, "array"),
+    "splines of degree 1, most inputs outside": (fn.spline(3, low=-0.2, high=0.3, degree=1), STEPS, "array"),
+    "uneven windows of a line": (fn.fractional_max_pool_with_indices(3, 4), (9, 2), "array"),
     "heads that share keys": (fn.scaled_dot_product(causal=True, align="end"), ((4, 3, 6), (2, 5, 6), (2, 5, 4)), "array"),
     "timed equation": (
         fn.runge_kutta(fn.join_inputs() >> fn.dense(4) >> fn.tanh(), (0.1, 0.4), steps=2, method="heun", timed=True),
@@ -182,6 +178,16 @@ def test_every_layer_gives_what_onnxruntime_gives(name: str, dtype: Any) -> None
 def test_settings_give_what_onnxruntime_gives(name: str) -> None:
     layer, shape, kind = OPTIONS[name]
     compare(layer, shape, drawn(shape, kind, np.float32), np.float32)
+
+
+def test_edges_of_minus_one_are_none() -> None:
+    layer = fn.graph_convolution(3)
+    params, state = started(layer, ((4, 2), (3, 2)), np.float32)
+    values = np.random.default_rng(0).normal(size=(2, 4, 2)).astype(np.float32)
+    edges = np.array([[[0, 1], [-1, -1], [3, 1]], [[-1, 2], [1, -1], [2, 2]]])
+    content = onnx_bytes(layer, params, state, (values, edges), fn.deploy.Described())
+    got = runtimes.run_onnxruntime(content, {"input_0": values, "input_1": edges})["output"]
+    np.testing.assert_allclose(got, fn.apply(layer, params, state, (values, edges)), rtol=1e-5, atol=1e-6)  # float32
 
 
 def test_what_is_refused_is_a_public_layer() -> None:

@@ -6,7 +6,7 @@ Heads stand in groups that share their keys and values: queries are (n, g, r, t,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from attrs import evolve, frozen
@@ -27,7 +27,15 @@ from funcnn.deploy.onnx.operators import (
     where,
 )
 from funcnn.deploy.onnx.translations.masks import cleared
-from funcnn.layers.attention import attention, attention_with_scores, cross_attention, rotary, scaled_dot_product
+from funcnn.deploy.onnx.translations.normalization import root_mean_square
+from funcnn.layers.attention import (
+    attention,
+    attention_with_scores,
+    cross_attention,
+    qk_norm_attention,
+    rotary,
+    scaled_dot_product,
+)
 from funcnn.layers.attention.position_bias import RelativeBias, alibi_bias, relative_bias
 from funcnn.layers.attention.rotary import Rotary, pair_slices, turns
 from funcnn.layers.attention.scores import AttentionScores
@@ -47,6 +55,13 @@ class Rules:
     bias: Tensor | None = None  # (h or 1, t, s)
     seen: Tensor | None = None  # (h or 1, t, s)
     mask: Tensor | None = None  # (s,)
+
+
+HeadNorm: TypeAlias = Callable[[Tensor, int], Tensor]
+
+
+def unchanged(heads: Tensor, which: int) -> Tensor:
+    return heads
 
 
 def projected(g: Graph, params: Any, x: Tensor) -> Tensor:
@@ -137,8 +152,8 @@ def merged(g: Graph, x: Tensor) -> Tensor:
     return reshape(g, transpose(g, x, (0, 2, 1, 3)), (steps, heads * size))
 
 
-def attending(g: Graph, setting: Any, params: Any, values: Tensor, rules: Rules) -> Tensor:
-    """Return what a sequence reads of itself."""
+def attending(g: Graph, setting: Any, params: Any, values: Tensor, rules: Rules, norm: HeadNorm = unchanged) -> Tensor:
+    """Return what a sequence reads of itself; a norm may change the queries (0) and the keys (1) of heads before."""
     values = g.channels_last(values)
     steps, features = values.shape
     heads, shared = setting.heads, setting.key_value_heads
@@ -147,6 +162,7 @@ def attending(g: Graph, setting: Any, params: Any, values: Tensor, rules: Rules)
         whole = projected(g, params.project, values)
     q, k = heads_of(g, whole, 0, heads, size), heads_of(g, whole, heads * size, shared, size)
     v = heads_of(g, whole, (heads + shared) * size, shared, value_size)
+    q, k = norm(q, 0), norm(k, 1)
     if isinstance(setting.positions, Rotary):
         q, k = rotated(g, q, setting.positions), rotated(g, k, setting.positions)
     diagonals = None
@@ -164,6 +180,16 @@ def to_itself(g: Graph, setting: Any, params: Any, state: Any, x: Any) -> Any:
         return attending(g, setting, params, x, Rules(setting.scores))
     y = attending(g, setting, params, x.values, Rules(setting.scores, mask=x.mask))
     return MaskedTensor(cleared(g, y, x.mask), x.mask)
+
+
+def with_norms(g: Graph, setting: Any, eps: float, params: Any, state: Any, x: Any) -> Any:
+    def norm(heads: Tensor, which: int) -> Tensor:
+        own: Tensor = root_mean_square(g, eps, (params.query_norm, params.key_norm)[which], (), heads)
+        return own
+
+    values, mask = (x.values, x.mask) if setting.masked else (x, None)
+    y = attending(g, setting, params.attention, values, Rules(setting.scores, mask=mask), norm)
+    return y if mask is None else MaskedTensor(cleared(g, y, mask), mask)
 
 
 def with_scores(g: Graph, kind: str, setting: Any, params: Any, state: Any, x: tuple[Tensor, Tensor]) -> Tensor:
@@ -217,6 +243,7 @@ TRANSLATIONS: dict[Callable[..., Any], Translation] = {
     attention.forward: to_itself,
     attention_with_scores.forward: with_scores,
     cross_attention.forward: to_memory,
+    qk_norm_attention.forward: with_norms,
     scaled_dot_product.forward: plain,
     rotary.forward: turned_heads,
 }

@@ -23,7 +23,7 @@ from funcnn.deploy.onnx.operators import (
     unary,
     where,
 )
-from funcnn.layers.embedding import embedding, embedding_bag, fourier_features, positions, tied_embedding
+from funcnn.layers.embedding import embedding, embedding_bag, fourier_features, positions, tied_embedding, weighted_embedding_bag
 from funcnn.layers.linear import bilinear, dense, distances, einsum_dense, film, linear, maxout, scale
 
 # Any: the parameters and states of layers of all types.
@@ -127,6 +127,15 @@ def bag(g: Graph, reduction: str, padding_index: int | None, params: Any, state:
     return sums if reduction == "sum" else divide(g, sums, g.node("Max", [count, g.number(1.0)], count.shape))
 
 
+def weighted_bag(g: Graph, padding_index: int | None, params: Any, state: Any, x: tuple[Tensor, Tensor]) -> Tensor:
+    indices, weights = x
+    y = looked_up(g, params.table, padding_index, indices)
+    steps = indices.shape[0]
+    if padding_index is not None:
+        weights = where(g, compare(g, "Equal", indices, padding_index), 0.0, weights)
+    return reshape(g, matmul(g, reshape(g, weights, (1, steps)), y), (y.shape[-1],))
+
+
 def learned(g: Graph, start: int, params: Any, state: Any, x: Tensor) -> Tensor:
     return add(g, g.channels_last(x), g.constant(params.table[start : start + x.shape[0]], "positions"))
 
@@ -160,6 +169,7 @@ TRANSLATIONS: dict[Callable[..., Any], Translation] = {
     distances.distance_forward: distance,
     embedding.forward: vectors,
     embedding_bag.forward: bag,
+    weighted_embedding_bag.forward: weighted_bag,
     positions.learned_forward: learned,
     positions.sinusoidal_forward: sinusoidal,
     fourier_features.forward: waves,
