@@ -12,6 +12,7 @@ import funcnn as fn
 from funcnn.cli.main import main
 from funcnn.cli.report.page import Section, page, table, text
 
+pytestmark = pytest.mark.usefixtures("drawn")
 VOID = {"meta", "link", "img", "br", "rect", "path"}
 
 

@@ -212,6 +212,7 @@ def test_certification_can_be_shortened_or_skipped(monkeypatch: pytest.MonkeyPat
 # ------------------------------------------------------------------------------------------------------------ changed runs
 
 
+@pytest.mark.usefixtures("drawn")
 def test_class_names_do_not_steer_the_terminal(xor_run: str, capsys: pytest.CaptureFixture[str]) -> None:
     config = json.loads(Path(xor_run, "config.json").read_text())
     config["classes"][0] = "\x1b]0;owned\x07equal"

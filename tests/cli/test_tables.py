@@ -64,6 +64,7 @@ FILES = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("drawn")
 def test_regression_and_predictions_for_other_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--data", "flats.csv", "--target", "rent", "--epochs", "60", "--hidden", "16", "--categories", "zip"]) == 0
     shown = capsys.readouterr().out
@@ -98,6 +99,7 @@ def test_regression_and_predictions_for_other_rows(capsys: pytest.CaptureFixture
     assert "less.csv has no columns 'area', 'city', 'new', 'since', which the training data had" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("drawn")
 def test_classification_writes_names_and_probabilities(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--data", "flats.csv", "--target", "city", *SHORT, "--epochs", "60", "--leave-out", "since"]) == 0
     shown = capsys.readouterr().out
