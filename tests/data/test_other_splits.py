@@ -26,6 +26,13 @@ def test_groups_are_never_parted(seed: int, share: float) -> None:
     assert not np.array_equal(fn.data.group_split(fn.Key(seed + 9), np.arange(400), groups, share).test, parts.test)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
+def test_groups_of_one_row_give_the_share_exactly(share: float) -> None:
+    parts = fn.data.group_split(KEY, np.arange(40), np.arange(40), share)
+    assert len(parts.test) == round(40 * share)
+    assert not np.array_equal(parts.train, np.sort(parts.train))
+
+
 @pytest.mark.parametrize(("sizes", "share"), [((50, 50), 0.1), ((99, 1), 0.9), ((1, 99), 0.05), ((40, 40, 20), 0.01)])
 def test_both_sides_of_large_groups_have_some(sizes: tuple[int, ...], share: float) -> None:
     groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -71,6 +78,10 @@ def test_rows_in_order_need_no_times() -> None:
     assert (parts.train.tolist(), parts.test.tolist()) == ([0, 1, 2, 3, 4, 5, 6], [8, 9])
     table = fn.data.as_table({"x": np.arange(10.0)})
     assert [len(one.train) for one in fn.data.time_series_split(table, folds=4)] == [2, 4, 6, 8]
+    uneven = list(fn.data.time_series_split(np.arange(13), folds=4))  # the rows that are over are learned from by all
+    assert [(len(one.train), len(one.test)) for one in uneven] == [(5, 2), (7, 2), (9, 2), (11, 2)]
+    for least in (fn.data.time_split(np.arange(2), test=0.5), *fn.data.time_series_split(np.arange(2), folds=1)):
+        assert (least.train.tolist(), least.test.tolist()) == ([0], [1])
 
 
 def test_folds_are_dealt_anew() -> None:
@@ -112,6 +123,8 @@ def test_balanced_classes_weigh_alike() -> None:
         (lambda: untyped.time_split(np.arange(4), np.ones(4)), "learns from 0 and tests on 4"),
         (lambda: untyped.time_split(np.arange(4), gap=3), "learns from 0 and tests on 1, expected .* a smaller gap"),
         (lambda: untyped.time_split(np.arange(4), gap=-1), "gap is -1"),
+        (lambda: untyped.time_split(np.arange(4), test=1.0), "the share of the test set is 1.0"),
+        (lambda: untyped.time_split(np.arange(4), test=0), "the share of the test set is 0"),
         (lambda: untyped.time_split(np.arange(4), np.arange(3)), "3 times for 4 rows"),
         (lambda: untyped.time_series_split(np.arange(4), folds=4), "4 folds of 4 rows"),
         (lambda: untyped.time_series_split(np.arange(9), np.ones(9), 2), "expected at least one each"),
