@@ -24,7 +24,6 @@ from funcnn.optim.optimizer import Optimizer
 from funcnn.optim.schedules import Schedule, exponential
 from funcnn.train.divergence import DivergenceError
 from funcnn.train.loop import fit
-from funcnn.train.preparation.check_data import check_rows
 from funcnn.train.record import OnStep, Step
 from funcnn.typing import Array
 
@@ -132,7 +131,7 @@ def find_learning_rate(
             x,
             y,
             key=key,
-            epochs=epochs_of(steps, {"x": x, "y": y}, batch_size),
+            epochs=steps,  # at most: where nothing counts in most of the batches an epoch is a single step
             batch_size=batch_size,
             callbacks=[OnStep(look)],
             progress=False,
@@ -145,12 +144,6 @@ def find_learning_rate(
     smoothed = running_mean(losses)
     lowest = int(smoothed.argmin()) if len(smoothed) else 0
     return LearningRateCurve(rates, np.array(losses), smoothed, steepest(rates, np.array(losses), lowest), ended)
-
-
-def epochs_of(steps: int, data: dict[str, object], batch_size: int) -> int:
-    """Return so many epochs that there are enough steps, even where nothing counts in some batches."""
-    batches = -(-check_rows(data) // check_count(batch_size, "batch_size"))
-    return 2 * -(-steps // batches) + 1
 
 
 def running_mean(losses: list[float]) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
-from funcnn.train.find_learning_rate import running_mean, steepest
+from funcnn.train.find_learning_rate import has_risen, running_mean, steepest
 
 DATA = fn.data.digits()
 
@@ -80,8 +80,49 @@ def test_the_suggestion_is_where_the_loss_falls_fastest() -> None:
     assert np.isnan(steepest(rates, -fall, 40))
 
 
-def test_the_running_mean_of_equal_losses_is_that_loss() -> None:
-    np.testing.assert_allclose(running_mean([3.0] * 20), 3.0, rtol=1e-14)
+@pytest.mark.parametrize("count", [10, 45, 80])
+@pytest.mark.parametrize("lowest", [4, 9, 44, 79])
+def test_the_suggestion_against_lines_fitted_one_by_one(count: int, lowest: int) -> None:
+    lowest = min(lowest, count - 1)
+    rates = np.geomspace(1e-5, 1.0, count) * np.exp(0.3 * np.sin(np.arange(count)) / count)
+    losses = np.random.default_rng(count).normal(size=count) - np.linspace(0, 3, count)
+    beside = 2 if count < 60 else count // 20
+    slopes = {}
+    for middle in range(beside, count - beside):
+        if middle <= lowest:
+            near = range(middle - beside, middle + beside + 1)
+            slopes[middle] = np.polyfit([np.log(rates[one]) for one in near], [losses[one] for one in near], 1)[0]
+    steep = min(slopes, key=lambda middle: slopes[middle])
+    expected = rates[steep] if slopes[steep] < 0 else np.nan
+    np.testing.assert_equal(steepest(rates, losses, lowest), expected)
+
+
+def test_the_running_mean_is_the_weighted_mean_of_all_before() -> None:
+    losses = np.random.default_rng(0).normal(size=20)
+    means = [np.average(losses[: k + 1], weights=0.9 ** np.arange(k, -1, -1)) for k in range(20)]
+    np.testing.assert_allclose(running_mean(losses.tolist()), means, rtol=1e-12)
+
+
+def test_a_loss_has_risen_when_it_is_three_falls_above_the_least() -> None:
+    """Long stretches of one loss each, so that the running mean is that loss."""
+
+    def after(*levels: float) -> bool:
+        return has_risen([level for level in levels for _ in range(400)])
+
+    assert not after(8.0, 6.0, 11.99)
+    assert after(8.0, 6.0, 12.01)  # by three times the fall of 2
+    assert not after(8.0, 10.39)  # without a fall, by three tenths of the loss at first
+    assert after(8.0, 10.41)
+    assert after(-8.0, -5.59)
+    assert not has_risen([1.0, *[100.0] * 8])  # too few to tell
+    assert has_risen([1.0, *[100.0] * 9])
+
+
+def test_batches_in_which_nothing_counts_make_no_step_and_are_no_reason_to_end() -> None:
+    y = np.full(len(DATA.y), -1)
+    y[0] = DATA.y[0]  # in one batch of 29
+    curve = find(y=y, loss=fn.softmax_cross_entropy(ignore_index=-1), high=1e-3, steps=20)
+    assert (len(curve.rates), curve.ended) == (20, "finished")
 
 
 @pytest.mark.parametrize(
