@@ -32,7 +32,7 @@ _ODD = re.compile(r"[^0-9+\-.eE\n ]|(?:^|\n) *0\d", re.ASCII)
 """What Python's ``float`` would take and a table does not mean: 1_000, digits of other scripts, 007; and infinities."""
 _TRUTH = {"true": 1, "false": 0}
 _DAY = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)? ?(Z|[+-]\d{2}(?::?\d{2})?)?", re.ASCII)
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)? ?(Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?", re.ASCII)
 _EITHER = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}(?:[ T].*)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,10 @@ def test_columns_that_begin_empty(kind: str, tmp_path: Path, monkeypatch: pytest
         ("1931-01-31 00:30+01", "1931-01-30T23:30"),
         ("2024-02-30", None),
         ("2024-01-31 25:00", None),
+        ("2024-01-31 12:00+23:59", "2024-01-30T12:01"),
+        ("2024-01-31 12:00+24:00", None),
+        ("2024-01-31 12:00+01:60", None),
+        ("2024-01-31 12:00+99", None),
         ("2024-1/31", None),
         ("24-01-31", None),
         ("2024-01-31 noon", None),
@@ -240,3 +245,49 @@ def test_whatever_is_written_is_read_again(tmp_path: Path) -> None:
         table = fn.data.read_csv(written(tmp_path, text.getvalue()), separator=mark, kinds=dict.fromkeys("abc", "category"))
         expected = [[word.strip() or None for word in row] for row in rows]
         assert list(map(list, zip(*as_lists(table).values(), strict=True))) == expected
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("7", "x7", "'x7' is not a number, and nearly all of the column are"),
+        ("2024-01-31", "2024-01-32", "'2024-01-32' is not a date, and nearly all of the column are"),
+        ("1/2/2024", "x", "'1/2/2024' does not say which number is the month"),
+        ('"1,5"', "x", "'1,5' has a comma in it: give decimal=','"),
+    ],
+)
+def test_nine_of_ten_words_are_nearly_all(right: str, wrong: str, message: str, tmp_path: Path) -> None:
+    def column(*rows: str) -> Path:
+        return written(tmp_path, "a,b\n" + "".join(f"{one},1\n" for one in rows))
+
+    with pytest.raises(fn.FileError, match=re.escape(message)):
+        fn.data.read_csv(column(*[right] * 9, wrong))
+    assert fn.data.read_csv(column(*[right] * 8, wrong))["a"].kind == "category"  # 8 of 9
+    assert fn.data.read_csv(column(*[right] * 89, *[wrong] * 10))["a"].kind == "category"
+
+
+def test_points_in_a_file_whose_decimal_mark_is_said_to_be_a_comma_are_asked_about(tmp_path: Path) -> None:
+    path = written(tmp_path, "a;b\n" + "1.5;1\n2.25;2\n")
+    with pytest.raises(fn.FileError, match=re.escape("'1.5' has a point in it: give decimal='.'")):
+        fn.data.read_csv(path, decimal=",")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b;c\n1,2\n3,4\n", ["a", "b;c"]),  # by a semicolon the rows below have one field
+        ("a;b,c\n1;2\n3;4\n", ["a", "b,c"]),
+        ("a|b\tc\n1|2\n3|4\n", ["a", "b\tc"]),
+        ("a,b;c,d\n1,2;3,4\n", ["a", "b;c", "d"]),  # of equal ones that of most fields
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_separator_is_that_by_which_rows_are_alike(
+    text: str, names: list[str], encoding: str, packed: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    content = text.encode(encoding)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    table = fn.data.read_csv(path, kinds=dict.fromkeys(names, "category"))
+    assert list(table.names) == names
