@@ -164,6 +164,18 @@ def test_what_is_erased_is_one_rectangle_of_the_asked_size() -> None:
     assert 0.08 < min(erased) < max(erased) < 0.23
 
 
+def test_erased_rectangles_have_all_shapes_and_places() -> None:
+    """Heights over widths between 0.3 and 1 / 0.3, and first and last rows and columns alike."""
+    gone = fn.data.random_erasing(1.0, low=0.05, high=0.1)(KEY, np.ones((500, 60, 60, 1)))[..., 0] == 0
+    tall, wide = gone.any(2).sum(1), gone.any(1).sum(1)
+    ratios = tall / wide
+    assert 0.27 < ratios.min() < 0.35  # rounded to points
+    assert 1 / 0.35 < ratios.max() < 1 / 0.27
+    points = fn.data.random_erasing(1.0, low=0.2, high=0.25)(KEY, np.ones((200, 2, 2, 1)))[..., 0]
+    assert set((points == 0).sum((1, 2)).tolist()) == {1, 2}  # points, none of them cut off
+    assert ((points == 0).sum(0) > 20).all()
+
+
 def test_mixup_mixes_targets_as_it_mixes_inputs() -> None:
     x = np.eye(7)
     mixed, y = fn.data.mixup(1.0, classes=7)(KEY, x, np.arange(7))
@@ -186,6 +198,19 @@ def test_cutmix_mixes_targets_by_the_area_that_is_left() -> None:
         foreign = one != row
         assert foreign.sum() == foreign.any(1).sum() * foreign.any(0).sum()
     assert (mixed != x).any()
+
+
+def test_cutmix_takes_rectangles_of_the_area_that_the_share_leaves() -> None:
+    r"""Against the integral: a side $s$ about a uniform point keeps $s - s^2/4$ within; $s^2 = 1 - \lambda$ is uniform."""
+    x = np.zeros((3000, 48, 64, 1), np.float32)
+    x[1500:] = 1
+    mixed, y = fn.data.cutmix(1.0, classes=2)(KEY, x, np.repeat([0, 1], 1500))
+    foreign = (mixed != x).mean()  # of the rows whose partner is of the other half
+    uniform = np.linspace(0, 1, 10_001)
+    side = np.sqrt(uniform)
+    expected = np.trapezoid((side - side**2 / 4) ** 2, uniform) / 2
+    assert foreign == pytest.approx(expected, rel=0.0, abs=0.02)
+    np.testing.assert_allclose(y[:, 1], mixed.mean((1, 2, 3)), rtol=0, atol=1e-6)
 
 
 def test_training_changes_batches_by_the_key_of_each_step_and_evaluation_none() -> None:
@@ -237,6 +262,36 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "lengths": (lambda: fn.data.mixup()(KEY, np.eye(3), np.zeros(2)), "a target for each example"),
     "change": (lambda: fn.data.augmented(abs, abs), "change is"),  # type: ignore[arg-type]  # the mistake
 }
+
+
+LEAST = float(np.nextafter(0, 1))
+ENDS: dict[str, tuple[Callable[[float], object], tuple[float, ...], tuple[float, ...]]] = {
+    "flip": (fn.data.random_flip, (0.0, 1.0), (-LEAST, 1.01)),
+    "erasing": (fn.data.random_erasing, (0.0, 1.0), (-LEAST, 1.01)),
+    "erasing low": (lambda value: fn.data.random_erasing(low=value, high=1.0), (LEAST, 1.0), (0.0, 1.01)),
+    "erasing high": (lambda value: fn.data.random_erasing(low=0.5, high=value), (0.5, 1.0), (0.49, 1.01)),
+    "erasing value": (lambda value: fn.data.random_erasing(value=value), (-1e308, 1e308), (-np.inf, np.inf)),
+    "noise": (fn.data.random_noise, (LEAST, 1e308), (0.0, np.inf)),
+    "brightness": (lambda value: fn.data.random_light(value, 0.0), (0.0, 1.0), (-LEAST, 1.01)),
+    "contrast": (lambda value: fn.data.random_light(0.0, value), (0.0, 1.0), (-LEAST, 1.01)),
+    "shift": (fn.data.random_shift, (LEAST, 0.99), (0.0, 1.0)),
+    "rotation": (fn.data.random_rotation, (LEAST, 180.0), (0.0, 180.1)),
+    "zoom low": (lambda value: fn.data.random_zoom(value, 2.0), (LEAST, 2.0), (0.0, np.inf)),
+    "zoom high": (lambda value: fn.data.random_zoom(0.5, value), (0.5, 1e308), (0.49, np.inf)),
+    "mixup": (fn.data.mixup, (LEAST, 1e308), (0.0, np.inf)),
+    "cutmix": (fn.data.cutmix, (LEAST, 1e308), (0.0, np.inf)),
+}
+"""What makes a change of a number, numbers at the ends that are taken, and those that are not."""
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_numbers_are_taken_up_to_their_ends(name: str) -> None:
+    make, taken, refused = ENDS[name]
+    for value in taken:
+        make(value)
+    for value in refused:
+        with pytest.raises(ValueError, match=r"expected a number in|the interval"):
+            make(value)
 
 
 @pytest.mark.parametrize("name", WRONG)
