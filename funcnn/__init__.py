@@ -88,6 +88,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.attention.attention import attention, attention_without_bias
     from funcnn.layers.attention.attention_weights import attention_weights
     from funcnn.layers.attention.attention_with_scores import attention_with_mask, attention_with_score_bias
+    from funcnn.layers.attention.attention_without_output_bias import attention_without_output_bias
     from funcnn.layers.attention.cross_attention import cross_attention, cross_attention_without_bias
     from funcnn.layers.attention.qk_norm_attention import qk_norm_attention, qk_norm_attention_without_bias
     from funcnn.layers.attention.rotary import Rotary, rotary_positions
@@ -474,6 +475,7 @@ __all__ = [
     "attention_with_mask",
     "attention_with_score_bias",
     "attention_without_bias",
+    "attention_without_output_bias",
     "qk_norm_attention",
     "qk_norm_attention_without_bias",
     "AttentionScores",

@@ -70,7 +70,10 @@ IDENTITIES: dict[str, tuple[Stated, ...]] = {
     **dict.fromkeys(("separable_conv1d_without_bias", "separable_conv2d_without_bias"), (LINEAR,)),
     **{name: (Stated((ODD,)),) for name in ("separable_conv1d", "separable_conv2d")},
     **{name: (Stated((PARAMS,)),) for name in ("embedding", "embedding_bag", "maxout")},
-    **{name: (Stated((Homogeneous("params.output"),)),) for name in ("attention", "attention_without_bias")},
+    **{
+        name: (Stated((Homogeneous("params.output"),)),)
+        for name in ("attention", "attention_without_bias", "attention_without_output_bias")
+    },
     **{name: (Stated((Homogeneous("params.inner.weight", 0),)),) for name in ("weight_norm", "spectral_norm")},
     # norms: they take a mean away, and a factor
     "layer_norm": (AFFINE, Stated((UNMOVED,), but=("two axes",))),

@@ -26,6 +26,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     attention/attention.py                          attention, attention_without_bias
     attention/attention_weights.py                  attention_weights
     attention/attention_with_scores.py              attention_with_mask, attention_with_score_bias
+    attention/attention_without_output_bias.py      attention_without_output_bias
     attention/cross_attention.py                    cross_attention, cross_attention_without_bias
     attention/qk_norm_attention.py                  qk_norm_attention, qk_norm_attention_without_bias
     attention/rotary.py                             Rotary, rotary_positions

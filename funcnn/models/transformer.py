@@ -37,7 +37,7 @@ NormKind: TypeAlias = Literal["layer_norm", "rms_norm"]
 Norm: TypeAlias = LayerNormParams | RMSNormParams
 """The parameters of either normalization."""
 
-SelfAttention: TypeAlias = AttentionParams[DenseParams]
+SelfAttention: TypeAlias = AttentionParams[DenseParams, DenseParams]
 CrossAttention: TypeAlias = CrossAttentionParams[DenseParams]
 Feed: TypeAlias = tuple[DenseParams, Empty, DenseParams, Empty]
 """The parameters of dense, activation, dense, dropout."""

@@ -63,7 +63,7 @@ def weighted_mean(query: list[float], keys: list[list[float]], values: list[list
 
 
 def slow_attention(
-    x: Array, params: AttentionParams[Any], heads: int, shared: int, causal: bool, positions: str, mask: BoolArray | None
+    x: Array, params: AttentionParams[Any, Any], heads: int, shared: int, causal: bool, positions: str, mask: BoolArray | None
 ) -> Array:
     """Return self-attention of (n, t, features) by loops over examples, heads, queries and keys."""
     batch, steps, features = x.shape

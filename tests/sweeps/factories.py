@@ -192,6 +192,7 @@ CALLS: dict[str, Call] = {
     "qk_norm_attention_without_bias": Call({"heads": 2}, STEPS),
     "attention_with_score_bias": Call({"heads": 2}, (STEPS, (2, 5, 5))),
     "attention_with_mask": Call({"heads": 2}, (STEPS, (1, 5, 5)), "array mask"),
+    "attention_without_output_bias": Call({"heads": 2}, STEPS),
     "attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "positions": "alibi", "dropout": 0.25}, STEPS),
     "cross_attention_without_bias": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25}, (STEPS, (4, 6))),
     "cross_attention": Call({"heads": 2, "key_value_heads": 1, "dropout": 0.25, "block_rows": 4}, (STEPS, (4, 6))),

@@ -18,6 +18,7 @@ MIXING = {
     "gru",
     "attention",
     "attention_without_bias",
+    "attention_without_output_bias",
     "reverse_time",
     "bidirectional",
 }

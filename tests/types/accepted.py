@@ -142,13 +142,13 @@ assert_type(fn.rnn(3, final=True), Layer[RNNParams, Empty, Array, tuple[Array, A
 
 # attention and Transformers
 tokens = fn.embedding(9, 4) >> fn.attention(2, causal=True)
-assert_type(tokens.init(key, (5,)).params, tuple[EmbeddingParams, AttentionParams[DenseParams]])
+assert_type(tokens.init(key, (5,)).params, tuple[EmbeddingParams, AttentionParams[DenseParams, DenseParams]])
 hidden = fn.embedding(9, 4, padding_index=0, masked=True) >> fn.attention(2, masked=True) >> fn.mean_steps(masked=True)
 assert_type(fn.apply(hidden, hidden.init(key, (5,)).params, hidden.init(key, (5,)).state, np.zeros((1, 5), int)), Array)
 assert_type(fn.gpt(9).init(key, (5,)).params, TiedEmbeddingParams[Body])
-assert_type(fn.gpt(9).init(key, (5,)).params.inner[2][0][0][1], AttentionParams[DenseParams])
+assert_type(fn.gpt(9).init(key, (5,)).params.inner[2][0][0][1], AttentionParams[DenseParams, DenseParams])
 plain = fn.attention_without_bias(2, masked=True)
-assert_type(plain, Layer[AttentionParams[LinearParams], Empty, fn.Masked, fn.Masked])
+assert_type(plain, Layer[AttentionParams[LinearParams, LinearParams], Empty, fn.Masked, fn.Masked])
 across = fn.cross_attention_without_bias(2, memory_masked=True)
 assert_type(across, Layer[CrossAttentionParams[LinearParams], Empty, tuple[Array, fn.Masked], Array])
 decoder = fn.decoder_block(4, 2, memory_masked=True)

@@ -161,6 +161,10 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
         ),
         LayerCase(lambda: fn.attention_without_bias(2), (182, 2), batch=2, label="blocks of examples", method="screen"),
     ),
+    "attention_without_output_bias": (
+        LayerCase(lambda: fn.attention_without_output_bias(2, key_value_heads=1, causal=True, positions="rotary"), (3, 4)),
+        LayerCase(lambda: fn.attention_without_output_bias(2, masked=True), (3, 4), inputs=masked, label="masked"),
+    ),
     "qk_norm_attention": (
         LayerCase(lambda: fn.qk_norm_attention(2), (3, 4)),
         LayerCase(

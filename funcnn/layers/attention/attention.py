@@ -19,7 +19,7 @@ are 0; so is every gradient.
 """
 
 from functools import partial
-from typing import Generic, TypeAlias, TypedDict, Unpack, overload
+from typing import Generic, TypeAlias, Unpack, overload
 
 import numpy as np
 from attrs import evolve, frozen
@@ -32,6 +32,7 @@ from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention.heads import (
     M,
+    N,
     Projection,
     concat_heads,
     init_projection,
@@ -45,7 +46,14 @@ from funcnn.layers.attention.heads import (
 from funcnn.layers.attention.position_bias import RelativeBias, alibi_bias, relative_bias, relative_bias_grad
 from funcnn.layers.attention.rotary import Rotary, rotate
 from funcnn.layers.attention.scores import PLAIN_SCORES, AttentionScores
-from funcnn.layers.attention.setting import AttentionSetting, AttentionStart, Positions, checked_setting, checked_start
+from funcnn.layers.attention.setting import (
+    AttentionSetting,
+    AttentionStart,
+    Positions,
+    Settings,
+    checked_setting,
+    checked_start,
+)
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.masked import Masked, check_sequence, check_steps, cleared, cotangent_of_masked, cotangent_values
@@ -58,14 +66,14 @@ Heads: TypeAlias = tuple[Array, Array, Array]
 
 @read_only_again
 @frozen(eq=False)
-class AttentionParams(Generic[M]):
+class AttentionParams(Generic[M, N]):
     """Parameters of self-attention; the columns of ``project`` are the heads of queries, then of keys, then of values.
 
-    M is :class:`funcnn.layers.linear.dense.DenseParams`, or, without biases, :class:`funcnn.layers.linear.linear.LinearParams`.
+    M and N are :class:`funcnn.layers.linear.dense.DenseParams`, or :class:`funcnn.layers.linear.linear.LinearParams`.
     """
 
     project: M  # weight (I, (H + G) d + G e), bias
-    output: M  # weight (H e, I), bias
+    output: N  # weight (H e, I), bias
     position: RelativeBias | Empty
 
 
@@ -83,14 +91,14 @@ class AttentionResiduals:
     joined: Array  # (n, T, H e)
 
 
-def init(setting: AttentionSetting, start: AttentionStart[M], key: Key, in_shape: Shape) -> Init[AttentionParams[M], Empty]:
+def init(setting: AttentionSetting, start: AttentionStart[M, N], key: Key, in_shape: Shape) -> Init[AttentionParams[M, N], Empty]:
     size, value_size = setting.head_sizes(in_shape)
     width = (setting.heads + setting.key_value_heads) * size + setting.key_value_heads * value_size
     distances = start.max_distance + 1 if setting.causal else 2 * start.max_distance + 1
     position = RelativeBias(np.zeros((distances, setting.heads))) if setting.positions == "relative" else ()
     params = AttentionParams(
-        init_projection(start.kind, start.weight_init, key.child(0), (in_shape[1], width)),
-        init_projection(start.kind, start.output_init, key.child(1), (setting.heads * value_size, in_shape[1])),
+        init_projection(start.project, start.weight_init, key.child(0), (in_shape[1], width)),
+        init_projection(start.output, start.output_init, key.child(1), (setting.heads * value_size, in_shape[1])),
         position,
     )
     return Init(params, (), in_shape)
@@ -108,7 +116,7 @@ def diagonals(setting: AttentionSetting, position: RelativeBias | Empty, like: A
 
 
 def forward(
-    setting: AttentionSetting, params: AttentionParams[M], state: Empty, x: object, mode: Mode
+    setting: AttentionSetting, params: AttentionParams[M, N], state: Empty, x: object, mode: Mode
 ) -> Forward[Array | Masked, Empty, AttentionResiduals]:
     values, mask = check_sequence(x, setting.masked)
     y, residuals = attend_to_itself(setting, params, values, AttentionSpec(mask=mask), mode)
@@ -116,7 +124,7 @@ def forward(
 
 
 def attend_to_itself(
-    setting: AttentionSetting, params: AttentionParams[M], values: Array, rules: AttentionSpec, mode: Mode
+    setting: AttentionSetting, params: AttentionParams[M, N], values: Array, rules: AttentionSpec, mode: Mode
 ) -> tuple[Array, AttentionResiduals]:
     """Return the output (n, T, I) for sequences, under the rules that come with the input, and what backward needs."""
     return attend_heads(setting, params, values, heads_of(setting, params.project, values), rules, mode)
@@ -139,7 +147,7 @@ def heads_of(setting: AttentionSetting, projection: Projection, values: Array) -
 
 
 def attend_heads(
-    setting: AttentionSetting, params: AttentionParams[M], values: Array, parts: Heads, rules: AttentionSpec, mode: Mode
+    setting: AttentionSetting, params: AttentionParams[M, N], values: Array, parts: Heads, rules: AttentionSpec, mode: Mode
 ) -> tuple[Array, AttentionResiduals]:
     """Return the output (n, T, I) for what the heads ask, hold and give, and what backward needs."""
     (q, k, v), heads, shared = parts, setting.heads, setting.key_value_heads
@@ -165,8 +173,8 @@ def attend_heads(
 
 
 def backward(
-    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object, input_grad: bool = True
-) -> Backward[AttentionParams[M], Array | Masked]:
+    setting: AttentionSetting, params: AttentionParams[M, N], residuals: AttentionResiduals, dy: object, input_grad: bool = True
+) -> Backward[AttentionParams[M, N], Array | Masked]:
     pulled = heads_backward(setting, params, residuals, dy)
     mask, dprojected, threads = residuals.rules.mask, pulled.dprojected, pulled.threads
     grads = parameter_grads(setting, params, residuals, pulled)
@@ -187,7 +195,7 @@ class HeadsCotangents:
 
 
 def heads_backward(
-    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object
+    setting: AttentionSetting, params: AttentionParams[M, N], residuals: AttentionResiduals, dy: object
 ) -> HeadsCotangents:
     """Return the cotangents that the gradients of the parameters, and that of the input, are made of."""
     doutput, (dq, dk, dv), dbias = attended_backward(setting, params, residuals, dy)
@@ -197,7 +205,7 @@ def heads_backward(
 
 
 def attended_backward(
-    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, dy: object
+    setting: AttentionSetting, params: AttentionParams[M, N], residuals: AttentionResiduals, dy: object
 ) -> tuple[Array, Heads, Array | None]:
     """Return the cotangents of what the last map gives, of the heads' queries, keys and values, and of diagonals or bias."""
     mask = residuals.rules.mask
@@ -215,8 +223,8 @@ def attended_backward(
 
 
 def parameter_grads(
-    setting: AttentionSetting, params: AttentionParams[M], residuals: AttentionResiduals, pulled: HeadsCotangents
-) -> AttentionParams[M]:
+    setting: AttentionSetting, params: AttentionParams[M, N], residuals: AttentionResiduals, pulled: HeadsCotangents
+) -> AttentionParams[M, N]:
     """Return the cotangents of the parameters."""
     return AttentionParams(
         projection_grads(params.project, residuals.x, pulled.dprojected, pulled.threads),
@@ -235,23 +243,7 @@ def position_grad(
     return relative_bias_grad(position, dtable, steps, setting.causal)
 
 
-class Settings(TypedDict, total=False):
-    """The arguments that do not change a type."""
-
-    causal: bool
-    key_value_heads: int | None
-    head_features: int | None
-    value_features: int | None
-    positions: Positions
-    max_distance: int
-    scores: AttentionScores
-    dropout: float
-    block_rows: int | None
-    weight_init: Initializer
-    output_init: Initializer
-
-
-def layer_of(name: str, setting: AttentionSetting, start: AttentionStart[M]) -> AnyLayer:
+def layer_of(name: str, setting: AttentionSetting, start: AttentionStart[M, N]) -> AnyLayer:
     """Return a layer of self-attention."""
     return define_layer(
         f"{name}({setting.heads})",
@@ -265,11 +257,11 @@ def layer_of(name: str, setting: AttentionSetting, start: AttentionStart[M]) -> 
 @overload
 def attention(
     heads: int, *, masked: No = False, **more: Unpack[Settings]
-) -> Layer[AttentionParams[DenseParams], Empty, Array, Array]: ...
+) -> Layer[AttentionParams[DenseParams, DenseParams], Empty, Array, Array]: ...
 @overload
 def attention(
     heads: int, *, masked: Yes, **more: Unpack[Settings]
-) -> Layer[AttentionParams[DenseParams], Empty, Masked, Masked]: ...
+) -> Layer[AttentionParams[DenseParams, DenseParams], Empty, Masked, Masked]: ...
 def attention(
     heads: int,
     *,
@@ -330,6 +322,7 @@ def attention(
     See Also
     --------
     attention_without_bias : the same with maps that have no bias.
+    attention_without_output_bias : the same with biases of queries, keys and values alone.
     cross_attention : queries of one sequence, keys and values of another.
 
     References
@@ -356,17 +349,17 @@ def attention(
         dropout,
         block_rows,
     )
-    return layer_of("attention", setting, checked_start(DenseParams, max_distance, weight_init, output_init))
+    return layer_of("attention", setting, checked_start((DenseParams, DenseParams), max_distance, weight_init, output_init))
 
 
 @overload
 def attention_without_bias(
     heads: int, *, masked: No = False, **more: Unpack[Settings]
-) -> Layer[AttentionParams[LinearParams], Empty, Array, Array]: ...
+) -> Layer[AttentionParams[LinearParams, LinearParams], Empty, Array, Array]: ...
 @overload
 def attention_without_bias(
     heads: int, *, masked: Yes, **more: Unpack[Settings]
-) -> Layer[AttentionParams[LinearParams], Empty, Masked, Masked]: ...
+) -> Layer[AttentionParams[LinearParams, LinearParams], Empty, Masked, Masked]: ...
 def attention_without_bias(
     heads: int,
     *,
@@ -424,4 +417,6 @@ def attention_without_bias(
         dropout,
         block_rows,
     )
-    return layer_of("attention_without_bias", setting, checked_start(LinearParams, max_distance, weight_init, output_init))
+    return layer_of(
+        "attention_without_bias", setting, checked_start((LinearParams, LinearParams), max_distance, weight_init, output_init)
+    )

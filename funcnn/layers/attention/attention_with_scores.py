@@ -10,28 +10,25 @@ share it.  A mask, which is boolean, has no cotangent.
 """
 
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
+from typing import Any, Literal, TypeAlias, Unpack, cast
 
 import numpy as np
 from attrs import frozen
 
-from funcnn import initializers
 from funcnn.errors import check_array, describe
-from funcnn.initializers import Initializer
 from funcnn.kernels.attention_blocks import AttentionSpec
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention import attention
 from funcnn.layers.attention.attention import AttentionParams, AttentionResiduals
 from funcnn.layers.attention.heads import project_transposed
-from funcnn.layers.attention.scores import PLAIN_SCORES, AttentionScores
-from funcnn.layers.attention.setting import AttentionSetting, AttentionStart, Positions, checked_setting, checked_start
+from funcnn.layers.attention.setting import AttentionSetting, AttentionStart, Settings, setting_of, start_of
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.masked import check_sequence
 from funcnn.typing import Array, BoolArray, Empty, Shape, Shapes
 
 Kind: TypeAlias = Literal["bias", "mask"]
-Params: TypeAlias = AttentionParams[DenseParams]
+Params: TypeAlias = AttentionParams[DenseParams, DenseParams]
 
 
 @frozen(eq=False)
@@ -51,7 +48,7 @@ def check_table(kind: Kind, heads: int, steps: int, shape: object) -> None:
 
 
 def init(
-    kind: Kind, setting: AttentionSetting, start: AttentionStart[DenseParams], key: Key, in_shape: Shapes
+    kind: Kind, setting: AttentionSetting, start: AttentionStart[DenseParams, DenseParams], key: Key, in_shape: Shapes
 ) -> Init[Params, Empty]:
     if len(in_shape) != 2 or not all(isinstance(shape, tuple) for shape in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected the shapes of the sequence and of the {kind}")
@@ -102,41 +99,11 @@ def backward(
     return Backward(grads, (dx, pulled.dbias.reshape(residuals.shape)))
 
 
-class Settings(TypedDict, total=False):
-    """The options of both."""
-
-    causal: bool
-    key_value_heads: int | None
-    head_features: int | None
-    value_features: int | None
-    positions: Positions
-    max_distance: int
-    scores: AttentionScores
-    dropout: float
-    block_rows: int | None
-    weight_init: Initializer
-    output_init: Initializer
-
-
 def layer_of(name: str, kind: Kind, heads: int, options: Settings) -> AnyLayer:
     """Return a layer of attention with a second input, or raise."""
-    positions = options.get("positions", "none")
-    if kind == "bias" and positions == "relative":
+    if kind == "bias" and options.get("positions") == "relative":
         raise ValueError('positions is "relative", expected another: add the bias of a table of your own to the input')
-    setting = checked_setting(
-        heads,
-        options.get("key_value_heads"),
-        (options.get("head_features"), options.get("value_features")),
-        (options.get("causal", False), False),
-        positions,
-        options.get("scores", PLAIN_SCORES),
-        options.get("dropout", 0.0),
-        options.get("block_rows"),
-    )
-    glorot = initializers.glorot_uniform
-    start = checked_start(
-        DenseParams, options.get("max_distance", 32), options.get("weight_init", glorot), options.get("output_init", glorot)
-    )
+    setting, start = setting_of(heads, False, options), start_of((DenseParams, DenseParams), options)
     return define_layer(
         f"{name}({setting.heads})",
         partial(init, kind, setting, start),

@@ -25,7 +25,9 @@ from funcnn.typing import Array, Shape
 Projection: TypeAlias = DenseParams | LinearParams
 """The parameters of an affine or a linear map of the last axis."""
 M = TypeVar("M", bound=Projection)
-"""Which of the two the maps of a layer are."""
+"""Which of the two the maps of a layer are, or its first one is."""
+N = TypeVar("N", bound=Projection)
+"""Which of the two the last map of a layer is."""
 
 
 def check_heads(heads: int, key_value_heads: int | None) -> tuple[int, int]:

@@ -25,10 +25,9 @@ from funcnn.kernels.attention_blocks import AttentionSpec
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
 from funcnn.layers.attention import attention
-from funcnn.layers.attention.attention import AttentionParams, AttentionResiduals, HeadsCotangents, Settings
+from funcnn.layers.attention.attention import AttentionParams, AttentionResiduals, HeadsCotangents
 from funcnn.layers.attention.heads import M, concat_heads, project_transposed
-from funcnn.layers.attention.scores import PLAIN_SCORES
-from funcnn.layers.attention.setting import AttentionSetting, AttentionStart, checked_setting, checked_start
+from funcnn.layers.attention.setting import AttentionSetting, AttentionStart, Settings, setting_of, start_of
 from funcnn.layers.linear.dense import DenseParams
 from funcnn.layers.linear.linear import LinearParams
 from funcnn.layers.normalization import rms_norm
@@ -43,7 +42,7 @@ from funcnn.typing import Array, Empty, No, Shape, Yes
 class QKNormAttentionParams(Generic[M]):
     """Parameters of self-attention with normalized queries and keys."""
 
-    attention: AttentionParams[M]
+    attention: AttentionParams[M, M]
     query_norm: RMSNormParams  # scale (d,)
     key_norm: RMSNormParams  # scale (d,)
 
@@ -57,7 +56,9 @@ class QKNormAttentionResiduals:
     key: RMSNormResiduals
 
 
-def init(setting: AttentionSetting, start: AttentionStart[M], key: Key, in_shape: Shape) -> Init[QKNormAttentionParams[M], Empty]:
+def init(
+    setting: AttentionSetting, start: AttentionStart[M, M], key: Key, in_shape: Shape
+) -> Init[QKNormAttentionParams[M], Empty]:
     made = attention.init(setting, start, key, in_shape)
     scale = initializers.ones(key, setting.head_sizes(in_shape)[:1])
     return Init(QKNormAttentionParams(made.params, RMSNormParams(scale), RMSNormParams(scale.copy())), (), in_shape)
@@ -101,20 +102,7 @@ def backward(
 def layer_of(name: str, kind: type[M], heads: int, masked: bool, eps: float, options: Settings) -> AnyLayer:
     """Return a layer of self-attention with normalized queries and keys, or raise."""
     eps = check_range(eps, "eps", 0, float("inf"), open_low=True, open_high=True)
-    setting = checked_setting(
-        heads,
-        options.get("key_value_heads"),
-        (options.get("head_features"), options.get("value_features")),
-        (options.get("causal", False), masked),
-        options.get("positions", "none"),
-        options.get("scores", PLAIN_SCORES),
-        options.get("dropout", 0.0),
-        options.get("block_rows"),
-    )
-    glorot = initializers.glorot_uniform
-    start = checked_start(
-        kind, options.get("max_distance", 32), options.get("weight_init", glorot), options.get("output_init", glorot)
-    )
+    setting, start = setting_of(heads, masked, options), start_of((kind, kind), options)
     return define_layer(
         f"{name}({setting.heads})",
         partial(init, setting, start),

@@ -1,13 +1,15 @@
 """The hyper-parameters of self-attention, checked."""
 
-from typing import Generic, Literal, TypeAlias, get_args
+from typing import Generic, Literal, TypeAlias, TypedDict, get_args
 
 from attrs import frozen
 
+from funcnn import initializers
 from funcnn.errors import check_choice, check_count, check_flag
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.layers.attention.heads import (
     M,
+    N,
     check_block_rows,
     check_dropout,
     check_head_sizes,
@@ -16,7 +18,7 @@ from funcnn.layers.attention.heads import (
     head_size,
 )
 from funcnn.layers.attention.rotary import PLAIN, Rotary
-from funcnn.layers.attention.scores import AttentionScores, check_scores
+from funcnn.layers.attention.scores import PLAIN_SCORES, AttentionScores, check_scores
 from funcnn.typing import Shape
 
 PositionKind: TypeAlias = Literal["none", "rotary", "alibi", "relative"]
@@ -52,10 +54,11 @@ class AttentionSetting:
 
 
 @frozen
-class AttentionStart(Generic[M]):
+class AttentionStart(Generic[M, N]):
     """What the parameters start from."""
 
-    kind: type[M]
+    project: type[M]
+    output: type[N]
     max_distance: int
     weight_init: Initializer
     output_init: Initializer
@@ -95,11 +98,51 @@ def checked_positions(positions: Positions) -> Positions:
     return PLAIN if check_choice(positions, get_args(PositionKind), "positions") == "rotary" else positions
 
 
-def checked_start(kind: type[M], max_distance: int, weight_init: Initializer, output_init: Initializer) -> AttentionStart[M]:
-    """Return what the parameters start from, or raise."""
+def checked_start(
+    kinds: tuple[type[M], type[N]], max_distance: int, weight_init: Initializer, output_init: Initializer
+) -> AttentionStart[M, N]:
+    """Return what the parameters start from, those of the first map and those of the last, or raise."""
     return AttentionStart(
-        kind,
+        *kinds,
         check_count(max_distance, "max_distance"),
         check_initializer(weight_init, "weight_init"),
         check_initializer(output_init, "output_init"),
+    )
+
+
+class Settings(TypedDict, total=False):
+    """The arguments that do not change a type."""
+
+    causal: bool
+    key_value_heads: int | None
+    head_features: int | None
+    value_features: int | None
+    positions: Positions
+    max_distance: int
+    scores: AttentionScores
+    dropout: float
+    block_rows: int | None
+    weight_init: Initializer
+    output_init: Initializer
+
+
+def setting_of(heads: int, masked: bool, options: Settings) -> AttentionSetting:
+    """Return the hyper-parameters that forward and backward need, from options of which any may be left out, or raise."""
+    return checked_setting(
+        heads,
+        options.get("key_value_heads"),
+        (options.get("head_features"), options.get("value_features")),
+        (options.get("causal", False), masked),
+        options.get("positions", "none"),
+        options.get("scores", PLAIN_SCORES),
+        options.get("dropout", 0.0),
+        options.get("block_rows"),
+    )
+
+
+def start_of(kinds: tuple[type[M], type[N]], options: Settings) -> AttentionStart[M, N]:
+    """Return what the parameters start from, from options of which any may be left out, or raise."""
+    glorot = initializers.glorot_uniform
+    return checked_start(
+        kinds, options.get("max_distance", 32), options.get("weight_init", glorot), options.get("output_init", glorot)
     )
