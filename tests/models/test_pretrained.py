@@ -46,7 +46,8 @@ def table_of(loaded: fn.pretrained.Pretrained) -> Table:
 
 def test_there_is_a_folder_of_each_kind() -> None:
     kinds = {json.loads((HERE / one / "config.json").read_text()).get("model_type", one) for one in FOLDERS}
-    assert kinds == {"gpt2", "llama", "bert", "vit", "resnet18", "resnet50", "convnext", "vgg11", "vgg16_bn", "lstm"}
+    images = {"vit", "resnet18", "resnet50", "convnext", "vgg11", "vgg16_bn"}
+    assert kinds == {"gpt2", "llama", "mistral", "qwen2", "qwen3", "bert", "lstm", *images}
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(np.float32, 1e-5), (np.float64, 1e-10)])
@@ -103,13 +104,23 @@ def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
 
 
 def test_words_written_with_a_folder_are_those_of_the_whole_forward() -> None:
-    for name in ("gpt2", "llama", "llama_tied", "gpt2_untied"):
+    for name in ("gpt2", "llama", "llama_tied", "llama_biased", "mistral", "qwen2", "qwen3", "gpt2_untied"):
         loaded = fn.pretrained.load(HERE / name, dtype=np.float64)
         prompt = expected(name)["input.input_ids"]
         step = fn.generation.stepwise(loaded.model)
         first, cache = step(loaded.params, loaded.state, (), prompt[:, :5])
         second, _ = step(loaded.params, loaded.state, cache, prompt[:, 5:])
         np.testing.assert_allclose(np.concatenate([first, second], 1), expected(name)["output"], rtol=0, atol=1e-10)
+
+
+def test_layers_that_slide_are_those_from_one_on_where_their_types_are_not_told() -> None:
+    def built(drop: str = "", **changes: object) -> Any:
+        config = {key: one for key, one in json.loads((HERE / "qwen2" / "config.json").read_text()).items() if key != drop}
+        return fn.pretrained.build(config | changes, fn.Key(0), weight_init=fn.initializers.zeros).model
+
+    assert built("layer_types") == built()
+    assert built("layer_types", max_window_layers=0) != built()
+    assert built("layer_types", use_sliding_window=False) == built(layer_types=["full_attention"] * 2, sliding_window=None)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +226,15 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
         ("gpt2", {"layer_norm_epsilon": -1}, (), "layer_norm_epsilon is -1"),
         ("gpt2", {"layer_norm_epsilon": 10**400}, (), "layer_norm_epsilon is"),
         ("llama", {"rope_parameters": {"rope_theta": 10**400}}, (), "rope_theta is"),
-        ("llama", {"attention_bias": True}, (), "attention_bias is True, supported is False"),
+        ("llama", {"attention_bias": 1}, (), "attention_bias is 1, expected true or false"),
+        ("mistral", {"sliding_window": 0}, (), "sliding_window is 0, expected 1 to"),
+        ("mistral", {"layer_types": ["full_attention"] * 2}, (), "layer_types is "),
+        ("qwen2", {"layer_types": ["full_attention"]}, (), "layer_types is ['full_attention'], expected one for each of 2"),
+        ("qwen2", {"use_sliding_window": False}, (), "those that slide with use_sliding_window"),
+        ("qwen2", {"layer_types": ["full_attention", "chunked_attention"]}, (), "expected a list of full_attention, sliding_"),
+        ("qwen2", {"max_window_layers": -1}, ("layer_types",), "max_window_layers is -1, expected at least 0"),
+        ("qwen2", {"use_mrope": True}, (), "use_mrope is True, supported is False"),
+        ("qwen3", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0, "x": 1}}, (), "and perhaps beta_fast, beta_slow"),
         ("llama", {"num_key_value_heads": 3}, (), "num_key_value_heads 3"),
         ("llama", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, (), "rope_type is 'dynamic'"),
         ("llama", {"rope_parameters": {"rope_type": "linear"}}, (), "expected ['factor']"),

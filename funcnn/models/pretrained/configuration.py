@@ -76,6 +76,13 @@ class Configuration:
             raise FileError(f"{self.where}: {name} is {shown(value)}, expected 1 to {most}")
         return value
 
+    def whole(self, name: str) -> int:
+        """Return a number of at least 0."""
+        value = self._typed(name, int, "a whole number")
+        if value < 0:
+            raise FileError(f"{self.where}: {name} is {shown(value)}, expected at least 0")
+        return value
+
     def parts(self, name: str) -> int:
         """Return how often a part is there: no more than there are tensors, since each has one at least."""
         return self.count(name, self.most_parts)
@@ -108,6 +115,16 @@ class Configuration:
         if value not in known:
             raise FileError(f"{self.where}: {name} is {shorten(value)!r}, expected one of {', '.join(known)}")
         return known[value]
+
+    def optional_words(self, name: str, known: Mapping[str, T]) -> tuple[T, ...] | None:
+        """Return what each word of a list stands for, or None."""
+        if self._value(name) is None:
+            return None
+        wanted = f"a list of {', '.join(known)}"
+        value = self._typed(name, list, wanted)
+        if not all(isinstance(one, str) and one in known for one in value):
+            raise FileError(f"{self.where}: {name} is {shown(value)}, expected {wanted}")
+        return tuple([known[one] for one in value])
 
     def mapping(self, name: str) -> Mapping[str, object]:
         """Return an object, or an empty one for null."""

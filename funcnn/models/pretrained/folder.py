@@ -30,6 +30,8 @@ from funcnn.models.pretrained.gpt2 import GPT2
 from funcnn.models.pretrained.heads import labels_of
 from funcnn.models.pretrained.llama import LLAMA
 from funcnn.models.pretrained.lstm import LSTM
+from funcnn.models.pretrained.mistral import MISTRAL
+from funcnn.models.pretrained.qwen import QWEN2, QWEN3
 from funcnn.models.pretrained.resnet import RESNET
 from funcnn.models.pretrained.safetensors_file import FILE, HALF, Stored, describe_folder, write_file
 from funcnn.models.pretrained.table import Table, check_covers, check_tensors, expected_shapes, read_tree, write_tensors
@@ -42,7 +44,7 @@ _ALWAYS = 1 << 22  # as many numbers are made in any case: what differs is then 
 
 AnyInit: TypeAlias = Init[Any, Any]  # Any: as the model's
 
-_KINDS = {one.name: one for one in (GPT2, LLAMA, BERT, VIT, RESNET, CONVNEXT, VGG, LSTM)}
+_KINDS = {one.name: one for one in (GPT2, LLAMA, MISTRAL, QWEN2, QWEN3, BERT, VIT, RESNET, CONVNEXT, VGG, LSTM)}
 
 
 @frozen(eq=False)
@@ -65,8 +67,8 @@ def load(folder: str | os.PathLike[str], *, dtype: DTypeLike | None = None) -> P
     Parameters
     ----------
     folder : path
-        Of GPT-2, Llama, BERT or ViT as ``transformers`` writes them; of ResNet, ConvNeXt or VGG with the names of
-        ``torchvision``; of ``torch.nn.LSTM``.
+        Of GPT-2, Llama, Mistral, Qwen 2 and 3, BERT or ViT as ``transformers`` writes them; of ResNet, ConvNeXt or VGG with the
+        names of ``torchvision``; of ``torch.nn.LSTM``.
     dtype : dtype, optional
         The precision of the parameters: that of the file unless given, but at least float32.
 

@@ -1,13 +1,16 @@
 """Llama (Touvron et al. 2023, arXiv:2302.13971), as ``transformers`` has it: ``LlamaForCausalLM``.
 
 Normalization by the root mean square, rotary positions that turn feature i with i + d / 2, grouped queries, and a dense part
-gated by silu.  The maps to values and gates of that part stand side by side here.
+gated by silu.  The maps to values and gates of that part stand side by side here.  Its kin, Mistral and Qwen, are the same
+network with another attention: they say which (:func:`decoder`).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import frozen
 
 from funcnn.combinators.residual import residual
 from funcnn.combinators.serial import serial
@@ -16,11 +19,13 @@ from funcnn.files.tree_reader import FileError
 from funcnn.initializers import Initializer
 from funcnn.layer import AnyLayer
 from funcnn.layers.activations.gated import swiglu
-from funcnn.layers.attention.attention import attention_without_bias
+from funcnn.layers.attention.attention import attention, attention_without_bias
 from funcnn.layers.attention.rotary import Rotary
-from funcnn.layers.attention.rotary_scaling import LinearScaling, Llama3Scaling, RotaryScaling
+from funcnn.layers.attention.rotary_scaling import LinearScaling, Llama3Scaling, RotaryScaling, YarnScaling
+from funcnn.layers.attention.scores import AttentionScores
 from funcnn.layers.embedding.embedding import embedding
 from funcnn.layers.embedding.tied_embedding import tied_embedding
+from funcnn.layers.linear.dense import dense
 from funcnn.layers.linear.linear import linear
 from funcnn.layers.normalization.rms_norm import rms_norm
 from funcnn.models.pretrained.architecture import Architecture, Network
@@ -28,33 +33,56 @@ from funcnn.models.pretrained.configuration import NEEDED, Configuration, Fields
 from funcnn.models.pretrained.forms import TRANSPOSED, joined
 from funcnn.models.pretrained.table import Entries, Entry, Table, repeated
 
-FIELDS = Fields(
-    used={
-        "vocab_size": NEEDED, "hidden_size": NEEDED, "num_hidden_layers": NEEDED, "num_attention_heads": NEEDED,
-        "intermediate_size": NEEDED, "num_key_value_heads": None, "head_dim": None, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-        "rope_scaling": None, "rope_parameters": None, "tie_word_embeddings": False,
-    },
-    only={
-        "hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,), "is_encoder_decoder": (False,),
-        "is_decoder": (False, True), "add_cross_attention": (False,),
-    },
-    unused=frozenset({"attention_dropout", "max_position_embeddings", "pretraining_tp"}),
-)  # fmt: skip
+USED: Mapping[str, object] = {
+    "vocab_size": NEEDED, "hidden_size": NEEDED, "num_hidden_layers": NEEDED, "num_attention_heads": NEEDED,
+    "intermediate_size": NEEDED, "num_key_value_heads": None, "head_dim": None, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+    "rope_scaling": None, "rope_parameters": None, "tie_word_embeddings": False,
+}  # fmt: skip
+ONLY: Mapping[str, tuple[object, ...]] = {
+    "hidden_act": ("silu",), "is_encoder_decoder": (False,), "is_decoder": (False, True), "add_cross_attention": (False,),
+}  # fmt: skip
+UNUSED = frozenset({"attention_dropout", "max_position_embeddings"})
+FIELDS = Fields({**USED, "attention_bias": False, "mlp_bias": False}, ONLY, UNUSED | {"pretraining_tp"})
 
 
-def block_entries(heads: int, shared: int, size: int, hidden: int) -> Entries:
+@frozen
+class Kind:
+    """What differs among the kin: the attention, and which maps have biases."""
+
+    attention: Callable[..., AnyLayer]
+    input_bias: bool
+    """Whether the maps to queries, keys and values have biases."""
+    output_bias: bool
+    normed: bool = False
+    """Whether queries and keys are normalized."""
+    mlp_bias: bool = False
+
+
+def joined_entries(path: str, names: Sequence[str], sizes: Sequence[int], bias: bool) -> Entries:
+    """Return the entries of maps that stand side by side."""
+    kinds = ("weight", "bias") if bias else ("weight",)
+    return tuple([Entry(f"{path}.{kind}", [f"{name}.{kind}" for name in names], joined(*sizes)) for kind in kinds])
+
+
+def map_entries(path: str, name: str, bias: bool) -> Entries:
+    """Return the entries of a map alone."""
+    weight = Entry(f"{path}.weight", f"{name}.weight", TRANSPOSED)
+    return (weight, Entry(f"{path}.bias", f"{name}.bias")) if bias else (weight,)
+
+
+def block_entries(kind: Kind, heads: int, shared: int, size: int, hidden: int) -> Entries:
     """Return the entries of a block."""
+    inside = "[0][1].attention" if kind.normed else "[0][1]"
+    looking, feeding = [f"self_attn.{part}_proj" for part in ("q", "k", "v")], ("mlp.up_proj", "mlp.gate_proj")
+    norms = [Entry(f"[0][1].{part}_norm.scale", f"self_attn.{part[0]}_norm.weight") for part in ("query", "key")]
     return (
         Entry("[0][0].scale", "input_layernorm.weight"),
-        Entry(
-            "[0][1].project.weight",
-            [f"self_attn.{part}_proj.weight" for part in ("q", "k", "v")],
-            joined(heads * size, shared * size, shared * size),
-        ),
-        Entry("[0][1].output.weight", "self_attn.o_proj.weight", TRANSPOSED),
+        *joined_entries(f"{inside}.project", looking, (heads * size, shared * size, shared * size), kind.input_bias),
+        *map_entries(f"{inside}.output", "self_attn.o_proj", kind.output_bias),
+        *(norms if kind.normed else []),
         Entry("[1][0].scale", "post_attention_layernorm.weight"),
-        Entry("[1][1].weight", ("mlp.up_proj.weight", "mlp.gate_proj.weight"), joined(hidden, hidden)),
-        Entry("[1][3].weight", "mlp.down_proj.weight", TRANSPOSED),
+        *joined_entries("[1][1]", feeding, (hidden, hidden), kind.mlp_bias),
+        *map_entries("[1][3]", "mlp.down_proj", kind.mlp_bias),
     )
 
 
@@ -67,41 +95,50 @@ def rotary(config: Configuration) -> Rotary:
     return Rotary(base=float(base), scaling=scaling(config.where, told))
 
 
-SCALINGS: Mapping[object, tuple[Callable[..., RotaryScaling], Mapping[str, str]]] = {
-    "linear": (LinearScaling, {"factor": "factor"}),
-    "llama3": (
-        Llama3Scaling,
-        {
-            "factor": "factor", "original_max_position_embeddings": "original_length", "low_freq_factor": "low",
-            "high_freq_factor": "high",
-        },
-    ),
-}  # fmt: skip
-"""By the name of a scaling: the record here, and its arguments by the names that configurations have."""
+@frozen
+class Scaling:
+    """The record here that a ``rope_type`` stands for, and its arguments by the names that configurations have."""
+
+    make: Callable[..., RotaryScaling]
+    needed: Mapping[str, str]
+    more: Mapping[str, str] = {}
+
+
+LENGTH = {"factor": "factor", "original_max_position_embeddings": "original_length"}
+SCALINGS: Mapping[object, Scaling] = {
+    "linear": Scaling(LinearScaling, {"factor": "factor"}),
+    "llama3": Scaling(Llama3Scaling, {**LENGTH, "low_freq_factor": "low", "high_freq_factor": "high"}),
+    "yarn": Scaling(YarnScaling, LENGTH, {"beta_fast": "fast", "beta_slow": "slow"}),
+}
 
 
 def scaling(where: str, told: Mapping[str, object]) -> RotaryScaling | None:
     """Return what stretches the frequencies, or None."""
     kind = told.get("rope_type", told.get("type", "default"))
     given = {name: value for name, value in told.items() if name not in ("rope_type", "type", "rope_theta")}
-    make: Callable[..., RotaryScaling] | None = None
-    names: Mapping[str, str] = {}
-    if kind in SCALINGS:
-        make, names = SCALINGS[kind]
-    elif kind != "default":
+    if kind != "default" and kind not in SCALINGS:
         raise FileError(f"{where}: rope_type is {shown(kind)}, expected one of default, {', '.join(map(str, SCALINGS))}")
-    if set(given) != set(names):
-        raise FileError(f"{where}: rope_type {kind} has the fields {shown(sorted(given))}, expected {shown(sorted(names))}")
-    return None if make is None else make(**{names[name]: value for name, value in given.items()})
+    known = SCALINGS.get(kind)
+    needed, more = (known.needed, known.more) if known else ({}, {})
+    if not set(needed) <= set(given) <= {*needed, *more}:
+        also = f", and perhaps {', '.join(more)}" if more else ""
+        raise FileError(
+            f"{where}: rope_type {kind} has the fields {shown(sorted(given))}, expected {shown(sorted(needed))}{also}"
+        )
+    names = {**needed, **more}
+    return None if known is None else known.make(**{names[name]: value for name, value in given.items()})
 
 
 def build(config: Configuration, weight_init: Initializer) -> Network:
-    """Return the network: tokens (n, t) to logits (n, t, vocabulary)."""
-    vocabulary, features, layers = (
-        config.count("vocab_size"),
-        config.count("hidden_size"),
-        config.parts("num_hidden_layers"),
-    )
+    """Return Llama: tokens (n, t) to logits (n, t, vocabulary)."""
+    biased = config.flag("attention_bias")
+    kind = Kind(attention if biased else attention_without_bias, biased, biased, mlp_bias=config.flag("mlp_bias"))
+    return decoder(config, weight_init, kind, [None] * config.parts("num_hidden_layers"))
+
+
+def decoder(config: Configuration, weight_init: Initializer, kind: Kind, windows: Sequence[int | None]) -> Network:
+    """Return the network: tokens (n, t) to logits (n, t, vocabulary), each block with the steps that it sees, itself included."""
+    vocabulary, features = config.count("vocab_size"), config.count("hidden_size")
     heads, hidden, eps = config.count("num_attention_heads"), config.count("intermediate_size"), config.number("rms_norm_eps")
     shared, size = config.optional_count("num_key_value_heads") or heads, config.optional_count("head_dim")
     if heads % shared or (size is None and features % heads):
@@ -110,24 +147,28 @@ def build(config: Configuration, weight_init: Initializer) -> Network:
             " each a multiple of the next"
         )
     positions = rotary(config)
+    norm_eps = {"eps": eps} if kind.normed else {}
+    mapped: Callable[..., AnyLayer] = dense if kind.mlp_bias else linear
 
-    def block() -> AnyLayer:
-        looking: AnyLayer = attention_without_bias(
+    def block(window: int | None) -> AnyLayer:
+        looking = kind.attention(
             heads, causal=True, key_value_heads=shared, head_features=size, positions=positions,
-            weight_init=weight_init, output_init=weight_init,
+            scores=AttentionScores(window=None if window is None else (window - 1, 0)),
+            weight_init=weight_init, output_init=weight_init, **norm_eps,
         )  # fmt: skip
         feed: AnyLayer = serial(
-            rms_norm(eps=eps), linear(2 * hidden, weight_init=weight_init), swiglu(), linear(features, weight_init=weight_init)
+            rms_norm(eps=eps), mapped(2 * hidden, weight_init=weight_init), swiglu(), mapped(features, weight_init=weight_init)
         )
         made: AnyLayer = serial(residual(serial(rms_norm(eps=eps), looking)), residual(feed))
         return made
 
-    body: AnyLayer = serial(serial(*[block() for _ in range(layers)]), rms_norm(eps=eps))
+    body: AnyLayer = serial(serial(*[block(window) for window in windows]), rms_norm(eps=eps))
     tied = config.flag("tie_word_embeddings")
     inside = ".inner" if tied else "[1]"
+    parts = block_entries(kind, heads, shared, size or features // heads, hidden)
     entries = (
         Entry(".table" if tied else "[0].table", "model.embed_tokens.weight"),
-        *repeated(f"{inside}[0]", "model.layers", layers, block_entries(heads, shared, size or features // heads, hidden)),
+        *repeated(f"{inside}[0]", "model.layers", len(windows), parts),
         Entry(f"{inside}[1].scale", "model.norm.weight"),
         *([] if tied else [Entry("[2].weight", "lm_head.weight", TRANSPOSED)]),
     )

@@ -15,7 +15,10 @@ from funcnn.cli.main import main
 from tests.ecosystem.deploy import runtimes
 
 FOLDERS = Path(__file__).parents[2] / "models" / "published"
-SEQUENCES = ("bert", "bert_classifier", "gpt2", "gpt2_untied", "llama", "llama_tied", "lstm", "lstm_bidirectional")
+SEQUENCES = (
+    "bert", "bert_classifier", "gpt2", "gpt2_untied", "llama", "llama_tied", "llama_biased", "mistral", "qwen2", "lstm",
+    "lstm_bidirectional",
+)  # fmt: skip
 IMAGES = ("convnext", "resnet18", "resnet50", "vgg11", "vgg16_bn", "vit")
 
 

@@ -119,6 +119,28 @@ def small_vgg(kind: str, width: int, hidden: int, classes: int) -> Any:
     return model
 
 
+def write_kin_of_llama(sizes: dict[str, Any]) -> None:
+    """Write Llama with biases, and those that are like it but for their attention."""
+    yarn = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 8, "beta_fast": 2.0}
+    models: tuple[tuple[str, Any, Any, dict[str, Any]], ...] = (
+        ("llama_biased", transformers.LlamaConfig, transformers.LlamaForCausalLM, {"attention_bias": True, "mlp_bias": True}),
+        ("mistral", transformers.MistralConfig, transformers.MistralForCausalLM, {"sliding_window": 4}),
+        (
+            "qwen2",
+            transformers.Qwen2Config,
+            transformers.Qwen2ForCausalLM,
+            {"tie_word_embeddings": True, "use_sliding_window": True, "sliding_window": 3, "max_window_layers": 1},
+        ),
+        ("qwen3", transformers.Qwen3Config, transformers.Qwen3ForCausalLM, {"head_dim": 4, "rope_parameters": yarn}),
+    )
+    for name, config, model, more in models:
+        torch.manual_seed(0)  # each alone
+        told = config(**{**sizes, "vocab_size": V, "num_key_value_heads": 2, "max_position_embeddings": 32, **more})
+        with in_double():  # the frequencies of its angles
+            made = model(told)
+        write(name, made, None, {"input_ids": tokens(2, 9)}, logits)
+
+
 def main() -> None:
     """Write all."""
     torch.manual_seed(0)
@@ -175,6 +197,7 @@ def main() -> None:
         torch.manual_seed(0)  # where no part is 0 everywhere
         told = {"architecture": name, "num_classes": 3, "width": width, "hidden_features": hidden}
         write(name, small_vgg(name, width, hidden, 3), told, {"x": torch.randn(2, 3, 33, 70)}, same)
+    write_kin_of_llama(sizes)
 
 
 if __name__ == "__main__":
