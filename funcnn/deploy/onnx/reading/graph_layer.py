@@ -15,7 +15,17 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.deploy.onnx.reading.operators import elementwise, norms, products, recurrent, shapes, windows
+from funcnn.deploy.onnx.reading.operators import (
+    blocks,
+    elementwise,
+    norms,
+    products,
+    quantization,
+    recurrent,
+    resizing,
+    shapes,
+    windows,
+)
 from funcnn.deploy.onnx.reading.operators.operator import Operator, is_floating
 from funcnn.deploy.onnx.reading.program import OperatorError, Program
 from funcnn.errors import check_cotangent, describe
@@ -30,6 +40,9 @@ OPERATORS: dict[str, Operator] = {
     **windows.OPERATORS,
     **norms.OPERATORS,
     **recurrent.OPERATORS,
+    **resizing.OPERATORS,
+    **quantization.OPERATORS,
+    **blocks.OPERATORS,
 }
 """The operators that there are here."""
 

@@ -100,21 +100,29 @@ def program_of(model: Any, known: Mapping[str, Any], is_constant: Any) -> Progra
     onnx, graph = library(), model.graph
     check_operators(model, known)
     stored = {one.name: array_of(onnx, one) for one in graph.initializer}
-    nodes = []
+    nodes: list[Called] = []
+    computed: set[str] = set()
+    spent: set[str] = set()
     for index, one in enumerate(graph.node):
         attributes = {part.name: value_of(onnx, onnx.helper.get_attribute_value(part)) for part in one.attribute}
         called = Called(one.op_type, one.name or f"#{index}", tuple(one.input), tuple(one.output), attributes)
         if one.op_type == "Constant":
             stored[one.output[0]] = constant_of(called)
+        elif is_known(called, stored):
+            stored[one.output[0]] = np.asarray(known[one.op_type].forward(called, [stored.get(name) for name in one.input])[0][0])
+            spent |= set(one.input)
+            computed |= set(() if one.op_type == "DequantizeLinear" else one.output)
         else:
             nodes.append(called)
     given = tuple([described(onnx, one) for one in graph.input if one.name not in stored])
+    used = {name for one in nodes for name in one.inputs} | {one.name for one in graph.output}
+    stored = {name: array for name, array in stored.items() if name in used or name not in spent}
     statistics = {name for one in nodes if one.kind == "BatchNormalization" for name in one.inputs[3:5]}
     settings = {name for one in nodes for name in one.inputs[1:] if one.kind in SETTINGS}
     learned = {
         name: array
         for name, array in stored.items()
-        if array.dtype.kind == "f" and array.ndim and name not in statistics | settings and not is_constant(name)
+        if array.dtype.kind == "f" and array.ndim and name not in statistics | settings | computed and not is_constant(name)
     }
     kept = {name: array for name, array in stored.items() if name in statistics}
     rest = {name: array for name, array in stored.items() if name not in learned and name not in kept}
@@ -122,7 +130,15 @@ def program_of(model: Any, known: Mapping[str, Any], is_constant: Any) -> Progra
     return Program(graph.name or "graph", given, outputs, tuple(nodes), rest, learned, kept)
 
 
-SETTINGS = {"Clip", "Pad", "Resize", "Range", "OneHot"}
+def is_known(called: Called, stored: Mapping[str, np.ndarray[Any, Any]]) -> bool:
+    """Tell whether what a node gives is known at once: it is made of integers that are stored, or of weights kept as such."""
+    if len(called.outputs) != 1 or not called.inputs or not all(name in stored for name in called.inputs if name):
+        return False
+    kinds = [stored[name].dtype.kind for name in called.inputs if name]
+    return called.kind == "DequantizeLinear" or "f" not in kinds
+
+
+SETTINGS = {"Clip", "Pad", "Resize", "Range", "OneHot", "QuantizeLinear", "DequantizeLinear"}
 """Operators whose further inputs are settings, and no parameters."""
 
 

@@ -51,7 +51,37 @@ def swish(node: Called, x: Any) -> tuple[Any, Any]:
     return x * s, s + alpha * x * s * (1 - s)
 
 
+def infinite(node: Called, inputs: Values) -> tuple[Any]:
+    x = inputs[0]
+    above, below = (node.attributes.get(f"detect_{one}", 1) for one in ("positive", "negative"))
+    return (np.isinf(x) & ((x > 0) & bool(above) | (x < 0) & bool(below)),)
+
+
+def sloped(value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Operator:
+    """Make an operator of a function and its slope."""
+    return unary(lambda node, x: (value(x), slope(x)))
+
+
+ANGLES: dict[str, Operator] = {
+    name: sloped(value, slope)
+    for name, value, slope in (
+        ("Tan", np.tan, lambda x: 1 / np.cos(x) ** 2),
+        ("Asin", np.arcsin, lambda x: 1 / np.sqrt(1 - x * x)),
+        ("Acos", np.arccos, lambda x: -1 / np.sqrt(1 - x * x)),
+        ("Atan", np.arctan, lambda x: 1 / (1 + x * x)),
+        ("Sinh", np.sinh, np.cosh),
+        ("Cosh", np.cosh, np.sinh),
+        ("Asinh", np.arcsinh, lambda x: 1 / np.sqrt(1 + x * x)),
+        ("Acosh", np.arccosh, lambda x: 1 / np.sqrt(x * x - 1)),
+        ("Atanh", np.arctanh, lambda x: 1 / (1 - x * x)),
+    )
+}
+"""Functions of angles and areas with their slopes."""
+
 SINGLE: dict[str, Operator] = {
+    **ANGLES,
+    "IsNaN": constant(lambda node, inputs: (np.isnan(inputs[0]),)),
+    "IsInf": constant(infinite),
     "Relu": of_layer(lambda node: relu()),
     "Sigmoid": of_layer(lambda node: sigmoid()),
     "Tanh": of_layer(lambda node: tanh()),

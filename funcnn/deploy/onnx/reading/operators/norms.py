@@ -113,9 +113,25 @@ def neighbours_backward(node: Called, kept: Any, dys: Values) -> Values:
     return (np.moveaxis(dx[..., turn], -1, 1).copy(),)
 
 
+def square_forward(node: Called, inputs: Values) -> Made:
+    """Write x over its root mean square, times a scale."""
+    x, scale = inputs
+    axes = tuple(range(node.attributes.get("axis", -1) % x.ndim, x.ndim))
+    rate = 1 / np.sqrt((x * x).mean(axes, keepdims=True) + x.real.dtype.type(node.attributes.get("epsilon", 1e-5)))
+    return (x * rate * scale,), (x, rate, axes, scale)
+
+
+def square_backward(node: Called, kept: Any, dys: Values) -> Values:
+    x, rate, axes, scale = kept
+    xhat, dxhat = x * rate, dys[0] * scale
+    dx = rate * (dxhat - xhat * (dxhat * xhat).mean(axes, keepdims=True))
+    return dx, summed_to(dys[0] * xhat, scale.shape)
+
+
 OPERATORS: dict[str, Operator] = {
     "BatchNormalization": Operator(batch_forward, batch_backward),
     "LayerNormalization": Operator(layer_forward, layer_backward),
+    "RMSNormalization": Operator(square_forward, square_backward),
     "InstanceNormalization": Operator(instance_forward, grouped_backward),
     "GroupNormalization": Operator(group_forward, grouped_backward),
     "LRN": Operator(neighbours_forward, neighbours_backward),

@@ -110,6 +110,12 @@ def reduced(kind: str) -> Operator:
     return Operator(forward, backward)
 
 
+def log_sum_of_powers(x: Any, axes: tuple[int, ...]) -> Any:
+    top = x.real.max(axes, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0)
+    return top + np.log(np.exp(x - top).sum(axes, keepdims=True))
+
+
 VALUES = {
     "ReduceSum": lambda x, axes: x.sum(axes, keepdims=True),
     "ReduceMean": lambda x, axes: x.mean(axes, keepdims=True, dtype=x.dtype if x.dtype.kind in "fc" else None),
@@ -118,6 +124,8 @@ VALUES = {
     "ReduceL1": lambda x, axes: np.abs(x).sum(axes, keepdims=True),
     "ReduceL2": lambda x, axes: np.sqrt((x * x).sum(axes, keepdims=True)),
     "ReduceSumSquare": lambda x, axes: (x * x).sum(axes, keepdims=True),
+    "ReduceLogSum": lambda x, axes: np.log(x.sum(axes, keepdims=True)),
+    "ReduceLogSumExp": log_sum_of_powers,
 }
 
 
@@ -133,6 +141,10 @@ def pulled(kind: str, x: Any, y: Any, dy: Any, axes: tuple[int, ...], points: in
         return dy * x / np.where(y == 0, 1, y)
     if kind == "ReduceSumSquare":
         return dy * 2 * x
+    if kind == "ReduceLogSum":
+        return dy / np.exp(y)
+    if kind == "ReduceLogSumExp":
+        return dy * np.exp(x - y)
     moved = np.moveaxis(x == y, axes, range(-len(axes), 0))
     flat = moved.reshape(*moved.shape[: moved.ndim - len(axes)], -1)
     first = (np.arange(flat.shape[-1]) == flat.argmax(-1)[..., np.newaxis]).reshape(moved.shape)
@@ -179,6 +191,7 @@ OPERATORS: dict[str, Operator] = {
     "Gemm": Operator(gemm_forward, gemm_backward),
     "Einsum": Operator(einsum_forward, einsum_backward),
     "ArgMax": constant(argmax),
+    "ArgMin": constant(lambda node, inputs: argmax(node, (-inputs[0].astype(np.result_type(inputs[0], np.int8)),))),
     "TopK": Operator(top_forward, top_backward),
     "CumSum": Operator(cumsum_forward, cumsum_backward),
     **{kind: reduced(kind) for kind in VALUES},

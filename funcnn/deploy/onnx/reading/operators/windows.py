@@ -13,7 +13,7 @@ from funcnn.layer import Eval
 from funcnn.layers.convolution import convolution, transposed_convolution
 from funcnn.layers.convolution.convolution import ConvParams, ConvWithoutBiasParams
 from funcnn.layers.pooling import average_pooling, max_pooling
-from funcnn.layers.shape import grid_sample, upsample
+from funcnn.layers.shape import grid_sample
 
 # Any: arrays of all kinds.
 
@@ -118,35 +118,6 @@ def mean_pool_backward(node: Called, kept: Any, dys: Values) -> Values:
     return (first(average_pooling.average_backward(averages, (), residuals, last(dys[0])).input),)
 
 
-def resize_forward(node: Called, inputs: Values) -> Made:
-    """Repeat each point: the one kind of resizing whose places are whole numbers."""
-    x, _, scales, sizes = [*inputs, None, None][:4]
-    given = node.attributes
-    if scales is not None and len(scales):
-        factors = [float(one) for one in scales]
-    else:
-        factors = [size / n for size, n in zip(() if sizes is None else sizes, x.shape, strict=False)]
-    plain = given.get("mode", "nearest") == "nearest" and "axes" not in given
-    whole = len(factors) == x.ndim and factors[:2] == [1, 1] and all(one == int(one) >= 1 for one in factors)
-    floor = given.get("nearest_mode", "round_prefer_floor") in ("floor", "round_prefer_floor")
-    if not plain or not whole or not floor or given.get("coordinate_transformation_mode", "half_pixel") not in SAME_PLACES:
-        raise node.refuse("nearest neighbours by whole factors are known, and no other resizing")
-    if given.get("nearest_mode") != "floor" and given.get("coordinate_transformation_mode", "half_pixel") == "asymmetric":
-        raise node.refuse("it rounds asymmetric places to the nearest: nearest_mode is to be floor")
-    factor = tuple([int(one) for one in factors[2:]])
-    made = upsample.nearest_forward(factor, (), (), last(x), Eval())
-    return (first(made.output),), (factor, made.residuals, len(inputs))
-
-
-SAME_PLACES = ("asymmetric", "half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
-
-
-def resize_backward(node: Called, kept: Any, dys: Values) -> Values:
-    factor, residuals, count = kept
-    made = upsample.nearest_backward(factor, (), residuals, last(dys[0]))
-    return (first(made.input), *[None] * (count - 1))
-
-
 def sample_forward(node: Called, inputs: Values) -> Made:
     mode = {"bilinear": "linear", "linear": "linear", "nearest": "nearest"}.get(node.attributes.get("mode", "linear"))
     if mode is None:
@@ -189,6 +160,5 @@ OPERATORS: dict[str, Operator] = {
     "AveragePool": Operator(mean_pool_forward, mean_pool_backward),
     "GlobalAveragePool": pooled_globally(False),
     "GlobalMaxPool": pooled_globally(True),
-    "Resize": Operator(resize_forward, resize_backward),
     "GridSample": Operator(sample_forward, sample_backward),
 }
