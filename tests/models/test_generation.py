@@ -75,7 +75,9 @@ def test_step_by_step_is_the_whole(name: str, dtype: Any) -> None:
         logits, cache = step(params, state, cache, TOKENS[:, first:after])
         made.append(logits)
     assert made[0].dtype == dtype
-    np.testing.assert_allclose(np.concatenate(made, axis=1), whole, rtol=0, atol=50 * np.finfo(dtype).eps)
+    # Sums of other lengths are added in another order, by other processors in yet another: some units of the largest logit.
+    bound = 16 * np.finfo(dtype).eps * np.abs(whole).max()
+    np.testing.assert_allclose(np.concatenate(made, axis=1), whole, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("name", MODELS)
