@@ -23,10 +23,10 @@ def example() -> Any:
 
 def test_other_rules_miss_some_and_flag_some_and_this_one_does_not() -> None:
     module = example()
-    mistakes = (*WRONG, *HELD_OUT)[::8]
-    board = {name: row for name, *row in module.scoreboard(mistakes, TRICKY)}
+    mistakes, tricky = (*WRONG, *HELD_OUT)[::12], TRICKY[::2]  # all of them are asked in the corpus's own test
+    board = {name: row for name, *row in module.scoreboard(mistakes, tricky)}
     caught, flagged, alarms, _ = board.pop("funcnn")
     assert (caught, flagged, alarms) == (len(mistakes), 0, 0)
     for name, (others_caught, others_flagged, _, _) in board.items():
         assert 0.7 * len(mistakes) < others_caught < len(mistakes), name  # restated well enough to catch most
-        assert 0 < others_flagged < 0.7 * len(TRICKY), name
+        assert 0 < others_flagged < 0.7 * len(tricky), name
