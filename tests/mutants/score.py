@@ -21,7 +21,7 @@ from tests.mutants.source import parse
 from tests.mutants.subjects import Gradient, gradients
 
 _CONFIRM = 50  # one of so many of the killed is given to the checker
-_SAMPLE = 8  # mutants of a function, when it has to be quick
+_SAMPLE = 3  # mutants of a function, when it has to be quick
 _ACCEPTED = "accepted by the checker where it differs: at kinks, or in the rounding of extreme inputs"
 
 
