@@ -224,7 +224,9 @@ def rounding(eps: float, size: float, lengths: float) -> float:
 
 
 def parts(values: object) -> list[Array | None]:
-    """Return the leaves of a tree of cotangents, with None where there is none."""
+    """Return the leaves of a tree of cotangents, with None where there is none; a list of such leaves as it is."""
+    if isinstance(values, list):
+        return values
     if values is None or is_plain(values):
         return [values]
     return [leaf for _, child in tree.children(values) for leaf in parts(child)]

@@ -24,7 +24,7 @@ import numpy as np
 from attrs import field, frozen
 
 from funcnn.derivatives.analytic import NotAnalyticError, watched, watched_loss
-from funcnn.derivatives.complex_step import check_mode, inner, inner_size, length, real_part, rounding, tangent
+from funcnn.derivatives.complex_step import check_mode, inner, inner_size, length, parts, real_part, rounding, tangent
 from funcnn.derivatives.jvp import push
 from funcnn.grad import check_loss_gradient
 from funcnn.layer import Layer, Mode, check_layer, params_only
@@ -145,7 +145,7 @@ def differentiated(
     pull: Any = model.backward if input_grad else partial(params_only, model)
     pulled = pull(pushed.params, pushed.network.residuals, doutput)
     grads, dx = real_part(pulled.params), real_part(pulled.input) if input_grad else None
-    slope = _tangent_of(scored.value, h)
+    slope = slope_of(scored.value, h)
     check_alive(slope, (grads, dx), along, (tangent(output, h), real_part(doutput)), h)
     return GradientJVP(
         scored.value.real,
@@ -159,7 +159,7 @@ def differentiated(
     )
 
 
-def _tangent_of(value: Scalar, h: float) -> Scalar:
+def slope_of(value: Scalar, h: float) -> Scalar:
     """Return the derivative of a loss's value, a number."""
     return cast(Scalar, np.asarray(value).imag[()] / value.real.dtype.type(h))
 
@@ -170,10 +170,11 @@ def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], o
     What rounding may do is measured at the network's output, where the terms of the sum have not cancelled yet.  A slope of 0 has
     a third order of the step in its place.
     """
-    pairs = [(one, way) for one, way in zip(grads, along, strict=True) if way is not None and one is not None]
-    expected = sum(inner(one, way) for one, way in pairs)
-    size = inner_size(*output) + sum(inner_size(one, way) for one, way in pairs)
-    lengths = length(tuple(way for _, way in pairs)) * (length(tuple(one for one, _ in pairs)) + length(output[1]))
+    moved = [(one, way) for one, way in zip(grads, along, strict=True) if way is not None and one is not None]
+    found, ways = [[leaf for one in both for leaf in parts(one)] for both in zip(*moved, strict=True)] or ([], [])
+    expected = inner(found, ways)
+    size = inner_size(*output) + inner_size(found, ways)
+    lengths = length(ways) * (length(found) + length(output[1]))
     bar = rounding(float(np.finfo(slope.dtype).eps), size, lengths) + h
     if np.isfinite(size) and abs(float(slope) - expected) > bar:
         raise NotAnalyticError(
