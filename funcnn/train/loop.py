@@ -19,7 +19,7 @@ from funcnn.losses.loss import Loss
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.runtime.allocator import keep_memory
 from funcnn.sharding.communicator import Communicator
-from funcnn.train.divergence import DivergenceError, diverged
+from funcnn.train.divergence import DivergenceError
 from funcnn.train.epoch_row import epoch_row
 from funcnn.train.finite import is_finite
 from funcnn.train.history import History, Row
@@ -219,7 +219,7 @@ def fit(
                 done = passing.done
                 shuffle, keys = key.child(2).child(epoch).split(2)
                 mode = Train(keys)
-                stream = batches(shuffle, (asked.x, asked.y), asked.batch_size, drop_last=asked.drop_last)
+                stream = batches(shuffle, (plan.source, asked.y), asked.batch_size, drop_last=asked.drop_last)
                 if isinstance(asked.x, Rows):
                     stream = reader = prefetch(stream)
                 for number, (x_batch, y_batch) in enumerate(show.steps(stream, epoch + 1)):
@@ -231,7 +231,7 @@ def fit(
                     batch = x_batch, y_batch, Train(keys.child(number)) if plan.draws else mode
                     result = plan.step(now.params, now.state, *batch)
                     if not isfinite(result.loss):  # NaN and infinity are no errors of NumPy's here: they end training
-                        raise diverged(model, loss, now, batch, before, number, reached, plan.begin)
+                        raise plan.diverged(now, batch, before, number, reached)
                     own = result.loss if wrap is None else loss.forward(result.output, y_batch).value
                     passing.numbers.append(number)
                     passing.losses.append(float(own))
@@ -252,7 +252,7 @@ def fit(
                     break
                 row = epoch_row(plan, epoch + 1, now, passing)
                 if not is_finite(now.params) or (passing.losses and not all(isfinite(row[name]) for name in plan.loss_columns)):
-                    raise diverged(model, loss, now, plan.validation_batch, before, plan.steps - 1, reached, plan.begin)
+                    raise plan.diverged(now, None, before, plan.steps - 1, reached)
                 reached = advanced(plan, reached, now, row)
                 now = reached.point
                 show.row(row)

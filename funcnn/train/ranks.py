@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from types import FrameType, TracebackType
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import numpy as np
 from attrs import evolve, frozen
@@ -18,7 +18,7 @@ from funcnn import tree
 from funcnn.data.streams.rows import Rows, Selected
 from funcnn.errors import shorten
 from funcnn.grad import LossAndGradFunction, LossAndGradOf
-from funcnn.layer import Layer
+from funcnn.layer import Layer, Mode
 from funcnn.sharding.communicator import Communicator, all_gather_rows, all_gather_texts
 from funcnn.train.evaluate import part, predict
 from funcnn.train.fingerprint import fingerprint
@@ -28,6 +28,10 @@ from funcnn.train.preparation.check_data import row_count
 from funcnn.train.preparation.rehearsal import Rehearsing
 from funcnn.train.preparation.request import FitRequest
 from funcnn.train.record import Callback, Epoch, Point, Step, listening, wanted
+from funcnn.typing import Array
+
+if TYPE_CHECKING:
+    from funcnn.train.rank_rows import RowsOfRank
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -107,7 +111,28 @@ def step_of_ranks(
     return parallel_step(step, Ranks(request.communicator, step.loss, asked), looked_at)
 
 
+def read_by_ranks(request: FitRequest[P, S, X, Y, T, M]) -> X:
+    """Return what batches are made of: of rows that are read when they are asked for, each rank reads its own.
+
+    But for a step that somebody wraps, who may look at whole batches before the ranks divide them, such as to mix their rows.
+    """
+    x, communicator = request.x, request.communicator
+    if communicator is None or communicator.size == 1 or request.wrap is not None or not isinstance(x, Rows):
+        return x
+    from funcnn.train.rank_rows import RowsOfRank  # not on import, as above
+
+    return cast(X, RowsOfRank(x, communicator))
+
+
 # --------------------------------------------------------------------------------------------------------- while training goes on
+
+
+def with_all_rows(request: FitRequest[P, S, X, Y, T, M], source: X, batch: tuple[X, T, Mode]) -> tuple[X, T, Mode]:
+    """Return a batch with the rows that all ranks have read: each of them has to ask."""
+    if source is request.x:
+        return batch
+    x, target, mode = batch
+    return cast(X, cast("RowsOfRank", source).gathered(cast(Array, x))), target, mode
 
 
 def predict_by_ranks(communicator: Communicator | None, model: Layer[P, S, X, Y], now: tuple[P, S], x: X, batch_size: int) -> Y:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import field, frozen
 
 import funcnn as fn
 from funcnn.grad import LossAndGradOf
@@ -228,6 +229,66 @@ def test_fit_gives_the_result_of_one_process(options: dict[str, Any]) -> None:
             np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-10)
         for row, wanted in zip(one.history.rows, alone.history.rows, strict=True):
             assert dict(row.values) == pytest.approx(dict(wanted.values), rel=1e-10, abs=1e-12)
+
+
+@frozen(eq=False)
+class Counted(fn.data.Rows):
+    """Rows that note which of them were read."""
+
+    values: Any
+    seen: list[list[int]] = field(factory=list)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.values.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.values.dtype
+        return dtype
+
+    def read(self, rows: Any) -> Any:
+        self.seen.append(rows.tolist())
+        return self.values[rows]
+
+
+def test_each_rank_reads_its_own_rows() -> None:
+    def run(rank: ThreadRank | None, wrap: Any = None) -> tuple[Any, list[list[int]]]:
+        rows = Counted(X)
+        made = fn.fit(
+            NETWORK, fn.softmax_cross_entropy(), fn.momentum(0.05), rows, LABELS, key=KEY, epochs=1, batch_size=4,
+            communicator=rank, progress=False, wrap=wrap,
+        )  # fmt: skip
+        return made, rows.seen[-3:]  # of the epoch; before it, some are tried
+
+    alone, whole = run(None)
+    for wrap in (None, lambda step: fn.sharpness_aware(step, 1e-12)):
+        ranks = on_ranks(lambda rank, wrap=wrap: run(rank, wrap), 2)  # type: ignore[misc]  # bound at once
+        for made, seen in ranks:
+            for got, wanted in zip(fn.tree.leaves(made.params), fn.tree.leaves(alone.params), strict=True):
+                np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-10)
+            assert (seen == whole) == (wrap is not None)
+        if wrap is None:
+            assert [first + second for (_, one), (_, two) in [ranks] for first, second in zip(one, two, strict=True)] == whole
+
+
+def test_what_diverges_in_the_rows_of_another_rank_is_found_on_each() -> None:
+    x = X.copy()
+    x[-1, 0] = 1e200  # finite, and its square is not
+    model = fn.relu_squared() >> fn.dense(3)
+
+    def run(rank: ThreadRank | None) -> str:
+        try:
+            fn.fit(
+                model, fn.softmax_cross_entropy(), fn.sgd(0.01), Counted(x), LABELS, key=KEY, epochs=1, batch_size=4,
+                communicator=rank, progress=False,
+            )  # fmt: skip
+        except fn.DivergenceError as error:
+            return str(error).replace(str(error.fit), "")
+        raise AssertionError("it did not diverge")
+
+    assert on_ranks(run, 2) == [run(None)] * 2
 
 
 def test_callbacks_run_on_rank_0_and_all_ranks_heed_them() -> None:

@@ -23,6 +23,7 @@ from funcnn.optim.learning_rate import learning_rate
 from funcnn.optim.optimizer import Optimizer, OptState
 from funcnn.optim.transformations.clip import global_norm
 from funcnn.train.checkpoint import resumed
+from funcnn.train.divergence import DivergenceError, diverged
 from funcnn.train.evaluate import part, predict
 from funcnn.train.history import History
 from funcnn.train.holdout import Holdout
@@ -34,7 +35,7 @@ from funcnn.train.preparation.check_request import check_history, check_monitor,
 from funcnn.train.preparation.rehearsal import rehearse, rehearse_checkpoints, rehearse_functions
 from funcnn.train.preparation.request import FitRequest
 from funcnn.train.preparation.starting import starting_point
-from funcnn.train.ranks import check_ranks, step_of_ranks, with_ranks
+from funcnn.train.ranks import check_ranks, read_by_ranks, step_of_ranks, with_all_rows, with_ranks
 from funcnn.train.record import Point, Reached, Step, StepListener, listening
 
 P = TypeVar("P")
@@ -55,6 +56,8 @@ class Plan(Generic[P, S, X, Y, T, M]):
 
     request: FitRequest[P, S, X, Y, T, M]
     """The arguments, of which x and y are now what is trained on."""
+    source: X
+    """What batches are made of: x, or the rows of x that this process reads."""
     validation: tuple[X, T] | None
     step: LossAndGradFunction[P, S, X, Y, T]
     optimizer: Optimizer
@@ -115,6 +118,16 @@ class Plan(Generic[P, S, X, Y, T, M]):
         )
         return any([bool(listener.on_step(step)) for listener in self.listeners])  # noqa: C419  # a list: all are called
 
+    def diverged(
+        self, now: Point[P, S], batch: tuple[X, T, Mode] | None, before: tuple[Point[P, S], tuple[X, T, Mode]] | None, step: int,
+        reached: Reached[P, S],
+    ) -> DivergenceError[P, S]:  # fmt: skip
+        """Return the error of a loss that is not finite in a step, or, without a batch, at the end of an epoch."""
+        request = self.request
+        failed = self.validation_batch if batch is None else with_all_rows(request, self.source, batch)
+        last = None if before is None else (before[0], with_all_rows(request, self.source, before[1]))
+        return diverged(request.model, request.loss, now, failed, last, step, reached, self.begin)
+
     def is_over(self, reached: Reached[P, S]) -> bool:
         """Tell whether early stopping ends training."""
         rule = self.request.early_stopping
@@ -168,7 +181,9 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     rehearse_functions(request, beginning.point, step)
     optimizer = compiled_if_often(request.optimizer, calls)
     listeners = listening(request.callbacks)
-    return Plan(request, held_out, step, optimizer, steps, begin, identity, interrupts, listeners), beginning
+    return Plan(
+        request, read_by_ranks(request), held_out, step, optimizer, steps, begin, identity, interrupts, listeners
+    ), beginning
 
 
 def shown(request: FitRequest[P, S, X, Y, T, M], start: Point[P, S]) -> tuple[Y, T] | None:
