@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pytest
+from attrs import frozen
 from sklearn import datasets
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
@@ -86,6 +87,24 @@ def test_a_frame_gives_its_values_whatever_holds_them(name: str) -> None:
     kinds = ["number", "number", "number", "boolean", "boolean", "category", "category", "date", "date"]
     assert [column.kind for column in table.columns.values()] == kinds
     assert not any(column.values.flags.writeable for column in table.columns.values())
+
+
+@frozen
+class Interchanged:
+    """A frame with nothing but the older protocol."""
+
+    frame: Any
+
+    def __dataframe__(self, *given: Any, **options: Any) -> Any:
+        return self.frame.__dataframe__(*given, **options)
+
+
+def test_a_frame_of_the_older_protocol_is_read_by_pyarrow() -> None:
+    names = [name for name in VALUES if name not in ("day", "flag")]  # pyarrow's own protocol has no dates and no gaps in bits
+    whole = pa.table({name: VALUES[name] for name in names})
+    assert listed(fn.data.as_table(Interchanged(whole))) == {name: VALUES[name] for name in names}
+    with pytest.raises(TypeError, match="data is Interchanged, whose __dataframe__ cannot be read: 'NoneType' object"):
+        fn.data.as_table(Interchanged(None))
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,9 @@ def as_table(data: object, *, source: str = "") -> Table:
     Parameters
     ----------
     data : Table, DataFrame or dict
-        A frame of pandas; one of polars, pyarrow, DuckDB or any other library with ``__arrow_c_stream__``; or a dict from names
-        to arrays or lists (n,) of numbers, booleans, dates (datetime64, date, datetime) or texts, None for what is missing.
+        A frame of pandas; one of polars, pyarrow, DuckDB or any other library with ``__arrow_c_stream__``, or with the older
+        protocol ``__dataframe__``, which pyarrow reads; or a dict from names to arrays or lists (n,) of numbers, booleans, dates
+        (datetime64, date, datetime) or texts, None for what is missing.
     source : str, optional
         What messages call the table.
 
@@ -54,6 +55,8 @@ def as_table(data: object, *, source: str = "") -> Table:
     ------
     TypeError
         When it is none of these, or a column is of another kind (named).
+    ImportError
+        When the frame has ``__dataframe__`` alone, and pyarrow is not installed.
     ValueError
         When columns differ in length, or two have the same name.
 
@@ -76,8 +79,35 @@ def as_table(data: object, *, source: str = "") -> Table:
         return Table({_name(name): _of_values(name, values) for name, values in data.items()}, source or "the table")
     if hasattr(data, "collect") and not hasattr(data, "shape"):
         raise TypeError(f"data is {type(data).__name__}, whose rows are not computed yet: use .collect()")
-    advice = "use .to_arrow() or .to_pandas()" if hasattr(data, "__dataframe__") else "name the columns: {'age': x[:, 0], ...}"
+    if hasattr(data, "__dataframe__"):
+        return as_table(_interchanged(data), source=source)
+    advice = "name the columns: {'age': x[:, 0], ...}"
     raise TypeError(f"data is {shown(data)}, expected a frame of pandas, polars or Arrow, or a dict of arrays: {advice}")
+
+
+def _interchanged(data: Any) -> object:
+    """Return a frame of the interchange protocol as a table of pyarrow, which reads it as its makers meant it.
+
+    Raises
+    ------
+    ImportError
+        When pyarrow is not installed.
+    TypeError
+        When pyarrow cannot read the frame.
+    """
+    try:
+        from pyarrow.interchange import from_dataframe  # pyright: ignore[reportMissingImports] - an extra
+    except ImportError:
+        raise ImportError(
+            f"data is {type(data).__name__}, whose __dataframe__ is read by pyarrow, which is not installed:"
+            " pip install 'funcnn[tables]', or give it as a frame of pandas"
+        ) from None
+    try:
+        return from_dataframe(data)
+    except Exception as error:  # of whichever of the two libraries
+        raise TypeError(
+            f"data is {type(data).__name__}, whose __dataframe__ cannot be read: {shorten(str(error), 200)}"
+        ) from None
 
 
 def _name(name: object) -> str:
