@@ -344,6 +344,12 @@ def check_path(value: object, what: str = "path") -> Path:
     return Path(value)
 
 
+def check_is_file(path: Path) -> None:
+    """Raise a FileNotFoundError unless there is a file of this name."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}" + ": it is a folder" * path.is_dir())
+
+
 def label_advice(labels: object) -> str:
     """Return what to do to make labels, which are integers, of another thing: the end of a message."""
     if not is_plain(labels):

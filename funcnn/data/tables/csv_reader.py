@@ -26,10 +26,10 @@ from funcnn.data.tables.columns import (
     Table,
     check_kind_name,
 )
-from funcnn.data.tables.dialect import Dialect, find_dialect, open_text, quoted
+from funcnn.data.tables.dialect import Dialect, check_options, damaged, dialect_of, no_text, open_text, quoted
 from funcnn.data.tables.suspicion import check_texts
 from funcnn.data.tables.words import ABSENT, codes, dates, first_that_is_not, kind_of, number_of, numbers, truths
-from funcnn.errors import check_path, shorten, shown
+from funcnn.errors import check_is_file, check_path, shorten, shown
 from funcnn.files.tree_reader import FileError
 from funcnn.typing import IntArray
 
@@ -124,11 +124,10 @@ def read_csv(
     array([812.5,   nan])
     """
     path = check_path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    _check_options(separator, decimal, encoding)
+    check_is_file(path)
+    check_options(separator, decimal, encoding)
     absent = ABSENT | frozenset(_word(one) for one in _listed(missing))
-    dialect = _dialect(path, separator, decimal, encoding)
+    dialect = dialect_of(path, separator, decimal, encoding)
     try:
         growing = _columns(path, dialect, dict(kinds or {}))
         lines: list[IntArray] = []
@@ -143,9 +142,9 @@ def read_csv(
             for column in again:
                 _grow(column, block, dialect, absent, path)
     except UnicodeDecodeError as error:
-        raise _no_text(path, error) from None
+        raise no_text(path, error) from None
     except (EOFError, zlib.error, OSError) as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
     if not lines:
         raise FileError(f"{path} has names of columns and no row below them")
     table = Table({column.name: _whole(column) for column in growing}, str(path), np.concatenate(lines))
@@ -153,43 +152,10 @@ def read_csv(
     return table
 
 
-def column_names(path: Path) -> list[str]:
+def column_names(path: Path, separator: str | None, decimal: str | None, encoding: str | None) -> list[str]:
     """Return the names of the columns of a CSV file, of which no row is read."""
-    return [column.name for column in _columns(path, _dialect(path, None, None, None), {})]
-
-
-def _dialect(path: Path, separator: str | None, decimal: str | None, encoding: str | None) -> Dialect:
-    """Return how a file is written, or raise a FileError when it cannot be read as text."""
-    try:
-        return find_dialect(path, separator, decimal, encoding)
-    except UnicodeDecodeError as error:
-        raise _no_text(path, error) from None
-    except (EOFError, zlib.error, OSError) as error:
-        raise _damaged(path, error) from None
-
-
-def _no_text(path: Path, error: UnicodeDecodeError) -> FileError:
-    advice = "give encoding=... ('latin-1' and 'cp1252' are usual), or convert it"
-    return FileError(f"{path} is no text in {error.encoding}: {advice}")
-
-
-def _damaged(path: Path, error: Exception) -> Exception:
-    """Return the error of a packed file that cannot be unpacked; an error of the system as it is."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    return FileError(f"{path} is not packed by gzip, or damaged: {shorten(str(error))}")
-
-
-def _check_options(separator: object, decimal: object, encoding: object) -> None:
-    if separator is not None and not (isinstance(separator, str) and len(separator) == 1 and separator not in '"\r\n\0 '):
-        raise ValueError(f"separator is {shown(separator)}, expected one character such as ',' or ';', or None to find it out")
-    if decimal not in (None, ".", ","):
-        raise ValueError(f"decimal is {shown(decimal)}, expected '.' or ',', or None to find it out")
-    if encoding is not None:
-        try:
-            "".encode(encoding if isinstance(encoding, str) else "")
-        except LookupError:
-            raise ValueError(f"encoding is {shown(encoding)}, expected the name of one, such as 'latin-1', or None") from None
+    check_options(separator, decimal, encoding)
+    return [column.name for column in _columns(path, dialect_of(path, separator, decimal, encoding), {})]
 
 
 def _listed(missing: Sequence[str]) -> Sequence[str]:
@@ -215,10 +181,11 @@ def _blocks(path: Path, dialect: Dialect) -> Iterator[Block]:
             width = len(row)
             continue
         if len(row) != width:
-            raise FileError(
-                f"{path}: line {line} has {len(row)} field{'s' * (len(row) != 1)}, expected {width} as in the first line: a field"
-                f" with {quoted(dialect.separator)} in it stands in double quotes"
-            )
+            advice = f"a field with {quoted(dialect.separator)} in it stands in double quotes"
+            if width == 1:
+                advice = "take out what stands above the line with the names of the columns"
+            fields = f"{len(row)} field{'s' * (len(row) != 1)}"
+            raise FileError(f"{path}: line {line} has {fields}, expected {width} as in the first line: {advice}")
         rows.append(row)
         lines.append(line)
         if len(rows) == _BLOCK:
@@ -297,7 +264,7 @@ def _grow(column: Growing, block: Block, dialect: Dialect, absent: frozenset[str
         other = "." if dialect.decimal == "," else ","
         advice = "mend the field, or leave it empty if nothing is known"
         if column.kind == "number" and number_of(words[at].strip(), other) is not None:
-            advice = f"in this file the decimal mark is {dialect.decimal!r}: read_csv takes decimal={other!r}"
+            advice = f"in this file the decimal mark is {dialect.decimal!r}: give decimal={other!r}, or --decimal={other!r}"
         raise FileError(
             f"{path}: column {quoted(column.name)}, line {block.lines[at]}: {quoted(words[at])} is not {wanted[column.kind]},"
             f" as which the column is read: {advice}"

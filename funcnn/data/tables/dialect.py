@@ -6,12 +6,13 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from pathlib import Path
 from typing import TextIO, cast
 
 from attrs import frozen
 
-from funcnn.errors import shorten
+from funcnn.errors import shorten, shown
 from funcnn.files.tree_reader import FileError
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -108,3 +109,57 @@ def _decimal(sample: str, separator: str) -> str:
 def quoted(word: str) -> str:
     """Return a word of a file as part of a message."""
     return shorten(repr(word), 60)
+
+
+def dialect_of(path: Path, separator: str | None, decimal: str | None, encoding: str | None) -> Dialect:
+    """Return how a file is written, or raise a FileError when it cannot be read as text."""
+    try:
+        return find_dialect(path, separator, decimal, encoding)
+    except UnicodeDecodeError as error:
+        raise no_text(path, error) from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise damaged(path, error) from None
+
+
+def no_text(path: Path, error: UnicodeDecodeError) -> FileError:
+    """Return the error of a file that is not in its encoding, with the first line that is not."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        start = file.read(4)
+        if start.startswith(b"PK\x03\x04"):
+            return FileError(f"{path} is no text, but packed as workbooks and archives are: save the table as CSV")
+        file.seek(0)
+        number, word = 0, ""
+        if error.encoding.startswith(("utf-8", "ascii")):
+            number, word = next(((at, part) for at, line in enumerate(file, 1) if (part := _undecoded(line))), (0, ""))
+    where = f": line {number} has {quoted(word)}" if number else ""
+    advice = "give encoding='cp1252' or another (on the command line --encoding cp1252), or convert it"
+    return FileError(f"{path} is no text in {error.encoding}{where}: {advice}")
+
+
+def _undecoded(line: bytes) -> str:
+    """Return what stands around the first bytes of a line that are not UTF-8, as Windows would read it; nothing where all are."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return line[max(0, error.start - 12) : error.start + 12].decode("cp1252", "replace")
+    return ""
+
+
+def damaged(path: Path, error: Exception) -> Exception:
+    """Return the error of a packed file that cannot be unpacked; an error of the system as it is."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return FileError(f"{path} is not packed by gzip, or damaged: {shorten(str(error))}")
+
+
+def check_options(separator: object, decimal: object, encoding: object) -> None:
+    """Raise unless these are what a reader can be told of a file."""
+    if separator is not None and not (isinstance(separator, str) and len(separator) == 1 and separator not in '"\r\n\0 '):
+        raise ValueError(f"separator is {shown(separator)}, expected one character such as ',' or ';', or None to find it out")
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal is {shown(decimal)}, expected '.' or ',', or None to find it out")
+    if encoding is not None:
+        try:
+            "".encode(encoding if isinstance(encoding, str) else "")
+        except LookupError:
+            raise ValueError(f"encoding is {shown(encoding)}, expected the name of one, such as 'latin-1', or None") from None

@@ -229,6 +229,11 @@ def finite_numbers(table: Table, name: str) -> Array | IntArray:
     return values
 
 
+def out_of_reach(table: Table, row: int, name: str, dtype: object) -> ValueError:
+    """Return the error of a number that a precision cannot hold when it is scaled as the training data were."""
+    return ValueError(f"{table.place(row, name)} is so far from the training data that {dtype} cannot hold it scaled: mend it")
+
+
 def truths_of(table: Table, name: str) -> IntArray:
     """Return a column as 1, 0 and -1 for what is missing."""
     column = table.columns[name]

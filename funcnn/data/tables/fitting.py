@@ -37,6 +37,8 @@ _PARTS: tuple[Part, ...] = ("year", "week", "day")
 _LONG = {"year": 366 * 86400 * 10**6, "week": 8 * 86400 * 10**6, "day": 0}
 """What repeats counts only in data that span it: in microseconds."""
 
+_FEW = 10  # texts that are taken for categories, however few rows there are
+
 
 @frozen
 class TableOptions:
@@ -93,7 +95,8 @@ def fit_table(
     - What is missing is imputed (numbers and dates by the median, truth values by the more frequent), and a column of its own
       says where it was missing, if it ever was in training.  A missing category is 0 in all its columns.
 
-    Columns of one value, and texts of which nearly every row has another, make no feature: ``left_out`` says why.
+    Columns of one value, and more than ten texts of which more than half of the rows have one of their own, make no feature:
+    ``left_out`` says why.
 
     Parameters
     ----------
@@ -211,7 +214,7 @@ def _category(table: Table, name: str, missing: BoolArray, options: TableOptions
     words = [word for word, count in zip(column.categories, counts.tolist(), strict=True) if count]
     if len(words) == 1 and not missing.any():
         return f"{shorten(repr(words[0]), 40)} in all rows"
-    if len(words) > options.max_categories and 2 * len(words) > len(table):
+    if len(words) > min(_FEW, options.max_categories) and 2 * len(words) > len(table):
         return f"{len(words):,} different texts in {len(table):,} rows"
     if len(words) > options.max_categories:
         ranked = sorted(zip((-counts).tolist(), column.categories, strict=True))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from funcnn.data.tables.columns import Kind, Table
 from funcnn.data.tables.csv_reader import column_names, read_csv
 from funcnn.data.tables.frames import as_table
 from funcnn.data.tables.transform import TableTransform
-from funcnn.errors import check_path, shorten
+from funcnn.errors import check_is_file, check_path, shorten
 from funcnn.files.tree_reader import FileError
 
 CSV_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
@@ -22,6 +23,9 @@ def read_table(
     kinds: Mapping[str, Kind] | None = None,
     missing: Sequence[str] = (),
     like: TableTransform | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
 ) -> Table:
     r"""Read a table from a file: CSV (``.csv``, ``.tsv``, ``.txt``, packed by gzip or not) or Parquet (``.parquet``).
 
@@ -34,6 +38,8 @@ def read_table(
         Further words of a CSV file that say that nothing is known.
     like : TableTransform, optional
         Fitted on other rows: columns of a CSV file that it knows are read as those were, unless ``kinds`` says otherwise.
+    separator, decimal, encoding : str, optional
+        How a CSV file is written, where that is not to be found out; see :func:`read_csv`.
 
     Returns
     -------
@@ -62,18 +68,20 @@ def read_table(
     if ending.lower() in CSV_ENDINGS:
         asked: dict[str, Kind] = {} if kinds is None else {**kinds}
         if like is not None and path.is_file():
-            there = column_names(path)
+            there = column_names(path, separator, decimal, encoding)
             known: dict[str, Kind] = {name: kind for name, kind in like.kinds.items() if name in there}
             asked = known | asked
-        return read_csv(path, kinds=asked, missing=missing)
+        return read_csv(path, kinds=asked, missing=missing, separator=separator, decimal=decimal, encoding=encoding)
     if path.suffix.lower() in PARQUET_ENDINGS:
         return _read_parquet(path)
-    raise FileError(f"{path} is of no known format: expected {', '.join(CSV_ENDINGS)} (or these with .gz), or .parquet")
+    raise FileError(
+        f"{path} is of no known format: expected {', '.join(CSV_ENDINGS)} (or these with .gz), or .parquet; of a workbook, save a"
+        " sheet as CSV"
+    )
 
 
-def _read_parquet(path: os.PathLike[str]) -> Table:
-    if not os.path.isfile(path):  # noqa: PTH113 # pyarrow takes a folder for a data set
-        raise FileNotFoundError(f"there is no file {path}")
+def _read_parquet(path: Path) -> Table:
+    check_is_file(path)  # pyarrow takes a folder for a data set
     try:
         import pyarrow  # pyright: ignore[reportMissingImports] - an extra
         from pyarrow import parquet  # pyright: ignore[reportMissingImports] - an extra

@@ -5,6 +5,7 @@ A column of numbers with one mistyped field would otherwise become a category wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ from funcnn.files.tree_reader import FileError
 from funcnn.typing import BoolArray
 
 _NEARLY = 0.9  # of the rows
+_MARKS = re.compile(r"[%‰$€£¥₹]|(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
+"""Signs of a currency or of a share, and what stands between thousands."""
 
 
 def check_texts(table: Table, names: Sequence[str], decimal: str) -> None:
@@ -44,8 +47,15 @@ def check_texts(table: Table, names: Sequence[str], decimal: str) -> None:
             row, word = _first(column, ~numeric)
             raise FileError(
                 f"{table.place(row, name)}: {quoted(word)} has a {'comma' if other == ',' else 'point'} in it: give"
-                f" decimal={other!r} if that is the decimal mark, write the numbers without marks of thousands, or read the"
-                f" column as texts ({as_texts})"
+                f" decimal={other!r} (or --decimal={other!r}) if that is the decimal mark, write the numbers without marks of"
+                f" thousands, or read the column as texts ({as_texts})"
+            )
+        marked, which = _share(column, lambda word: number_of(_MARKS.sub("", word), decimal) is not None)
+        if marked >= _NEARLY and found < _NEARLY and not codes_of_digits:
+            row, word = _first(column, which & ~numeric)
+            raise FileError(
+                f"{table.place(row, name)}: {quoted(word)} is a number with a mark beside it: write the numbers alone, without"
+                f" signs of a currency, %, or marks of thousands, or read the column as texts ({as_texts})"
             )
         if _share(column, is_ambiguous)[0] >= _NEARLY:
             row, word = _first(column, np.ones(len(column.categories), bool))

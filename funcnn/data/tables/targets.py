@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from funcnn.data.dataset import check_dtype, check_labels
 from funcnn.data.scaling import fit_standardize
 from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, NumberColumn, Table
-from funcnn.data.tables.encodings import as_categories, finite_numbers
+from funcnn.data.tables.encodings import as_categories, finite_numbers, out_of_reach
 from funcnn.errors import check_array, describe, is_plain, shorten, shown
 from funcnn.typing import Array, IntArray
 
@@ -78,7 +78,11 @@ class NumberTarget:
         _check_known(table, self.name)
         scaled = np.subtract(finite_numbers(table, self.name), self.mean, dtype=np.float64)
         scaled /= self.scale
-        return scaled.astype(check_dtype(dtype))[:, None]
+        with np.errstate(over="ignore"):  # named below
+            made = scaled.astype(check_dtype(dtype))[:, None]
+        if not np.isfinite(made).all():
+            raise out_of_reach(table, int(np.argmin(np.isfinite(made))), self.name, made.dtype)
+        return made
 
     def decode(self, prediction: Array) -> Array:
         """Return predictions (n, 1) or (n,) in the target's own unit, (n,) in double precision."""

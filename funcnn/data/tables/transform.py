@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from funcnn.data.dataset import Dataset, check_dtype, read_only
 from funcnn.data.tables.columns import Kind, Table, told
-from funcnn.data.tables.encodings import CategoryEncoding, Encoding
+from funcnn.data.tables.encodings import CategoryEncoding, Encoding, out_of_reach
 from funcnn.data.tables.frames import as_table
 from funcnn.data.tables.targets import Target
 from funcnn.errors import shorten
@@ -94,9 +94,7 @@ class TableTransform:
         if not finite:
             row, place = np.argwhere(~np.isfinite(out))[0].tolist()
             name = next(one.name for one, end in zip(self.encodings, ends[1:], strict=True) if place < end)
-            raise ValueError(
-                f"{table.place(row, name)} is so far from the training data that {kind} cannot hold it scaled: mend it"
-            )
+            raise out_of_reach(table, row, name, kind)
         return read_only(out)
 
     def indices(self, data: TableLike) -> IntArray:

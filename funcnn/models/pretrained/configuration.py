@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from funcnn.errors import shorten, shown
+from funcnn.errors import check_is_file, shorten, shown
 from funcnn.files.tree_reader import FileError
 
 T = TypeVar("T")
@@ -142,8 +142,7 @@ def read_json(path: Path) -> dict[str, object]:
     FileNotFoundError, FileError
         When there is no such file, or it holds something else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+    check_is_file(path)
     try:
         content: object = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:

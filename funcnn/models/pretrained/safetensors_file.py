@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import shorten, shown
+from funcnn.errors import check_is_file, shorten, shown
 from funcnn.files.atomic_write import write_bytes
 from funcnn.files.tree_reader import FileError
 from funcnn.typing import Array, Shape
@@ -86,8 +86,7 @@ def describe_file(path: Path) -> dict[str, Stored]:
     FileError
         When it is damaged, or has numbers of a type that is not read, with the names of the tensors.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+    check_is_file(path)
     safetensors = library()
     try:
         with safetensors.safe_open(path, "np") as file:

@@ -73,7 +73,7 @@ def test_a_table_is_the_same_however_it_is_written(way: str, tmp_path: Path) -> 
 
 def test_other_encodings_are_named(tmp_path: Path) -> None:
     path = written(tmp_path, "city,n\nKöln,1\nBonn,2\n".encode("latin-1"))
-    with pytest.raises(fn.FileError, match=r"table\.csv is no text in utf-8: give encoding="):
+    with pytest.raises(fn.FileError, match=r"table\.csv is no text in utf-8: line 2 has 'Köln,1\\n': give encoding="):
         fn.data.read_csv(path)
     assert as_lists(fn.data.read_csv(path, encoding="latin-1"))["city"] == ["Köln", "Bonn"]
 
