@@ -70,6 +70,7 @@ NOT_RUN = {  # command: why
     "python -m tests.benchmarks.pictures": "measures times",
     "python -m funcnn --model convnet --data FOLDER --image-size 64": "tests/cli/test_picture_folder.py learns from one",
     "python -m funcnn predict RUN picture.jpg": "tests/cli/test_picture_folder.py does so",
+    "python -m funcnn predict RUN NEW_PICTURES --output classes.csv": "tests/cli/test_picture_folder.py does so",
     "python -m tests.benchmarks --peak": "measures times",
     "python -m tests.benchmarks --all --docs docs/benchmarks.md": "measures times, and writes its page",
     "python -m pytest -q -n 2": "this is what runs",

@@ -24,9 +24,9 @@ from funcnn.files.atomic_write import write_text
 from funcnn.files.save import load, save
 from funcnn.key import Key
 
-CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE, REPORT, TRANSFORM, FOLDS = (
+CONFIG, PARAMS, HISTORY, RESULTS, GRADIENT, README, CHECKPOINT, SAMPLE, REPORT, TRANSFORM, FOLDS, FOLDS_DONE = (
     "config.json", "params.npz", "history.csv", "results.json", "gradient.txt", "README.txt", "checkpoint.npz", "sample.txt",
-    "report.html", "transform.json", "cross_validation.csv",
+    "report.html", "transform.json", "cross_validation.csv", "folds.json",
 )  # fmt: skip
 PREDICTIONS = "predictions-"
 """What the files begin with that hold predictions for other rows of a table."""
@@ -84,6 +84,7 @@ def make_folder(path: Path, overwrite: bool) -> None:
             REPORT,
             TRANSFORM,
             FOLDS,
+            FOLDS_DONE,
             *(entry.name for entry in path.glob("*.svg")),
             *(entry.name for entry in path.glob(f"{PREDICTIONS}*.csv")),
         ):

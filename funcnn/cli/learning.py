@@ -251,7 +251,12 @@ def _print_every(epochs: int) -> Callable[[Epoch[Trees, Trees]], None]:
     return print_some
 
 
+def said(value: float) -> str:
+    """Return a figure with four digits behind the point, or with three in all where these would be zeros."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 5e-4 else f"{value:.2e}"
+
+
 def print_row(row: Row, counted: str) -> None:
     """Print the figures of an epoch, or of so many steps."""
-    figures = "  ".join(f"{name.replace('val_', 'validation ')} {value:.4f}" for name, value in row.values)
+    figures = "  ".join(f"{name.replace('val_', 'validation ')} {said(value)}" for name, value in row.values)
     more(f"{counted} {row.epoch:4d}  {figures}")

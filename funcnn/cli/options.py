@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 import funcnn as fn
 from funcnn.cli.arguments import ARGUMENTS, FORMER, Argument, whole
 from funcnn.cli.failure import STATUSES
 from funcnn.cli.jobs import JOBS, models_with
 from funcnn.cli.settings import DTYPES, MADE, OPTIMIZERS, SCHEDULES, TABLE_MODELS, Settings, defaults_for
-from funcnn.cli.table_settings import PURPOSES, SHIPPED, TableSettings, is_table
+from funcnn.cli.table_settings import DIALECT, PURPOSES, SHIPPED, Dialect, TableSettings, dialect_of, is_table
 
 _DESCRIPTION = """\
 Train a network, its gradient certified first.
@@ -73,6 +73,8 @@ class TrainRequest:
     sampling: Sampling
     certify: str | None = None
     """How thoroughly the gradient is checked before; None for what suits the model."""
+    chosen: frozenset[str] = frozenset()
+    """The settings that were asked for: others may be made to suit the data."""
 
 
 @frozen
@@ -92,6 +94,8 @@ class PredictRequest:
     output: Path | None
     image: Path | None = None
     """For a published network the image that it is to classify; for a run on a table, the file of other rows."""
+    dialect: Dialect = field(factory=Dialect)
+    """How the file of other rows is written, as far as that was said."""
 
 
 @frozen
@@ -194,7 +198,8 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     own = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in ARGUMENTS}
     settings = evolve(settings, text=tuple(given.get("text", ())), arguments=settings.arguments | own)
     settings = evolve(settings, **{name: given[name] for name in _COMMON if name in given})
-    return TrainRequest(evolve(settings, table=given.get("table")), given.get("output"), "overwrite" in given, sampling, certify)
+    settings = evolve(settings, table=given.get("table"))
+    return TrainRequest(settings, given.get("output"), "overwrite" in given, sampling, certify, frozenset(given))
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
@@ -208,6 +213,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--leave-out", nargs="+", metavar="COLUMN", type=_text, help="columns that are not learned from")
     table.add_argument("--categories", nargs="+", metavar="COLUMN", type=_text, help="columns of numbers that are names")
     table.add_argument("--missing", nargs="+", metavar="WORD", type=_text, help="further words that say that nothing is known")
+    _add_dialect(table)
     table.add_argument("--cv", type=whole_number(2), metavar="K", help="a cross-validation with K folds before the training")
     table.add_argument(
         "--patience", type=whole_number(1), metavar="N",
@@ -215,9 +221,17 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _add_dialect(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say how a CSV file is written."""
+    parser.add_argument("--separator", metavar="MARK", type=_text, help="what stands between fields (default: found out)")
+    parser.add_argument("--decimal", choices=(".", ","), help="the decimal mark (default: found out)")
+    parser.add_argument("--encoding", metavar="NAME", type=_text, help="such as cp1252 (default: UTF-8, or what its mark says)")
+
+
 def _table_of(parser: argparse.ArgumentParser, given: dict[str, Any]) -> dict[str, object]:
     """Return what the options ask of a table, and take them out; nothing for other data."""
-    own = [name for name in ("target", "task", "leave_out", "categories", "missing", "cv", "patience") if name in given]
+    known = ("target", "task", "leave_out", "categories", "missing", *DIALECT, "cv", "patience")
+    own = [name for name in known if name in given]
     asked = {name: given.pop(name) for name in own}
     data = str(given.get("data", "digits"))
     if not is_table(data):
@@ -283,7 +297,8 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
     parser.add_argument("run", type=_path, metavar="RUN", help="the folder that a run has written, or one of published weights")
     parser.add_argument(
         "image", type=_path, nargs="?", metavar="FILE",
-        help="rows of a table whose column is to be predicted, or the image that a published network is to classify",
+        help="rows of a table whose column is to be predicted, a picture or a folder of them, or the image that a published"
+        " network is to classify",
     )  # fmt: skip
     parser.add_argument(
         "--input", type=_path, metavar="FILE",
@@ -292,8 +307,9 @@ def read_predict(arguments: Sequence[str]) -> PredictRequest:
         " for models of text a text; default: the run's test set",
     )  # fmt: skip
     parser.add_argument("--output", type=_path, metavar="FILE", help="write the predictions of all rows as CSV")
+    _add_dialect(parser.add_argument_group("a table", "how its file is written, where that is not to be found out"))
     given = parser.parse_args(arguments)
-    return PredictRequest(given.run, given.input, given.output, given.image)
+    return PredictRequest(given.run, given.input, given.output, given.image, dialect_of(given))
 
 
 def read_sample(arguments: Sequence[str]) -> SampleRequest:

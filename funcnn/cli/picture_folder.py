@@ -12,7 +12,7 @@ from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.data.dataset import Dataset
 from funcnn.data.images.files import Channels, ImageFiles
-from funcnn.data.images.folder import SizesDifferError
+from funcnn.data.images.folder import ENDINGS, SizesDifferError, images_in
 from funcnn.typing import Array, IntArray
 
 
@@ -33,22 +33,30 @@ def read_folder(folder: Path, side: int, dtype: np.dtype[np.floating]) -> tuple[
     return Dataset(files.all().reshape(len(files), -1), found.y, found.classes, (), found.description), (*files.size, channels)
 
 
-def read_picture(path: Path, facts: Facts, dtype: str) -> Array:
-    """Return a picture as a row of the network's input, scaled to the size of those that it learned from.
+def read_pictures(path: Path, facts: Facts, dtype: str) -> tuple[Array, list[str]]:
+    """Return a picture, or all of a folder, as rows of the network's input and their names.
+
+    They are scaled to the size of those that it learned from.
 
     Raises
     ------
     RequestError
-        When there is no such file, or it is no picture.
+        When there is no such file or folder, or it is no picture, or holds none.
     """
-    if not path.is_file():
-        raise RequestError(f"{path}: there is no such file")
+    found = images_in(path) if path.is_dir() else [path]
+    if not found:
+        raise RequestError(f"{path}: the folder holds no pictures ({', '.join(ENDINGS)})")
+    if not found[0].is_file():
+        raise RequestError(f"{path}: there is no such file or folder")
     height, width, channels = (*facts.picture, 1)[:3]
-    files = ImageFiles((path,), (height, width), 1 if channels == 1 else 3, np.dtype(dtype))
+    files = ImageFiles(tuple(found), (height, width), 1 if channels == 1 else 3, np.dtype(dtype))
     try:
-        return files.all().reshape(1, facts.features)
+        rows = files.all().reshape(len(found), facts.features)
     except (OSError, ValueError, ImportError) as error:
         raise RequestError(str(error)) from None
+    except MemoryError:
+        raise RequestError(f"{path}: the pictures do not fit in memory: predict fewer at a time") from None
+    return rows, [str(one.relative_to(path)) if path.is_dir() else one.name for one in found]
 
 
 def source(folder: Path, size: tuple[int, int, int], dtype: np.dtype[np.floating]) -> str:

@@ -17,7 +17,7 @@ from funcnn.cli.network import Facts
 from funcnn.cli.settings import MADE, Settings
 from funcnn.cli.table_settings import SHIPPED
 from funcnn.data import Dataset
-from funcnn.data.images.folder import has_class_folders
+from funcnn.data.images.folder import has_class_folders, images_in
 from funcnn.key import Key
 from funcnn.typing import IntArray
 
@@ -153,6 +153,12 @@ def _load_folder(settings: Settings, key: Key) -> LabelledData:
         )
     if has_class_folders(folder):
         return _load_pictures(settings, key, folder, dtype)
+    pictures_beside = images_in(folder)
+    if pictures_beside:
+        raise RequestError(
+            f"--data {settings.data}: {pictures_beside[0].name} and its other pictures are in no folders: expected one for each"
+            f" class, such as {folder / 'cat'} and {folder / 'dog'}"
+        )
     if settings.image_size:
         raise RequestError(f"--image-size {settings.image_size}: {folder} is no folder of pictures, which could be scaled")
     try:
@@ -161,6 +167,8 @@ def _load_folder(settings: Settings, key: Key) -> LabelledData:
         flat = [evolve(rows, x=rows.x.reshape(len(rows), -1)) for rows in (images.train, images.test)]
         given = data.Split(flat[0], flat[1])
         learning = data.stratified_split(key.child(2), given.train, 0.1)
+    except FileNotFoundError as error:
+        raise RequestError(f"--data {settings.data}: {error}, and no folder of pictures for each class") from None
     except (OSError, ValueError) as error:
         raise RequestError(f"--data {settings.data}: {error}") from None
     except MemoryError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import attrs
 from attrs import frozen
@@ -17,6 +17,21 @@ Purpose: TypeAlias = Literal["regression", "classification", "anomalies"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 SHIPPED = "sklearn:"
 """What a data set that ships with scikit-learn is called by, before its name."""
+
+DIALECT = ("separator", "decimal", "encoding")
+
+
+class Dialect(TypedDict, total=False):
+    """What may be said of how a CSV file is written, for :func:`funcnn.data.read_table`."""
+
+    separator: str
+    decimal: str
+    encoding: str
+
+
+def dialect_of(asked: object) -> Dialect:
+    """Return what the attributes of these names say, as far as they say something."""
+    return cast(Dialect, {name: getattr(asked, name) for name in DIALECT if getattr(asked, name)})
 
 
 @frozen
@@ -38,11 +53,20 @@ class TableSettings:
     """Epochs without improvement after which training ends."""
     fixed_batch: bool = False
     """Whether the size of a batch was asked for: by default it grows with the table."""
+    separator: str = ""
+    """What stands between the fields of a CSV file; empty where that is found out, as the decimal mark and the encoding are."""
+    decimal: str = ""
+    encoding: str = ""
 
     def __attrs_post_init__(self) -> None:
         check_choice("task", self.task, ("", *PURPOSES))
         check_whole("folds", self.folds, 0)
         check_whole("patience", self.patience, 1)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How a CSV file is written, as far as that was said."""
+        return dialect_of(self)
 
 
 def is_table(data: str) -> bool:
@@ -63,9 +87,10 @@ def table_from_json(entries: object, where: str) -> TableSettings | None:
     if entries is None:
         return None
     fields = attrs.fields_dict(TableSettings)
-    if not isinstance(entries, dict) or set(entries) != set(fields):
+    if not isinstance(entries, dict) or {*entries, *DIALECT} != set(fields):  # which former runs did not have
         raise RequestError(f"{where}: table is {shorten(repr(entries))}, expected {', '.join(fields)}")
-    for name in ("target", "task"):
+    entries = dict.fromkeys(DIALECT, "") | entries
+    for name in ("target", "task", *DIALECT):
         if not isinstance(entries[name], str):
             raise RequestError(f"{where}: {name} is {shorten(repr(entries[name]))}, expected a text")
     for name in ("leave_out", "categories", "missing"):

@@ -17,7 +17,7 @@ from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, Request
 from funcnn.cli.folder import Run
 from funcnn.cli.learning import TrainingTask, Trees, learn
 from funcnn.cli.options import ResumeRequest, Sampling, TrainRequest, check_sampling, read_train
-from funcnn.cli.problem import check_fit, load_problem
+from funcnn.cli.problem import Problem, check_fit, load_problem
 from funcnn.cli.ranks import communicator, from_first
 from funcnn.cli.report.writing import write_report
 from funcnn.cli.settings import Settings
@@ -27,8 +27,12 @@ from funcnn.cli.tables.predicting import load_transform
 from funcnn.cli.tasks import task_of
 from funcnn.cli.terminal import command, complain, more, plain, section, style, table
 from funcnn.files.atomic_write import remove_leftovers, write_text
+from funcnn.models.autoencoder import narrow_code
 from funcnn.sharding.communicator import Communicator
 from funcnn.train.record import Fit
+
+_SUITED = ("batch_size", "latent_size")
+"""Settings that are made to suit the data; those of a run that goes on are settled."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     request = read_train(arguments)
     if isinstance(request, ResumeRequest):
         return _resume(request)
-    training = _prepare(request.settings)
+    training = _prepare(request.settings, request.chosen)
     settings = training.settings
     out = request.output or folder.next_folder(settings.model, settings.data or settings.text[0])
     standing = cast(Standing, from_first(training.ranks, partial(_begin, training, request, out)))
@@ -61,27 +65,46 @@ def _begin(training: TrainingTask, request: TrainRequest, out: Path) -> str:
     return certificate.standing
 
 
-def _prepare(asked: Settings) -> TrainingTask:
+def _prepare(asked: Settings, chosen: frozenset[str]) -> TrainingTask:
     if asked.table is not None:
         asked, problem = pose_table(asked)
         task = task_of(asked.job.task)
     else:
         task = task_of(asked.job.task)
         problem = load_problem(asked, task.pose)
-    settings = check_fit(asked, problem)
+    settings = check_fit(_suited(asked, problem, chosen), problem)
     model = network.make_network(settings, problem.facts)
     start = network.start(settings, model, fn.Key(settings.seed).child(1), problem.facts)
     return TrainingTask(settings, problem, task, model, task.loss(), start, communicator())
+
+
+def _suited(settings: Settings, problem: Problem, chosen: frozenset[str]) -> Settings:
+    """Return settings that suit the data, but for those that were asked for: small batches of few rows, narrow codes."""
+    if "batch_size" not in chosen:
+        settings = evolve(settings, batch_size=min(settings.batch_size, len(problem.train)))
+    if settings.job.task != "find_anomalies":
+        return settings
+    features = problem.facts.features
+    if "latent_size" not in chosen:
+        settings = evolve(settings, arguments=settings.arguments | {"latent_size": narrow_code(features)})
+    if settings.count("latent_size") >= features:
+        raise RequestError(
+            f"--latent-size {settings.count('latent_size')}: the table makes {features} feature{'s' * (features != 1)}, and a"
+            " code that is not narrower redraws any row: give fewer numbers, or more columns"
+        )
+    return settings
 
 
 def _resume(request: ResumeRequest) -> int:
     """Go on with a run where its checkpoint was written."""
     settings, facts = folder.read_config(request.run)
     check_sampling(_refuse, settings.model, request.sampling)
-    if not (request.run / folder.CHECKPOINT).is_file():
-        done = "it is finished" if (request.run / folder.PARAMS).is_file() else "it ended before anything was learned"
+    in_training, finished = ((request.run / name).is_file() for name in (folder.CHECKPOINT, folder.PARAMS))
+    in_folds = (request.run / folder.FOLDS_DONE).is_file() and not in_training and not finished
+    if not in_folds and not in_training:
+        done = "it is finished" if finished else "it ended before anything was learned"
         raise RequestError(f"--resume {request.run}: there is nothing to go on with: {done}")
-    training = _prepare(settings)
+    training = _prepare(settings, frozenset(_SUITED))
     if training.problem.facts != facts:
         raise RequestError(f"--resume {request.run}: the data are not those of the run any more")
     if training.problem.table is not None and load_transform(facts, request.run) != training.problem.table.transform:
@@ -89,7 +112,14 @@ def _resume(request: ResumeRequest) -> int:
     _introduce(training)
     standing = _standing(request.run)
     section("Gradient", f"{standing} when the run began: {request.run / folder.GRADIENT}")
-    return _train(training, request.run, request.sampling, standing, resume=True)
+    if in_folds:  # it was interrupted before the training of all rows had begun
+        from_first(training.ranks, partial(_go_on_in_folds, training, request.run))
+    return _train(training, request.run, request.sampling, standing, resume=not in_folds)
+
+
+def _go_on_in_folds(training: TrainingTask, out: Path) -> str:
+    cross_validate(training, out)
+    return "done"
 
 
 def _standing(run: Path) -> Standing:
@@ -145,8 +175,6 @@ def _finish(
     """Test what was learned, write everything, and say how to use it."""
     settings, problem, task = training.settings, training.problem, training.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
-    if fitted.stopped != "interrupted":  # only now: until the parameters are written, the checkpoint is all there is
-        (out / folder.CHECKPOINT).unlink(missing_ok=True)
     remove_leftovers(out)  # of earlier starts that were killed
     goes_on = fitted.stopped == "interrupted" and (out / folder.CHECKPOINT).is_file()
     counted = "step" if settings.steps else "epoch"
@@ -174,6 +202,9 @@ def _finish(
     drawn, missing = pictures.draw_all(out, fitted.history, outcome.drawings, counted)
     use = folder.script(out, settings, problem.facts, problem.source, task.use(problem.facts))
     write_report(out, run, problem, standing, outcome, drawn)
+    if fitted.stopped != "interrupted":  # only now: until all is written, the run can be gone on with
+        (out / folder.CHECKPOINT).unlink(missing_ok=True)
+        (out / folder.FOLDS_DONE).unlink(missing_ok=True)
     folder.write_readme(out, settings, use, drawn, interrupted=goes_on)
     section("Written", f"{out}/", *_columns(sorted(entry.name for entry in out.iterdir())), *missing)
     if goes_on:

@@ -15,6 +15,7 @@ from funcnn.estimators.training import OptimizerOption
 from funcnn.layer import AnyLayer
 from funcnn.losses.combined import AnyLoss
 from funcnn.losses.regression.squared_error import mean_squared_error
+from funcnn.models.autoencoder import narrow_code
 from funcnn.train.record import Callback
 from funcnn.train.stopping import EarlyStopping
 from funcnn.typing import Array
@@ -124,7 +125,7 @@ class AnomalyDetector(OutlierMixin, NetworkEstimator):  # type: ignore[misc]  # 
         x, _, weight = counted(x, np.arange(len(x)), self._weights(sample_weight, x))
         scaler = self._scaler(x, weight)
         scaled = transformed(scaler, x)
-        code = min(8, max(1, x.shape[1] // 2)) if self.latent_size is None else self.latent_size
+        code = narrow_code(x.shape[1]) if self.latent_size is None else self.latent_size
         network = autoencoding(x.shape[1], cast("Sequence[int]", self.hidden), code, self.activation)
         loss: AnyLoss = mean_squared_error() if self.loss is None else self.loss
         self._train(network, loss, (scaled, weighted(scaled, weight)), scaler_=scaler)

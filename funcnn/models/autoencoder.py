@@ -60,3 +60,8 @@ def autoencoder(
         decoder = serial(decoder, activation_named(output, "output"))
     made: AnyLayer = serial(encoder, decoder)
     return evolve(made, name=f"autoencoder({features}, {latent_size})")
+
+
+def narrow_code(features: int) -> int:
+    """Return how many numbers an autoencoder keeps of so many features, where that is not said: too few to copy any row."""
+    return min(8, max(1, features // 2))

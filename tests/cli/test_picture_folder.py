@@ -39,6 +39,25 @@ def test_pictures_are_learned_from_and_told(capsys: pytest.CaptureFixture[str]) 
     assert "[0 0 0 0 0 0 0 0 0 0]" in capsys.readouterr().out
 
 
+def test_all_pictures_of_a_folder_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in folder.glob("*/[1-3]?.png"):
+        path.unlink()
+    assert main(["--data", "pets", *SHORT, "--output", "run"]) == 0  # fewer pictures than a batch has by default
+    assert main(["--data", "pets", *SHORT, "--batch-size", "32", "--output", "large"]) == 2
+    assert "--batch-size 32: the training set has" in capsys.readouterr().err
+    assert main(["predict", "run", "pets", "--output", "told.csv"]) == 0
+    assert "20 pictures: pets" in capsys.readouterr().out
+    head, *rows = [line.split(",") for line in Path("told.csv").read_text().splitlines()]
+    assert head == ["picture", "class", "p(dark)", "p(light)"]
+    assert [row[0] for row in rows] == [f"{name}/{at}.png" for name in ("dark", "light") for at in range(10)]
+    assert [row[1] for row in rows] == ["light" if float(row[3]) > float(row[2]) else "dark" for row in rows]
+    Path("empty").mkdir()
+    assert main(["predict", "run", "empty"]) == 2
+    assert "empty: the folder holds no pictures (.png, " in capsys.readouterr().err
+    assert main(["predict", "run", "none"]) == 2
+    assert "none: there is no such file or folder" in capsys.readouterr().err
+
+
 def test_grey_pictures_have_one_channel_and_others_are_scaled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in folder.rglob("*.png"):
         Image.open(path).convert("L").save(path)
@@ -54,6 +73,13 @@ def test_grey_pictures_have_one_channel_and_others_are_scaled(folder: Path, caps
 
 
 def test_what_is_no_folder_of_pictures_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "birds").mkdir()
+    (folder / "birds" / "0.heic").write_text("of a kind that is not read")
+    assert main(["--data", "pets", *SHORT]) == 2
+    assert "birds holds no image (.png, " in capsys.readouterr().err
+    (folder / "birds" / "0.heic").rename("0.heic")
+    assert main(["--data", str(folder / "light"), *SHORT]) == 2
+    assert "0.png and its other pictures are in no folders: expected one for each class" in capsys.readouterr().err
     (folder / "light" / "0.png").write_text("no picture")
     assert main(["--data", "pets", *SHORT]) == 2
     assert "light/0.png cannot be read as an image" in capsys.readouterr().err

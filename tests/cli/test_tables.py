@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -18,10 +19,13 @@ from funcnn.cli import folder, learning
 from funcnn.cli.failure import RequestError
 from funcnn.cli.main import main
 from funcnn.cli.options import TrainRequest, read_train
+from funcnn.cli.report.of_tables import redrawn_worst
 from funcnn.cli.serving.run_folder import service
 from funcnn.cli.serving.tables import one_row
 from funcnn.cli.settings import Settings, from_json, to_json
 from funcnn.cli.table_settings import TableSettings, is_table
+from funcnn.cli.tables import cross_validation
+from funcnn.cli.tables.parting import pose_table
 from funcnn.deploy.server.limits import HTTPError, Limits
 
 SHORT = ("--epochs", "4", "--hidden", "8", "--certify", "skip")
@@ -144,6 +148,137 @@ def test_cross_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert results("plain")["test_rmse"] == results("runs/flats-1")["test_rmse"]
 
 
+def test_an_interrupted_cross_validation_goes_on_with_its_fold(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["--data", "flats.csv", "--target", "rent", *SHORT, "--cv", "3"]
+    assert main([*line, "--output", "whole"]) == 0
+    trained, fit = [], fn.fit
+
+    def interrupted_in_the_second(*given: Any, **options: Any) -> Any:
+        trained.append(len(given[3]))
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return fit(*given, **options)
+
+    monkeypatch.setattr(fn, "fit", interrupted_in_the_second)
+    assert main([*line, "--output", "cut"]) == 130
+    assert "--resume cut" in capsys.readouterr().out
+    assert not Path("cut", "params.npz").exists()
+    assert main(["--resume", "cut"]) == 0
+    assert len(trained) == 2 + 2 + 1  # the first fold is not trained again
+    for name in ("cross_validation.csv", "params.npz"):
+        assert Path("cut", name).read_bytes() == Path("whole", name).read_bytes(), name
+    assert not Path("cut", "folds.json").exists()
+    assert main(["--resume", "cut"]) == 2
+    assert "it is finished" in capsys.readouterr().err
+
+
+def test_folds_of_another_table_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["--data", "flats.csv", "--target", "rent", *SHORT, "--cv", "3", "--output", "cut"]
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cross_validation, "train_in_epochs", interrupt)
+    assert main(line) == 130
+    kept = Path("cut", "folds.json").read_text()
+    assert json.loads(kept)["folds"] == []
+    for text, message in (
+        ("{", "does not hold the figures of folds"),
+        ('{"table": "", "folds": [1]}', "does not hold the figures of folds"),
+        ('{"table": "", "folds": []}', "holds the figures of another table"),
+    ):
+        Path("cut", "folds.json").write_text(text)
+        assert main(["--resume", "cut"]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_file_is_read_as_the_options_say(capsys: pytest.CaptureFixture[str]) -> None:
+    head, rows = table()
+    quoted = "\n".join([",".join(f'"{field}"' for field in row) for row in [head, *rows]])
+    Path("quoted.csv").write_bytes(quoted.encode("cp1252"))
+    line = ["--data", "quoted.csv", "--target", "rent", *SHORT, "--output", "run"]
+    assert main(line) == 2
+    assert 'is no text in utf-8: line 5 has \'4","22,1","Köln","false"\': give encoding=' in capsys.readouterr().err
+    assert main([*line, "--encoding", "cp1252"]) == 2
+    assert "give decimal=',' (or --decimal=',')" in capsys.readouterr().err
+    assert main([*line, "--encoding", "cp1252", "--decimal", ",", "--missing", "-"]) == 0
+    assert main(["--data", "flats.csv", "--target", "rent", *SHORT, "--output", "plain"]) == 0
+    assert results("run")["test_rmse"] == results("plain")["test_rmse"]
+    assert main(["predict", "run", "quoted.csv"]) == 0
+    assert main(["predict", "plain", "quoted.csv"]) == 2
+    assert main(["predict", "plain", "quoted.csv", "--encoding", "cp1252", "--decimal", ","]) == 0
+    assert table("plain/predictions-quoted.csv") == table("run/predictions-quoted.csv")
+    script = Path("run/README.txt").read_text(encoding="utf-8")
+    assert "like=transform, missing=('-',), decimal=',', encoding='cp1252')" in script
+    former = json.loads(Path("plain/config.json").read_text())
+    for name in ("separator", "decimal", "encoding"):
+        del former["settings"]["table"][name]  # as runs of former versions have it
+    Path("plain/config.json").write_text(json.dumps(former))
+    assert main(["predict", "plain", "flats.csv"]) == 0
+
+
+def test_a_target_that_is_missing_somewhere_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", "flats.csv", "--target", "city", *SHORT, "--output", "run"]) == 0
+    head, rows = table()
+    rows[3][head.index("city")] = ""
+    write("some.csv", head, rows)
+    capsys.readouterr()
+    assert main(["predict", "run", "some.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert "not compared with city, which is missing in 1 row" in shown
+    assert "accuracy" not in shown
+
+
+def test_a_test_set_of_one_class_has_a_report() -> None:
+    Path("few.csv").write_text("a,b,y\n" + "".join(f"{row},{row * row % 7},{'uv'[row % 2]}\n" for row in range(6)))
+    assert main(["--data", "few.csv", "--target", "y", *SHORT, "--output", "run"]) == 0
+    assert "Calibration" in Path("run/report.html").read_text(encoding="utf-8")
+
+
+def test_a_code_is_narrower_than_the_rows_of_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("three.csv").write_text("a,b,c\n" + "".join(f"{row},{row * row % 17},{row % 5}\n" for row in range(40)))
+    line = ["--data", "three.csv", "--task", "anomalies", "--epochs", "2", "--certify", "skip"]
+    assert main([*line, "--output", "run"]) == 0
+    assert json.loads(Path("run/config.json").read_text())["settings"]["latent_size"] == 1
+    assert main([*line, "--latent-size", "2", "--output", "wide"]) == 0
+    assert main([*line, "--latent-size", "3", "--output", "wider"]) == 2
+    assert "--latent-size 3: the table makes 3 features, and a code that is not narrower" in capsys.readouterr().err
+
+
+def test_the_report_of_a_table_says_where_its_rows_are() -> None:
+    assert main(["--data", "flats.csv", "--target", "rent", *SHORT, "--cv", "2", "--output", "run"]) == 0
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    for title in ("Cross-validation", "Residuals", "Worst examples", "Columns", "Importance of features"):
+        assert f"<h2>{title}</h2>" in page
+    assert "102 different texts in 102 rows" in page
+    worst = page[page.index("<h2>Worst examples</h2>") :]
+    head, rows = table()
+    line, rent = re.findall(r"<td[^>]*>([^<]*)</td>", worst)[:2]
+    assert "<th" in worst
+    assert ">line</th>" in worst
+    true = float(rows[int(line) - 2][head.index("rent")].replace(",", "."))
+    assert f"{true:.5g}" == f"{float(rent):.5g}"
+
+
+def test_the_report_of_anomalies_names_the_most_unusual_rows_and_columns() -> None:
+    request = read_train(["--data", "flats.csv", "--task", "anomalies", "--leave-out", "note"])
+    assert isinstance(request, TrainRequest)
+    _, problem = pose_table(request.settings)
+    assert problem.table is not None
+    prediction = problem.test.y.copy()
+    prediction[3, list(problem.table.transform.features).index("city=Ulm")] += 1
+    prediction[5, list(problem.table.transform.features).index("area")] -= 3
+    prediction[5, list(problem.table.transform.features).index("rent")] += 1
+    (section,) = redrawn_worst(problem, problem.table, prediction, 2)
+    lines = problem.table.test.lines
+    assert lines is not None
+    error = 10 / prediction.shape[1]
+    cells = [str(lines[5]), f"{error:.4g}", "area", "90%", str(lines[3]), f"{error / 10:.4g}", "city", "100%"]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", section.parts[1]) == cells
+
+
 def test_early_stopping_ends_the_training() -> None:
     assert main(["--data", "flats.csv", "--target", "note", "--task", "regression", *SHORT]) == 2
     line = ["--data", "flats.csv", "--target", "new", "--leave-out", "rent", "--certify", "skip"]
@@ -232,7 +367,7 @@ def test_other_faults_of_a_table_are_told(capsys: pytest.CaptureFixture[str]) ->
         "a,b\n" + "1,x\n" * 30: "the target 'b' is 'x' in all 30 rows: a single class",
         "a,b\n" + "inf,2.5\n1,3.5\n" * 20: "column 'a', line 2 is inf, expected a finite number",
         "a,b\n" + "1,2.5\n1,3.5\n" * 20: "no column to learn from ('a': 1 in all rows)",
-        "a,b\n1,2.5\n": "the target 'b' is 2.5 in all 1 rows",
+        "a,b\n1,2.5\n": "bad.csv has 1 rows, and at least 5 are needed",
         "a,b\n" + "1,2.5\n" * 30 + "1,oops\n": "line 32: 'oops' is not a number",
     }
     for content, message in faults.items():

@@ -12,6 +12,7 @@ import funcnn as fn
 from funcnn.cli import pictures
 from funcnn.cli.folder import Run
 from funcnn.cli.problem import Problem
+from funcnn.cli.report.of_tables import places, redrawn_worst
 from funcnn.cli.report.page import Section, picture, table, text, written
 from funcnn.key import Key
 from funcnn.plots.figure import as_svg
@@ -28,9 +29,12 @@ _MOST_ROWS = 2000
 def judged(run: Run, problem: Problem, known: Array | None = None) -> list[Section]:
     """Return the sections on the predictions for the test set, which are made where they are not known."""
     y = problem.test.y
+    parts = problem.table
     prediction: Any = fn.predict(run.model, run.params, run.state, problem.test.x) if known is None else known
     if not isinstance(prediction, np.ndarray) or not isinstance(y, np.ndarray):
         return []
+    if parts is not None and run.settings.job.task == "find_anomalies":
+        return redrawn_worst(problem, parts, prediction, _WORST)
     if problem.facts.classes and y.ndim == 1 and prediction.ndim == 2 and y.dtype.kind in "iu":
         return _of_classes(run, problem, prediction, y)
     if prediction.shape == y.shape and prediction.size == len(prediction) and y.dtype.kind == "f":
@@ -44,8 +48,12 @@ def _of_classes(run: Run, problem: Problem, logits: Array, labels: IntArray) -> 
     chances: Array = powers / powers.sum(1, keepdims=True)
     own = chances[np.arange(len(labels)), labels]
     worst = np.argsort(own, kind="stable")[:_WORST]
-    rows: list[list[object]] = [["row", "true", "predicted", "probability of the true class"]]
-    rows += [[int(row), classes[labels[row]], classes[chances[row].argmax()], f"{own[row]:.2g}"] for row in worst]
+    what, where = places(problem, worst)
+    rows: list[list[object]] = [[what, "true", "predicted", "probability of the true class"]]
+    rows += [
+        [place, classes[labels[row]], classes[chances[row].argmax()], f"{own[row]:.2g}"]
+        for place, row in zip(where, worst.tolist(), strict=True)
+    ]
     parts = [text("Of the test set, those whose true class was given the least probability."), table(rows, (0, 3))]
     shape = problem.facts.picture
     if len(shape) in (2, 3) and drawable():
@@ -58,7 +66,7 @@ def _of_classes(run: Run, problem: Problem, logits: Array, labels: IntArray) -> 
         made.append(
             Section("Calibration", (drawn(lambda: fn.plots.calibration(chances, labels), "How often answers were right"),))
         )
-        if len(classes) <= 12:
+        if len(classes) <= 12 and len(np.unique(labels)) > 1:
             about = "One class against the others, as the threshold falls"
             made.append(Section("Thresholds", (drawn(lambda: fn.plots.roc(chances, labels, classes=classes), about),)))
     return [*made, *_importance(run, problem, fn.metrics.accuracy, "accuracy")]
@@ -70,9 +78,13 @@ def _of_numbers(run: Run, problem: Problem, prediction: Array, target: Array) ->
         prediction, target = (cast(Array, transform.decode(one)) for one in (prediction, target))
     error = (target - prediction).ravel().astype(float)
     worst = np.argsort(-np.abs(error), kind="stable")[:_WORST]
-    rows: list[list[object]] = [["row", "true", "predicted", "difference"]]
+    what, where = places(problem, worst)
+    rows: list[list[object]] = [[what, "true", "predicted", "difference"]]
     true, said = target.ravel(), prediction.ravel()
-    rows += [[int(row), f"{true[row]:.6g}", f"{said[row]:.6g}", f"{error[row]:.3g}"] for row in worst]
+    rows += [
+        [place, f"{true[row]:.6g}", f"{said[row]:.6g}", f"{error[row]:.3g}"]
+        for place, row in zip(where, worst.tolist(), strict=True)
+    ]
     made = [
         Section("Worst examples", (text("Of the test set, those that are farthest off."), table(rows, (0, 1, 2, 3)))),
     ]

@@ -9,8 +9,10 @@ import funcnn as fn
 from funcnn.cli import folder, network
 from funcnn.cli.certifying import Standing
 from funcnn.cli.folder import Run
+from funcnn.cli.learning import said
 from funcnn.cli.problem import Problem
 from funcnn.cli.report.judging import judged
+from funcnn.cli.report.of_tables import columns, folds
 from funcnn.cli.report.page import Section, drawing, folded, page, picture, table, text, written
 from funcnn.cli.settings import to_json
 from funcnn.cli.tasks.task import Outcome
@@ -42,16 +44,18 @@ def write_report(out: Path, run: Run, problem: Problem, standing: Standing, outc
     figures = [(name.replace("_", " "), shown(value)) for name, value in results.items()]
     sections = [
         Section("Results", (table([("figure", "value"), *figures]),)),
+        folds(out),
         _learning(out, drawn),
         *judged(run, problem, outcome.prediction),
         *[Section(_titled(name), (_file(out, name),)) for name in drawn if name not in ("curves.svg", "residuals.svg")],
+        columns(problem),
         _network(run, problem),
         _gradient(out, standing),
         _settings(run),
     ]
     if (out / folder.SAMPLE).is_file():
         sample = (out / folder.SAMPLE).read_text(encoding="utf-8")[:_LONGEST]
-        sections.insert(2, Section("Sample", (written(plain(sample)),)))
+        sections.insert(3, Section("Sample", (written(plain(sample)),)))
     words, kind = _STANDING[standing]
     lead = [text(f"{problem.title}. {problem.parts}.", "soft"), text(words, kind)]
     write_text(out / folder.REPORT, page(f"{settings.model}: {out.name}", lead, [one for one in sections if one.parts]))
@@ -59,7 +63,7 @@ def write_report(out: Path, run: Run, problem: Problem, standing: Standing, outc
 
 def shown(value: object) -> str:
     """Return a figure in short."""
-    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+    return said(value) if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
 
 
 def _titled(name: str) -> str:

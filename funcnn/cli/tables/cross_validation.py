@@ -1,9 +1,13 @@
-"""Cross-validation of a run on a table: K trainings, each tested on rows that it has not seen."""
+"""Cross-validation of a run on a table: K trainings, each tested on rows that it has not seen.
+
+The figures of each fold are kept as soon as they are known, so that an interrupted one goes on with the fold that it was in.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +20,10 @@ from funcnn.cli.folder import Run
 from funcnn.cli.learning import TrainingTask, train_in_epochs
 from funcnn.cli.problem import Problem
 from funcnn.cli.tables.parting import Parts, posed, strata
-from funcnn.cli.terminal import more, section
+from funcnn.cli.terminal import command, more, section
+from funcnn.errors import shorten
 from funcnn.files.atomic_write import write_text
+from funcnn.train.fingerprint import fingerprint
 
 _WATCHED = 0.15  # of the rows of a fold that are learned from
 
@@ -25,12 +31,13 @@ _WATCHED = 0.15  # of the rows of a fold that are learned from
 def cross_validate(training: TrainingTask, out: Path) -> None:
     """Train and test on each fold, print the figures with their means and standard deviations, and write them.
 
-    What columns become is fitted anew in each fold, on the rows that are learned from.
+    What columns become is fitted anew in each fold, on the rows that are learned from.  Folds whose figures the folder holds
+    already are not trained again.
 
     Raises
     ------
     RequestError
-        When a class has too few rows for so many folds.
+        When a class has too few rows for so many folds, or the folder holds the figures of another table.
     KeyboardInterrupt
         When training is interrupted.
     """
@@ -40,17 +47,49 @@ def cross_validate(training: TrainingTask, out: Path) -> None:
     assert whole is not None
     section("Folds", f"{asked.folds} trainings, each tested on rows that it has not seen")
     groups, rows = strata(whole.table, asked), np.arange(len(whole.table))
-    scores: list[dict[str, float]] = []
+    identity = fingerprint(whole.table.columns)
+    scores = _read(out / folder.FOLDS_DONE, identity)
     try:
         for number, fold in enumerate(fn.data.stratified_k_fold(key.child(0), rows, asked.folds, labels=groups)):
+            if number < len(scores):
+                more(f"fold {number + 1:2d}  {_said(scores[number])}")
+                continue
+            _keep(out / folder.FOLDS_DONE, identity, scores)
             learning = fn.data.stratified_split(key.child(1).child(number), fold.train, _WATCHED, labels=groups[fold.train])
             problem = posed(settings, whole.table, Parts(learning.train, learning.test, fold.test))
             scores.append(_score(training, problem, key.child(2).child(number)))
-            said = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in scores[-1].items())
-            more(f"fold {number + 1:2d}  {said}")
+            more(f"fold {number + 1:2d}  {_said(scores[-1])}")
     except (ValueError, TypeError) as error:
         raise RequestError(f"--cv {asked.folds}: {error}") from None
+    except KeyboardInterrupt:
+        section("Go on", command("--resume", out))
+        raise
+    _keep(out / folder.FOLDS_DONE, identity, scores)
     _write(out / folder.FOLDS, scores)
+
+
+def _said(score: dict[str, float]) -> str:
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in score.items())
+
+
+def _keep(path: Path, identity: str, scores: list[dict[str, float]]) -> None:
+    """Write the figures of the folds that are finished, which JSON holds to the last bit."""
+    write_text(path, json.dumps({"table": identity, "folds": scores}, indent=2) + "\n")
+
+
+def _read(path: Path, identity: str) -> list[dict[str, float]]:
+    """Return the figures of the folds that were finished before; none where there is no file of them."""
+    if not path.is_file():
+        return []
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        table = kept["table"]
+        scores = [{str(name): float(value) for name, value in one.items()} for one in kept["folds"]]
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:  # anybody's JSON
+        raise RequestError(f"{path} does not hold the figures of folds ({shorten(repr(error))}): take it away") from None
+    if table != identity:
+        raise RequestError(f"{path} holds the figures of another table than that of the run")
+    return scores
 
 
 def _write(path: Path, scores: list[dict[str, float]]) -> None:

@@ -22,6 +22,7 @@ from funcnn.key import Key
 from funcnn.typing import BoolArray, IntArray
 
 _TESTED, _WATCHED = 0.2, 0.15  # of all rows, and of the others
+_LEAST = 5  # rows of which these shares leave one each
 _BINS = 10  # of a target of numbers, in equal shares of which rows are drawn
 _BATCHES = ((100_000, 1024), (10_000, 256))
 """Rows of a batch for tables of so many rows and more; of smaller ones what the settings say."""
@@ -71,7 +72,9 @@ def read(settings: Settings) -> tuple[Table, TableSettings]:
     if settings.data.startswith(SHIPPED):
         table = data.sklearn_table(settings.data.removeprefix(SHIPPED))
     else:
-        table = data.read_table(settings.data, kinds=kinds, missing=asked.missing)
+        table = data.read_table(settings.data, kinds=kinds, missing=asked.missing, **asked.dialect)
+    if len(table) < _LEAST:
+        raise ValueError(f"{table.source} has {len(table)} rows, and at least {_LEAST} are needed to learn, to watch and to test")
     for name in (*([asked.target] if asked.target else []), *asked.leave_out, *asked.categories):
         if name not in table.columns:
             raise ValueError(f"there is no column {shorten(repr(name))}; {told(table.names)}")
@@ -144,4 +147,7 @@ def source_of(settings: Settings) -> str:
     """Return the expression that reads the table in a script."""
     if settings.data.startswith(SHIPPED):
         return f"fn.data.sklearn_table({settings.data.removeprefix(SHIPPED)!r})"
-    return f"fn.data.read_table({str(Path(settings.data).resolve())!r}, like=transform)"
+    asked = settings.table or TableSettings()
+    said = [("missing", asked.missing)] * bool(asked.missing) + list(asked.dialect.items())
+    more = "".join([f", {name}={value!r}" for name, value in said])
+    return f"fn.data.read_table({str(Path(settings.data).resolve())!r}, like=transform{more})"

@@ -15,6 +15,7 @@ from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
 from funcnn.cli.options import PredictRequest
+from funcnn.cli.table_settings import TableSettings
 from funcnn.cli.tables.parting import pose_table
 from funcnn.cli.tasks.classify import SHOWN, write
 from funcnn.cli.terminal import more, plain, section, style, table
@@ -51,7 +52,8 @@ def read_rows(run: Run, request: PredictRequest) -> Rows:
         rows, said, output = problem.table.test, f"the test set of the run, {problem.title}", request.output
     else:
         try:
-            rows = fn.data.read_table(path, like=transform, missing=run.settings.table.missing if run.settings.table else ())
+            asked = run.settings.table or TableSettings()
+            rows = fn.data.read_table(path, like=transform, missing=asked.missing, **(asked.dialect | request.dialect))
         except (OSError, ValueError, ImportError) as error:
             raise RequestError(str(error)) from None
         said = str(path)
@@ -87,6 +89,10 @@ def introduce(request: PredictRequest, run: Run, rows: Rows) -> None:
     for name, words in rows.transform.unseen(rows.table).items():
         some = f"{', '.join(words[:5])}{f' and {len(words) - 5} others' * (len(words) > 5)}"
         more(style(f"not among the known categories of {name}, so none of them: {plain(some)}", "yellow"))
+    target = rows.transform.target
+    if target is not None and target.name in rows.table.columns and not is_known(rows, target.name):
+        unknown = int(np.sum(rows.table.columns[target.name].missing))
+        more(style(f"not compared with {plain(target.name)}, which is missing in {inputs.rows(unknown)}", "yellow"))
     aside = rows.transform.surplus(rows.table)
     if aside:
         more(style(f"left aside, since the training data had no such columns: {plain(', '.join(aside))}", "yellow"))

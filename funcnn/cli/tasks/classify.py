@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -15,10 +16,10 @@ from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
 from funcnn.cli.network import Facts
 from funcnn.cli.options import PredictRequest
-from funcnn.cli.picture_folder import read_picture
+from funcnn.cli.picture_folder import read_pictures
 from funcnn.cli.problem import Problem, load_problem
 from funcnn.cli.tasks.task import Outcome, Task, as_given
-from funcnn.cli.terminal import confusion, more, section, style, table
+from funcnn.cli.terminal import confusion, more, plain, section, style, table
 from funcnn.cli.terminal import pictures as draw
 from funcnn.files.atomic_write import write_text
 from funcnn.losses.loss import Loss
@@ -87,26 +88,30 @@ def use(facts: Facts) -> str:
 def predict(run: Run, request: PredictRequest) -> None:
     """Print the classes of rows, and their accuracy where labels are known."""
     labels: IntArray | None = None
+    names: list[str] = []
     x: Array
     if request.image is not None:
-        x, said = read_picture(request.image, run.facts, run.settings.dtype), str(request.image)
+        x, names = read_pictures(request.image, run.facts, run.settings.dtype)
+        said = str(request.image)
     elif request.input is None:
         problem = load_problem(run.settings, as_given)
         inputs.check_alike(run, problem.facts)
         x, labels, said = problem.test.x, problem.test.y, f"the test set of the run, {problem.title}"
     else:
         x, said = inputs.read_rows(request.input, run), str(request.input)
-    show_predictions(run, request, x, labels, said)
+    show_predictions(run, request, x, labels, said, names)
 
 
-def show_predictions(run: Run, request: PredictRequest, x: Array | IntArray, labels: IntArray | None, said: str) -> None:
-    """Print what a network says of inputs, and write it where that is asked for."""
+def show_predictions(
+    run: Run, request: PredictRequest, x: Array | IntArray, labels: IntArray | None, said: str, names: Sequence[str] = ()
+) -> None:
+    """Print what a network says of inputs, which may be files with names, and write it where that is asked for."""
     probabilities = softmax(fn.predict(run.model, run.params, run.state, x))
     if request.output is not None:  # before anything is printed: a wrong path is an error, not the end of a page
-        _write(request.output, run, probabilities, labels)
+        _write(request.output, run, probabilities, labels, names)
     inputs.introduce(request.run, run)
-    section("Input", f"{inputs.rows(len(x))}: {said}")
-    section("Prediction", *_table(run, probabilities, labels))
+    section("Input", f"{inputs.rows(len(x), 'picture' if names else 'row')}: {said}")
+    section("Prediction", *_table(run, probabilities, labels, names))
     if len(x) > SHOWN:
         more(f"... and {len(x) - SHOWN:,} rows more" + ("" if request.output else "; --output FILE writes all of them"))
     if labels is not None:
@@ -123,23 +128,24 @@ def softmax(logits: Array) -> Array:
     return shares
 
 
-def _table(run: Run, probabilities: Array, labels: IntArray | None) -> list[str]:
+def _table(run: Run, probabilities: Array, labels: IntArray | None, names: Sequence[str]) -> list[str]:
     classes = run.facts.classes
-    rows = [["row", "class", "probability", *(["true"] if labels is not None else [])]]
+    rows = [["picture" if names else "row", "class", "probability", *(["true"] if labels is not None else [])]]
     for index, shares in enumerate(probabilities[:SHOWN]):
         best = int(shares.argmax())
         true = [] if labels is None else [classes[labels[index]] + ("" if labels[index] == best else "  <- wrong")]
-        rows.append([str(index), classes[best], f"{shares[best]:.4f}", *true])
+        rows.append([plain(names[index]) if names else str(index), classes[best], f"{shares[best]:.4f}", *true])
     head, *body = table(rows, right=(0, 2))
     return [style(head, "dim"), *body]
 
 
-def _write(path: Path, run: Run, probabilities: Array, labels: IntArray | None) -> None:
+def _write(path: Path, run: Run, probabilities: Array, labels: IntArray | None, names: Sequence[str]) -> None:
     classes = run.facts.classes
-    rows: list[list[object]] = [["row", "class", *(["true"] if labels is not None else []), *(f"p({name})" for name in classes)]]
+    first = "picture" if names else "row"
+    rows: list[list[object]] = [[first, "class", *(["true"] if labels is not None else []), *(f"p({name})" for name in classes)]]
     for index, shares in enumerate(probabilities):
         true = [] if labels is None else [classes[labels[index]]]
-        rows.append([index, classes[shares.argmax()], *true, *(f"{share:.6g}" for share in shares)])
+        rows.append([names[index] if names else index, classes[shares.argmax()], *true, *(f"{share:.6g}" for share in shares)])
     write_csv(path, rows)
 
 

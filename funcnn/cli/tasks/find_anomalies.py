@@ -69,8 +69,8 @@ def report(run: Run, problem: Problem) -> Outcome:
     bound = float(np.quantile(strangeness(run, problem.validation.x), _USUAL)) if problem.validation is not None else 0.0
     section(
         "Test",
-        style(f"squared error of the features {found['error']:.4f}", "bold") + f" of {len(errors):,} rows",
-        f"baseline: the mean row for all: {found['baseline_error']:.4f}",
+        style(f"squared error of the features {found['error']:.4g}", "bold") + f" of {len(errors):,} rows",
+        f"baseline: the mean row for all: {found['baseline_error']:.4g}",
         f"{inputs.rows(int((errors > bound).sum()))} beyond {bound:.4g}, where {1 - _USUAL:.0%} of usual ones are",
     )
     if "roc_auc" in found:

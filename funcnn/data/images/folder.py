@@ -64,7 +64,8 @@ def image_folder(
 
     The headers of all files are read at once, and the images when they are asked for, by Pillow
     (``pip install 'funcnn[tables]'``).  Classes and files are in the order of their names; folders inside of a class belong to
-    it; names that begin with a dot, and files that are no images by their endings, are left out.
+    it; names that begin with a dot, and files that are no images by their endings, are left out.  Images are taken as
+    they are stored: what a camera notes of how it was held does not turn them.
 
     Parameters
     ----------
@@ -88,7 +89,8 @@ def image_folder(
     FileError
         When a file is no image or a broken one (one that breaks off within is found when it is read), named.
     ValueError
-        When there are fewer than two classes with images, or images differ in size and ``size`` is not given, with their names.
+        When there are fewer than two classes with images, a folder holds other files alone, or images differ in size and
+        ``size`` is not given, with their names.
     ModuleNotFoundError
         When Pillow is not installed.
 
@@ -113,14 +115,14 @@ def image_folder(
         raise FileNotFoundError(f"no folder {where}")
     if not where.is_dir():
         raise NotADirectoryError(f"{where} is a file, expected a folder with a folder of images for each class")
-    found = {
-        inner.name: files
-        for inner in sorted(where.iterdir())
-        if inner.is_dir() and not inner.name.startswith(".") and (files := images_in(inner))
-    }
+    inside = [inner for inner in sorted(where.iterdir()) if inner.is_dir() and not inner.name.startswith(".")]
+    found = {inner.name: files for inner in inside if (files := images_in(inner))}
     if len(found) < 2:
         told = "no folder" if not found else f"one folder, {next(iter(found))},"
         raise ValueError(f"{where} has {told} with images ({', '.join(ENDINGS)}), expected one for each of at least two classes")
+    stray = next((inner for inner in inside if inner.name not in found and any(inner.iterdir())), None)
+    if stray is not None:  # most likely a class whose images are of a kind that is not read
+        raise ValueError(f"{stray} holds no image ({', '.join(ENDINGS)}): convert its files, or take it away")
     every = tuple(path for group in found.values() for path in group)
     headers = [header_of(path) for path in every]
     sizes = [one.size for one in headers]

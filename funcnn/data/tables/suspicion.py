@@ -17,7 +17,7 @@ from funcnn.files.tree_reader import FileError
 from funcnn.typing import BoolArray
 
 _NEARLY = 0.9  # of the rows
-_MARKS = re.compile(r"[%‰$€£¥₹]|(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
+_MARKS = re.compile(r"\s*[%‰$€£¥₹]\s*|(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
 """Signs of a currency or of a share, and what stands between thousands."""
 
 

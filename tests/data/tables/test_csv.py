@@ -78,6 +78,37 @@ def test_other_encodings_are_named(tmp_path: Path) -> None:
     assert as_lists(fn.data.read_csv(path, encoding="latin-1"))["city"] == ["Köln", "Bonn"]
 
 
+def test_what_is_no_file_of_text_is_told(tmp_path: Path) -> None:
+    packed = written(tmp_path, b"PK\x03\x04" + bytes(range(128, 256)))
+    (tmp_path / "folder.csv").mkdir()
+    for reader in (fn.data.read_csv, fn.data.read_table):
+        with pytest.raises(FileNotFoundError, match=r"there is no file .*: it is a folder"):
+            reader(tmp_path / "folder.csv")
+        with pytest.raises(fn.FileError, match="is no text, but packed as workbooks and archives are: save the table as CSV"):
+            reader(packed)
+    table = fn.data.read_table(
+        written(tmp_path, "a\tb\n1,5\tKöln\n".encode("cp1252")), separator="\t", decimal=",", encoding="cp1252"
+    )
+    assert as_lists(table) == {"a": [1.5], "b": ["Köln"]}
+
+
+@pytest.mark.parametrize("word", ["€{}", "{} %", "$ {}", "{}€"])
+def test_numbers_with_marks_are_asked_about(word: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "a;b\n" + "".join([f"{word.format(number)};x\n" for number in (3.5, 1200, 7)]))
+    with pytest.raises(fn.FileError, match=r"table\.csv: column 'a', line 2: '.*3\.5.*' is a number with a mark beside it"):
+        fn.data.read_csv(path)
+    assert fn.data.read_csv(path, kinds={"a": "category"})["a"].kind == "category"
+
+
+@pytest.mark.parametrize("mark", [" ", "\u00a0", "\u202f", "'", "\u2019"])
+def test_marks_of_thousands_are_asked_about(mark: str, tmp_path: Path) -> None:
+    path = written(tmp_path, f"a;b\n1{mark}200;x\n12{mark}345{mark}678;y\n5;z\n".encode())
+    with pytest.raises(fn.FileError, match=r"line 2: .* is a number with a mark beside it"):
+        fn.data.read_csv(path)
+    usual = written(tmp_path, f"a;b\n1{mark}2;x\n12{mark}34;y\n".encode())  # no thousands: names, such as of rooms
+    assert fn.data.read_csv(usual)["a"].kind == "category"
+
+
 def test_packed_files_and_endings(tmp_path: Path) -> None:
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(POINTS.encode()))

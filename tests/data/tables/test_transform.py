@@ -126,6 +126,9 @@ def test_what_says_nothing_makes_no_feature() -> None:
     }  # fmt: skip
     names = {"name": [f"person {row}" for row in range(200)], "n": np.arange(200.0)}
     assert dict(fn.data.fit_table(names).left_out) == {"name": "200 different texts in 200 rows"}
+    few: dict[str, list[Any]] = {"name": [f"row {number}" for number in range(12)], "x": list(range(12))}
+    assert dict(fn.data.fit_table(few).left_out) == {"name": "12 different texts in 12 rows"}
+    assert fn.data.fit_table({name: values[:10] for name, values in few.items()}).left_out == ()
     with pytest.raises(ValueError, match=r"the table has no column to learn from .*'name': 200 different texts"):
         fn.data.fit_table({"name": names["name"], "n": names["n"]}, "n")
 
