@@ -2,7 +2,8 @@ r"""Projections: the nearest point of a set, for :func:`funcnn.projected`, which
 
 With a set $C$ the projection of $x$ is $\operatorname{argmin}_{y \in C} \lVert y - x \rVert_2$.  For boxes it is clipping, for
 Euclidean balls scaling; those on the simplex and on balls of absolute values subtract one number from all that stay (Duchi et al.
-2008, "Efficient projections onto the l1-ball", figure 1).  A projection of what is in the set gives it back to the last bit.
+2008, "Efficient projections onto the l1-ball", figure 1); a projection of what is in the set gives it back to the last bit.  The
+nearest matrix with orthonormal columns to $x = U S V^\top$ is $U V^\top$, to rounding (Higham 1986, doi:10.1137/0907079).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from funcnn.layer import comparable
 from funcnn.runtime.lazy_imports import listing
 from funcnn.typing import Array
 
-__all__ = ["Projection", "box", "l1_ball", "l2_ball", "max_norm", "non_negative", "simplex"]
+__all__ = ["Projection", "box", "l1_ball", "l2_ball", "max_norm", "non_negative", "orthonormal", "simplex"]
 __dir__ = listing(__name__, __all__)
 
 
@@ -197,6 +198,24 @@ def l1_ball(radius: float = 1.0) -> Projection:
     return Projection(f"l1_ball({radius})", partial(_l1_ball, radius))
 
 
+def orthonormal() -> Projection:
+    """Keep the columns of a matrix orthonormal, or its rows where they are fewer; of more axes the last makes the columns.
+
+    Returns
+    -------
+    Projection
+        In ``update`` a ValueError where a leaf has fewer than two axes.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> fn.projections.orthonormal()(np.array([[0.0, 3.0], [-0.5, 0.0]])) + 0.0
+    array([[ 0.,  1.],
+           [-1.,  0.]])
+    """
+    return Projection("orthonormal()", _orthonormal)
+
+
 def _positive(value: float, what: str) -> float:
     return check_range(value, what, 0, math.inf, open_low=True, open_high=True)
 
@@ -239,6 +258,19 @@ def _l1_ball(radius: float, x: Array) -> Array:
     kept = np.maximum(sizes - _threshold(sizes, radius), 0).reshape(x.shape)
     ball: Array = np.copysign(kept, x)
     return ball
+
+
+def _orthonormal(x: Array) -> Array:
+    if x.ndim < 2:
+        raise ValueError(f"a leaf to be made orthonormal is {describe(x)}, expected two axes at least: choose others by where")
+    if not x.size:
+        return x
+    if not np.isfinite(x).all():
+        return np.full_like(x, np.nan)
+    matrix = x.reshape(-1, x.shape[-1]).astype(np.float64)  # LAPACK has no precision beyond
+    left, _, right = np.linalg.svd(matrix, full_matrices=False)
+    nearest: Array = (left @ right).reshape(x.shape).astype(x.dtype)
+    return nearest
 
 
 def _threshold(rows: Array, radius: float) -> Array:

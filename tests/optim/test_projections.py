@@ -25,6 +25,7 @@ SETS: dict[str, tuple[fn.projections.Projection, Callable[[Array], bool]]] = {
     "simplex": (projections.simplex(2.0), lambda x: bool((x >= 0).all() and (abs(x.sum(-1) / 2 - 1) < NEAR - 1).all())),
     "simplex rows": (projections.simplex(axis=0), lambda x: bool((x >= 0).all() and (abs(x.sum(0) - 1) < NEAR - 1).all())),
     "l1_ball": (projections.l1_ball(2.0), lambda x: bool(np.abs(x).sum() <= 2 * NEAR)),
+    "orthonormal": (projections.orthonormal(), lambda x: bool(np.abs(x @ x.T - np.eye(3)).max() <= NEAR - 1)),
 }
 each = pytest.mark.parametrize("name", SETS)
 
@@ -42,7 +43,7 @@ def test_the_projection_is_in_the_set_and_stays_there(name: str, dtype: Any) -> 
         np.testing.assert_allclose(onto(y).astype(float), y.astype(float), rtol=1e-5, atol=1e-6)
 
 
-@each
+@pytest.mark.parametrize("name", sorted({*SETS} - {"orthonormal"}))
 def test_no_point_of_the_set_is_nearer(name: str) -> None:
     """Where y is the projection on a convex set, x - y makes no acute angle with any way from y into the set."""
     onto, _ = SETS[name]
@@ -51,6 +52,21 @@ def test_no_point_of_the_set_is_nearer(name: str) -> None:
     for _ in range(200):
         other = onto(3 * RNG.normal(size=(3, 4)))
         assert ((x - y) * (other - y)).sum() <= 1e-10
+
+
+def test_no_orthonormal_matrix_is_nearer() -> None:
+    """The set is not convex: other orthonormal matrices are tried, those near the projection among them."""
+    for shape in ((3, 5), (5, 3), (4, 4), (2, 2, 3)):
+        x = RNG.normal(size=shape)
+        y = projections.orthonormal()(x)
+        gram = y.reshape(-1, shape[-1])
+        gram = gram @ gram.T if len(gram) < shape[-1] else gram.T @ gram
+        np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-14)
+        for scale in (1e-3, 0.1, 1.0, 10.0):
+            for _ in range(20):
+                other = projections.orthonormal()(y + scale * RNG.normal(size=shape))
+                assert np.linalg.norm(x - y) <= np.linalg.norm(x - other)
+    assert np.isnan(projections.orthonormal()(np.array([[np.nan, 1.0]]))).all()
 
 
 @each
@@ -75,6 +91,7 @@ def test_lengths_of_any_size() -> None:
         (lambda: projections.max_norm(-1.0), "limit is -1.0"),
         (lambda: projections.simplex(math.inf), "radius is inf"),
         (lambda: untyped.simplex(axis=0.5), "axis is 0.5"),
+        (lambda: projections.orthonormal()(np.ones(2)), r"to be made orthonormal is float64\[2\], expected two axes"),
         (lambda: projections.max_norm(axis=2)(np.ones((2, 2))), r"axis is 2, and a leaf to be projected is float64\[2, 2\]"),
     ],
 )
