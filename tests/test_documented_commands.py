@@ -65,7 +65,7 @@ NOT_RUN = {  # command: why
     "python -m tests.benchmarks": "measures times, which tests do not",
     "python -m tests.benchmarks --growth": "measures times",
     "python -m tests.benchmarks.estimators": "measures times, and needs scikit-learn",
-    "python -m tests.benchmarks.generation": "measures times, and needs transformers",
+    "python -m tests.benchmarks.generation --threads 1": "measures times, and needs transformers",
     "python -m tests.benchmarks --fit": "measures times",
     "python -m tests.benchmarks.pictures": "measures times",
     "python -m funcnn --model convnet --data FOLDER --image-size 64": "tests/cli/test_picture_folder.py learns from one",

@@ -1,15 +1,17 @@
-"""Tokens a second of a network of GPT-2's size with random weights, beside ``transformers.generate`` with its cache.
+"""Tokens a second of a network of GPT-2's size with random weights, beside ``transformers.generate`` and onnxruntime.
 
-    pip install torch transformers safetensors && python -m tests.benchmarks.generation
+    pip install torch transformers safetensors onnx onnxruntime && python -m tests.benchmarks.generation
 
-A prompt of 64 tokens and 64 new ones, the most probable each time, float32, one sequence.  Both read the same folder of weights,
-each in a process of its own, have written some tokens before, and must write the same.  They take turns token by token, so that
-whatever else the machine does disturbs both alike: the ratio is the median over the tokens of one time by the other.
+A prompt of 64 tokens and 64 new ones, the most probable each time, float32, one sequence, all with caches and as many threads.
+All read the same folder of weights, each in a process of its own, have written some tokens before, and must write the same.  They
+take turns token by token, so that whatever else the machine does disturbs all alike: the ratio is the median over the tokens of
+one time by the other.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -36,7 +38,7 @@ def prompt() -> np.ndarray:
     return np.random.default_rng(0).integers(0, CONFIG["vocab_size"], (1, PROMPT))
 
 
-def funcnn_writer(folder: Path) -> Write:
+def funcnn_writer(folder: Path, threads: int) -> Write:
     import funcnn as fn
     from funcnn.models.generation.running import Running
 
@@ -58,10 +60,11 @@ def funcnn_writer(folder: Path) -> Write:
     return write
 
 
-def transformers_writer(folder: Path) -> Write:
+def transformers_writer(folder: Path, threads: int) -> Write:
     import torch
     import transformers
 
+    torch.set_num_threads(threads)
     model = transformers.GPT2LMHeadModel.from_pretrained(folder).eval()
     given = torch.from_numpy(prompt())
 
@@ -84,22 +87,57 @@ def transformers_writer(folder: Path) -> Write:
     return write
 
 
-WRITERS: dict[str, Callable[[Path], Write]] = {"funcnn": funcnn_writer, "transformers": transformers_writer}
+def onnxruntime_writer(folder: Path, threads: int) -> Write:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(folder / "step.onnx", settings, providers=["CPUExecutionProvider"])
+    outputs = [one.name for one in session.get_outputs()[1:]]
+    start = np.zeros((1, CONFIG["n_head"], 0, CONFIG["n_embd"] // CONFIG["n_head"]), np.float32)
+
+    def write(count: int, turn: Callable[[], None]) -> list[int]:
+        tokens: list[int] = []
+        given, past = prompt(), [onnxruntime.OrtValue.ortvalue_from_numpy(start)] * len(outputs)
+        binding = session.io_binding()
+        for _ in range(count):
+            turn()
+            binding.bind_cpu_input("ids", given)
+            for index, (output, value) in enumerate(zip(outputs, past, strict=True)):
+                binding.bind_ortvalue_input(f"past_{index}", value)
+                binding.bind_output(output)
+            binding.bind_output("logits")
+            session.run_with_iobinding(binding)
+            *past, logits = binding.get_outputs()  # handed on as they are
+            tokens.append(int(logits.numpy()[0].argmax()))
+            given = np.array([[tokens[-1]]])
+        turn()
+        return tokens
+
+    return write
 
 
-def worker(peer: str, folder: Path) -> None:
-    """Write a token whenever a line comes, and answer with its seconds; at last with all tokens and the peak of memory."""
-    write = WRITERS[peer](folder)
+WRITERS: dict[str, Callable[[Path, int], Write]] = {
+    "funcnn": funcnn_writer,
+    "transformers": transformers_writer,
+    "onnxruntime": onnxruntime_writer,
+}
+
+
+def worker(peer: str, folder: Path, threads: int) -> None:
+    """Write a token whenever a line comes, and answer with its seconds, of clock and processors; then tokens and peak."""
+    write = WRITERS[peer](folder, threads)
     write(4, lambda: None)
-    begun: list[float] = []
+    begun: list[tuple[float, float]] = []
 
     def turn() -> None:
         if begun:
-            print(time.perf_counter() - begun.pop(), flush=True)
+            clock, used = begun.pop()
+            print(time.perf_counter() - clock, time.process_time() - used, flush=True)
         else:
             print("ready", flush=True)
         sys.stdin.readline()
-        begun.append(time.perf_counter())
+        begun.append((time.perf_counter(), time.process_time()))
 
     tokens = write(NEW, turn)
     print(*tokens, peak(), flush=True)
@@ -116,12 +154,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worker", choices=WRITERS)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--threads", type=int, default=2, help="of each library (2)")
     options = parser.parse_args()
     if options.worker:
-        worker(options.worker, options.folder)
+        worker(options.worker, options.folder, options.threads)
         return
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder))
+        measure(Path(folder), options.threads)
 
 
 def ask(process: subprocess.Popen[str], line: str = "\n") -> str:
@@ -133,35 +172,53 @@ def ask(process: subprocess.Popen[str], line: str = "\n") -> str:
     return process.stdout.readline()
 
 
-def measure(folder: Path) -> None:
-    """Write the weights, run both in turn, and print the table."""
+def measure(folder: Path, threads: int) -> None:
+    """Write the weights, run all in turn, and print the table."""
     import funcnn as fn
+    from tests.benchmarks.generation_onnx import export
 
     made = fn.pretrained.build(CONFIG, fn.Key(0))
     fn.pretrained.save(folder, attrs.evolve(made, params=fn.tree.astype(made.params, np.float32)))
     del made
-    program = [sys.executable, "-m", "tests.benchmarks.generation", "--folder", str(folder), "--worker"]
+    export(folder, folder / "step.onnx")
+    program = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.generation",
+        "--folder",
+        str(folder),
+        "--threads",
+        str(threads),
+        "--worker",
+    ]
+    setting = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     running = {
-        peer: subprocess.Popen([*program, peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for peer in WRITERS
+        peer: subprocess.Popen([*program, peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=setting)
+        for peer in WRITERS
     }
     for process in running.values():
         assert ask(process, "") == "ready\n"
-    seconds: dict[str, list[float]] = {peer: [] for peer in WRITERS}
+    taken: dict[str, list[tuple[float, float]]] = {peer: [] for peer in WRITERS}
     for _ in range(NEW):
         for peer, process in running.items():
-            seconds[peer].append(float(ask(process)))
+            clock, used = ask(process).split()
+            taken[peer].append((float(clock), float(used)))
     ends = {peer: [int(word) for word in ask(process).split()] for peer, process in running.items()}
-    ours, theirs = ends.values()
-    print(f"{sum(a == b for a, b in zip(ours[:-1], theirs[:-1], strict=True))} of {NEW} new tokens are the same")
-    print("| library | prompt and first token, s | then a token, ms: median | least | tokens a second | MiB at the peak |")
-    print("|---|--:|--:|--:|--:|--:|")
-    for peer, each in seconds.items():
-        middle, least = statistics.median(each[1:]), min(each[1:])
-        figures = f"{each[0]:.2f} | {1e3 * middle:.0f} | {1e3 * least:.0f} | {1 / middle:.1f} | {ends[peer][-1]:,}"
-        print(f"| {peer} | {figures} |")
-    ratios = [a / b for a, b in zip(*seconds.values(), strict=True)][1:]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    print(f"time of a token of the first by that of the second: median {middle:.2f}, quartiles {low:.2f}-{high:.2f}")
+    print(
+        "| library | prompt and first token, s | then a token, ms: median | least | of the processors | MiB at the peak | alike |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for peer, each in taken.items():
+        clocks, processors = zip(*each[1:], strict=True)
+        same = sum(a == b for a, b in zip(ends["funcnn"][:-1], ends[peer][:-1], strict=True))
+        milliseconds = [f"{1e3 * one:.0f}" for one in (statistics.median(clocks), min(clocks), min(processors))]
+        figures = [f"{each[0][0]:.2f}", *milliseconds]
+        print(f"| {peer} | {' | '.join(figures)} | {ends[peer][-1]:,} | {same} of {NEW} |")
+    for peer in list(WRITERS)[1:]:
+        for place, what in enumerate(("clock", "processors")):
+            ratios = [a[place] / b[place] for a, b in zip(taken["funcnn"], taken[peer], strict=True)][1:]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            print(f"time of a token by that of {peer}, {what}: median {middle:.2f}, quartiles {low:.2f}-{high:.2f}")
 
 
 if __name__ == "__main__":
