@@ -218,13 +218,15 @@ class CallbacksOfRankZero(Generic[P, S]):
 class Interrupts:
     """Ctrl-C while ranks train: it is remembered, and told with the next sum, so that all ranks end after the same step.
 
-    Otherwise one rank would wait for ever for the sum that another one has left.
+    Otherwise one rank would wait for ever for the sum that another one has left.  SIGTERM is taken as such, too: it is what the
+    launcher of Open MPI sends the ranks on Ctrl-C, and what a queue sends a job whose time is over.
     """
+
+    signals = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self._asked = False
-        self._before: Callable[[int, FrameType | None], Any] | int | None = None
-        self._listens = False
+        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def is_asked(self) -> bool:
         """Tell whether this process was interrupted."""
@@ -232,16 +234,14 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no signals
-            self._before = signal.signal(signal.SIGINT, self._remember)
-            self._listens = True
+            self._before = {one: signal.signal(one, self._remember) for one in self.signals}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if not self._listens:
-            return
-        signal.signal(signal.SIGINT, self._before)
-        self._listens = False
-        if self._asked and kind is None:  # it came after the last sum
+        before, self._before = self._before, {}
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        if before and self._asked and kind is None:  # it came after the last sum
             signal.raise_signal(signal.SIGINT)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,7 @@
 """Data parallelism over ranks: the function of one process, the same bits on all of them, and nothing in silence."""
 
 import re
+import signal
 from functools import partial
 from typing import Any
 
@@ -388,3 +389,25 @@ def test_the_launcher_says_how_many_it_started(monkeypatch: pytest.MonkeyPatch) 
     assert launched() == 3
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     assert launched() == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_remembered_and_raised_where_no_sum_came_after_it(number: signal.Signals) -> None:
+    """Both the keys and SIGTERM, by which launchers and queues end programs."""
+    before = {one: signal.getsignal(one) for one in Interrupts.signals}
+    seen = []
+
+    def interrupted(error: Exception | None) -> None:
+        with Interrupts() as interrupts:
+            seen.append(interrupts.is_asked())
+            signal.raise_signal(number)
+            seen.append(interrupts.is_asked())
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(None)
+    with pytest.raises(ValueError, match="another error"):
+        interrupted(ValueError("another error"))
+    assert seen == [False, True] * 2
+    assert {one: signal.getsignal(one) for one in Interrupts.signals} == before
