@@ -153,7 +153,7 @@ def test_a_number_and_a_vector_are_adagrad_and_adam() -> None:
     expected, _ = run(fn.adam(0.1, **BETAS), small, steps)
     for key in small:
         np.testing.assert_allclose(got[key], expected[key], rtol=1e-14)
-    got, _ = run(fn.shampoo(0.1, eps=0.5, max_length=2), small, steps)  # the vector is too long
+    got, _ = run(fn.shampoo(0.1, eps=0.5, max_axis_length=2), small, steps)  # the vector is too long
     for key, start in small.items():
         p, total = start, 0.5 + 0 * start
         for one in steps:
@@ -166,12 +166,12 @@ def test_long_axes_have_no_matrix() -> None:
     table = np.random.default_rng(0).normal(size=(50_000, 3))
     opt = fn.soap(0.1, every=1, **BETAS)
     assert [slot.shape for slot in opt.init(table).slots] == [(50_000, 3), (50_000, 3), (3, 3), (3, 3)]
-    assert [slot.shape for slot in fn.shampoo(max_length=3).init(table).slots] == [(50_000,), (50_000,), (3, 3), (3, 3)]
+    assert [slot.shape for slot in fn.shampoo(max_axis_length=3).init(table).slots] == [(50_000,), (50_000,), (3, 3), (3, 3)]
     part = {"table": table[:5]}
     steps: list[Any] = [{"table": np.sin(table[5 * seed : 5 * seed + 5])} for seed in range(1, 6)]
-    one_sided = fn.soap(0.1, every=1, max_length=4, **BETAS)
+    one_sided = fn.soap(0.1, every=1, max_axis_length=4, **BETAS)
     compare(one_sided, lambda p, grads: by_soap(p, grads, 0.0, 1, (1,)), np.float64, part, steps)
-    mixed = fn.shampoo(0.1, eps=0.5, max_length=4)
+    mixed = fn.shampoo(0.1, eps=0.5, max_axis_length=4)
     compare(mixed, lambda p, grads: by_shampoo(p, grads, 0.0, 0.5, 1, (0,)), np.float64, part, steps)
     diagonals = fn.shampoo(0.1, eps=0.5, where="nothing at all")
     compare(diagonals, lambda p, grads: by_shampoo(p, grads, 0.0, 0.5, 1, (0, 1)), np.float64, part, steps)

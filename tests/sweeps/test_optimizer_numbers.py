@@ -52,7 +52,7 @@ STARTS: dict[str, Any] = {
     "warmup_steps": 2,
     "patience": 1,
     "momentum": 0.5,
-    "max_length": 100,
+    "max_axis_length": 100,
 }
 """Values in place of defaults of 0, which decide nothing, or of such as no small integer or single precision holds."""
 

@@ -34,15 +34,15 @@ class Shampoo(Leafwise):
     momentum: float = 0.0
     eps: float = 1e-4
     every: int = 1
-    max_length: int = LONGEST
+    max_axis_length: int = LONGEST
     where: Where = field(default=everywhere, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
-        settle(self, learning_rate=check_rate, momentum=FRACTION, eps=POSITIVE, every=at_least(1), max_length=at_least(1))
+        settle(self, learning_rate=check_rate, momentum=FRACTION, eps=POSITIVE, every=at_least(1), max_axis_length=at_least(1))
         settle(self, where=check_where)
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
-        kinds = [(length, length) if chosen and length <= self.max_length else (length,) for length in shape or (1,)]
+        kinds = [(length, length) if chosen and length <= self.max_axis_length else (length,) for length in shape or (1,)]
         axes = tuple([kind for kind in kinds for _ in range(2)])  # the sums, the root
         return (shape, *axes) if self.momentum else axes
 
@@ -70,7 +70,7 @@ def shampoo(
     momentum: float = 0.0,
     eps: float = 1e-4,
     every: int = 1,
-    max_length: int = LONGEST,
+    max_axis_length: int = LONGEST,
     where: Where = everywhere,
 ) -> Shampoo:
     r"""Shampoo: Adagrad with a whole matrix for each axis of a leaf.
@@ -85,7 +85,7 @@ def shampoo(
         $\epsilon$ on the diagonal of each matrix, above 0.
     every : int, optional
         Steps from one time that roots are taken to the next: they are what a step costs, and change slowly.
-    max_length : int, optional
+    max_axis_length : int, optional
         Axes that are longer, such as that of a vocabulary, have a diagonal in place of the matrix.
     where : str or callable, optional
         Which leaves have whole matrices; all by default.  The others have the diagonals.
@@ -116,4 +116,4 @@ def shampoo(
     array([[-0.1,  0. ],
            [ 0. ,  0.1]])
     """
-    return Shampoo(learning_rate, momentum, eps, every, max_length, where)
+    return Shampoo(learning_rate, momentum, eps, every, max_axis_length, where)

@@ -42,15 +42,15 @@ class SOAP(Leafwise):
     eps: float = 1e-8
     weight_decay: float = 0.0
     every: int = 10
-    max_length: int = LONGEST
+    max_axis_length: int = LONGEST
     where: Where = field(default=is_matrix, repr=show_where)
 
     def __attrs_post_init__(self) -> None:
         settle(self, learning_rate=check_rate, beta1=FRACTION, beta2=FRACTION, eps=AMOUNT, weight_decay=AMOUNT)
-        settle(self, every=at_least(1), max_length=at_least(1), where=check_where)
+        settle(self, every=at_least(1), max_axis_length=at_least(1), where=check_where)
 
     def _turned_axes(self, shape: Shape, chosen: bool) -> list[int]:
-        return [axis for axis, length in enumerate(shape) if chosen and length <= self.max_length]
+        return [axis for axis, length in enumerate(shape) if chosen and length <= self.max_axis_length]
 
     def _slots(self, shape: Shape, chosen: bool) -> tuple[Shape, ...]:
         lengths = [shape[axis] for axis in self._turned_axes(shape, chosen)]
@@ -94,7 +94,7 @@ def soap(
     eps: float = 1e-8,
     weight_decay: float = 0.0,
     every: int = 10,
-    max_length: int = LONGEST,
+    max_axis_length: int = LONGEST,
     where: Where = is_matrix,
 ) -> SOAP:
     r"""SOAP: Adam in the eigenvectors of Shampoo's matrices, which are taken anew now and then.
@@ -111,7 +111,7 @@ def soap(
         Decoupled decay $\lambda$, at least 0.
     every : int, optional
         Steps from one change of the bases to the next.
-    max_length : int, optional
+    max_axis_length : int, optional
         Axes that are longer, such as that of a vocabulary, are not turned.
     where : str or callable, optional
         Which leaves are turned and decayed; those of two axes and more by default.  The others are Adam's.
@@ -144,4 +144,4 @@ def soap(
     array([[-0.1,  0. ],
            [ 0. ,  0.1]])
     """
-    return SOAP(learning_rate, beta1, beta2, eps, weight_decay, every, max_length, where)
+    return SOAP(learning_rate, beta1, beta2, eps, weight_decay, every, max_axis_length, where)
