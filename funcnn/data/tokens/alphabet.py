@@ -4,8 +4,9 @@ Radford et al. (2019, GPT-2, section 2.2).  A text is UTF-8; each of the 256 byt
 tokens are texts too: the printable bytes of Latin-1 as themselves, the others, in order, as the letters from U+0100 on.
 
 Text is cut by a regular expression: the endings of English contractions; letters, digits, or other signs, each run with at
-most one space before it; spaces, of which the last goes to what follows.  Letters and digits are Unicode's general categories
-L and N, for which Python's ``re`` has no names: both are spelled out as ranges at the first use, in a tenth of a second.
+most one space before it; spaces, of which the last goes to what follows.  Llama 3's and Qwen 2's keep line ends with the signs
+before them, and have digits in threes or alone.  Letters and digits are Unicode's general categories L and N, for which Python's
+``re`` has no names: both are spelled out as ranges at the first use, in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import unicodedata
 from functools import cache
 from itertools import groupby
+from typing import Literal, TypeAlias
 
 _PRINTABLE = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
 _OTHERS = [byte for byte in range(256) if byte not in _PRINTABLE]
@@ -39,20 +41,32 @@ _PLANES = 0x40000
 _SPACE = r"\t-\r\x85" + "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)))
 
 
+Cut: TypeAlias = Literal["gpt2", "llama3", "qwen2"]
+"""The expressions by which text is cut, by who published them first."""
+
+
 @cache
-def _pattern() -> re.Pattern[str]:
+def _ranges() -> tuple[str, str]:
+    """Return the letters and the digits as ranges."""
     ranges = {"L": "", "N": ""}
     for category, run in groupby(range(_PLANES), lambda code: unicodedata.category(chr(code))[0]):
         if category in ranges:
             first, *others = run
             ranges[category] += f"{chr(first)}-{chr(others[-1] if others else first)}"  # no letter or digit means more there
-    letter, digit, space = ranges["L"], ranges["N"], _SPACE
-    return re.compile(
-        f"'s|'t|'re|'ve|'m|'ll|'d| ?[{letter}]+| ?[{digit}]+| ?[^{space}{letter}{digit}]+|[{space}]+(?![^{space}])|[{space}]+"
-    )
+    return ranges["L"], ranges["N"]
 
 
-def pieces(text: str) -> list[str]:
+@cache
+def _pattern(cut: Cut) -> re.Pattern[str]:
+    (letter, digit), space = _ranges(), _SPACE
+    signs, spaces = f"[^{space}{letter}{digit}]+", f"[{space}]+(?![^{space}])|[{space}]+"
+    if cut == "gpt2":
+        return re.compile(f"'s|'t|'re|'ve|'m|'ll|'d| ?[{letter}]+| ?[{digit}]+| ?{signs}|{spaces}")
+    endings, digits = "(?i:'s|'t|'re|'ve|'m|'ll|'d)", f"[{digit}]{{1,3}}" if cut == "llama3" else f"[{digit}]"
+    return re.compile(rf"{endings}|[^\r\n{letter}{digit}]?[{letter}]+|{digits}| ?{signs}[\r\n]*|[{space}]*[\r\n]+|{spaces}")
+
+
+def pieces(text: str, cut: Cut = "gpt2") -> list[str]:
     """Return a text cut into pieces: joined, they are the text again.
 
     Examples
@@ -60,5 +74,7 @@ def pieces(text: str) -> list[str]:
     >>> from funcnn.data.tokens.alphabet import pieces
     >>> pieces("I'll go  in 1984!")
     ['I', "'ll", ' go', ' ', ' in', ' 1984', '!']
+    >>> pieces("I'll go  in 1984!", "llama3")
+    ['I', "'ll", ' go', ' ', ' in', ' ', '198', '4', '!']
     """
-    return _pattern().findall(text)
+    return _pattern(cut).findall(text)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 from attrs import field, frozen
 
-from funcnn.data.tokens.alphabet import BYTES, LETTERS, pieces, to_bytes, to_letters
-from funcnn.data.tokens.checks import check_merges, check_text, check_vocabulary
-from funcnn.errors import check_path, describe, is_plain, shorten, shown
+from funcnn.data.tokens.alphabet import BYTES, LETTERS, Cut, pieces, to_bytes, to_letters
+from funcnn.data.tokens.checks import check_merges, check_text, check_vocabulary, check_whole
+from funcnn.errors import check_choice, check_flag, check_path, describe, is_plain, shorten, shown
 from funcnn.files.atomic_write import write_text
 from funcnn.files.tree_reader import FileError
 from funcnn.typing import IntArray
@@ -36,15 +37,24 @@ class BytePairEncoding:
         What each token stands for, in the letters of bytes: a token's number is its place.
     merges : tuple of pairs of str
         Which neighbours are joined, the first ones first.
+    cut : {"gpt2", "llama3", "qwen2"}, optional
+        How a text is cut into pieces that no token reaches across.
+    whole : frozenset of str, optional
+        Tokens that a piece of text is whatever the merges say (``ignore_merges``), in the letters of bytes.
+    composed : bool, optional
+        Whether a text is brought into Unicode's composed form (NFC) first; that is then what ``decode`` gives back.
 
     Raises
     ------
     TypeError, ValueError
-        When a token stands twice, a byte has no token, or a merge joins or makes what is no token.
+        When a token stands twice, a byte has no token, a merge joins or makes what is no token, or an option is out of its range.
     """
 
     tokens: tuple[str, ...]
     merges: tuple[tuple[str, str], ...]
+    cut: Cut = field(default="gpt2", kw_only=True)
+    whole: frozenset[str] = field(default=frozenset(), kw_only=True)
+    composed: bool = field(default=False, kw_only=True)
     _numbers: dict[str, int] = field(init=False)
     _ranks: dict[tuple[str, str], int] = field(init=False)
     _known: dict[str, list[int]] = field(init=False, factory=dict)
@@ -52,6 +62,9 @@ class BytePairEncoding:
     def __attrs_post_init__(self) -> None:
         check_vocabulary(self.tokens)
         check_merges(self.merges, frozenset(self.tokens))
+        check_choice(self.cut, get_args(Cut), "cut")
+        check_flag(self.composed, "composed")
+        check_whole(self.whole, frozenset(self.tokens))
         object.__setattr__(self, "_numbers", {token: number for number, token in enumerate(self.tokens)})
         object.__setattr__(self, "_ranks", {pair: rank for rank, pair in enumerate(self.merges)})
 
@@ -87,10 +100,11 @@ class BytePairEncoding:
         """
         check_text(text)
         found: list[int] = []
-        for piece in pieces(text):
+        for piece in pieces(unicodedata.normalize("NFC", text) if self.composed else text, self.cut):
             known = self._known.get(piece)
             if known is None:
-                known = [self._numbers[token] for token in self._joined(to_letters(piece))]
+                letters = to_letters(piece)
+                known = [self._numbers[token] for token in ([letters] if letters in self.whole else self._joined(letters))]
                 if len(self._known) < _REMEMBERED:
                     self._known[piece] = known
             found += known
@@ -130,9 +144,16 @@ class BytePairEncoding:
 
         Raises
         ------
+        ValueError
+            When texts are not cut and joined as GPT-2's, which these files do not tell.
         OSError
             When they cannot be written.
         """
+        if self.cut != "gpt2" or self.whole or self.composed:
+            raise ValueError(
+                f"the files of a vocabulary and of merges do not say that cut is {self.cut!r}, that {len(self.whole)} tokens are"
+                f" whole, or that composed is {self.composed}: read back, they would give other tokens; keep tokenizer.json"
+            )
         write_text(check_path(vocabulary_path, "vocabulary_path"), json.dumps(self._numbers, ensure_ascii=False))
         write_text(
             check_path(merges_path, "merges_path"), "\n".join([_VERSION, *[" ".join(pair) for pair in self.merges]]) + "\n"

@@ -48,3 +48,12 @@ def check_merges(merges: object, tokens: frozenset[str]) -> None:
             if one not in tokens:
                 raise ValueError(f"merge {rank} is {shown(pair)}, and {shorten(one)!r} is no token")
         seen.add(pair)
+
+
+def check_whole(whole: object, tokens: frozenset[str]) -> None:
+    """Raise unless these are tokens."""
+    if not isinstance(whole, frozenset):
+        raise TypeError(f"whole is {shown(whole)}, expected a frozenset of tokens")
+    unknown = whole - tokens
+    if unknown:
+        raise ValueError(f"whole has {shown(next(iter(unknown)))}, which is no token")
