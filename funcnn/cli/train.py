@@ -26,12 +26,14 @@ from funcnn.cli.tables.parting import pose_table
 from funcnn.cli.tables.predicting import load_transform
 from funcnn.cli.tasks import task_of
 from funcnn.cli.terminal import command, complain, more, plain, section, style, table
+from funcnn.data.images.folder import has_class_folders
 from funcnn.files.atomic_write import remove_leftovers, write_text
 from funcnn.models.autoencoder import narrow_code
 from funcnn.sharding.communicator import Communicator
 from funcnn.train.record import Fit
 
-_SUITED = ("batch_size", "latent_size")
+_LEAST_STEPS, _MOST_EPOCHS = 200, 100  # of a folder of pictures, where nothing else is asked for
+_SUITED = ("batch_size", "epochs", "latent_size")
 """Settings that are made to suit the data; those of a run that goes on are settled."""
 
 
@@ -79,9 +81,15 @@ def _prepare(asked: Settings, chosen: frozenset[str]) -> TrainingTask:
 
 
 def _suited(settings: Settings, problem: Problem, chosen: frozenset[str]) -> Settings:
-    """Return settings that suit the data, but for those that were asked for: small batches of few rows, narrow codes."""
+    """Return settings that suit the data, but for those that were asked for.
+
+    Few rows make small batches, few pictures are gone through more often, and codes of tables are narrower than their rows.
+    """
     if "batch_size" not in chosen:
         settings = evolve(settings, batch_size=min(settings.batch_size, len(problem.train)))
+    if "epochs" not in chosen and has_class_folders(Path(settings.data)):
+        steps = -(-len(problem.train) // settings.batch_size)
+        settings = evolve(settings, epochs=max(settings.epochs, min(_MOST_EPOCHS, -(-_LEAST_STEPS // steps))))
     if settings.job.task != "find_anomalies":
         return settings
     features = problem.facts.features

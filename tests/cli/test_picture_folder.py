@@ -1,5 +1,6 @@
 """Runs on pictures: a folder with a folder of them for each class is learned from, and a picture is told."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def test_pictures_are_learned_from_and_told(capsys: pytest.CaptureFixture[str]) 
 def test_all_pictures_of_a_folder_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in folder.glob("*/[1-3]?.png"):
         path.unlink()
-    assert main(["--data", "pets", *SHORT, "--output", "run"]) == 0  # fewer pictures than a batch has by default
+    assert main(["--data", "pets", *SHORT[2:], "--output", "run"]) == 0  # fewer pictures than a batch has by default
+    assert [json.loads(Path("run/config.json").read_text())["settings"][name] for name in ("batch_size", "epochs")] == [13, 100]
     assert main(["--data", "pets", *SHORT, "--batch-size", "32", "--output", "large"]) == 2
     assert "--batch-size 32: the training set has" in capsys.readouterr().err
     assert main(["predict", "run", "pets", "--output", "told.csv"]) == 0

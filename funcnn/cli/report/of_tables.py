@@ -58,7 +58,7 @@ def redrawn_worst(problem: Problem, parts: TableParts, prediction: Array, count:
     errors = squares.mean(1)
     worst = np.argsort(-errors, kind="stable")[:count]
     what, where = places(problem, worst)
-    rows: list[list[object]] = [[what, "error", "farthest off", "its share of the error"]]
+    rows: list[list[object]] = [[what, "error", "farthest off", "share"]]
     for place, row in zip(where, worst.tolist(), strict=True):
         column = int(by_column[row].argmax())
         rows.append([place, f"{errors[row]:.4g}", encodings[column].name, f"{by_column[row, column] / by_column[row].sum():.0%}"])

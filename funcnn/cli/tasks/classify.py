@@ -135,7 +135,7 @@ def _table(run: Run, probabilities: Array, labels: IntArray | None, names: Seque
         best = int(shares.argmax())
         true = [] if labels is None else [classes[labels[index]] + ("" if labels[index] == best else "  <- wrong")]
         rows.append([plain(names[index]) if names else str(index), classes[best], f"{shares[best]:.4f}", *true])
-    head, *body = table(rows, right=(0, 2))
+    head, *body = table(rows, right=(2,) if names else (0, 2))
     return [style(head, "dim"), *body]
 
 
