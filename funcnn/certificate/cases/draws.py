@@ -107,7 +107,8 @@ def pooled(points: int) -> Callable[[np.random.Generator, Shape], fn.Pooled]:
 def graphs(generator: np.random.Generator, shape: Any) -> Any:
     """Draw features of nodes, and edges, some of them twice, to the node itself, or none."""
     batch, nodes, edges = shape
-    return generator.normal(size=(batch, *nodes)), generator.integers(-1, nodes[0], size=(batch, *edges))
+    drawn = generator.integers(-1, nodes[0], size=(batch, *edges))
+    return generator.normal(size=(batch, *nodes)), np.where((drawn < 0).any(-1, keepdims=True), -1, drawn)
 
 
 def labelled_rows(count: int) -> Callable[[np.random.Generator, Any], Any]:
