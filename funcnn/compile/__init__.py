@@ -10,5 +10,6 @@ carry the same notes.
 - ``source`` tells which functions may be written out, and finds their syntax;
 - ``writer`` writes the bodies of functions into one another, ``translate`` puts them in terms of the whole, with ``syntax``;
 - ``samples`` knows the shapes and dtypes of what they compute;
-- ``network`` knows what is to be written for chains, losses and gradients.
+- ``network`` writes predictions and steps of training, of ``forward`` and ``backward``, under the ``conditions`` that hold;
+- ``function`` makes a function of the statements.
 """
