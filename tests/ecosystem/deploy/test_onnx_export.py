@@ -184,7 +184,7 @@ def test_edges_of_minus_one_are_none() -> None:
     layer = fn.graph_convolution(3)
     params, state = started(layer, ((4, 2), (3, 2)), np.float32)
     values = np.random.default_rng(0).normal(size=(2, 4, 2)).astype(np.float32)
-    edges = np.array([[[0, 1], [-1, -1], [3, 1]], [[-1, 2], [1, -1], [2, 2]]])
+    edges = np.array([[[0, 1], [-1, -1], [3, 1]], [[-1, -1], [1, 0], [2, 2]]])
     content = onnx_bytes(layer, params, state, (values, edges), fn.deploy.Described())
     got = runtimes.run_onnxruntime(content, {"input_0": values, "input_1": edges})["output"]
     np.testing.assert_allclose(got, fn.apply(layer, params, state, (values, edges)), rtol=1e-5, atol=1e-6)  # float32
