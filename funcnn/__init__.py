@@ -286,7 +286,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.rules.whole_tree.sgld import sgld
     from funcnn.optim.rules.whole_tree.sm3 import sm3
     from funcnn.optim.rules.yogi import yogi
-    from funcnn.optim.transformations.accumulation import accumulated, skip_nonfinite
+    from funcnn.optim.transformations.accumulation import accumulated
     from funcnn.optim.transformations.averaging import ema, lookahead, polyak
     from funcnn.optim.transformations.clip import clip_adaptive, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
     from funcnn.optim.transformations.decay import weight_decay
@@ -295,7 +295,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.optim.transformations.plateau import reduce_on_plateau
     from funcnn.optim.transformations.projected import projected
     from funcnn.optim.transformations.sharpness import sharpness_aware
-    from funcnn.optim.transformations.skipping import clip_by_block_rms, skip_large_updates, zero_nans
+    from funcnn.optim.transformations.skipping import clip_by_block_rms, skip_large_updates, skip_nonfinite, zero_nans
     from funcnn.optim.transformations.transform import Transformation, Transformed, chain
     from funcnn.optim.where import is_matrix
     from funcnn.runtime.allocator import keep_memory

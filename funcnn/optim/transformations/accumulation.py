@@ -1,8 +1,7 @@
-r"""Fewer updates than gradients: one for the mean of several gradients, or none when a gradient is not finite."""
+"""Fewer updates than gradients: one for the mean of several."""
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
 import numpy as np
@@ -10,9 +9,9 @@ from attrs import frozen
 
 from funcnn.optim.composite import Wrapper, finished
 from funcnn.optim.hyper import at_least, settle
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter, foreign
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, counter, foreign
 from funcnn.optim.transformations.partition import check_optimizer
-from funcnn.optim.transformations.transform import as_arrays, matched
+from funcnn.optim.transformations.transform import as_arrays, locked, matched
 from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array
 
@@ -32,7 +31,7 @@ class Accumulated(Wrapper):
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update."""
         _, leaves = flatten(params)
-        return OptState(counter(0), _zeros(leaves), (self.optimizer.init(params),))
+        return OptState(counter(0), locked([np.zeros_like(leaf) for leaf in leaves]), (self.optimizer.init(params),))
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the same parameters, and every so many calls the optimizer's next ones."""
@@ -40,10 +39,8 @@ class Accumulated(Wrapper):
         _, slopes, leaves = matched(params, grads)
         self._check_slots(state, leaves)
         share = 1 / _room(self.steps)
-        total = as_arrays([kept + share * g for kept, g in zip(state.slots, slopes, strict=True)])
-        for array in total:
-            array.flags.writeable = False
-        gathered = OptState[P](counter(int(state.count) + 1), tuple(total), state.inner)
+        total = locked([kept + share * g for kept, g in zip(state.slots, slopes, strict=True)])
+        gathered = OptState[P](counter(int(state.count) + 1), total, state.inner)
         return self._step(params, gathered, self.steps) if int(gathered.count) % self.steps == 0 else Updated(params, gathered)
 
     def finish(self, params: P, state: OptState[P]) -> Updated[P]:
@@ -70,7 +67,7 @@ class Accumulated(Wrapper):
         divisor = gathered / _room(self.steps)
         mean = structure.rebuild(as_arrays([total / divisor for total in state.slots]))
         updated = self.optimizer.update(params, mean, state.inner[0])
-        return Updated(updated.params, OptState(state.count, _zeros(leaves), (updated.state,)))
+        return Updated(updated.params, OptState(state.count, locked([np.zeros_like(leaf) for leaf in leaves]), (updated.state,)))
 
 
 def _room(steps: int) -> float:
@@ -79,74 +76,6 @@ def _room(steps: int) -> float:
     Sums are kept in units of it: a sum of the largest numbers is a number, and nothing is rounded that was not before.
     """
     return float(1 << (steps - 1).bit_length())
-
-
-@frozen
-class SkipNonFinite(Wrapper):
-    """Made by :func:`funcnn.skip_nonfinite`."""
-
-    optimizer: Optimizer
-    max_consecutive_errors: int = 10
-
-    def __attrs_post_init__(self) -> None:
-        settle(self, optimizer=check_optimizer, max_consecutive_errors=at_least(1))
-
-    def init(self, params: P) -> OptState[P]:
-        """Return the state before the first update."""
-        return OptState(counter(0), (_number(0), _number(0)), (self.optimizer.init(params),))
-
-    def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
-        """Return the optimizer's next parameters, or the same ones when a gradient is not finite.
-
-        Raises
-        ------
-        FloatingPointError
-            When more gradients in a row than ``max_consecutive_errors`` are not finite, with the path of the leaf.
-        """
-        self._check(state)
-        structure, slopes, _ = matched(params, grads)
-        count = counter(int(state.count) + 1)
-        bad = next((path for path, g in zip(structure.paths, slopes, strict=True) if not _finite(g)), None)
-        if bad is None:
-            updated = self.optimizer.update(params, grads, state.inner[0])
-            return Updated(updated.params, OptState(count, (_number(0), state.slots[1]), (updated.state,)))
-        in_a_row, skipped = int(state.slots[0]) + 1, int(state.slots[1]) + 1
-        if in_a_row > self.max_consecutive_errors:
-            raise FloatingPointError(
-                f"the gradients{bad} are not finite, for the {in_a_row}th time in a row: lower the learning rate or clip"
-            )
-        return Updated(params, OptState(count, (_number(in_a_row), _number(skipped)), state.inner))
-
-    def _check(self, state: OptState[P]) -> None:
-        super()._check(state)
-        check_shape(state, self, 1, 2)
-
-    def _after(self, params: P, state: OptState[P], updated: Updated[P]) -> Updated[P]:
-        return Updated(updated.params, OptState(state.count, state.slots, (updated.state,)))
-
-    def skipped(self, state: OptState[P]) -> int:
-        """Return how many updates were skipped so far."""
-        self._check(state)
-        return int(state.slots[1])
-
-
-def _zeros(leaves: tuple[Array, ...]) -> tuple[Array, ...]:
-    made = tuple([np.zeros_like(leaf) for leaf in leaves])
-    for array in made:
-        array.flags.writeable = False
-    return made
-
-
-def _number(value: int) -> Array:
-    number: Array = np.array(float(value))
-    number.flags.writeable = False
-    return number
-
-
-def _finite(leaf: Array) -> bool:
-    flat = leaf.reshape(-1)
-    with np.errstate(all="ignore"):  # the square of a large number overflows: then, and only then, each number is looked at
-        return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
 
 
 def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
@@ -187,39 +116,3 @@ def accumulated(optimizer: Optimizer, steps: int) -> Accumulated:
     (array([0.]),)
     """
     return Accumulated(optimizer, steps)
-
-
-def skip_nonfinite(optimizer: Optimizer, *, max_consecutive_errors: int = 10) -> SkipNonFinite:
-    """Leave parameters and the optimizer's state as they are where a gradient has a NaN or an infinity.
-
-    Parameters
-    ----------
-    optimizer : optimizer
-        What takes the other steps.
-    max_consecutive_errors : int, optional
-        How many updates in a row may be skipped before that is an error; at least 1.
-
-    Returns
-    -------
-    Optimizer
-        With a method ``skipped(state)`` that gives how many updates were skipped so far.
-
-    Raises
-    ------
-    ValueError
-        When ``max_consecutive_errors`` is below 1.
-    TypeError
-        When ``optimizer`` is not one.
-    FloatingPointError
-        In ``update``, when more gradients in a row are not finite.
-
-    Examples
-    --------
-    >>> import numpy as np, funcnn as fn
-    >>> opt = fn.skip_nonfinite(fn.sgd(1.0))
-    >>> params = (np.array([1.0]),)
-    >>> new = opt.update(params, (np.array([np.nan]),), opt.init(params))
-    >>> new.params, opt.skipped(new.state)
-    ((array([1.]),), 1)
-    """
-    return SkipNonFinite(optimizer, max_consecutive_errors)

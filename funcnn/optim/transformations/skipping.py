@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -19,29 +19,31 @@ from funcnn.optim.hyper import LIMIT, POSITIVE, at_least, settle
 from funcnn.optim.norms import norm_of, scaled_to
 from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter
 from funcnn.optim.transformations.partition import check_optimizer
-from funcnn.optim.transformations.transform import Stateless, matched
+from funcnn.optim.transformations.transform import Stateless, locked, matched
 from funcnn.typing import Array
 
 P = TypeVar("P")
 
 
-@frozen
-class SkipLarge(Wrapper):
-    """Made by :func:`funcnn.skip_large_updates`."""
+class Skipping(Wrapper):
+    """Base of what leaves some updates out.  Its state: how many were left out in a row, and in all."""
 
-    optimizer: Optimizer
-    max_norm: float
-    max_consecutive_errors: int = 10
+    __slots__ = ()
 
-    def __attrs_post_init__(self) -> None:
-        settle(self, optimizer=check_optimizer, max_norm=POSITIVE, max_consecutive_errors=at_least(1))
+    max_consecutive_errors: int
+    _advice: ClassVar[str]
+    """What to do when too many updates in a row are left out."""
+
+    def _fault(self, paths: tuple[str, ...], grads: tuple[Array, ...]) -> str | None:
+        """Return what is wrong with gradients that are to be left out."""
+        raise NotImplementedError
 
     def init(self, params: P) -> OptState[P]:
         """Return the state before the first update."""
-        return OptState(counter(0), (counter(0), counter(0)), (self.optimizer.init(params),))  # type: ignore[arg-type]  # counts
+        return OptState(counter(0), _counts(0, 0), (self.optimizer.init(params),))
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
-        """Return the optimizer's next parameters, or the same ones when the gradient is too long.
+        """Return the optimizer's next parameters, or the same ones when the gradients are left out.
 
         Raises
         ------
@@ -49,20 +51,15 @@ class SkipLarge(Wrapper):
             When more gradients in a row than ``max_consecutive_errors`` are.
         """
         self._check(state)
-        _, slopes, _ = matched(params, grads)
-        count, norm = counter(int(state.count) + 1), norm_of(slopes)
-        in_a_row, skipped = int(state.slots[0]), int(state.slots[1])
-        if norm <= self.max_norm:
+        structure, slopes, _ = matched(params, grads)
+        count, in_a_row, skipped = counter(int(state.count) + 1), int(state.slots[0]) + 1, int(state.slots[1])
+        fault = self._fault(structure.paths, slopes)
+        if fault is None:
             updated = self.optimizer.update(params, grads, state.inner[0])
-            slots: tuple[Array, ...] = (counter(0), counter(skipped))  # type: ignore[assignment]  # counts
-            return Updated(updated.params, OptState(count, slots, (updated.state,)))
-        if in_a_row + 1 > self.max_consecutive_errors:
-            raise FloatingPointError(
-                f"the norm of the gradients is {norm:.3g}, above max_norm={self.max_norm:g}, for the {in_a_row + 1}th time in a"
-                " row: lower the learning rate, or raise the bound"
-            )
-        slots = (counter(in_a_row + 1), counter(skipped + 1))  # type: ignore[assignment]  # counts
-        return Updated(params, OptState(count, slots, state.inner))
+            return Updated(updated.params, OptState(count, _counts(0, skipped), (updated.state,)))
+        if in_a_row > self.max_consecutive_errors:
+            raise FloatingPointError(f"{fault}, for the {in_a_row}th time in a row: {self._advice}")
+        return Updated(params, OptState(count, _counts(in_a_row, skipped + 1), state.inner))
 
     def _check(self, state: OptState[P]) -> None:
         super()._check(state)
@@ -75,6 +72,51 @@ class SkipLarge(Wrapper):
         """Return how many updates were skipped so far."""
         self._check(state)
         return int(state.slots[1])
+
+
+def _counts(in_a_row: int, skipped: int) -> tuple[Array, ...]:
+    return locked([np.array(float(in_a_row)), np.array(float(skipped))])
+
+
+@frozen
+class SkipNonFinite(Skipping):
+    """Made by :func:`funcnn.skip_nonfinite`."""
+
+    optimizer: Optimizer
+    max_consecutive_errors: int = 10
+
+    _advice: ClassVar[str] = "lower the learning rate or clip"
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, optimizer=check_optimizer, max_consecutive_errors=at_least(1))
+
+    def _fault(self, paths: tuple[str, ...], grads: tuple[Array, ...]) -> str | None:
+        bad = next((path for path, g in zip(paths, grads, strict=True) if not _finite(g)), None)
+        return None if bad is None else f"the gradients{bad} are not finite"
+
+
+def _finite(leaf: Array) -> bool:
+    flat = leaf.reshape(-1)
+    with np.errstate(all="ignore"):  # the square of a large number overflows: then, and only then, each number is looked at
+        return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
+
+
+@frozen
+class SkipLarge(Skipping):
+    """Made by :func:`funcnn.skip_large_updates`."""
+
+    optimizer: Optimizer
+    max_norm: float
+    max_consecutive_errors: int = 10
+
+    _advice: ClassVar[str] = "lower the learning rate, or raise the bound"
+
+    def __attrs_post_init__(self) -> None:
+        settle(self, optimizer=check_optimizer, max_norm=POSITIVE, max_consecutive_errors=at_least(1))
+
+    def _fault(self, paths: tuple[str, ...], grads: tuple[Array, ...]) -> str | None:
+        norm = norm_of(grads)
+        return None if norm <= self.max_norm else f"the norm of the gradients is {norm:.3g}, above max_norm={self.max_norm:g}"
 
 
 @frozen
@@ -96,6 +138,42 @@ class ClipByBlockRMS(Stateless):
 
     def _grads(self, paths: tuple[str, ...], grads: tuple[Array, ...], params: tuple[Array, ...]) -> Sequence[Array]:
         return [scaled_to(self.limit * math.sqrt(max(1, g.size)), (g,))[0] for g in grads]
+
+
+def skip_nonfinite(optimizer: Optimizer, *, max_consecutive_errors: int = 10) -> SkipNonFinite:
+    """Leave parameters and the optimizer's state as they are where a gradient has a NaN or an infinity.
+
+    Parameters
+    ----------
+    optimizer : optimizer
+        What takes the other steps.
+    max_consecutive_errors : int, optional
+        How many updates in a row may be skipped before that is an error; at least 1.
+
+    Returns
+    -------
+    Optimizer
+        With a method ``skipped(state)`` that gives how many updates were skipped so far.
+
+    Raises
+    ------
+    ValueError
+        When ``max_consecutive_errors`` is below 1.
+    TypeError
+        When ``optimizer`` is not one.
+    FloatingPointError
+        In ``update``, when more gradients in a row are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn as fn
+    >>> opt = fn.skip_nonfinite(fn.sgd(1.0))
+    >>> params = (np.array([1.0]),)
+    >>> new = opt.update(params, (np.array([np.nan]),), opt.init(params))
+    >>> new.params, opt.skipped(new.state)
+    ((array([1.]),), 1)
+    """
+    return SkipNonFinite(optimizer, max_consecutive_errors)
 
 
 def skip_large_updates(optimizer: Optimizer, max_norm: float, *, max_consecutive_errors: int = 10) -> SkipLarge:

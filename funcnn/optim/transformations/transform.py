@@ -15,7 +15,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.optim.composite import Composite, finished
-from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter, updates_done
+from funcnn.optim.optimizer import Optimizer, OptState, Updated, check_shape, counter, lock, updates_done
 from funcnn.runtime.treedef import TreeDef, flatten
 from funcnn.typing import Array
 
@@ -77,6 +77,14 @@ def matched(params: P, grads: P) -> tuple[TreeDef[P], tuple[Array, ...], tuple[A
 def as_arrays(leaves: Iterable[Array]) -> list[Array]:
     """Return leaves that are arrays: NumPy makes a number of the result where an array has no axes."""
     return [np.asarray(leaf) for leaf in leaves]
+
+
+def locked(leaves: Iterable[Array]) -> tuple[Array, ...]:
+    """Return leaves as read-only arrays."""
+    arrays = as_arrays(leaves)
+    for array in arrays:
+        lock(array, False)
+    return tuple(arrays)
 
 
 @frozen

@@ -20,7 +20,7 @@ from funcnn.optim.hyper import FLAG, POSITIVE, settle
 from funcnn.optim.norms import in_units, moderate, norm_of
 from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, updates_done
 from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
-from funcnn.optim.transformations.transform import as_arrays, matched
+from funcnn.optim.transformations.transform import locked, matched
 from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array
 
@@ -50,7 +50,7 @@ class DistanceOverGradients:
         for path, leaf in zip(structure.paths, leaves, strict=True):
             check_trainable(path, leaf.dtype)
         distance = self.initial_distance * (1 + norm_of(leaves))
-        return OptState(counter(0), (*_locked([leaf.copy() for leaf in leaves]), *_locked([_number(distance), _number(0.0)])))
+        return OptState(counter(0), (*locked([leaf.copy() for leaf in leaves]), *locked([_number(distance), _number(0.0)])))
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the next parameters and state.
@@ -72,19 +72,13 @@ class DistanceOverGradients:
         whole = math.hypot(in_units(float(root), exponent), norm * (distance if self.weighted else 1.0))
         share = rate_at(self.learning_rate, count) * distance * (distance if self.weighted else 1.0)
         factor = share / whole if whole else 0.0
-        new = as_arrays([leaf - leaf.dtype.type(factor) * g for leaf, g in zip(leaves, own, strict=True)])
-        slots = (*start, *_locked([_number(distance), _number(in_units(whole, -exponent))]))
-        return Updated(structure.rebuild(list(_locked(new))), OptState(counter(count + 1), slots))
+        new = locked([leaf - leaf.dtype.type(factor) * g for leaf, g in zip(leaves, own, strict=True)])
+        slots = (*start, *locked([_number(distance), _number(in_units(whole, -exponent))]))
+        return Updated(structure.rebuild(list(new)), OptState(counter(count + 1), slots))
 
 
 def _number(value: float) -> Array:
     return np.array(value, float)
-
-
-def _locked(arrays: list[Array]) -> tuple[Array, ...]:
-    for array in arrays:
-        array.flags.writeable = False
-    return tuple(arrays)
 
 
 def dog(learning_rate: Rate = 1.0, *, initial_distance: float = 1e-6) -> DistanceOverGradients:

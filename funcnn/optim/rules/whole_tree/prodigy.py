@@ -25,9 +25,9 @@ from attrs import field, frozen
 from funcnn.optim.flat import coefficient
 from funcnn.optim.hyper import AMOUNT, FRACTION, POSITIVE, settle
 from funcnn.optim.norms import bound_of, shrunk_together
-from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, lock, updates_done
+from funcnn.optim.optimizer import OptState, Updated, check_shape, check_trainable, counter, foreign, updates_done
 from funcnn.optim.schedules.rate import Rate, check_rate, rate_at
-from funcnn.optim.transformations.transform import as_arrays, matched
+from funcnn.optim.transformations.transform import locked, matched
 from funcnn.optim.where import Where, check_where, everywhere, selects, show_where
 from funcnn.runtime.treedef import flatten
 from funcnn.typing import Array
@@ -63,7 +63,7 @@ class Prodigy:
         for path, leaf in zip(structure.paths, leaves, strict=True):
             check_trainable(path, leaf.dtype)
         zeros = [np.zeros_like(leaf) for _ in range(3) for leaf in leaves]
-        return OptState(counter(0), _locked([*[leaf.copy() for leaf in leaves], *zeros, *_numbers(0.0, self.initial_distance)]))
+        return OptState(counter(0), locked([*[leaf.copy() for leaf in leaves], *zeros, *_numbers(0.0, self.initial_distance)]))
 
     def update(self, params: P, grads: P, state: OptState[P]) -> Updated[P]:
         """Return the next parameters and state.
@@ -103,8 +103,8 @@ class Prodigy:
 
         ratio = distance / farther
         kept = [*_times(ratio, m), *_times(ratio * ratio, v), *_times(ratio * ratio, s)]
-        slots = _locked([*start, *kept, *_numbers(ratio * ratio * r, farther)])
-        return Updated(structure.rebuild(list(_locked(new))), OptState(counter(count + 1), slots))
+        slots = locked([*start, *kept, *_numbers(ratio * ratio * r, farther)])
+        return Updated(structure.rebuild(list(locked(new))), OptState(counter(count + 1), slots))
 
 
 def _means(keep: float, rest: float, old: Sequence[Array], new: Sequence[Array]) -> list[Array]:
@@ -123,13 +123,6 @@ def _total(leaf: Array) -> float:
 
 def _numbers(product: float, distance: float) -> list[Array]:
     return [np.array(product, float), np.array(distance, float)]
-
-
-def _locked(leaves: Sequence[Array]) -> tuple[Array, ...]:
-    arrays = as_arrays(leaves)
-    for array in arrays:
-        lock(array, False)
-    return tuple(arrays)
 
 
 def prodigy(
