@@ -362,8 +362,8 @@ REASONS: Reasons = {
         5: (1, "there is one column"),
     },
     "layers.pooling.average_pooling.divisor": {
-        6: (2, "more zeros behind the array than the windows reach"),
-        11: (1, "no window lies in the padding alone"),
+        8: (2, "more zeros behind the array than the windows reach"),
+        13: (1, "no window lies in the padding alone"),
     },
     "layers.pooling.max_pooling.max_backward": {
         6: (2, "whether the faster way is taken, which gives the same numbers"),

@@ -27,7 +27,7 @@ POOLING: dict[str, tuple[LayerCase, ...]] = {
     "avg_pool1d": (
         LayerCase(lambda: fn.avg_pool1d(2), (5, 2)),
         LayerCase(lambda: fn.avg_pool1d(3, stride=2, padding=1), (6, 2), label="overlapping"),
-        LayerCase(lambda: fn.avg_pool1d(2, padding=1), (5, 2), label="a window of one point"),
+        LayerCase(lambda: fn.avg_pool1d(2, padding=((1, 0),)), (5, 2), label="a window of one point"),
         LayerCase(lambda: fn.avg_pool1d(4, stride=3, padding=((2, 1),), ceil_mode=True), (8, 2), label="ceil"),
         LayerCase(lambda: fn.avg_pool1d(2, stride=3, padding=1, ceil_mode=True), (5, 2), label="ceil, none behind the input"),
     ),

@@ -17,7 +17,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_cotangent, check_count, check_flag
-from funcnn.kernels.windows import Padding, Sizes, Windows, crop, pad
+from funcnn.kernels.windows import Padding, Sizes, Windows, crop, kernel_points, pad
 from funcnn.layer import Backward, Forward, Layer, Mode, define_layer
 from funcnn.layers.pooling.pooling import check_input, fitted, geometry, init, name, offsets
 from funcnn.typing import Array, Empty, Shape
@@ -34,13 +34,15 @@ class Averages:
 
 
 def divisor(averages: Averages, own: Windows, space: Shape, dtype: np.dtype[np.floating]) -> Array:
-    """Return the number of points of each window (1, *count, 1), with or without those that lie in the padding.
+    """Return the number of points of each window (1, *count, 1), or () for all, with or without those that lie in the padding.
 
     ``own`` are the windows with the padding that this input gets, so that the last of them are filled.
     """
     windows, count_pad = averages.windows, averages.count_pad
     if averages.divisor is not None:
         return np.array(averages.divisor, dtype)
+    if not any(low or high for low, high in own.pads(space)):
+        return np.array(kernel_points(own), dtype)  # every window has all its points
     count = own.count(space)
     ones: Array = np.ones((1, *space, 1), dtype)
     beyond = [(0, high - given) for (_, high), (_, given) in zip(own.pads(space), windows.pads(space), strict=True)]
