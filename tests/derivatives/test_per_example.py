@@ -17,6 +17,7 @@ from funcnn.derivatives import apart
 from funcnn.derivatives.apart import batch_size, example, example_mode
 from funcnn.derivatives.complex_step import parts
 from funcnn.derivatives.per_example import cotangents, example_target, forwards
+from funcnn.derivatives.rules import form
 from funcnn.derivatives.rules.square_sums import square_sum_of_columns
 from funcnn.derivatives.rules.table import RULES, rule_of
 from funcnn.layer import params_only
@@ -319,3 +320,14 @@ def test_wrong_arguments_and_pickles() -> None:
     pair: Any = fn.add_inputs()
     with pytest.raises(ValueError, match=r"x\[0\]: 3, x\[1\]: 2"):
         fn.per_example_grads(pair, CUBIC)((), (), (np.eye(3), np.eye(3)[:2]), (), fn.Eval())
+
+
+@pytest.mark.parametrize("size", [0, 1 << 20])
+def test_small_and_large_images_have_the_same_gradients(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of a small image are one matrix, those of a large one are taken in parts."""
+    layer = fn.conv2d(3, (3, 2), stride=(2, 1), padding="same", dilation=(1, 2))
+    made = layer.init(fn.Key(0), (7, 6, 2))
+    at = made.params, made.state, np.random.default_rng(0).normal(size=(3, 7, 6, 2))
+    monkeypatch.setattr(form, "BLOCK_BYTES", size)
+    found = fn.per_example_grads(layer, CUBIC)(*at, (), fn.Eval())
+    near(found, tree.map_cotangents(lambda *leaves: np.stack(leaves), *looped(layer, at, fn.Eval())))

@@ -27,8 +27,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from funcnn.kernels.arrays import column_sums
-from funcnn.kernels.correlation import correlate_weight
-from funcnn.kernels.windows import Windows
+from funcnn.kernels.correlation import BLOCK_BYTES, correlate_weight
+from funcnn.kernels.windows import Windows, pad, sliding_windows
 from funcnn.typing import Array, IntArray, Shape
 
 
@@ -91,7 +91,14 @@ class Form(ABC):
 
     def correlated(self, x: Array, dy: Array, windows: Windows, groups: int, like: Array) -> Array:
         """Take the gradient of a convolution's kernel, of the shape and dtype of an array."""
-        return self.single(len(x), lambda n: correlate_weight(x[n : n + 1], dy[n : n + 1], windows, groups), like)
+        space = x.shape[1:-1]
+        count = windows.count(space)
+        steps, features = math.prod(count), math.prod(like.shape[:-1])
+        if groups > 1 or steps * features * x.itemsize > BLOCK_BYTES:
+            return self.single(len(x), lambda n: correlate_weight(x[n : n + 1], dy[n : n + 1], windows, groups), like)
+        every, dys = sliding_windows(pad(x, windows.pads(space)), windows, count), by_example(dy)
+        # the windows of one small image are a matrix that is multiplied in less time than a correlation is prepared
+        return self.single(len(x), lambda n: (every[n].reshape(steps, features).T @ dys[n]).reshape(like.shape), like)
 
     def sums(self, dy: Array) -> Array:
         """Take the sum over t, the gradient of a bias (o,)."""
