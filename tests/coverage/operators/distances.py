@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -36,6 +37,16 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     unless(p < 1, "distances of a power below 1")
     made = run(fn.pairwise_distance(float(p)), (x1[None], (x2 - eps)[None]))[0]
     return made if keepdim else made[..., 0]
+
+
+@translates(F.pdist, torch.pdist)
+def pdist(input: Tensor, p: float = 2.0) -> Any:
+    """Each row beside each later one."""
+    unless(p < 1, "distances of a power below 1")
+    unless(p == math.inf, "the largest difference as a distance")
+    unless(not input.numel() or len(input) < 2, "axes without entries")
+    first, second = torch.triu_indices(len(input), len(input), 1)
+    return run(fn.pairwise_distance(float(p)), (input[first], input[second]))[..., 0]
 
 
 @translates(F.channel_shuffle, torch.channel_shuffle)

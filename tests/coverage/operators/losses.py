@@ -75,10 +75,14 @@ def poisson(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    unless(not log_input and eps > 0, "a number added to the rate")
+    """Torch adds eps to the rate within the logarithm: here it is added to the rate, and taken from the loss."""
     unless(bool((target < 0).any()), "counts below 0")
-    kind = partial(fn.poisson_nll, log_rate=log_input, full=full)
-    return of_entries(kind, input, target, reduced(reduction, size_average, reduce))
+    kind, word = partial(fn.poisson_nll, log_rate=log_input, full=full), reduced(reduction, size_average, reduce)
+    if log_input or eps == 0:
+        return of_entries(kind, input, target, word)
+    unless(bool((input + eps <= 0).any()), "rates below 0")
+    entries = torch.broadcast_shapes(input.shape, target.shape).numel() if word == "sum" else 1
+    return of_entries(kind, input + eps, target, word) - entries * eps
 
 
 @translates(F.hinge_embedding_loss, constants=("target",))
