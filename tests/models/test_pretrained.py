@@ -84,6 +84,7 @@ def test_gradients_are_those_of_its_own_library(name: str, dtype: Any, within: f
     assert set(ours) == set(theirs)
     largest = max(np.abs(one).max() for one in theirs.values())
     for key, one in theirs.items():
+        assert one.any(), f"{name}: {key} is 0, and shows nothing"
         np.testing.assert_allclose(ours[key], one, rtol=within, atol=within * largest, err_msg=key)
 
 
