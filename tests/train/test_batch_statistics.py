@@ -11,6 +11,7 @@ import funcnn as fn
 from funcnn.layers.normalization.batch_norm import RunningStatistics
 from funcnn.train.batch_statistics import has_batch_statistics
 from funcnn.typing import Array
+from tests.sweeps.factories import CALLS
 
 KEY = fn.Key(5)
 X = np.random.default_rng(0).normal(size=(50, 3)) * [1.0, 5.0, 0.1] + [0.0, 3.0, -7.0]
@@ -67,6 +68,35 @@ def test_norms_are_found_wherever_they_are(holder: str) -> None:
     for one in found:
         assert_allclose(one.mean, mean, rtol=1e-12)
         assert_allclose(one.var, var, rtol=1e-12)
+
+
+AVERAGED = [
+    name for name, call in CALLS.items() if has_batch_statistics(call.make(getattr(fn, name)).init(KEY, call.shape).state)
+]
+
+
+def test_the_norms_with_running_statistics_are_known() -> None:
+    assert {"batch_norm", "batch_norm_without_affine", "instance_norm_with_statistics"} <= set(AVERAGED)
+
+
+@pytest.mark.parametrize("name", AVERAGED)
+def test_every_layer_with_running_statistics_counts_batches_alike(name: str) -> None:
+    """The statistics of four batches are the mean of those of each batch alone: whatever the momentum, and none forgotten."""
+    call = CALLS[name]
+    layer = call.make(getattr(fn, name))
+    start = layer.init(KEY, call.shape)
+    x: Any = [call.x(np.float64), *(fn.tree.map(lambda leaf, by=by: leaf * by, call.x(np.float64)) for by in (2.0, -3.0, 0.5))]
+    whole = fn.tree.map(lambda *leaves: np.concatenate(leaves), *x)
+    shuffled = next(iter(fn.data.batches(KEY.child(0), whole, 8)))
+    pairs = [fn.tree.map(lambda leaf, at=at: leaf[at : at + 2], shuffled) for at in range(0, 8, 2)]
+    found = statistics(fn.update_batch_statistics(layer, start.params, start.state, whole, key=KEY, batch_size=2))
+    alone = [
+        statistics(fn.update_batch_statistics(layer, start.params, start.state, pair, key=KEY, batch_size=2)) for pair in pairs
+    ]
+    for place, one in enumerate(found):
+        assert int(one.count) == 4
+        assert_allclose(one.mean, np.mean([each[place].mean for each in alone], axis=0), rtol=1e-12)
+        assert_allclose(one.var, np.mean([each[place].var for each in alone], axis=0), rtol=1e-12)
 
 
 def test_the_second_norm_sees_what_the_first_one_makes_in_training() -> None:
