@@ -1,6 +1,7 @@
 """Running statistics measured anew for given parameters."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,10 +86,10 @@ def test_every_layer_with_running_statistics_counts_batches_alike(name: str) -> 
     call = CALLS[name]
     layer = call.make(getattr(fn, name))
     start = layer.init(KEY, call.shape)
-    x: Any = [call.x(np.float64), *(fn.tree.map(lambda leaf, by=by: leaf * by, call.x(np.float64)) for by in (2.0, -3.0, 0.5))]
+    x: Any = [fn.tree.map(partial(np.multiply, by), call.x(np.float64)) for by in (1.0, 2.0, -3.0, 0.5)]
     whole = fn.tree.map(lambda *leaves: np.concatenate(leaves), *x)
     shuffled = next(iter(fn.data.batches(KEY.child(0), whole, 8)))
-    pairs = [fn.tree.map(lambda leaf, at=at: leaf[at : at + 2], shuffled) for at in range(0, 8, 2)]
+    pairs = [fn.data.take(shuffled, np.arange(at, at + 2)) for at in range(0, 8, 2)]
     found = statistics(fn.update_batch_statistics(layer, start.params, start.state, whole, key=KEY, batch_size=2))
     alone = [
         statistics(fn.update_batch_statistics(layer, start.params, start.state, pair, key=KEY, batch_size=2)) for pair in pairs
