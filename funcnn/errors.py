@@ -1,4 +1,8 @@
-"""Where an error happened, and the checks of arrays that layers and losses share.
+"""Where an error happened, and the checks of arguments that the whole library shares.
+
+A check is called ``check_...``, names the argument at fault by the words ``what``, and returns the argument as Python's own
+value, or nothing; ``refuse_...`` raises always.  What layers check in every call begins with the case in which all is right, in
+few comparisons, and looks for what is wrong afterwards.
 
 An error inside a composition keeps its type and gains one note with the path of the layer, ``in layer [1][0] dense(10), given
 float64[4, 7]``, written while the exception unwinds: nothing is paid while nothing is wrong.
@@ -42,6 +46,9 @@ def add_step(error: Exception, step: int | str, name: str, given: object) -> Non
         error.add_note(f"{_NOTE}{place} {name}, given {describe(given)}")
 
 
+# ---------------------------------------------------------------------------------------------------------------- values in words
+
+
 def describe(value: object) -> str:
     """Return a short description of a value for a message: dtype and shape of an array, structure of a tuple."""
     if isinstance(value, np.ndarray):
@@ -50,6 +57,53 @@ def describe(value: object) -> str:
     if isinstance(value, tuple):
         return "(" + ", ".join(describe(item) for item in value) + ")"
     return shown(value)
+
+
+def shown(value: object) -> str:
+    """Return a wrong argument on one short line: the kind of an array or of a record, and a small value as it is."""
+    if isinstance(value, np.ndarray):
+        return f"an array {describe(value)}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"the function {value.__qualname__}"
+    if hasattr(value, "to_numpy") or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
+        return f"a {type(value).__name__}"  # a table or an array of another package: its own text would print its rows
+    if isinstance(value, int) and value.bit_length() > _LONG:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return _short(" ".join(repr(value).split()))
+    except ValueError:  # such as a list with an integer of more digits than Python writes
+        return f"a {type(value).__name__}"
+
+
+def _short(text: str) -> str:
+    """Return a text cut off at 80 characters."""
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def shorten(text: str, most: int = 80) -> str:
+    r"""Return a text that may come from anywhere, such as a damaged file, as part of one line of a message.
+
+    What does not print, such as the escape sequences of terminals, is shown as Python writes it (``\x1b``).
+    """
+    some = " ".join(text[: 2 * most].split())
+    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in some)
+    return shown if len(shown) <= most and len(text) <= 2 * most else f"{shown[: most - 3]}..."
+
+
+# ------------------------------------------------------------------------------------------------------------------------- arrays
+
+
+def is_plain(x: object) -> TypeIs[np.ndarray]:
+    """Tell whether x is an array whose entries and operators mean what they say: all but masked arrays and matrices.
+
+    ``*`` of two matrices is their product, and a masked array leaves entries out of some operations and not of others: what is
+    written for arrays would give wrong numbers in silence.  Other subclasses, such as arrays mapped from a file, are arrays.
+    """
+    if type(x) is np.ndarray:
+        return True
+    return isinstance(x, np.ndarray) and not isinstance(x, (np.matrix, np.ma.MaskedArray))
 
 
 def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
@@ -70,17 +124,6 @@ def check_array(x: Array, what: str = "the input", min_ndim: int = 2) -> None:
         raise ValueError(
             f"{what} has shape {x.shape}, expected at least {min_ndim} axes, batch first: use x[None] for one example"
         )
-
-
-def is_plain(x: object) -> TypeIs[np.ndarray]:
-    """Tell whether x is an array whose entries and operators mean what they say: all but masked arrays and matrices.
-
-    ``*`` of two matrices is their product, and a masked array leaves entries out of some operations and not of others: what is
-    written for arrays would give wrong numbers in silence.  Other subclasses, such as arrays mapped from a file, are arrays.
-    """
-    if type(x) is np.ndarray:
-        return True
-    return isinstance(x, np.ndarray) and not isinstance(x, (np.matrix, np.ma.MaskedArray))
 
 
 def check_kind(x: object, what: str, wanted: str = "a floating np.ndarray", remedy: str = "np.asarray(..., dtype=float)") -> None:
@@ -126,6 +169,33 @@ def check_precise(weight: Array, what: str = "the parameters") -> None:
         refuse_dtype(weight.dtype, what, "fn.tree.astype(params, np.float32)")
 
 
+def check_finite(x: Array, what: str) -> None:
+    """Raise a ValueError that names the first NaN or infinity of an array by its row and column."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(x.sum()):  # a sum is finite when all its terms are: no array of booleans is made
+            return
+    wrong = np.argwhere(~np.isfinite(x))
+    if len(wrong) == 0:  # finite numbers with an infinite sum
+        return
+    index = tuple(wrong[0].tolist())
+    place = f"row {index[0]}" + (f", column {', '.join(map(str, index[1:]))}" if index[1:] else "") if index else "its only entry"
+    raise ValueError(
+        f"{what} is {x[index]} at {place}, expected finite numbers ({len(wrong)} of {x.size} are not): mend or drop such rows"
+    )
+
+
+def label_advice(labels: object) -> str:
+    """Return what to do to make labels, which are integers, of another thing: the end of a message."""
+    if not is_plain(labels):
+        return ": use np.asarray"
+    if labels.dtype.kind in "USO":
+        return ": use np.unique(labels, return_inverse=True), which gives the names and the labels 0, 1, ..."
+    return ": use .astype(int)"
+
+
+# --------------------------------------------------------------------------------------------------------------- inputs of layers
+
+
 def check_has_features(in_shape: tuple[int, ...], layer: str) -> None:
     """Raise unless examples have an axis of features, the last."""
     if not in_shape:
@@ -169,6 +239,27 @@ def check_precision(x: Array, weight: Array, what: str = "the input") -> None:
         )
 
 
+def check_spatial(in_shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """Return the shape of one example (*space, channels) with so many spatial axes, or raise a ValueError."""
+    if len(in_shape) != ndim + 1:
+        axes = ("length", "height, width", "depth, height, width")[ndim - 1] if ndim <= 3 else f"{ndim} spatial axes"
+        raise ValueError(f"an example has shape {in_shape}, expected ({axes}, channels): channels come last")
+    return in_shape
+
+
+def check_channels(x: Array, ndim: int, channels: int, weight: Array) -> None:
+    """Raise unless x is a floating array (n, *space, channels) of no more precision than the weight."""
+    check_array(x, min_ndim=ndim + 2)
+    if x.ndim != ndim + 2:
+        raise ValueError(f"the input is {describe(x)}, expected {ndim + 2} axes: batch, {ndim} spatial, channels")
+    if x.shape[-1] != channels:
+        raise ValueError(f"the input is {describe(x)} with {x.shape[-1]} channels in its last axis, expected {channels}")
+    check_precision(x, weight)
+
+
+# --------------------------------------------------------------------------------------------------------------------- cotangents
+
+
 def check_cotangent_like(dy: Array, output: Array) -> None:
     """Raise unless the cotangent of an output is like it: see :func:`check_cotangent`."""
     if type(dy) is not np.ndarray or dy.shape != output.shape or dy.dtype is not output.dtype:
@@ -205,6 +296,17 @@ def check_cotangent_precision(dy: Array, dtype: np.dtype[np.generic], what: str)
             f"{what} is {dy.dtype} and the output {dtype}: gradients would silently have the higher precision; use"
             f" .astype(np.{dtype})"
         )
+
+
+# --------------------------------------------------------------------------------------------------------------- hyper-parameters
+
+
+def as_python_number(value: object) -> object:
+    """Return a NumPy scalar, or an array of one number without axes, as Python's own number; anything else as it is."""
+    if isinstance(value, np.generic) or (type(value) is np.ndarray and value.ndim == 0):
+        number = value.item()
+        return float(number) if isinstance(number, np.floating) else number  # a long double stays itself under .item()
+    return value
 
 
 def check_count(value: int, what: str, least: int = 1, most: int | None = None) -> int:
@@ -286,53 +388,7 @@ def takes_arguments(function: Callable[..., object], count: int) -> bool:
     return True
 
 
-def checked_path(value: str | os.PathLike[str], what: str) -> Path:
-    """Return a path that is given as text or as an object, or raise."""
-    given: object = value
-    if not isinstance(given, (str, os.PathLike)):
-        raise TypeError(f"{what} is {shown(given)}, expected a path: a str or a pathlib.Path")
-    return Path(value)
-
-
-def as_python_number(value: object) -> object:
-    """Return a NumPy scalar, or an array of one number without axes, as Python's own number; anything else as it is."""
-    if isinstance(value, np.generic) or (type(value) is np.ndarray and value.ndim == 0):
-        number = value.item()
-        return float(number) if isinstance(number, np.floating) else number  # a long double stays itself under .item()
-    return value
-
-
-def shown(value: object) -> str:
-    """Return a wrong argument on one short line: the kind of an array or of a record, and a small value as it is."""
-    if isinstance(value, np.ndarray):
-        return f"an array {describe(value)}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"the function {value.__qualname__}"
-    if hasattr(value, "to_numpy") or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
-        return f"a {type(value).__name__}"  # a table or an array of another package: its own text would print its rows
-    if isinstance(value, int) and value.bit_length() > _LONG:
-        return f"an integer of {value.bit_length()} bits"
-    try:
-        return _short(" ".join(repr(value).split()))
-    except ValueError:  # such as a list with an integer of more digits than Python writes
-        return f"a {type(value).__name__}"
-
-
-def _short(text: str) -> str:
-    """Return a text cut off at 80 characters."""
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def shorten(text: str, most: int = 80) -> str:
-    r"""Return a text that may come from anywhere, such as a damaged file, as part of one line of a message.
-
-    What does not print, such as the escape sequences of terminals, is shown as Python writes it (``\x1b``).
-    """
-    some = " ".join(text[: 2 * most].split())
-    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in some)
-    return shown if len(shown) <= most and len(text) <= 2 * most else f"{shown[: most - 3]}..."
+# -------------------------------------------------------------------------------------------------------------------------- paths
 
 
 def check_path(value: object, what: str = "path") -> Path:
@@ -348,45 +404,3 @@ def check_is_file(path: Path) -> None:
     """Raise a FileNotFoundError unless there is a file of this name."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}" + ": it is a folder" * path.is_dir())
-
-
-def label_advice(labels: object) -> str:
-    """Return what to do to make labels, which are integers, of another thing: the end of a message."""
-    if not is_plain(labels):
-        return ": use np.asarray"
-    if labels.dtype.kind in "USO":
-        return ": use np.unique(labels, return_inverse=True), which gives the names and the labels 0, 1, ..."
-    return ": use .astype(int)"
-
-
-def check_finite(x: Array, what: str) -> None:
-    """Raise a ValueError that names the first NaN or infinity of an array by its row and column."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(x.sum()):  # a sum is finite when all its terms are: no array of booleans is made
-            return
-    wrong = np.argwhere(~np.isfinite(x))
-    if len(wrong) == 0:  # finite numbers with an infinite sum
-        return
-    index = tuple(wrong[0].tolist())
-    place = f"row {index[0]}" + (f", column {', '.join(map(str, index[1:]))}" if index[1:] else "") if index else "its only entry"
-    raise ValueError(
-        f"{what} is {x[index]} at {place}, expected finite numbers ({len(wrong)} of {x.size} are not): mend or drop such rows"
-    )
-
-
-def check_spatial(in_shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """Return the shape of one example (*space, channels) with so many spatial axes, or raise a ValueError."""
-    if len(in_shape) != ndim + 1:
-        axes = ("length", "height, width", "depth, height, width")[ndim - 1] if ndim <= 3 else f"{ndim} spatial axes"
-        raise ValueError(f"an example has shape {in_shape}, expected ({axes}, channels): channels come last")
-    return in_shape
-
-
-def check_channels(x: Array, ndim: int, channels: int, weight: Array) -> None:
-    """Raise unless x is a floating array (n, *space, channels) of no more precision than the weight."""
-    check_array(x, min_ndim=ndim + 2)
-    if x.ndim != ndim + 2:
-        raise ValueError(f"the input is {describe(x)}, expected {ndim + 2} axes: batch, {ndim} spatial, channels")
-    if x.shape[-1] != channels:
-        raise ValueError(f"the input is {describe(x)} with {x.shape[-1]} channels in its last axis, expected {channels}")
-    check_precision(x, weight)

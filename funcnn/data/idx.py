@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import Dataset, Split, check_dtype
-from funcnn.errors import check_flag, checked_path, describe
+from funcnn.errors import check_flag, check_path, describe
 from funcnn.tree import freeze
 from funcnn.typing import Array, IntArray
 
@@ -65,7 +65,7 @@ def load_idx(path: PathLike) -> Array | IntArray:
     ...     fn.data.load_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
-    path = checked_path(path, "path")
+    path = check_path(path, "path")
     if path.exists() and not path.is_file() and not path.is_dir():  # the other end of a pipe would be waited for
         raise ValueError(f"{path} is a pipe or a device, expected a file")
     with path.open("rb") as raw:
@@ -149,7 +149,7 @@ def idx_folder(folder: PathLike, *, flat: bool = True, dtype: DTypeLike = np.flo
     FileNotFoundError: no folder no/such/folder
     """
     kind, flat = check_dtype(dtype), check_flag(flat, "flat")
-    folder = checked_path(folder, "folder")
+    folder = check_path(folder, "folder")
     if not folder.exists():
         raise FileNotFoundError(f"no folder {folder}")
     if not folder.is_dir():

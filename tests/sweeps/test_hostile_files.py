@@ -193,6 +193,31 @@ def test_damaged_files_are_refused_or_right(reader: Reader, tmp_path: Path) -> N
     assert peak < _MEMORY
 
 
+OPENED: dict[str, Callable[[str], object]] = {
+    "load": lambda name: fn.load(name, like=TREE),
+    "save": lambda name: fn.save(name, TREE),
+    "load_idx": fn.data.load_idx,
+    "idx_folder": fn.data.idx_folder,
+    "image_folder": fn.data.image_folder,
+    "read_csv": fn.data.read_csv,
+    "read_table": lambda name: fn.data.read_table(f"{name}.csv"),
+    "load_table_transform": fn.data.load_table_transform,
+    "read_tokenizer": fn.data.read_tokenizer,
+    "read_byte_pairs": lambda name: fn.data.read_byte_pairs(name, name),
+    "pretrained": fn.pretrained.load,
+    "Checkpoint": lambda name: fn.Checkpoint(name),
+    "BestCheckpoint": lambda name: fn.BestCheckpoint(name),
+    "CSVLog": lambda name: fn.CSVLog(name),
+    "TensorBoardLog": lambda name: fn.TensorBoardLog(name),
+}
+
+
+@pytest.mark.parametrize("opened", OPENED)
+def test_names_that_no_file_has_are_refused_as_such(opened: str) -> None:
+    with pytest.raises(ValueError, match="holds a null character: no file has such a name"):
+        OPENED[opened]("a\0b")
+
+
 if __name__ == "__main__":
     for one in READERS:
         with tempfile.TemporaryDirectory() as somewhere:

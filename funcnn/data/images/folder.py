@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from funcnn.data.dataset import Dataset
 from funcnn.data.images.files import Channels, ImageFiles, header_of
 from funcnn.data.streams.rows import floating
-from funcnn.errors import check_count, check_flag, checked_path, shown
+from funcnn.errors import check_count, check_flag, check_path, shown
 from funcnn.tree import freeze
 from funcnn.typing import IntArray
 
@@ -110,7 +110,7 @@ def image_folder(
     if check_count(channels, "channels") not in (1, 3, 4):
         raise ValueError(f"channels is {shown(channels)}, expected 1 (grey), 3 (colours) or 4 (colours and opacity)")
     target = _checked_size(size)
-    where = checked_path(folder, "folder")
+    where = check_path(folder, "folder")
     if not where.exists():
         raise FileNotFoundError(f"no folder {where}")
     if not where.is_dir():
