@@ -104,7 +104,7 @@ class Server:
                     await read_away(reader, writer, self.limits)
                 return
             while await self.exchange(reader, writer):
-                pass
+                await asyncio.sleep(0)  # who sends many requests at once does not keep the others waiting
         except (ConnectionError, TimeoutError):
             writer.transport.abort()  # who asked has gone, or does not read
         except asyncio.CancelledError:

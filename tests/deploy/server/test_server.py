@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,6 +270,40 @@ def test_what_is_being_answered_when_the_server_stops_is_answered() -> None:
     assert answers == [(200, {"twice": [[2.0, 4.0]]})]
     with pytest.raises(ConnectionRefusedError):
         raw(port, get("/health"))
+
+
+def test_many_requests_at_once_do_not_keep_others_waiting() -> None:
+    """All have come already, and no answer has to wait for anything: connections take turns all the same."""
+    order = []
+
+    class Writer:
+        transport = SimpleNamespace(get_write_buffer_size=lambda: 0)
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def write(self, _: bytes) -> None:
+            order.append(self.name)
+
+        async def drain(self) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    async def run() -> None:
+        server, connections = Server(DOUBLE, LIMITS), []
+        for name, count in (("many", 50), ("one", 1)):
+            reader = asyncio.StreamReader(limit=LIMITS.head_bytes)
+            reader.feed_data(b"GET /health HTTP/1.1\r\n\r\n" * count)
+            reader.feed_eof()
+            writer: Any = Writer(name)
+            connections.append(server.connect(reader, writer))
+        await asyncio.gather(*connections)
+
+    asyncio.run(run())
+    assert len(order) == 51
+    assert order.index("one") < 5
 
 
 def test_a_server_that_stops_with_open_connections_says_nothing_of_it(caplog: pytest.LogCaptureFixture) -> None:
