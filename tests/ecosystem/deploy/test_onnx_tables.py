@@ -201,4 +201,6 @@ def test_a_run_on_texts_names_the_characters_that_tokens_stand_for(tmp_path: Pat
     tokens[0, :5] = [letters.index(letter) + 1 for letter in "abc 7"]
     run = folder.open_run(made)
     got = runtimes.run_onnxruntime(file.read_bytes(), {"input": tokens})
-    np.testing.assert_allclose(got["output"], fn.predict(run.model, run.params, run.state, tokens), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        got["output"], fn.predict(run.model, run.params, run.state, tokens), rtol=1e-4, atol=1e-5
+    )  # float32
