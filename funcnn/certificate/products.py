@@ -25,7 +25,7 @@ from funcnn import tree
 from funcnn.certificate.cases import LayerCase, LossCase
 from funcnn.certificate.edges import EDGES, Edge
 from funcnn.curvature.conjugate_gradient import NegativeCurvatureError
-from funcnn.curvature.kronecker import groups
+from funcnn.curvature.factors import groups
 from funcnn.curvature.loss_curvature import output_columns
 from funcnn.derivatives.apart import apart, batch_size, example, example_mode
 from funcnn.derivatives.complex_step import inner, inner_size, length, parts

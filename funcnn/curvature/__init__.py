@@ -13,6 +13,7 @@ diagonal.py             diagonals, exact and estimated
 loss_curvature.py       the square root of a loss's curvature in the outputs
 output_gradients.py     gradients of single examples for its columns
 blocks.py               Kronecker products in their eigenbasis
+factors.py              factors of gradients, added up to blocks
 kronecker.py            K-FAC and EK-FAC factors of a network
 kfac.py                 natural-gradient steps with them
 sampled_targets.py      the Gauss-Newton diagonal from targets that the network draws

@@ -21,7 +21,8 @@ from attrs import evolve, field, frozen
 
 from funcnn import tree
 from funcnn.curvature.blocks import Block, DiagonalBlock, KroneckerBlock
-from funcnn.curvature.kronecker import KroneckerFactors, KroneckerFactorsFunction, Sharing, kronecker_factors
+from funcnn.curvature.factors import Sharing
+from funcnn.curvature.kronecker import KroneckerFactors, KroneckerFactorsFunction, kronecker_factors
 from funcnn.curvature.operator import vector_space
 from funcnn.derivatives.fisher import FisherKind
 from funcnn.errors import check_range, describe
