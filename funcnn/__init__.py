@@ -115,6 +115,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
         separable_conv1d_without_bias,
         separable_conv2d_without_bias,
     )
+    from funcnn.layers.embedding.bags_from_offsets import bags_from_offsets
     from funcnn.layers.embedding.embedding import embedding
     from funcnn.layers.embedding.embedding_bag import embedding_bag
     from funcnn.layers.embedding.fourier_features import fourier_features
@@ -458,6 +459,7 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "weighted_embedding_bag",
+    "bags_from_offsets",
     "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",

@@ -44,6 +44,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
                                                     depthwise_conv2d_without_bias, separable_conv1d_without_bias,
                                                     separable_conv2d_without_bias
     embedding/embedding.py                          embedding
+    embedding/bags_from_offsets.py                  bags_from_offsets
     embedding/embedding_bag.py                      embedding_bag
     embedding/fourier_features.py                   fourier_features
     embedding/positions.py                          learned_positions, sinusoidal_positions

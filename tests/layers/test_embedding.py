@@ -242,3 +242,43 @@ def test_rows_of_a_table_stay_short_by_a_projection() -> None:
     made = step(params, (), np.array([[0, 1], [2, 2]]), np.ones((2, 3)), fn.Eval())
     updated = optimizer.update(params, made.grads, optimizer.init(params))
     assert (np.linalg.norm(updated.params.table, axis=1) <= 1 + 1e-12).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.int64, np.float32, np.float64])
+def test_bags_that_lie_one_after_another(dtype: Any) -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        offsets = np.array([0, *np.sort(generator.integers(0, 10, 3))])
+        values = generator.integers(0, 9, 9).astype(dtype)
+        made = fn.bags_from_offsets(values, offsets, 9)
+        bags = [values[first:last].tolist() for first, last in zip(offsets, [*offsets[1:], 9], strict=True)]
+        longest = max(map(len, bags))
+        assert made.tolist() == [bag + [9] * (longest - len(bag)) for bag in bags]
+        assert made.dtype == dtype
+
+
+def test_bags_without_an_entry_are_filled() -> None:
+    empty = fn.bags_from_offsets(np.zeros(0, int), np.array([0, 0]), 3)
+    np.testing.assert_array_equal(empty, [[3], [3]])
+    layer = fn.embedding_bag(4, 2, padding_index=3)
+    assert not fn.apply(layer, layer.init(fn.Key(0), (1,)).params, (), empty).any()
+    assert fn.bags_from_offsets(np.zeros(0, int), np.zeros(0, int), 3).shape == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "offsets", "fill", "error", "message"),
+    [
+        (np.arange(4), np.array([1, 2]), 0, ValueError, r"offsets\[0\] is 1, expected 0"),
+        (np.arange(4), np.array([0, 3, 2]), 0, ValueError, r"offsets\[1\] is 3, expected no more than 2"),
+        (np.arange(4), np.array([0, 5]), 0, ValueError, r"offsets\[1\] is 5, expected no more than 4"),
+        (np.arange(4), np.zeros(0, int), 0, ValueError, "offsets is empty"),
+        (np.arange(4), np.array([0.0]), 0, TypeError, "offsets is"),
+        (np.arange(4).reshape(2, 2), np.array([0]), 0, TypeError, "values is"),
+        (np.arange(4), np.array([0]), 0.5, TypeError, "fill is 0.5"),
+        (np.arange(4, dtype=np.uint8), np.array([0]), 256, ValueError, "fill is 256"),
+        (np.ones(4, np.float32), np.array([0]), 1e39, ValueError, "fill is 1e"),
+    ],
+)
+def test_bags_that_are_none(values: Any, offsets: Any, fill: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fn.bags_from_offsets(values, offsets, fill)

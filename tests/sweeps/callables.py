@@ -84,6 +84,9 @@ USES: dict[str, Use] = {
     "YarnScaling": Use(fn.YarnScaling, {"factor": 2.0, "original_length": 64, "fast": 8.0, "slow": 0.5}),
     "Llama3Scaling": Use(fn.Llama3Scaling, {"factor": 2.0, "original_length": 64, "low": 0.5, "high": 8.0}),
     "AttentionScores": Use(fn.AttentionScores, {"scale": 0.5, "soft_cap": 3.0, "window": 2}),
+    "bags_from_offsets": Use(
+        fn.bags_from_offsets, {"values": np.arange(5), "offsets": np.array([0, 2]), "fill": 7}, ("values", "offsets", "fill")
+    ),
     "Pooled": Use(fn.Pooled, {"values": X, "indices": np.zeros(X.shape, int)}),
     "Layer.init": Use(MODEL.init, {"key": KEY, "in_shape": (2,)}, ("key", "in_shape")),
     "summary": Use(

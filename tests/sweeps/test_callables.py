@@ -55,6 +55,7 @@ RIGHT: dict[str, set[str]] = {
 PARTLY: dict[str, set[str]] = {
     "curvature.laplace.where": {"text"},
     "Rotary.features": {"None"},
+    "bags_from_offsets.fill": COUNT,
     "AttentionScores.scale": {"None", *NUMBER},
     "curvature.kronecker_factors.samples": {"None", *COUNT},
     "curvature.sophia.learning_rate": {"function", "factory", *NUMBER},
