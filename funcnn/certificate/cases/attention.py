@@ -163,7 +163,12 @@ ATTENTION: dict[str, tuple[LayerCase, ...]] = {
     ),
     "attention_without_output_bias": (
         LayerCase(lambda: fn.attention_without_output_bias(2, key_value_heads=1, causal=True, positions="rotary"), (3, 4)),
-        LayerCase(lambda: fn.attention_without_output_bias(2, masked=True), (3, 4), inputs=masked, label="masked"),
+        LayerCase(
+            lambda: fn.attention_without_output_bias(2, positions="relative", max_distance=2, masked=True),
+            (3, 4),
+            inputs=masked,
+            label="relative, masked",
+        ),
     ),
     "qk_norm_attention": (
         LayerCase(lambda: fn.qk_norm_attention(2), (3, 4)),
