@@ -16,7 +16,7 @@ from tests.ecosystem.deploy import runtimes
 
 FOLDERS = Path(__file__).parents[2] / "models" / "published"
 SEQUENCES = (
-    "bert", "bert_classifier", "gpt2", "gpt2_untied", "llama", "llama_tied", "llama_biased", "mistral", "qwen2", "lstm",
+    "bert", "bert_classifier", "gpt2", "gpt2_untied", "llama", "llama_tied", "llama_biased", "mistral", "qwen2", "qwen3", "lstm",
     "lstm_bidirectional",
 )  # fmt: skip
 IMAGES = ("convnext", "resnet18", "resnet50", "vgg11", "vgg16_bn", "vit")
