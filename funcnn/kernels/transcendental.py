@@ -68,29 +68,19 @@ def complex_exp(x: Array, out: Array | None = None) -> Array:
 
 def complex_tanh(x: Array, out: Array | None = None) -> Array:
     """Return :func:`tanh` of complex numbers."""
-    if x.dtype.char not in _TINY:
-        return np.tanh(x, out)
-    tiny = _is_tiny(x)
-    if not tiny and not np.isfinite(x.imag).all():
-        return np.tanh(x, out)
-    real, slope, b = _real_tanh_and_slope(x)
-    if tiny:
+    if x.dtype.char in _TINY and _is_tiny(x):
+        real, slope, b = _real_tanh_and_slope(x)
         made = np.empty_like(x) if out is None else out
         np.multiply(slope, b, out=made.imag)
         made.real = real
         return made
-    tangent = np.tan(b)
-    slope *= tangent
-    tangent *= tangent
-    below = real * real
-    below *= tangent
-    below += 1
-    tangent += 1
-    real *= tangent
-    made = np.empty_like(x) if out is None else out
-    np.divide(real, below, out=made.real)
-    np.divide(slope, below, out=made.imag)
-    return made
+    both = complex_tanh_and_slope(x)
+    if both is None:
+        return np.tanh(x, out)
+    if out is None:
+        return both[0]
+    out[...] = both[0]
+    return out
 
 
 def complex_tanh_and_slope(x: Array) -> tuple[Array, Array] | None:
