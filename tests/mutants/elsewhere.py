@@ -8,6 +8,7 @@ another, or with exact arithmetic, and that fail when it is wrong.
 from __future__ import annotations
 
 ELSEWHERE = {
+    "kernels.arrays._where": "tests/kernels/test_steps.py",
     "kernels.arrays.all_finite": "tests/sweeps/test_layer_extremes.py",
     "kernels.arrays._dot_rows": "tests/layers/test_attention.py: threads",
     "kernels.arrays.dot": "tests/kernels/test_arrays.py: which form is taken",
