@@ -46,7 +46,7 @@ def test_eigenpairs_are_those_of_the_dense_matrix(end: Any) -> None:
         vectors = np.stack([flat(one) for one in made.vectors])
         np.testing.assert_allclose(vectors @ vectors.T, np.eye(3), atol=1e-9)
         off = np.linalg.norm(vectors @ matrix - made.values[:, None] * vectors, axis=1)
-        assert off.max() < 1e-8
+        assert off.max() <= 1.01 * 1e-9 * np.abs(values).max()  # the tolerance, relative to the largest eigenvalue
         assert made.products <= 4 * len(matrix)
 
 
