@@ -299,7 +299,7 @@ def public_factories() -> dict[str, Callable[..., Any]]:
         for name, one in found.items()
         if inspect.isfunction(one)
         and one.__module__.startswith(homes)
-        and name not in ("generate", "merge_lora", "attention_weights", "data_parallel", "mpi_communicator")
+        and name not in ("generate", "merge_lora", "attention_weights", "bags_from_offsets", "data_parallel", "mpi_communicator")
         and not is_product(one)
     }
 

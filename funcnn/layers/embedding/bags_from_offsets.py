@@ -66,7 +66,7 @@ def bags_from_offsets(values: Array | IntArray, offsets: IntArray, fill: float) 
         wrong = int(np.argmax(lengths < 0))
         raise ValueError(f"offsets[{wrong}] is {ends[wrong]}, expected no more than {ends[wrong + 1]}: where the next one begins")
     inside = np.arange(lengths.max(initial=1)) < lengths[:, np.newaxis]
-    rows = np.full(inside.shape, checked_fill(fill, given.dtype), given.dtype)
+    rows: Array | IntArray = np.full(inside.shape, checked_fill(fill, given.dtype), given.dtype)
     rows[inside] = values
     return rows
 

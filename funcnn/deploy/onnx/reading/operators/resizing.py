@@ -37,7 +37,7 @@ def axes_of(node: Called, inputs: Values) -> dict[int, Axis]:
     else:
         factors = [float(one) for one in np.asarray(scales, np.float32)]
         wanted = [int(np.floor(factor * length)) for factor, length in zip(factors, lengths, strict=True)]
-    made = {axis: Axis(*one) for axis, *one in zip(places, lengths, wanted, factors, strict=True)}
+    made = {axis: Axis(*own) for axis, own in zip(places, zip(lengths, wanted, factors, strict=True), strict=True)}
     return {axis: one for axis, one in made.items() if one.scale != 1}
 
 
