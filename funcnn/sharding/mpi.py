@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ N = TypeVar("N", bound=np.generic)
 
 _LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "I_MPI_COMM_WORLD_SIZE")
 """Where launchers say how many processes they started: MPICH and what is made of it, Open MPI, MVAPICH, Intel MPI."""
+
+_FORWARDED = 0.25
+"""Seconds for a launcher to read what was printed: told to end all processes it does so at once, what it has not read is lost."""
 
 
 def launched() -> int:
@@ -56,6 +60,7 @@ class MPICommunicator:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
+        time.sleep(_FORWARDED)
         self._comm.Abort(status)
 
 
