@@ -91,14 +91,23 @@ class Translate(ast.NodeTransformer):
     # What is known before anything runs.
 
     def evaluate(self, node: ast.expr) -> object:
-        """Return the value of an expression where it is known, or UNKNOWN."""
-        value = self._evaluate(node)
-        if value is UNKNOWN and self.writer.samples.known:
-            try:
-                return self.writer.samples.fact(self.expression(node))
-            except CallInstead:
-                return UNKNOWN
-        return value
+        """Return the value of an expression where it is known, or UNKNOWN.
+
+        The expression is looked at and not written, so what it names gives nobody a reason to rely on samples no longer.
+        """
+        samples = self.writer.samples
+        usable = samples.usable
+        try:
+            value = self._evaluate(node)
+            return self._sampled(node) if value is UNKNOWN and samples.known else value
+        finally:
+            samples.usable = usable
+
+    def _sampled(self, node: ast.expr) -> object:
+        try:
+            return self.writer.samples.fact(self.expression(node))
+        except CallInstead:
+            return UNKNOWN
 
     def _evaluate(self, node: ast.expr) -> object:
         match node:

@@ -110,11 +110,12 @@ class Writer:
 
     def attempt(self, write: Callable[[], T]) -> T | None:
         """Call a function that writes; take everything back and return None when it finds that something must be called."""
-        mark = len(self.statements)
+        mark, usable = len(self.statements), self.samples.usable
         try:
             return write()
         except CallInstead:
             del self.statements[mark:]
+            self.samples.usable = usable  # what made samples give up is not called from here after all
             return None
 
     # Values.

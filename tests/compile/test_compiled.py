@@ -23,6 +23,7 @@ from funcnn.compile.network import predict, predictor, predictor_for, trainer, t
 from funcnn.compile.samples import UNKNOWN, Samples
 from funcnn.compile.source import read
 from funcnn.compile.syntax import expression
+from funcnn.compile.translate import Translate
 from funcnn.compile.writer import Writer
 from funcnn.grad import LossAndGrad, value_and_grads
 from funcnn.layer import AnyLayer
@@ -264,6 +265,13 @@ def looping(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, A
     return fn.Forward(x, state, Kept(second=1.0, first=x))
 
 
+def looping_by_a_table(params: Any, state: Any, x: Any, mode: fn.Mode) -> fn.Forward[Any, Any, Any]:
+    x = x * TIMES["all"]
+    for _ in range(3):
+        x = x * 2
+    return fn.Forward(x, state, Kept(second=1.0, first=x))
+
+
 def passing_on(params: Any, residuals: Kept, dy: Any) -> fn.Backward[Any, Any]:
     return fn.Backward((), 8 * dy * both(residuals) / both(residuals))
 
@@ -338,11 +346,26 @@ def test_a_writer_takes_back_what_it_cannot_finish(own: None) -> None:
     argument = writer.constant(np.ones(1))
     assert writer.attempt(lambda: writer.inline(looping, [argument] * 4, {})) is None
     assert writer.statements == []
+    writer.constant(TIMES)  # a table that anybody may change
+    assert not writer.samples.usable
+
+
+def test_what_is_looked_at_or_taken_back_leaves_samples_usable(own: None) -> None:
+    writer = Writer()
+    argument = writer.constant(np.ones(1))
+    assert writer.attempt(lambda: writer.inline(looping_by_a_table, [argument] * 4, {})) is None
+    assert writer.samples.usable
+    look = Translate(writer, {"TIMES": TIMES}, {})
+    look.evaluate(expression("'all' in TIMES"))
+    assert writer.samples.usable
+    look.expression(expression("'all' in TIMES"))  # what is written is another matter
+    assert not writer.samples.usable
 
 
 # --------------------------------------------------------------------------------------- what may change between two calls
 
 SCALE = 2.0
+TIMES = {"all": 2.0}
 SWITCHES: list[str] = []
 MODULE = ModuleType("settings")
 MODULE.__dict__["factor"] = 2.0
