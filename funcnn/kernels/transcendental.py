@@ -68,28 +68,16 @@ def complex_exp(x: Array, out: Array | None = None) -> Array:
 
 def complex_tanh(x: Array, out: Array | None = None) -> Array:
     """Return :func:`tanh` of complex numbers."""
-    if x.dtype.char not in _TINY:
-        return np.tanh(x, out)
-    tiny = _is_tiny(x)
-    if not tiny and not np.isfinite(x.imag).all():
-        return np.tanh(x, out)
-    real, slope, b = _real_tanh_and_slope(x)
-    made = np.empty_like(x) if out is None else out
-    if tiny:
+    if x.dtype.char in _TINY and _is_tiny(x):
+        real, slope, b = _real_tanh_and_slope(x)
+        made = np.empty_like(x) if out is None else out
         np.multiply(slope, b, out=made.imag)
         made.real = real
         return made
-    tangent = np.tan(b)  # on, in the order of complex_tanh_and_slope, for the same bits
-    square = real * tangent
-    square *= square
-    below = 1 / (1 + square)
-    np.multiply(tangent, slope, out=b)
-    np.multiply(b, below, out=made.imag)
-    tangent *= tangent
-    tangent += 1
-    tangent *= below
-    np.multiply(real, tangent, out=made.real)
-    return made
+    both = complex_tanh_and_slope(x)
+    if both is None:
+        return np.tanh(x, out)
+    return both[0] if out is None else np.positive(both[0], out)
 
 
 def complex_tanh_and_slope(x: Array) -> tuple[Array, Array] | None:
