@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -365,6 +365,13 @@ def check_choice(value: T, choices: tuple[T, ...], what: str) -> T:
         if choice == value:
             return choice
     raise ValueError(f"{what} is {shown(value)}, expected one of {', '.join(map(repr, choices))}")
+
+
+def check_options(options: Mapping[str, object], known: type, what: str) -> None:
+    """Raise unless keywords are keys of a TypedDict: of ``**options`` Python takes any name, and a misspelled one would be lost."""
+    unknown = next((name for name in options if name not in known.__annotations__), None)
+    if unknown is not None:
+        raise TypeError(f"{what} has no option {unknown!r}, expected one of {', '.join(known.__annotations__)}")
 
 
 def check_function(value: F, what: str, wanted: str) -> F:

@@ -39,6 +39,13 @@ def test_every_factory_has_a_call() -> None:
     assert set(CALLS) == set(public_factories())
 
 
+@pytest.mark.parametrize("name", CALLS)
+def test_keywords_that_are_none_are_refused(name: str) -> None:
+    """Those of ``**options`` too: ``casual=True`` would give attention that sees what is to come."""
+    with pytest.raises(TypeError, match="casual"):
+        CALLS[name].make(getattr(fn, name), casual=True)
+
+
 @pytest.mark.parametrize(("name", "parameter"), numbers())
 def test_kinds_of_numbers(name: str, parameter: str) -> None:
     call, value = CALLS[name], value_of(name, parameter)

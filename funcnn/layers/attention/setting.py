@@ -5,7 +5,7 @@ from typing import Generic, Literal, TypeAlias, TypedDict, get_args
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_choice, check_count, check_flag
+from funcnn.errors import check_choice, check_count, check_flag, check_options
 from funcnn.initializers import Initializer, check_initializer
 from funcnn.layers.attention.heads import (
     M,
@@ -128,6 +128,7 @@ class Settings(TypedDict, total=False):
 
 def setting_of(heads: int, masked: bool, options: Settings) -> AttentionSetting:
     """Return the hyper-parameters that forward and backward need, from options of which any may be left out, or raise."""
+    check_options(options, Settings, "attention")
     return checked_setting(
         heads,
         options.get("key_value_heads"),

@@ -24,7 +24,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import initializers
-from funcnn.errors import check_array, check_cotangent, check_count, check_features, check_precision, describe
+from funcnn.errors import check_array, check_cotangent, check_count, check_features, check_options, check_precision, describe
 from funcnn.initializers import Initializer
 from funcnn.kernels.arrays import as_matrix
 from funcnn.key import Key
@@ -293,6 +293,7 @@ def projected_lstm(
     >>> y.shape, hidden.shape, cell.shape
     ((2, 5, 3), (2, 3), (2, 8))
     """
+    check_options(more, Settings, "projected_lstm")
     sizes = check_count(features, "features"), check_count(projected, "projected")
     options = SequenceOptions(masked, initial, final)
     start = checked_start(
