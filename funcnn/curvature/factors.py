@@ -60,6 +60,7 @@ def _same(one: Array, other: Array) -> bool:
 
 
 def size_of(column: list[Group]) -> int:
+    """Return how many numbers a column holds, or makes, beside what all columns share."""
     return sum(group.dy.size + sum(one.size for one in group.factors) for group in column)
 
 
@@ -71,7 +72,7 @@ def summed(stretches: Iterable[list[list[Group]]], sharing: Sharing) -> tuple[Bl
     for held in stretches:
         last = held[-1]
         if not totals:
-            inputs = [None if group.x is None else input_factor(group.x, sharing) for group in last]
+            inputs = [None if (x := group.x) is None else input_factor(x, sharing) for group in last]
         own = [
             output_factor([one.dy for one in each], sharing) if each[0].factors else sum_of_squares([one.dy for one in each])
             for each in zip(*held, strict=True)
