@@ -47,6 +47,15 @@ def test_colours_are_converted(folder: Path) -> None:
     np.testing.assert_array_equal(opaque[..., 3], np.float32(1))
 
 
+def test_images_are_grey_where_every_one_is(folder: Path) -> None:
+    assert not fn.data.image_folder(folder).grey
+    for name in NAMES[1:]:
+        Image.open(folder / name).convert("L").save(folder / name)
+    assert not fn.data.image_folder(folder).grey  # one has colours
+    Image.open(folder / NAMES[0]).convert("LA").save(folder / NAMES[0])
+    assert fn.data.image_folder(folder).grey
+
+
 def test_images_of_other_sizes_are_scaled_where_that_is_asked_for(folder: Path) -> None:
     Image.fromarray(np.full((40, 10, 3), 51, np.uint8)).save(folder / "cow" / "large.png")
     with pytest.raises(ValueError, match=r"a.png is 5 x 7 and .*large.png 40 x 10: give the size"):

@@ -88,7 +88,7 @@ def test_choices_are_exact_and_a_tie_keeps_the_first(dtype: Any, last: float) ->
     x, y = [(one[0] + 1j * one[1]).astype(dtype) for one in generator.normal(size=(2, 2, 40))]
     x[:2] = 1j, -1j
     y[2] = x[2] + np.asarray(1j, dtype)
-    x[-1] = last
+    x[-1], y[-2] = last, last
     above = x.real > 0
     np.testing.assert_array_equal(positive_part(x), np.where(above, x, 0))
     np.testing.assert_array_equal(negative_part(x), np.where(above, 0, x))
