@@ -57,8 +57,8 @@ _NUMBERS: dict[str, type[np.generic]] = {
     "c": np.int8, "C": np.uint8, "s": np.int16, "S": np.uint16, "i": np.int32, "I": np.uint32, "l": np.int64, "L": np.uint64,
     "e": np.float16, "f": np.float32, "g": np.float64,
 }  # fmt: skip
-_UNITS = {"s": "s", "m": "ms", "u": "us", "n": "ns"}  # as Arrow calls them, and as NumPy does
-"""Microseconds of a second, a millisecond and a microsecond; a nanosecond is less than one."""
+_UNITS = {"s": "s", "m": "ms", "u": "us", "n": "ns"}
+"""Units of time, as Arrow calls them and as NumPy does."""
 
 
 class _Owner:
