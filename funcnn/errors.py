@@ -368,7 +368,7 @@ def check_choice(value: T, choices: tuple[T, ...], what: str) -> T:
 
 
 def check_options(options: Mapping[str, object], known: type, what: str) -> None:
-    """Raise unless keywords are keys of a TypedDict: of ``**options`` Python takes any name, and a misspelled one would be lost."""
+    """Raise unless keywords are keys of a TypedDict: of ``**options`` Python takes any name, also a misspelled one."""
     unknown = next((name for name in options if name not in known.__annotations__), None)
     if unknown is not None:
         raise TypeError(f"{what} has no option {unknown!r}, expected one of {', '.join(known.__annotations__)}")
