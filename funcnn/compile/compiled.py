@@ -7,6 +7,8 @@ Of an optimizer it gives one that has worked out, from its second update on, wha
 
 from __future__ import annotations
 
+import os
+import threading
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -187,10 +189,30 @@ def write_step(
     return trainer(model, loss, LossAndGrad, partial(value_and_grads, model, loss), params, x, target)
 
 
+class Writing:
+    """One thread writes at a time.
+
+    Python 3.11 counts the depth of the syntax tree that it builds once for all threads, and calls it a SystemError when two that
+    build one take turns (python/cpython issue 106905).
+    """
+
+    lock = threading.RLock()
+
+
+def _begin_anew() -> None:
+    """Take a lock that is free in a forked process: the thread that held the old one is not here."""
+    Writing.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 def written(write: Callable[[], Any], plain: Callable[..., Any]) -> Any:
     """Return the function that is written; the plain one, and a warning, if that fails: then nothing is lost but speed."""
     try:
-        return write()
+        with Writing.lock:
+            return write()
     except Exception as error:
         warnings.warn(
             f"no flat function could be written, the layers are called instead: {error!r}", RuntimeWarning, stacklevel=3

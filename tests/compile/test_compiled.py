@@ -4,6 +4,7 @@ import ast
 import copy
 import pickle
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import pytest
 import funcnn as fn
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.compile import source
-from funcnn.compile.compiled import CompiledStep
+from funcnn.compile.compiled import CompiledStep, written
 from funcnn.compile.network import predict, predictor, predictor_for, trainer, trainer_for
 from funcnn.compile.samples import UNKNOWN, Samples
 from funcnn.compile.source import read
@@ -498,6 +499,22 @@ def test_threads_that_call_one_function_get_the_same() -> None:
         for _ in range(3):
             got = pool.map(lambda mode: step(start.params, start.state, x, labels, mode).grads, keys)
             assert all(fn.tree.same(one, other) for one, other in zip(expected, got, strict=True))
+
+
+def test_threads_write_one_at_a_time() -> None:
+    """Python 3.11 takes two that build syntax at once for an error of its own."""
+    inside: list[int] = []
+    most: list[int] = []
+
+    def write() -> int:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.005)  # time for others to come, if they may
+        return inside.pop()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: written(write, max), range(8))) == [1] * 8
+    assert max(most) == 1
 
 
 # ----------------------------------------------------------------------------------------------------------------- errors
