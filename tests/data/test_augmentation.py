@@ -95,6 +95,21 @@ def test_each_shift_moves_by_whole_points_in_both_directions() -> None:
     assert rows_of(many) == expected
 
 
+def test_a_shift_of_a_share_is_of_all_its_points() -> None:
+    """In floating point 0.29 times 100 is less than 29."""
+    line = np.arange(1.0, 101.0).reshape(1, 1, 100, 1)
+    moved = fn.data.random_shift(0.29)(KEY, np.repeat(line, 2000, 0))
+    assert moved[:, 0, 0, 0].max() == 30
+    assert moved[:, 0, -1, 0].min() in (0, 71)
+    assert {int(row) for row in moved[:, 0, 50, 0]} == set(range(22, 81))
+
+
+def test_a_shift_by_less_than_a_point_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"share is 0.1, less than one point of images of 8 x 8: .* at least 0.12"):
+        fn.data.random_shift(0.1)(KEY, np.ones((2, 8, 8, 1)))
+    assert fn.data.random_shift(0.1)(KEY, np.ones((2, 8, 10, 1))).shape == (2, 8, 10, 1)
+
+
 def test_cut_reads_the_right_points() -> None:
     x = images(3)
     got = cut(x, np.array([0, 1, 2]), np.array([2, 0, 1]), (4, 3))

@@ -81,7 +81,12 @@ def random_crop(size: int | tuple[int, int], *, padding: int = 0, border: Border
 
 def _shift(generator: np.random.Generator, x: Array, share: float, border: Border) -> Array:
     size = (x.shape[1], x.shape[2])
-    rows, columns = (int(share * length) for length in size)
+    rows, columns = (int(round(share * length, 9)) for length in size)  # 0.29 * 100 is a little less than 29
+    if not (rows or columns):
+        raise ValueError(
+            f"share is {share:g}, less than one point of images of {size[0]} x {size[1]}: nothing would move, expected at least"
+            f" {1 / max(size):.2g}"
+        )
     top, left = (generator.integers(0, 2 * most + 1, len(x)) for most in (rows, columns))
     return cut(bordered(x, rows, columns, border), top, left, size)
 
@@ -103,7 +108,7 @@ def random_shift(share: float = 0.1, *, border: Border = "zeros") -> Augmentatio
     Raises
     ------
     TypeError, ValueError
-        When an argument is not such a number or word.
+        When an argument is not such a number or word; when the share of an image is less than one point.
 
     Examples
     --------
