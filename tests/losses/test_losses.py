@@ -836,6 +836,15 @@ def test_wrong_options_are_named(make: Callable[[], Any], error: type[Exception]
         make()
 
 
+@pytest.mark.parametrize("make", [fn.softmax_cross_entropy, fn.negative_log_likelihood, fn.softmax_focal])
+def test_class_weights_whose_sum_would_overflow_are_refused(make: Any) -> None:
+    logits, labels = np.log(np.full((4, 2), 0.5, np.float32)), np.array([0, 1, 1, 0])
+    expected = pytest.approx(make().forward(logits, labels).value, rel=1e-6, abs=0.0)  # single precision
+    assert make(class_weight=(9e29, 9e29)).forward(logits, labels).value == expected
+    with pytest.raises(ValueError, match=r"class_weight is .* and below 1e\+30"):
+        make(class_weight=(1e30, 1.0))
+
+
 def test_class_weights_of_another_number_of_classes() -> None:
     loss = fn.softmax_cross_entropy(class_weight=(1.0, 2.0))
     with pytest.raises(ValueError, match="class_weight has 2 entries and the prediction 3 classes"):

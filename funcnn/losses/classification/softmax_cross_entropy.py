@@ -271,10 +271,13 @@ def kept_labels(ignore_index: int, target: Labels) -> BoolArray:
 
 
 def check_class_weight(class_weight: Sequence[float] | None) -> tuple[float, ...] | None:
-    """Return the weights of the classes as a tuple; raise unless they are numbers of at least 0."""
+    """Return the weights of the classes as a tuple; raise unless they are numbers of at least 0.
+
+    Beyond the bound their sum over a batch would overflow in single precision, and a mean with it.
+    """
     if class_weight is None:
         return None
-    weights = positive_numbers(class_weight, "class_weight", zero=True)
+    weights = positive_numbers(class_weight, "class_weight", zero=True, below=1e30)
     if not isinstance(weights, tuple):
         raise TypeError(f"class_weight is {class_weight!r}, expected one number for each class")
     return weights
