@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from funcnn.data.dataset import check_dtype, check_labels
 from funcnn.errors import check_array, check_count, describe, is_plain, label_advice
+from funcnn.losses.checks import check_not_nan
 from funcnn.tree import freeze
 from funcnn.typing import Array, IntArray
 
@@ -72,10 +73,7 @@ class OneHot:
         check_array(rows, "rows")
         if rows.ndim != 2 or rows.shape[1] != len(self.labels):
             raise ValueError(f"rows is {describe(rows)}, expected (n, {len(self.labels)}): one column for each label")
-        if np.isnan(rows).any():
-            raise ValueError(
-                f"rows is nan at row {np.argwhere(np.isnan(rows))[0][0]}: NaN is not the largest of a row, nor is it not"
-            )
+        check_not_nan(rows, "rows")
         labels: IntArray = self.labels[rows.argmax(1)]
         return labels
 

@@ -13,6 +13,7 @@ from funcnn.estimators.network_estimator import NetworkEstimator, counted, trans
 from funcnn.estimators.scikit_learn import OutlierMixin, validate_data
 from funcnn.estimators.training import OptimizerOption
 from funcnn.layer import AnyLayer
+from funcnn.losses.checks import check_not_nan
 from funcnn.losses.combined import AnyLoss
 from funcnn.losses.regression.squared_error import mean_squared_error
 from funcnn.models.autoencoder import narrow_code
@@ -142,7 +143,9 @@ class AnomalyDetector(OutlierMixin, NetworkEstimator):  # type: ignore[misc]  # 
 
     def predict(self, X: object) -> np.ndarray:
         """Return 1 for usual rows and -1 for anomalies, (n,)."""
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        scores = self.decision_function(X)
+        check_not_nan(scores, "the network's output")
+        return np.where(scores < 0, -1, 1)
 
     def _familiarity(self, scaled: Array) -> Array:
         missed: Array = self._outputs(scaled) - scaled

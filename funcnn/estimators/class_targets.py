@@ -11,6 +11,7 @@ from funcnn.combinators.branch import branch
 from funcnn.estimators.codings import Coding, coding_of
 from funcnn.estimators.scikit_learn import check_classification_targets, column_or_1d, type_of_target
 from funcnn.layer import AnyLayer
+from funcnn.losses.checks import check_not_nan
 from funcnn.losses.classification.sigmoid_cross_entropy import sigmoid_cross_entropy
 from funcnn.losses.classification.softmax_cross_entropy import softmax_cross_entropy
 from funcnn.losses.combined import AnyLoss, combined_loss
@@ -49,6 +50,7 @@ class OneLabel:
     def decode(self, outputs: Array) -> np.ndarray:
         """Return the labels that outputs say."""
         scores = self.coding.scores(outputs)
+        check_not_nan(scores, "the network's output")
         return cast(np.ndarray, self.classes[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(1)])
 
     def scores(self, outputs: Array) -> Array:
@@ -85,7 +87,9 @@ class ManyLabels:
 
     def decode(self, outputs: Array) -> np.ndarray:
         """Return the labels that outputs say."""
-        return (self.scores(outputs) > 0).astype(int)
+        scores = self.scores(outputs)
+        check_not_nan(scores, "the network's output")
+        return (scores > 0).astype(int)
 
     def scores(self, outputs: Array) -> Array:
         """Return the decision function."""

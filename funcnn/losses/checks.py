@@ -169,6 +169,16 @@ def check_finite(target: object) -> None:
             raise ValueError(f"target{path} holds {leaf[row]} at row {show(row)}")
 
 
+def check_not_nan(scores: Array | IntArray, what: str = "the prediction") -> None:
+    """Raise when a score is NaN, before the largest one, or a side of a threshold, is taken for an answer."""
+    wrong = np.isnan(scores)
+    if wrong.any():
+        raise ValueError(
+            f"{what} is nan at row {show(first(wrong))} ({np.count_nonzero(wrong)} such numbers): NaN is neither the largest nor"
+            " the least, and neither right nor wrong"
+        )
+
+
 def first(wrong: BoolArray) -> tuple[int, ...]:
     """Return the index of the first True."""
     return tuple(int(axis) for axis in np.argwhere(wrong)[0])

@@ -259,6 +259,52 @@ def test_drawing_has_the_probabilities_of_the_softmax() -> None:
     np.testing.assert_allclose(np.bincount(made.tokens[:, 1], minlength=3) / 20_000, [0.625, 0.375, 0], atol=0.015)
 
 
+def of_logits(row: list[float], tokens: int = 4) -> tuple[Any, Any]:
+    """Return a model that gives the same logits after every token, and its parameters."""
+    model = fn.embedding(tokens, len(row))
+    return model, fn.tree.map(lambda leaf: np.array([row] * tokens), model.init(fn.Key(0), (1,)).params)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1e-3, 1e-300, 5e-324, 0.0])
+@pytest.mark.parametrize("filters", [{}, {"top_k": 2}, {"top_p": 0.9}, {"min_p": 0.5}])
+@pytest.mark.parametrize("likely", [700.0, 1e308, np.inf])
+def test_what_is_certain_is_drawn(temperature: float, filters: dict[str, Any], likely: float) -> None:
+    """Also where logits over the temperature are no numbers, or a logit is infinite."""
+    model, params = of_logits([-1e308, 1.0, likely, 2.0])
+    how = fn.generation.Sampling(temperature=temperature, **filters)
+    made = fn.generation.sample(model, params, (), np.array([[0]]), 3, fn.Key(0), sampling=how)
+    assert made.tokens.tolist() == [[0, 2, 2, 2]]
+    np.testing.assert_allclose(made.log_probabilities, 0, atol=1e-12)
+    found = fn.generation.beam_search(model, params, (), np.array([[0]]), 2, beams=1)
+    assert found.tokens.tolist() == [[0, 2, 2]]
+
+
+@pytest.mark.parametrize(("row", "said"), [([0.0, np.nan, 1.0, 2.0], "nan"), ([-np.inf] * 4, "all -inf")])
+def test_logits_without_a_most_probable_token_are_an_error(row: list[float], said: str) -> None:
+    model, params = of_logits(row)
+    prompt = np.array([[0]])
+    for temperature in (1.0, 0.0):
+        with pytest.raises(ValueError, match=f"logits after sequence 0 are {said}"):
+            fn.generate(model, params, (), prompt, 2, fn.Key(0), temperature=temperature)
+    with pytest.raises(ValueError, match=f"logits after sequence 0 are {said}"):
+        fn.generation.beam_search(model, params, (), prompt, 2)
+
+
+def test_what_cannot_be_is_no_continuation() -> None:
+    model, params = of_logits([0.0, -np.inf, 0.5, -np.inf])
+    made = fn.generation.beam_search(model, params, (), np.array([[0]]), 2, beams=9)
+    assert sorted(made.tokens[:, 1:].tolist()) == [[0, 0], [0, 2], [2, 0], [2, 2]]
+    assert np.isfinite(made.log_probabilities).all()
+
+
+def test_a_stop_token_that_never_comes_is_refused() -> None:
+    model, params = of_logits([0.0, 1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="stop has the token 4, and the model gives tokens from 0 to 3"):
+        fn.generation.sample(model, params, (), np.array([[0]]), 2, fn.Key(0), sampling=fn.generation.Sampling(stop=(1, 4)))
+    with pytest.raises(ValueError, match="stop has the token 4"):
+        fn.generation.beam_search(model, params, (), np.array([[0]]), 2, stop=(1, 4))
+
+
 @pytest.mark.parametrize(
     ("settings", "kind", "named"),
     [
@@ -319,6 +365,12 @@ def test_more_beams_find_what_is_no_worse() -> None:
     sums = [float(searched(6, beams=beams).log_probabilities[0].sum()) for beams in (1, 3, 20)]
     assert sums[0] <= sums[1] + 1e-12
     assert sums[1] <= sums[2] + 1e-12
+
+
+@pytest.mark.parametrize("power", [1e3, -1e3, 1e308])
+def test_powers_of_lengths_beyond_floats_are_refused(power: float) -> None:
+    with pytest.raises(ValueError, match="length_penalty is"):
+        searched(6, length_penalty=power)
 
 
 def test_beam_search_takes_one_prompt() -> None:

@@ -10,6 +10,9 @@ import pytest
 
 import funcnn as fn
 from funcnn import metrics
+from funcnn.data.tables.targets import LabelTarget
+from funcnn.layers.embedding.embedding import EmbeddingParams
+from funcnn.typing import Array
 
 CLASSES = (
     "accuracy", "top_k_accuracy", "confusion_matrix", "precision", "recall", "f1", "f_beta", "specificity", "iou",
@@ -209,6 +212,69 @@ def test_a_loss_of_nan_comes_with_metrics_of_nan() -> None:
     got = fn.evaluate(model, params, (), np.ones((2, 3)), labels, fn.softmax_cross_entropy(), metrics={"acc": metrics.accuracy})
     assert math.isnan(got["loss"])
     assert math.isnan(got["acc"])
+
+
+WEIGHTED = [
+    *(name for name in ALL if name != "median_absolute_error"), "log_loss", "brier_score", "calibration_error", "per_class",
+    "roc_curve", "pearson",
+]  # fmt: skip
+
+
+def numbers(result: Any) -> Array:
+    """Return all numbers of what a metric gives."""
+    fields = [getattr(result, field) for field in getattr(result, "__slots__", ()) if not field.startswith("__")] or [result]
+    return np.concatenate([np.ravel(np.asarray(one)) for one in fields])
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weights_count_by_their_ratios(name: str) -> None:
+    """In whatever unit they are: sums and products of weights at the ends of the range overflow, or are 0."""
+    kind = name if name in ALL else {"pearson": "r2", "roc_curve": "roc_auc"}.get(name, "accuracy")
+    prediction, target = given(kind)
+    if kind == "accuracy" and name != kind:
+        prediction = np.exp(prediction) / np.exp(prediction).sum(1, keepdims=True)
+    if name in ("matthews_correlation", "cohen_kappa"):
+        target = np.array([0, 1, 2, 3, 0, 2])
+    weight = np.array([3.0, 1.0, 0.0, 2.0, 5.0, 1.0])
+    metric = getattr(metrics, name)
+    expected = numbers(metric(prediction, fn.Weighted(target, weight)))
+    for exponent in (-1060, -600, 600, 1020):
+        got = numbers(metric(prediction, fn.Weighted(target, np.ldexp(weight, exponent))))
+        np.testing.assert_array_equal(got, expected * 2.0**exponent if name == "confusion_matrix" else expected)
+
+
+@pytest.mark.parametrize("beta", [1e-200, 1e200])
+def test_f_beta_at_the_ends_is_precision_or_recall(beta: float) -> None:
+    prediction, target = np.array([2.0, 1.0, -1.0, -2.0]), np.array([1, 0, 0, 1])
+    limit = metrics.precision if beta < 1 else metrics.recall
+    assert metrics.f_beta(prediction, target, beta=beta) == limit(prediction, target)
+    np.testing.assert_array_equal(metrics.per_class(prediction, target, "f_beta", beta=beta), limit(prediction, target))
+
+
+def test_images_of_any_size() -> None:
+    p, t = np.random.default_rng(4).random((2, 2, 12, 13, 1))
+    for factor in (1e-300, 1e-160, 1.0, 1e160, 1e300):
+        assert metrics.psnr(p * factor, t * factor, factor) == pytest.approx(metrics.psnr(p, t), rel=1e-12, abs=0.0)
+    for far in (np.inf, 1e200):
+        with pytest.raises(ValueError, match="so far beyond max_value, 1, that their squares"):
+            metrics.ssim(p * far, t)
+    assert metrics.psnr(np.full_like(t, np.inf), t) == -math.inf
+
+
+DECIDING: dict[str, Any] = {
+    "OneHot.inverse": lambda scores: fn.data.fit_one_hot(np.arange(3)).inverse(scores),
+    "LabelTarget.decode": lambda scores: LabelTarget("kind", ("a", "b", "c")).decode(scores),
+    "generate": lambda scores: fn.generate(fn.embedding(2, 3), EmbeddingParams(scores), (), np.array([[0], [1]]), 1, fn.Key(0)),
+}
+"""What takes the largest of some scores for an answer; estimators: tests/ecosystem/estimators."""
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_nan_is_no_answer(name: str) -> None:
+    scores = np.array([[0.0, 1.0, 2.0], [3.0, np.nan, 2.0]])
+    with pytest.raises(ValueError, match=r"nan at row \[1, 1\]|after sequence 1 are nan"):
+        DECIDING[name](scores)
+    DECIDING[name](np.nan_to_num(scores))
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -13,6 +13,7 @@ from funcnn.data.scaling import fit_standardize
 from funcnn.data.tables.columns import BooleanColumn, CategoryColumn, NumberColumn, Table
 from funcnn.data.tables.encodings import as_categories, finite_numbers, out_of_reach
 from funcnn.errors import check_array, describe, is_plain, shorten, shown
+from funcnn.losses.checks import check_not_nan
 from funcnn.typing import Array, IntArray
 
 TableTask: TypeAlias = Literal["classification", "regression"]
@@ -51,6 +52,7 @@ class LabelTarget:
                 raise ValueError(
                     f"the prediction is {describe(prediction)}, expected (n, {len(self.classes)}): one column for each class"
                 )
+            check_not_nan(prediction)
             labels: Array | IntArray = prediction.argmax(1)
         else:
             labels = prediction

@@ -18,7 +18,7 @@ from funcnn.errors import check_count, check_range
 from funcnn.layer import Layer
 from funcnn.models.generation.running import Running, checked_prompt
 from funcnn.models.generation.sample import Generated
-from funcnn.models.generation.sampling import checked_stop, log_softmax
+from funcnn.models.generation.sampling import check_stop_occurs, checked_stop, log_softmax
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
@@ -81,6 +81,8 @@ def beam_search(
         raise ValueError(f"the prompt has {len(prompt)} sequences, expected one: (1, t)")
     beams = check_count(beams, "beams")
     length_penalty = check_range(length_penalty, "length_penalty", -math.inf, math.inf, open_low=True, open_high=True)
+    if abs(length_penalty) * math.log(max(2, steps)) > 700:
+        raise ValueError(f"length_penalty is {length_penalty:g}: no float holds that power of {steps} steps")
     stop = checked_stop(stop)
     running = Running(model, params, state, steps, None)
     length = prompt.shape[1]
@@ -89,10 +91,13 @@ def beam_search(
     for taken in range(1, steps + 1):
         found = log_softmax(running.next_logits(sequences))
         vocabulary = found.shape[1]
+        check_stop_occurs(stop, vocabulary)
         totals = (logs.sum(1)[:, np.newaxis] + found).reshape(-1)
         rows: list[int] = []
         tokens: list[int] = []
         for place in best(totals, (1 + len(stop)) * beams):
+            if totals[place] == -np.inf:  # and so are those behind it: what cannot be is no continuation
+                break
             row, token = divmod(int(place), vocabulary)
             if token in stop:
                 score = float(totals[place]) / float(taken) ** length_penalty

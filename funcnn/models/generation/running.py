@@ -54,7 +54,15 @@ class Running:
                 f"the prompt is {describe(sequence)}, and the model has {logits.shape[2]} tokens, more than that type can"
                 " hold: use .astype(int)"
             )
-        return np.asarray(logits[:, -1].astype(np.float64))
+        found: Array = logits[:, -1].astype(np.float64)
+        possible = found.max(1) > -np.inf  # which the largest of NaN and others is not
+        if not possible.all():
+            row = int(np.argmin(possible))
+            raise ValueError(
+                f"the logits after sequence {row} are {'nan' if np.isnan(found[row]).any() else 'all -inf'}: no token is the most"
+                " probable one; are the parameters finite?"
+            )
+        return found
 
     def take(self, rows: IntArray) -> None:
         """Go on with some of the sequences, in this order."""

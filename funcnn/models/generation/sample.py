@@ -11,7 +11,7 @@ from funcnn.errors import shown
 from funcnn.key import Key, check_key
 from funcnn.layer import Layer
 from funcnn.models.generation.running import Running, checked_prompt
-from funcnn.models.generation.sampling import Sampling, draw, log_softmax
+from funcnn.models.generation.sampling import Sampling, check_stop_occurs, draw, log_softmax
 from funcnn.typing import Array, IntArray
 
 P = TypeVar("P")
@@ -107,6 +107,7 @@ def sample(
                 running.take(rows)
         else:
             logits = running.next_logits(sequence[:, :end])
+        check_stop_occurs(how.stop, logits.shape[1])
         tokens = draw(logits, sequence[:, :end], generator, how)
         tokens = np.where(ended, sequence[:, end - 1], tokens)
         sequence[:, end] = tokens

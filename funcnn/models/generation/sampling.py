@@ -90,6 +90,12 @@ def checked_stop(stop: object) -> tuple[int, ...]:
     return tuple([check_count(one, "a token of stop", 0) for one in stop])
 
 
+def check_stop_occurs(stop: tuple[int, ...], vocabulary: int) -> None:
+    """Raise when a stop token is none that the model can give: it would never end a sequence."""
+    if stop and max(stop) >= vocabulary:
+        raise ValueError(f"stop has the token {max(stop)}, and the model gives tokens from 0 to {vocabulary - 1}")
+
+
 def penalized(logits: Array, seen: IntArray, penalty: float) -> Array:
     """Return logits (n, V) of which those of the tokens of each row of ``seen`` (n, t) are made smaller."""
     if penalty == 1:
@@ -126,9 +132,16 @@ def nucleus(logits: Array, top_p: float) -> BoolArray:
 
 def log_softmax(logits: Array) -> Array:
     """Return the logarithms of the probabilities, row by row."""
-    shifted = logits - logits.max(1, keepdims=True)
-    logs: Array = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    below = below_largest(logits)
+    logs: Array = below - np.log(np.exp(below).sum(1, keepdims=True))
     return logs
+
+
+def below_largest(logits: Array) -> Array:
+    """Return logits minus the largest of their row; an infinite one is as far above all others as can be."""
+    largest = logits.max(1, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(logits == largest, 0, logits - largest)
 
 
 def draw(logits: Array, seen: IntArray, generator: np.random.Generator, sampling: Sampling) -> IntArray:
@@ -136,5 +149,6 @@ def draw(logits: Array, seen: IntArray, generator: np.random.Generator, sampling
     logits = penalized(logits, seen, sampling.repetition_penalty)
     if sampling.temperature == 0:
         return cast(IntArray, kept(logits, sampling).argmax(1))
-    logits = kept(logits / sampling.temperature, sampling)
+    with np.errstate(over="ignore"):  # at a temperature of nearly 0 only the largest is left
+        logits = kept(below_largest(logits) / sampling.temperature, sampling)
     return cast(IntArray, (logits + generator.gumbel(size=logits.shape)).argmax(1))

@@ -9,7 +9,17 @@ from attrs import frozen
 
 from funcnn.errors import describe
 from funcnn.kernels.arrays import flatten_examples
-from funcnn.losses.checks import check_finite, check_labels, check_pair, check_plain, check_prediction, first, is_array, show
+from funcnn.losses.checks import (
+    check_finite,
+    check_labels,
+    check_not_nan,
+    check_pair,
+    check_plain,
+    check_prediction,
+    first,
+    is_array,
+    show,
+)
 from funcnn.losses.reduction import check_weight, select, spread
 from funcnn.losses.weighted import Weighted
 from funcnn.typing import Array, BoolArray, IntArray
@@ -32,7 +42,7 @@ class Rows(Generic[T]):
 
     scores: Array
     target: T
-    weight: Array | None
+    weight: Array | None  # in units in which no sum or product of them overflows or vanishes
 
     def share(self, values: Array | BoolArray) -> float:
         """Return the mean of one value for each row, by the weights."""
@@ -152,16 +162,6 @@ def check_real(prediction: Array) -> None:
         raise TypeError(f"the prediction is {describe(prediction)}, and a metric is of real numbers: use .real")
 
 
-def check_not_nan(prediction: Array) -> None:
-    """Raise when a prediction is NaN, which is neither right nor wrong."""
-    wrong = np.isnan(prediction)
-    if wrong.any():
-        raise ValueError(
-            f"the prediction is nan at row {show(first(wrong))} ({np.count_nonzero(wrong)} such numbers): a metric needs numbers,"
-            " and NaN is neither right nor wrong"
-        )
-
-
 def check_not_empty(target: Array | IntArray | BoolArray) -> None:
     """Raise when there is no example."""
     if not target.size:
@@ -169,7 +169,7 @@ def check_not_empty(target: Array | IntArray | BoolArray) -> None:
 
 
 def _counted(prediction: Array, target: Any, features: int | None) -> tuple[Array, Any, Array | None]:
-    """Return the rows that count, and their weights; of a target without weights all, and None."""
+    """Return the rows that count, and their weights over :func:`weight_unit`; of a target without weights all, and None."""
     if not isinstance(target, Weighted):
         return prediction, target, None
     check_prediction(prediction)
@@ -179,7 +179,14 @@ def _counted(prediction: Array, target: Any, features: int | None) -> tuple[Arra
     positive = weight > 0
     if not positive.any():
         raise ValueError("the weights are all 0: a metric needs at least one example")
-    return select(prediction, positive), select(entries, positive), weight[positive]
+    return select(prediction, positive), select(entries, positive), weight[positive] / weight_unit(weight)
+
+
+def weight_unit(weight: Array | IntArray | BoolArray) -> Array:
+    """Return the power of 2 next below the largest weight: division by it rounds nothing."""
+    one = np.ones((), np.result_type(weight.dtype, np.float64))
+    unit: Array = np.ldexp(one, np.frexp(weight.max() * one)[1] - 1)
+    return unit
 
 
 def _flat(weight: Array | None, labels: IntArray) -> Array | None:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from funcnn.errors import check_choice, check_count, check_range, describe
 from funcnn.losses.weighted import Weighted
-from funcnn.train.metrics.checks import Labels, Rows, Truth, answered, entries_of, is_alike, labelled
+from funcnn.train.metrics.checks import Labels, Rows, Truth, answered, entries_of, is_alike, labelled, weight_unit
 from funcnn.typing import Array, BoolArray, IntArray
 
 Average: TypeAlias = Literal["macro", "micro", "weighted"]
@@ -122,10 +122,8 @@ def confusion_matrix(prediction: Array, target: Labels) -> IntArray | Array:
     array([[1, 1],
            [0, 0]])
     """
-    rows = labelled(prediction, target)
-    classes = rows.scores.shape[-1]
-    places = rows.target * classes + rows.scores.argmax(-1)
-    return np.bincount(places, rows.weight, minlength=classes * classes).reshape(classes, classes)
+    found = _tally(prediction, target)
+    return found * float(weight_unit(target.weight)) if isinstance(target, Weighted) else found
 
 
 def precision(prediction: Array, target: Classes, average: Average = "macro", threshold: float = 0.0) -> float:
@@ -324,6 +322,9 @@ def recall_parts(found: Counts) -> Parts:
 
 
 def f_beta_parts(found: Counts, beta: float) -> Parts:
+    if beta > 1:  # the same over the square of beta, which may overflow
+        share = beta**-2
+        return (1 + share) * found.hits, found.labelled + share * found.given
     return (1 + beta**2) * found.hits, beta**2 * found.labelled + found.given
 
 
@@ -359,6 +360,14 @@ def check_average(average: Average) -> Average:
     return cast(Average, check_choice(average, get_args(Average), "average"))
 
 
+def _tally(prediction: Array, target: Labels) -> IntArray | Array:
+    """Return the confusion matrix, (C, C), of weights in their unit."""
+    rows = labelled(prediction, target)
+    classes = rows.scores.shape[-1]
+    places = rows.target * classes + rows.scores.argmax(-1)
+    return np.bincount(places, rows.weight, minlength=classes * classes).reshape(classes, classes)
+
+
 def _matrix(prediction: Array, target: Classes, threshold: float) -> IntArray | Array:
     entries = entries_of(target)
     given: object = prediction
@@ -370,7 +379,7 @@ def _matrix(prediction: Array, target: Classes, threshold: float) -> IntArray | 
         )
     if threshold != 0:
         raise ValueError(f"threshold is {threshold}, and the target has labels of classes: of these the largest score wins")
-    return confusion_matrix(prediction, cast(IntArray, target))  # labels, since they are not alike
+    return _tally(prediction, cast(IntArray, target))  # labels, since they are not alike
 
 
 def _square(prediction: Array, target: Classes, threshold: float) -> IntArray | Array:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from funcnn.errors import check_range, describe
-from funcnn.losses.checks import check_finite, check_pair
-from funcnn.train.metrics.checks import check_not_empty, check_not_nan, check_real
+from funcnn.losses.checks import check_finite, check_not_nan, check_pair
+from funcnn.train.metrics.checks import check_not_empty, check_real
 from funcnn.typing import Array
 
 
@@ -30,9 +30,12 @@ def psnr(prediction: Array, target: Array, max_value: float = 1.0) -> float:
     """
     max_value = check_range(max_value, "max_value", 0, math.inf, open_low=True, open_high=True)
     p, t = _images(prediction, target)
-    noise = np.square((p - t) / max_value).reshape(len(p), -1).mean(1)
+    apart = np.abs(p - t).reshape(len(p), -1)
+    largest = apart.max(1)
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1)  # in which no square overflows or vanishes
+    noise = np.square(apart / unit[:, np.newaxis]).mean(1)
     with np.errstate(divide="ignore"):
-        return float(np.mean(-10 * np.log10(noise)))
+        return float(np.mean(-10 * np.log10(noise) - 20 * np.log10(unit / max_value)))
 
 
 def ssim(prediction: Array, target: Array, max_value: float = 1.0) -> float:
@@ -67,6 +70,14 @@ def ssim(prediction: Array, target: Array, max_value: float = 1.0) -> float:
         raise ValueError(
             f"the prediction is {describe(prediction)}, expected images (n, height, width, channels) of 11 by 11 or more"
         )
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        similarity = _similarity(p, t, max_value)
+    if not math.isfinite(similarity):
+        raise ValueError(f"the images are so far beyond max_value, {max_value:g}, that their squares are no numbers: scale them")
+    return similarity
+
+
+def _similarity(p: Array, t: Array, max_value: float) -> float:
     mean_p, mean_t, square_p, square_t, product = map(_blurred, (p, t, p * p, t * t, p * t))
     c1, c2 = (0.01 * max_value) ** 2, (0.03 * max_value) ** 2
     both = mean_p * mean_t

@@ -6,13 +6,12 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.errors import check_count, describe
-from funcnn.losses.checks import check_finite, check_pair, first, show
+from funcnn.losses.checks import check_finite, check_not_nan, check_pair, first, show
 from funcnn.train.metrics.checks import (
     Labels,
     Rows,
     Truth,
     check_not_empty,
-    check_not_nan,
     check_real,
     entries_of,
     is_alike,

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from funcnn.errors import describe
 from funcnn.train.metrics.checks import Labels
-from funcnn.train.metrics.classification import Average, accuracy, counts, f1, precision, recall
+from funcnn.train.metrics.classification import Average, accuracy, confusion_matrix, counts, f1, precision, recall
 from funcnn.train.metrics.per_class import per_class
 from funcnn.typing import Array
 
@@ -81,8 +81,7 @@ def classification_report(prediction: Array, target: Labels, names: Sequence[str
     weighted      0.875   0.750  0.750        4
     accuracy                     0.750        4
     """
-    found = counts(prediction, target, 0.0)
-    classes = len(found.hits)
+    classes = len(counts(prediction, target, 0.0).hits)
     if names is None:
         names = [str(index) for index in range(classes)]
     given: object = names
@@ -98,5 +97,5 @@ def classification_report(prediction: Array, target: Labels, names: Sequence[str
     macro, weighted = (
         (precision(prediction, target, how), recall(prediction, target, how), f1(prediction, target, how)) for how in MEANS
     )
-    own, support = accuracy(prediction, target), np.asarray(found.labelled, float)
+    own, support = accuracy(prediction, target), confusion_matrix(prediction, target).sum(1).astype(float)
     return ClassificationReport(tuple(names), *each, support, macro, weighted, own)

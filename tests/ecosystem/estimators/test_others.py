@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import funcnn as fn
-from funcnn.estimators import AnomalyDetector, Encoder, Regressor
+from funcnn.estimators import AnomalyDetector, Classifier, Encoder, Regressor
 
 X, Y = load_diabetes(return_X_y=True)
 LOSSES = [
@@ -121,3 +121,22 @@ def test_anomalies_are_what_does_not_fit() -> None:
 def test_a_share_of_anomalies_that_is_none_is_refused(contamination: float) -> None:
     with pytest.raises(ValueError, match="contamination"):
         AnomalyDetector(contamination).fit(X)
+
+
+DECIDING = {
+    "detector": (AnomalyDetector, None),
+    "one label": (Classifier, np.arange(len(X)) % 3),
+    "many labels": (Classifier, np.arange(2 * len(X)).reshape(-1, 2) % 2),
+    "several outputs": (Classifier, np.arange(2 * len(X)).reshape(-1, 2) % 3),
+}
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_an_output_of_nan_is_no_answer(name: str) -> None:
+    """NaN is on neither side of a border: it made rows usual, and labels the first."""
+    kind, y = DECIDING[name]
+    model: Any = kind(hidden=(2,), epochs=1, batch_size=400, random_state=0).fit(X, y)
+    assert len(model.predict(X[:3])) == 3
+    model.params_ = fn.tree.map(lambda leaf: leaf * np.nan, model.params_)
+    with pytest.raises(ValueError, match="the network's output is nan at row"):
+        model.predict(X[:3])
