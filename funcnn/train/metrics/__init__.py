@@ -15,7 +15,6 @@ beside it.)  Infinite scores are scores.  Errors are computed in double precisio
 
 from funcnn.runtime.lazy_imports import listing
 from funcnn.train.metrics.classification import (
-    Average,
     accuracy,
     balanced_accuracy,
     binary_accuracy,
@@ -32,6 +31,7 @@ from funcnn.train.metrics.classification import (
     specificity,
     top_k_accuracy,
 )
+from funcnn.train.metrics.counting import Average
 from funcnn.train.metrics.images import psnr, ssim
 from funcnn.train.metrics.per_class import per_class
 from funcnn.train.metrics.probability import (

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias, cast, get_args, overload
+from typing import overload
 
 import numpy as np
-from attrs import frozen
 
-from funcnn.errors import check_choice, check_count, check_range, describe
+from funcnn.errors import check_count, check_range, describe
 from funcnn.losses.weighted import Weighted
-from funcnn.train.metrics.checks import Labels, Rows, Truth, answered, entries_of, is_alike, labelled, weight_unit
+from funcnn.train.metrics.checks import Labels, Rows, Truth, answered, labelled, weight_unit
+from funcnn.train.metrics.counting import (
+    Average,
+    Classes,
+    averaged,
+    check_average,
+    counts,
+    f_beta_parts,
+    iou_parts,
+    off_diagonal,
+    precision_parts,
+    recall_parts,
+    specificity_parts,
+    square_matrix,
+    tally,
+)
 from funcnn.typing import Array, BoolArray, IntArray
-
-Average: TypeAlias = Literal["macro", "micro", "weighted"]
-"""How the figures of single classes become one: their mean, one figure of all counts, or their mean by the classes' sizes."""
-
-Classes: TypeAlias = Labels | Truth
-"""Labels of classes, (n, ...), or yes and no for each score, of the prediction's shape."""
 
 
 def accuracy(prediction: Array, target: Labels) -> float:
@@ -122,7 +130,7 @@ def confusion_matrix(prediction: Array, target: Labels) -> IntArray | Array:
     array([[1, 1],
            [0, 0]])
     """
-    found = _tally(prediction, target)
+    found = tally(prediction, target)
     return found * float(weight_unit(target.weight)) if isinstance(target, Weighted) else found
 
 
@@ -239,7 +247,7 @@ def balanced_accuracy(prediction: Array, target: Classes, threshold: float = 0.0
     >>> fn.metrics.balanced_accuracy(np.eye(2)[[0, 0, 0, 0]], np.array([0, 0, 0, 1]))
     0.5
     """
-    matrix = _square(prediction, target, threshold)
+    matrix = square_matrix(prediction, target, threshold)
     labelled_rows = matrix.sum(1)
     return float((matrix.diagonal()[labelled_rows > 0] / labelled_rows[labelled_rows > 0]).mean())
 
@@ -255,7 +263,7 @@ def matthews_correlation(prediction: Array, target: Classes, threshold: float = 
     >>> round(fn.metrics.matthews_correlation(np.array([2.0, 1.0, -1.0, -1.0]), np.array([1, 0, 0, 0])), 6)
     0.57735
     """
-    matrix = _square(prediction, target, threshold).astype(float)
+    matrix = square_matrix(prediction, target, threshold).astype(float)
     labels, answers = matrix.sum(1), matrix.sum(0)
     spread = math.sqrt(_unequal(labels, labels)) * math.sqrt(_unequal(answers, answers))
     return (_unequal(labels, answers) - _wrong(matrix) * float(matrix.sum())) / spread if spread else 0.0
@@ -272,138 +280,16 @@ def cohen_kappa(prediction: Array, target: Classes, threshold: float = 0.0) -> f
     >>> fn.metrics.cohen_kappa(np.eye(2)[[0, 0, 1, 1]], np.array([0, 1, 1, 1]))
     0.5
     """
-    matrix = _square(prediction, target, threshold).astype(float)
+    matrix = square_matrix(prediction, target, threshold).astype(float)
     left_open = _unequal(matrix.sum(1), matrix.sum(0))
     return 1 - _wrong(matrix) * float(matrix.sum()) / left_open if left_open else 0.0
 
 
-# ---------------------------------------------------------------------------------------------------------------- the parts
-
-
-@frozen(eq=False)
-class Counts:
-    """For each class: the weight of the rows rightly given to it, given to it, labelled with it, with others, and rightly left.
-
-    Each is a sum of its own: a difference of sums of weights is rounded, and not 0 where there is no row.
-    """
-
-    hits: Array | IntArray
-    given: Array | IntArray
-    labelled: Array | IntArray
-    others: Array | IntArray
-    passed: Array | IntArray
-
-
-def counts(prediction: Array, target: Classes, threshold: float) -> Counts:
-    """Return the counts of labels, or of answers of yes and no."""
-    threshold = check_range(threshold, "threshold", -math.inf, math.inf)
-    if is_alike(prediction, target):
-        rows = answered(prediction, target)
-        columns = (-1, rows.scores.shape[-1] if rows.scores.ndim > 1 else 1)
-        yes, truth = (rows.scores > threshold).reshape(columns), rows.target.reshape(columns)
-        weight = np.ones(yes.shape, int) if rows.weight is None else rows.weight.reshape(columns)
-        return Counts(*((weight * one).sum(0) for one in (yes & truth, yes, truth, ~truth, ~yes & ~truth)))
-    matrix = _matrix(prediction, target, threshold)
-    labels = matrix.sum(1)
-    others = _off_diagonal(np.broadcast_to(labels, matrix.shape)).sum(1)
-    return Counts(matrix.diagonal(), matrix.sum(0), labels, others, others - _off_diagonal(matrix).sum(0))
-
-
-Parts: TypeAlias = tuple[Array | IntArray, Array | IntArray]
-"""Numerators and denominators of the figures of the classes."""
-
-
-def precision_parts(found: Counts) -> Parts:
-    return found.hits, found.given
-
-
-def recall_parts(found: Counts) -> Parts:
-    return found.hits, found.labelled
-
-
-def f_beta_parts(found: Counts, beta: float) -> Parts:
-    if beta > 1:  # the same over the square of beta, which may overflow
-        share = beta**-2
-        return (1 + share) * found.hits, found.labelled + share * found.given
-    return (1 + beta**2) * found.hits, beta**2 * found.labelled + found.given
-
-
-def specificity_parts(found: Counts) -> Parts:
-    return found.passed, found.others
-
-
-def iou_parts(found: Counts) -> Parts:
-    return found.hits, found.given + found.labelled - found.hits
-
-
-def ratios(part: Array | IntArray, whole: Array | IntArray) -> Array:
-    """Return the ratios part/whole of the classes, 0/0 being 0."""
-    ratio: Array = np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)
-    return ratio
-
-
-def averaged(found: Counts, part: Array | IntArray, whole: Array | IntArray, average: Average) -> float:
-    """Return the ratios part/whole of the classes as one figure."""
-    if average == "micro":
-        summed = whole.sum()
-        return float(part.sum() / summed) if summed else 0.0
-    ratio = ratios(part, whole)
-    if average == "macro":
-        occurs = found.given + found.labelled > 0
-        return float(ratio[occurs].mean()) if occurs.any() else 0.0
-    everything = found.labelled.sum()
-    return float((ratio * found.labelled).sum() / everything) if everything else 0.0
-
-
-def check_average(average: Average) -> Average:
-    """Return how classes are averaged, or raise."""
-    return cast(Average, check_choice(average, get_args(Average), "average"))
-
-
-def _tally(prediction: Array, target: Labels) -> IntArray | Array:
-    """Return the confusion matrix, (C, C), of weights in their unit."""
-    rows = labelled(prediction, target)
-    classes = rows.scores.shape[-1]
-    places = rows.target * classes + rows.scores.argmax(-1)
-    return np.bincount(places, rows.weight, minlength=classes * classes).reshape(classes, classes)
-
-
-def _matrix(prediction: Array, target: Classes, threshold: float) -> IntArray | Array:
-    entries = entries_of(target)
-    given: object = prediction
-    one_column = isinstance(given, np.ndarray) and given.ndim >= 2 and given.shape[-1] == 1
-    if one_column and isinstance(entries, np.ndarray):
-        raise ValueError(
-            f"the prediction is {describe(prediction)}, one score for each row, and the target {describe(entries)}: answers of"
-            " yes and no have one shape, reshape one of them"
-        )
-    if threshold != 0:
-        raise ValueError(f"threshold is {threshold}, and the target has labels of classes: of these the largest score wins")
-    return _tally(prediction, cast(IntArray, target))  # labels, since they are not alike
-
-
-def _square(prediction: Array, target: Classes, threshold: float) -> IntArray | Array:
-    """Return the confusion matrix, of yes and no that of both answers."""
-    threshold = check_range(threshold, "threshold", -math.inf, math.inf)
-    if not is_alike(prediction, target):
-        return _matrix(prediction, target, threshold)
-    found = counts(prediction, target, threshold)
-    if len(found.hits) != 1:
-        raise ValueError(f"the prediction is {describe(prediction)}, answers to several questions: take one column at a time")
-    hits, positive, negative, passed = (one[0] for one in (found.hits, found.labelled, found.others, found.passed))
-    return np.array([[passed, negative - passed], [positive - hits, hits]])
-
-
-def _off_diagonal(matrix: Array | IntArray) -> Array | IntArray:
-    """Return a square matrix with zeros on its diagonal."""
-    return np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-
-
 def _wrong(matrix: Array) -> float:
     """Return the weight of the rows whose answer is not their label."""
-    return float(_off_diagonal(matrix).sum())
+    return float(off_diagonal(matrix).sum())
 
 
 def _unequal(first: Array, second: Array) -> float:
     """Return the sum of the products of different classes: for equal weights, how many pairs are not of one class."""
-    return float(_off_diagonal(np.outer(first, second)).sum())
+    return float(off_diagonal(np.outer(first, second)).sum())

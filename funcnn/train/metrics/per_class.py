@@ -6,7 +6,7 @@ import math
 from typing import Literal, TypeAlias, get_args
 
 from funcnn.errors import check_choice, check_range
-from funcnn.train.metrics.classification import (
+from funcnn.train.metrics.counting import (
     Classes,
     Parts,
     counts,

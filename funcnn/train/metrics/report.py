@@ -9,7 +9,8 @@ from attrs import frozen
 
 from funcnn.errors import describe
 from funcnn.train.metrics.checks import Labels
-from funcnn.train.metrics.classification import Average, accuracy, confusion_matrix, counts, f1, precision, recall
+from funcnn.train.metrics.classification import accuracy, confusion_matrix, f1, precision, recall
+from funcnn.train.metrics.counting import Average, counts
 from funcnn.train.metrics.per_class import per_class
 from funcnn.typing import Array
 
