@@ -99,9 +99,20 @@ class Reader:
 
     def describe(self) -> None:
         """Read and check the description."""
-        import json
-
         on_disk = self.path.stat().st_size
+        self._list_entries(on_disk)
+        longdouble = self._read_description(on_disk)
+        if len({leaf.path for leaf in self.leaves}) < len(self.leaves):
+            raise FileError(f"{self.path} is damaged: two leaves have one path")
+        for leaf in self.leaves:
+            if leaf.dtype.char in "gG" and longdouble != longdouble_digits():
+                raise FileError(f"{self.path}: {leaf.name} is {leaf.dtype} of another kind of machine: save it as float64 there")
+            entry = self.entries.get(leaf.path + ".npy")
+            if entry is None or leaf.nbytes > entry.file_size:
+                raise FileError(f"{self.path} is damaged: {leaf.name} is missing or too short")
+
+    def _list_entries(self, on_disk: int) -> None:
+        """Set the entries by name; raise unless they are stored as they are, and no more than the bytes on disk."""
         infos = self.archive.infolist()
         if any(info.compress_type or info.file_size != info.compress_size for info in infos):
             raise FileError(f"{self.path} was not written by fn.save: its entries are compressed")
@@ -114,6 +125,11 @@ class Reader:
             raise FileError(
                 f"{self.path} was not written by fn.save: it has no entry {DESCRIPTION} (numpy.load reads plain .npz files)"
             )
+
+    def _read_description(self, on_disk: int) -> object:
+        """Set the note, the nodes and the leaves; return the digits of long double where the file was written."""
+        import json
+
         with self.damage(f"{self.path} is damaged: its description cannot be read"):
             said = json.loads(self.bytes_of(DESCRIPTION, LONGEST_DESCRIPTION))
             if said["format"] not in range(1, FORMAT + 1):
@@ -124,15 +140,8 @@ class Reader:
             self.note = str(said["note"]) if first else self.bytes_of(NOTE, on_disk).decode("utf-8", "surrogatepass")
             self.nodes = unfolded(said["structure"]) if first else [read_node(node) for node in said["structure"]]
             self.leaves = [Leaf(str(path), read_dtype(dtype), read_shape(shape)) for path, dtype, shape in said["leaves"]]
-            longdouble = said["longdouble"]
-        if len({leaf.path for leaf in self.leaves}) < len(self.leaves):
-            raise FileError(f"{self.path} is damaged: two leaves have one path")
-        for leaf in self.leaves:
-            if leaf.dtype.char in "gG" and longdouble != longdouble_digits():
-                raise FileError(f"{self.path}: {leaf.name} is {leaf.dtype} of another kind of machine: save it as float64 there")
-            entry = self.entries.get(leaf.path + ".npy")
-            if entry is None or leaf.nbytes > entry.file_size:
-                raise FileError(f"{self.path} is damaged: {leaf.name} is missing or too short")
+            digits: object = said["longdouble"]
+        return digits
 
     def check(self, like: object) -> None:
         """Raise a FileError with the first path where the file's tree is not like the expected one."""

@@ -198,40 +198,67 @@ def resumed(
     FileNotFoundError, FileError
         When there is no such file, it is damaged or not a checkpoint, or it belongs to another run: then with what differs.
     """
-    import json
-
     if not Path(path).is_file():
         raise FileNotFoundError(f"resume is {shorten(repr(os.fspath(path)))}: there is no file {shorten(repr(Path(path).name))}")
-    text = load_note(path)
-    try:
-        said = json.loads(text)
-        there = {str(name): [str(one) for one in entry] for name, entry in said["run"].items()}
-        columns = [str(name) for name in said["columns"]]
-        rows = [
-            Row(epoch, tuple(zip(columns, map(float, values), strict=True)), float(seconds))
-            for epoch, (seconds, values) in enumerate(said["history"], 1)
-        ]
-        count = 2 if said["points"] == 2 else 1
-        steps, seen = map(int, said.get("within", (0, 0)))
-        versions = str(said["versions"]) if "versions" in said else f"funcnn 0.1.0 and Python {said['python']}"
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is not a checkpoint of fn.Checkpoint, or one of another version ({error!r})") from error
-    message = difference(path, there, identity.entries, (versions, identity.versions))
+    said = _read_note(path)
+    message = difference(path, said.run, identity.entries, (said.versions, identity.versions))
     if message is not None:
         raise FileError(message)
-    if columns != list(identity.columns):
-        raise FileError(f"{path} is damaged: its columns are {columns}, expected {list(identity.columns)}")
-    history = History(tuple(rows))
+    if said.columns != identity.columns:
+        raise FileError(f"{path} is damaged: its columns are {list(said.columns)}, expected {list(identity.columns)}")
+    history = said.history
     over = None if rule is None else rule.end(history, since)
     if over is not None and over < len(history):
         raise FileError(
             f"{path} has {len(history)} epochs, and early_stopping with this patience would have ended training after {over}"
         )
     peak = 0 if rule is None else rule.best_epoch(history, since)
-    like = (start,) * count
-    if not steps:
+    like = (start,) * said.points
+    if not said.steps:
         points = load(path, like=like)
-        return Reached(points[0], history, points[1] if count == 2 else None, peak)
-    recorded = "learning_rate" in columns, "gradient_norm" in columns
-    points, kept = load(path, like=(like, like_passing(steps, recorded, shown(), seen)))
-    return Reached(points[0], history, points[1] if count == 2 else None, peak, passing_of(kept))
+        return Reached(points[0], history, points[1] if said.points == 2 else None, peak)
+    recorded = "learning_rate" in said.columns, "gradient_norm" in said.columns
+    points, kept = load(path, like=(like, like_passing(said.steps, recorded, shown(), said.seen)))
+    return Reached(points[0], history, points[1] if said.points == 2 else None, peak, passing_of(kept))
+
+
+@frozen
+class _Note:
+    """What :func:`note` has written."""
+
+    run: dict[str, list[str]]
+    versions: str
+    columns: tuple[str, ...]
+    history: History
+    points: int
+    """How many there are: the last one, and the best so far."""
+    steps: int
+    """Within an epoch: the steps that it has done."""
+    seen: int
+    """Within an epoch: the rows of outputs that it holds, for metrics."""
+
+
+def _read_note(path: str | os.PathLike[str]) -> _Note:
+    """Return what a checkpoint says of its run, or raise a FileError."""
+    import json
+
+    text = load_note(path)
+    try:
+        said = json.loads(text)
+        columns = tuple([str(name) for name in said["columns"]])
+        rows = [
+            Row(epoch, tuple(zip(columns, map(float, values), strict=True)), float(seconds))
+            for epoch, (seconds, values) in enumerate(said["history"], 1)
+        ]
+        steps, seen = map(int, said.get("within", (0, 0)))
+        return _Note(
+            run={str(name): [str(one) for one in entry] for name, entry in said["run"].items()},
+            versions=str(said["versions"]) if "versions" in said else f"funcnn 0.1.0 and Python {said['python']}",
+            columns=columns,
+            history=History(tuple(rows)),
+            points=2 if said["points"] == 2 else 1,
+            steps=steps,
+            seen=seen,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is not a checkpoint of fn.Checkpoint, or one of another version ({error!r})") from error
