@@ -160,6 +160,10 @@ def test_images_are_brought_to_the_size_that_is_wanted(tmp_path: Path) -> None:
     whole = prepared(tmp_path / "wide.png", Preparation(4, 8, 0, resample=0))
     assert whole.shape == (1, 4, 8, 3)
     np.testing.assert_allclose(whole[0, 0, 0], -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])
+    noted = Image.Exif()
+    noted[0x0112] = 6  # held so that it has to be turned by a quarter
+    Image.fromarray(np.rot90(pixels).copy()).save(tmp_path / "held.png", exif=noted)
+    np.testing.assert_array_equal(prepared(tmp_path / "held.png", Preparation(4, 8, 0, resample=0)), whole)
     assert read_preparation(tmp_path) == Preparation()
 
 

@@ -39,6 +39,46 @@ def test_images_are_read_by_class(folder: Path) -> None:
     assert repr(images) == "ImageFolder(6 images of 5 x 7 x 3, 3 classes)"
 
 
+TURNS: dict[int, Callable[[IntArray], IntArray]] = {
+    1: lambda seen: seen,
+    2: lambda seen: seen[:, ::-1],
+    3: lambda seen: seen[::-1, ::-1],
+    4: lambda seen: seen[::-1],
+    5: lambda seen: seen.swapaxes(0, 1),
+    6: lambda seen: seen.swapaxes(0, 1)[::-1],
+    7: lambda seen: seen[::-1, ::-1].swapaxes(0, 1),
+    8: lambda seen: seen.swapaxes(0, 1)[:, ::-1],
+}
+"""How an image is stored, by the orientation that Exif notes: where its first row and its first column are seen (TIFF 6.0)."""
+
+
+def write_held(path: Path, orientation: int, stored: IntArray) -> None:
+    """Write an image with the note of how the camera was held."""
+    noted = Image.Exif()
+    noted[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=noted, **({"quality": 100} if path.suffix == ".jpg" else {}))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tiff", "webp"])
+def test_images_are_turned_as_they_are_seen(ending: str, tmp_path: Path) -> None:
+    seen = np.zeros((16, 24, 3), np.uint8)  # four colours in the corners, so that no turn is like another
+    seen[:8, :12], seen[:8, 12:], seen[8:, :12] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+    for orientation, turn in TURNS.items():
+        (tmp_path / "ab"[orientation % 2]).mkdir(exist_ok=True)
+        write_held(tmp_path / "ab"[orientation % 2] / f"{orientation}.{ending}", orientation, turn(seen))
+    for size in (None, (8, 12)):
+        images = fn.data.image_folder(tmp_path, size=size, dtype=np.float64)
+        wanted = seen if size is None else seen[::2, ::2]
+        assert images.x.shape == (8, *wanted.shape)
+        corners = (
+            slice(None),
+            slice(1, None, wanted.shape[0] - 3),
+            slice(1, None, wanted.shape[1] - 3),
+        )  # which no filter reaches
+        for image in images.x.all()[corners]:
+            np.testing.assert_allclose(image * 255, wanted[corners[1:]], rtol=0, atol=12)  # JPEG and WebP lose some
+
+
 def test_colours_are_converted(folder: Path) -> None:
     grey = fn.data.image_folder(folder, channels=1, dtype=np.float64).x.all()
     weights = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow documents

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn.cli.failure import RequestError
-from funcnn.data.images.files import in_mode, opened
+from funcnn.data.images.files import in_mode, opened, upright
 from funcnn.errors import shown
 from funcnn.files.tree_reader import FileError
 from funcnn.models.pretrained.configuration import read_json
@@ -98,7 +98,7 @@ def prepared(path: Path | BytesIO, how: Preparation) -> Array:
         When the file cannot be read, or Pillow is not installed.
     """
     try:
-        picture = opened(path, lambda image: in_mode(image, "RGB"))
+        picture = opened(path, lambda image: in_mode(upright(image), "RGB"))
     except (FileError, ModuleNotFoundError) as error:
         raise RequestError(str(error)) from None
     except OSError as error:

@@ -18,6 +18,8 @@ from funcnn.typing import Array, IntArray, Shape
 
 Channels: TypeAlias = Literal[1, 3, 4]
 _MODES: dict[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
+_ORIENTATION = 0x0112  # the tag of Exif
+_SIDEWAYS = (5, 6, 7, 8)  # what it says where height and width change places
 _MOST_PIXELS = 2**28  # of one image: a header that claims more is not believed
 
 
@@ -45,6 +47,23 @@ def opened(path: Path | BytesIO, read: Callable[[Any], Any]) -> Any:  # Any: an 
         raise FileError(f"{name} cannot be read as an image ({shorten(str(error), 120)}): mend it or take it away") from None
 
 
+def orientation_of(image: Any) -> int:
+    """Return how a camera was held, as Exif counts it, 1 for upright; of a PNG if that stands before its points."""
+    if image.format == "PNG" and not {"exif", "Raw profile type exif"} & set(image.info):
+        return 1  # Pillow would decode all of it to look for more
+    noted = image.getexif().get(_ORIENTATION, 1)
+    return noted if isinstance(noted, int) else 1
+
+
+def upright(image: Any) -> Any:
+    """Return an image as it was seen: turned, or mirrored, as the camera that took it has noted."""
+    if orientation_of(image) == 1:
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
 def in_mode(image: Any, mode: str) -> Any:
     """Return an image in another mode of the library; raise where more than 8 bits of its points would be cut off."""
     if image.mode.startswith(("I", "F")):
@@ -57,15 +76,22 @@ class Header:
     """What the header of an image states."""
 
     size: tuple[int, int]
-    """Height and width."""
+    """Height and width, as it is seen."""
     mode: str
     """How its points are written, as Pillow calls it: "L" for levels of grey, "RGB" for colours."""
 
 
 def header_of(path: Path) -> Header:
     """Return what the header of an image states."""
-    header: Header = opened(path, lambda image: Header((image.height, image.width), image.mode))
+    header: Header = opened(path, _header)
     return header
+
+
+def _header(image: Any) -> Header:
+    sideways = orientation_of(image) in _SIDEWAYS
+    if sideways and image.format == "TIFF":  # of which Pillow's versions give the size before or after it is turned
+        image, sideways = upright(image), False
+    return Header((image.width, image.height) if sideways else (image.height, image.width), image.mode)
 
 
 @frozen(repr=False)
@@ -96,8 +122,9 @@ class ImageFiles(Rows):
         return cast(IntArray, made)
 
     def _decoded(self, image: Any) -> IntArray:
-        image.draft(_MODES[self.channels], self.size[::-1])  # of JPEG: decoded at a fraction of its size where that suffices
-        picture = in_mode(image, _MODES[self.channels])
+        stored = self.size if orientation_of(image) in _SIDEWAYS else self.size[::-1]
+        image.draft(_MODES[self.channels], stored)  # of JPEG: decoded at a fraction of its size where that suffices
+        picture = in_mode(upright(image), _MODES[self.channels])
         if picture.size != self.size[::-1]:
             picture = picture.resize(self.size[::-1], pillow().Resampling.BILINEAR)
         return cast(IntArray, np.asarray(picture, np.uint8).reshape(self.shape[1:]))

@@ -64,8 +64,8 @@ def image_folder(
 
     The headers of all files are read at once, and the images when they are asked for, by Pillow
     (``pip install 'funcnn[tables]'``).  Classes and files are in the order of their names; folders inside of a class belong to
-    it; names that begin with a dot, and files that are no images by their endings, are left out.  Images are taken as
-    they are stored: what a camera notes of how it was held does not turn them.
+    it; names that begin with a dot, and files that are no images by their endings, are left out.  Images are turned as
+    they are seen, by what a camera has noted of how it was held (the orientation of Exif).
 
     Parameters
     ----------
