@@ -16,7 +16,7 @@ from funcnn.cli import network
 from funcnn.cli.arguments import check_whole
 from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts, Network
-from funcnn.cli.settings import Settings, from_json, to_json
+from funcnn.cli.settings import MADE, Settings, from_json, to_json
 from funcnn.cli.table_settings import is_table
 from funcnn.cli.terminal import command, plain
 from funcnn.errors import shorten
@@ -164,10 +164,12 @@ def read_config(path: Path) -> tuple[Settings, Facts]:
         entries: object = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RequestError(f"{config} cannot be read: {shorten(str(error), 200)}") from None
-    if not isinstance(entries, dict) or set(entries) != {"settings", *attrs.fields_dict(Facts)}:
+    names = {"settings", *attrs.fields_dict(Facts)}
+    if not isinstance(entries, dict) or {*entries, "from_bytes"} != names:  # which former runs did not have
         raise RequestError(f"{config} was not written by a run: expected settings, classes, features, picture and vocabulary")
     settings = from_json(json.dumps(entries["settings"]), str(config))
-    classes, features, picture, letters = (entries[name] for name in attrs.fields_dict(Facts))
+    entries = {"from_bytes": bool(entries["picture"]) and settings.data not in MADE} | entries
+    classes, features, picture, letters, from_bytes = (entries[name] for name in attrs.fields_dict(Facts))
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise RequestError(f"{config}: classes is {_told(classes)}, expected a list of names")
     if any(name != plain(name) for name in classes):
@@ -184,10 +186,12 @@ def read_config(path: Path) -> tuple[Settings, Facts]:
     shape = tuple([check_whole(f"{config}: picture", side, 1) for side in picture])
     if shape and math.prod(shape) != features:
         raise RequestError(f"{config}: picture is {shape} and features is {features}, expected their product")
+    if not isinstance(from_bytes, bool) or (from_bytes and not shape):
+        raise RequestError(f"{config}: from_bytes is {_told(from_bytes)}, expected true or false, and true only of pictures")
     if settings.job.reads_text and features != settings.count("context_length"):
         length = settings.count("context_length")
         raise RequestError(f"{config}: features is {features} and context_length is {length}, expected the same")
-    return settings, Facts(tuple(classes), features, shape, letters)
+    return settings, Facts(tuple(classes), features, shape, letters, from_bytes)
 
 
 def _told(value: object) -> str:

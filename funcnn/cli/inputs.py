@@ -69,6 +69,8 @@ def read_rows(path: Path, run: Run) -> Array:
         raise RequestError(f"--input {path}: it holds {describe(values)}, expected rows of {features} numbers")
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named below
         x: Array = values.reshape(len(values), features).astype(run.settings.dtype)
+    if values.dtype == np.uint8 and (run.facts.from_bytes or path.suffix not in (".npy", *_SEPARATORS)):
+        x /= 255  # as those that it learned from
     try:
         check_finite(x, "the input")
     except ValueError as error:
@@ -89,8 +91,7 @@ def _read(path: Path) -> Array | IntArray:
         return mapped
     if path.suffix in _SEPARATORS:
         return _read_table(path, _SEPARATORS[path.suffix])
-    values = fn.data.load_idx(path)
-    return values / 255 if values.dtype == np.uint8 else values
+    return fn.data.load_idx(path)
 
 
 def _read_table(path: Path, separator: str | None) -> Array:

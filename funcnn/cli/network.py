@@ -38,6 +38,8 @@ class Facts:
     """Rows and columns of an image, and channels where it has some; () where the inputs are none."""
     vocabulary: str = ""
     """The characters of a text."""
+    from_bytes: bool = False
+    """Whether the numbers of an image were bytes, divided by 255."""
 
     @property
     def outputs(self) -> int:

@@ -17,6 +17,7 @@ from funcnn.cli.network import Facts
 from funcnn.cli.settings import MADE, Settings
 from funcnn.cli.table_settings import SHIPPED
 from funcnn.data import Dataset
+from funcnn.data.idx import holds_bytes
 from funcnn.data.images.folder import has_class_folders, images_in
 from funcnn.key import Key
 from funcnn.typing import IntArray
@@ -79,6 +80,8 @@ class LabelledData:
     """The lengths of the images that the rows are, if they are."""
     parts: str = ""
     """How the rows were parted, in words, where all of them serve for everything: then nothing is validated apart."""
+    from_bytes: bool = False
+    """Whether the numbers of images were bytes, divided by 255."""
 
 
 Pose: TypeAlias = Callable[[Settings, Facts, Labelled, Key], Examples]
@@ -131,7 +134,7 @@ def _load_labelled(settings: Settings, key: Key) -> LabelledData:
 
 def _posed(settings: Settings, pose: Pose, key: Key, rows: LabelledData) -> Problem:
     first = rows.learning.train
-    facts = Facts(first.classes, first.x.shape[1], rows.picture)
+    facts = Facts(first.classes, first.x.shape[1], rows.picture, from_bytes=rows.from_bytes)
     if settings.model in ("lenet5", "convnet", "resnet", "unet") and not rows.picture:
         raise RequestError(
             f"--data {settings.data}: {settings.model} takes images: use digits or a folder of IDX files, or --model mlp"
@@ -176,7 +179,8 @@ def _load_folder(settings: Settings, key: Key) -> LabelledData:
     shape = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
     title = f"images of {' x '.join(map(str, shape))} pixels from {folder}"
     source = f"fn.data.idx_folder({str(folder.resolve())!r}, dtype=np.{dtype}).test"
-    return LabelledData(title, learning, given.test, source, shape if len(shape) in (2, 3) else ())
+    picture = shape if len(shape) in (2, 3) else ()
+    return LabelledData(title, learning, given.test, source, picture, from_bytes=bool(picture) and holds_bytes(folder))
 
 
 def _load_pictures(settings: Settings, key: Key, folder: Path, dtype: np.dtype[np.floating]) -> LabelledData:
@@ -191,7 +195,7 @@ def _load_pictures(settings: Settings, key: Key, folder: Path, dtype: np.dtype[n
         raise RequestError(f"--data {settings.data}: the pictures do not fit in memory: scale them with --image-size") from None
     title = f"pictures of {' x '.join(map(str, size))} points from {folder}"
     source = pictures.source(folder, size, dtype)
-    return LabelledData(title, learning, split.test, source, size[:2] if size[2] == 1 else size)
+    return LabelledData(title, learning, split.test, source, size[:2] if size[2] == 1 else size, from_bytes=True)
 
 
 def _parted(train: int, validation: int, test: int) -> str:

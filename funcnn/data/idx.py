@@ -138,8 +138,8 @@ def idx_folder(folder: PathLike, *, flat: bool = True, dtype: DTypeLike = np.flo
     FileNotFoundError, NotADirectoryError
         When the folder or one of its files is missing, with the names that were looked for.
     ValueError
-        As in :func:`load_idx`; when images and labels differ in number, training and test images in shape, or a file does not
-        hold what its name says.
+        As in :func:`load_idx`; when images and labels differ in number, training and test images in shape or in kind, or a file
+        does not hold what its name says.
 
     Examples
     --------
@@ -162,6 +162,11 @@ def idx_folder(folder: PathLike, *, flat: bool = True, dtype: DTypeLike = np.flo
             f"{files[2]} holds images of shape {test_pixels.shape[1:]}, {files[0]} of shape {train_pixels.shape[1:]}:"
             " training and test images must be alike"
         )
+    if (train_pixels.dtype == np.uint8) != (test_pixels.dtype == np.uint8):
+        raise ValueError(
+            f"{files[2]} holds {test_pixels.dtype}, {files[0]} {train_pixels.dtype}: bytes are divided by 255 and floating numbers"
+            " are not, so training and test images must be of one kind"
+        )
     for path, pixels, labels in ((files[0], train_pixels, train_labels), (files[2], test_pixels, test_labels)):
         if len(pixels) != len(labels):
             raise ValueError(f"{path} holds {len(pixels)} images for {len(labels)} labels: each image needs one label")
@@ -173,6 +178,15 @@ def idx_folder(folder: PathLike, *, flat: bool = True, dtype: DTypeLike = np.flo
         Dataset(_scale(train_pixels, flat, kind), train_labels, classes, (), about),
         Dataset(_scale(test_pixels, flat, kind), test_labels, classes, (), about),
     )
+
+
+def holds_bytes(folder: Path) -> bool:
+    """Tell whether the images of a folder, which has been read, are bytes."""
+    path = _find(folder, "train-images")
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        return _TYPES[file.read(3)[2]] == _TYPES[0x08]
 
 
 def _find(folder: Path, role: str) -> Path:

@@ -95,7 +95,13 @@ def test_a_folder_of_idx_files(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "52 images of 4 x 5 pixels from mine" in capsys.readouterr().out
     assert results("runs/mine-1")["test_rows"] == 12
     assert main(["predict", "runs/mine-1", "--input", "mine/t10k-images-idx3-ubyte.gz", "--output", "said.csv"]) == 0
-    assert len(Path("said.csv").read_text().splitlines()) == 13
+    said = Path("said.csv").read_text().splitlines()
+    assert len(said) == 13
+    np.save("bytes.npy", images[1])  # divided by 255 as the files are, and numbers left as they are
+    np.save("numbers.npy", images[1].astype(np.float32) / 255)
+    for name in ("bytes", "numbers"):
+        assert main(["predict", "runs/mine-1", "--input", f"{name}.npy", "--output", "again.csv"]) == 0
+        assert Path("again.csv").read_text().splitlines() == said
     os.chdir("/")  # the folder is remembered by its whole path
     assert main(["predict", str(tmp_path / "runs/mine-1")]) == 0
 
@@ -383,6 +389,8 @@ def change(run: Path, **entries: object) -> None:
         ({"vocabulary": "ab"}, "vocabulary is 'ab'"),
         ({"picture": [8, 9]}, "expected their product"),
         ({"picture": 8}, "picture is 8, expected a list of sizes"),
+        ({"from_bytes": 1}, "from_bytes is 1, expected true or false"),
+        ({"from_bytes": True, "picture": []}, "and true only of pictures"),
         ({"activation": "eval"}, "activation is 'eval', expected one of relu"),
         ({"activation": ["relu"]}, "activation is ['relu'], expected one of relu"),
         ({"dropout": 1}, "dropout is 1, expected a share"),

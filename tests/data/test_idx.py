@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import funcnn as fn
+from funcnn.data.idx import holds_bytes
 from funcnn.typing import Array, IntArray
 
 TYPES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
@@ -179,10 +180,21 @@ def test_a_folder_as_images_in_single_precision(tmp_path: Path) -> None:
 
 def test_floating_images_are_kept_as_they_are(tmp_path: Path) -> None:
     images = fn.Key(3).generator().normal(size=(6, 4, 5)).astype(np.float32)
-    assert np.array_equal(fn.data.idx_folder(fill(tmp_path, changed={"train_images": images})).train.x, images.reshape(6, 20))
+    others = np.zeros((2, 4, 5))
+    given: dict[str, Array | IntArray] = {"train_images": images, "t10k_images": others, "t10k_labels": np.zeros(2, np.uint8)}
+    assert np.array_equal(fn.data.idx_folder(fill(tmp_path, changed=given)).train.x, images.reshape(6, 20))
+    assert not holds_bytes(tmp_path)
+    with pytest.raises(ValueError, match="holds uint8, .* float32: bytes are divided by 255 and floating numbers are not"):
+        fn.data.idx_folder(fill(tmp_path, changed=given | {"t10k_images": others.astype(np.uint8)}))
     images[2, 1, 1] = np.nan
     with pytest.raises(ValueError, match="x is nan at row 2, column 6"):
-        fn.data.idx_folder(fill(tmp_path, changed={"train_images": images}))
+        fn.data.idx_folder(fill(tmp_path, changed=given))
+
+
+def test_bytes_are_told_whether_packed_or_not(tmp_path: Path) -> None:
+    (tmp_path / "packed").mkdir()
+    assert holds_bytes(fill(tmp_path))
+    assert holds_bytes(fill(tmp_path / "packed", lambda name: f"{name}.gz"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,7 +21,6 @@ from funcnn.cli.options import base_parser, whole_number
 from funcnn.cli.published.opening import is_published, open_published
 from funcnn.cli.published.pictures import read_preparation
 from funcnn.cli.published.seeing import takes_images
-from funcnn.cli.settings import MADE
 from funcnn.cli.tables.predicting import load_transform
 from funcnn.cli.tasks.find_anomalies import bound_of
 from funcnn.cli.terminal import more, section
@@ -122,7 +121,7 @@ def described_run(run: Run, path: Path) -> fn.deploy.Described:
     preparation: Preparation | None = None
     if run.settings.table is not None:
         preparation = load_transform(facts, path)
-    elif facts.picture and run.settings.data not in MADE and task != "compare":
+    elif facts.from_bytes and task != "compare":
         preparation = Pixels(facts.picture)
     named = task in ("classify", "classify_text", "classify_table")
     metadata: dict[str, str] = {"task": task}

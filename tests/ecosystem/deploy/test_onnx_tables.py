@@ -12,6 +12,7 @@ import funcnn as fn
 from funcnn.cli import folder
 from funcnn.cli.main import main
 from funcnn.deploy.onnx.export import Described, onnx_bytes
+from tests.data.test_idx import pack
 from tests.ecosystem.deploy import runtimes
 
 TOWNS = ("Köln", "Oslo", "Rome, the city", None)
@@ -166,19 +167,21 @@ def test_a_run_on_a_table_is_exported_with_all_that_predict_does(
     np.testing.assert_allclose(got.reshape(50, -1), wanted, atol=1e-4, rtol=1e-4)  # as many digits as are written
 
 
-def test_a_run_on_pictures_is_exported_with_their_bytes_as_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+def test_a_run_on_images_is_exported_with_what_they_are_as_input(kind: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 12, 12), np.uint8)
+    given = pixels if kind == "uint8" else pixels.astype(kind) / 51 - 2
     labels = (np.arange(40) % 2).astype(np.uint8)
     for part in ("train", "t10k"):
-        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(np.array([2051, 40, 12, 12], ">i4").tobytes() + pixels.tobytes())
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(pack(given))
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(np.array([2049, 40], ">i4").tobytes() + labels.tobytes())
     made, file = tmp_path / "made", tmp_path / "net.onnx"
     words = ("--batch-size", "8", "--epochs", "1", "--certify", "skip", "--output", str(made))
     assert main(["--data", str(tmp_path), "--model", "lenet5", *words]) == 0
     assert main(["export", str(made), "--onnx", str(file)]) == 0
-    got = runtimes.run_onnxruntime(file.read_bytes(), {"input": pixels})
     run = folder.open_run(made)
-    x = (pixels.reshape(40, -1) / 255).astype(run.settings.dtype)
+    x = (given.reshape(40, -1) / (255 if kind == "uint8" else 1)).astype(run.settings.dtype)
+    got = runtimes.run_onnxruntime(file.read_bytes(), {"input": pixels if kind == "uint8" else x})
     scores = fn.predict(run.model, run.params, run.state, x)
     np.testing.assert_allclose(got["output"], scores, rtol=1e-4, atol=1e-5)  # float32
     np.testing.assert_allclose(got["probabilities"].sum(1), 1, rtol=1e-6)
