@@ -12,6 +12,7 @@ from funcnn.cli.failure import RequestError
 from funcnn.cli.network import Facts
 from funcnn.cli.settings import Settings
 from funcnn.cli.terminal import plain
+from funcnn.deploy.script.inputs.arrays import as_tokens
 from funcnn.typing import IntArray
 
 _TRAINED = 0.9  # share of a text that is learned from
@@ -112,15 +113,7 @@ def load_lines(settings: Settings) -> Lines:
 
 def tokens_of(lines: list[str], facts: Facts) -> IntArray:
     """Return lines as tokens (n, t), t at most the context length: 0 where a line has ended, and for unknown characters."""
-    codes = np.array([ord(letter) for letter in facts.vocabulary])
-    longest = max(map(len, lines), default=0)
-    width = max(1, min(facts.features, longest))  # what is beyond the longest line would be padding alone
-    tokens: IntArray = np.zeros((len(lines), width), np.int64)
-    for row, line in zip(tokens, lines, strict=True):
-        own = np.array([ord(letter) for letter in line[:width]], np.int64)
-        places = np.searchsorted(codes, own).clip(max=len(codes) - 1)
-        row[: len(own)] = np.where(codes[places] == own, places + 1, 0)
-    return tokens
+    return as_tokens(lines, facts.vocabulary, facts.features)
 
 
 def lines_of(tokens: IntArray, facts: Facts) -> list[str]:

@@ -24,26 +24,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where
 
 
-@pytest.mark.parametrize(("model", "given", "made"), [("mlp", "npy", "npy"), ("siamese", "npz", "npz"), ("vae", "npy", "npz")])
-def test_a_script_takes_and_gives_several_arrays_by_name(
-    model: str, given: str, made: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["export", str(runs / model), "--script", str(tmp_path / "net.py")]) == 0
-    assert f"python net.py INPUT.{given} OUTPUT.{made}" in capsys.readouterr().out
-    run = folder.open_run(runs / model)
+def test_a_script_takes_and_gives_several_arrays_by_name(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(runs / "siamese"), "--script", str(tmp_path / "net.py")]) == 0
+    assert "python net.py INPUT.npz OUTPUT.npz" in capsys.readouterr().out
+    run = folder.open_run(runs / "siamese")
     first, second = np.random.default_rng(0).random((2, 3, 64)).astype(np.float32)
-    x = (first, second) if model == "siamese" else first
-    if model == "siamese":
-        np.savez(tmp_path / "x.npz", input_0=first, input_1=second)
-    else:
-        np.save(tmp_path / "x.npy", first)
-    subprocess.run([sys.executable, "net.py", f"x.{given}", f"y.{made}"], cwd=tmp_path, check=True)
-    file, wanted = np.load(tmp_path / f"y.{made}"), fn.predict(run.model, run.params, run.state, x)
-    got = {"output": file} if made == "npy" else dict(file)
-    named = {"output": wanted} if made == "npy" else {f"output_{index}": one for index, one in enumerate(wanted)}
-    assert list(got) == list(named)
-    for name, one in named.items():
-        np.testing.assert_array_equal(got[name], one)
+    np.savez(tmp_path / "x.npz", input_0=first, input_1=second)
+    subprocess.run([sys.executable, "net.py", "x.npz", "y.npz"], cwd=tmp_path, check=True)
+    got, wanted = dict(np.load(tmp_path / "y.npz")), fn.predict(run.model, run.params, run.state, (first, second))
+    assert list(got) == ["output_0", "output_1"]
+    for one, other in zip(got.values(), wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_cannot_be_written_is_refused_at_once(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from attrs import asdict, frozen
 
 import funcnn as fn
 from funcnn.cli import folder
+from funcnn.cli.deploying.around_network import around_run
 from funcnn.cli.deploying.published_input import STEPS, has_classes, image, sequences
 from funcnn.cli.deploying.targets import check_targets
 from funcnn.cli.failure import OK, RequestError
@@ -29,7 +30,7 @@ from funcnn.deploy.onnx.graph import Graph, Tensor
 from funcnn.deploy.onnx.interface import named_outputs
 from funcnn.deploy.onnx.operators import cast, multiply, over, subtract
 from funcnn.deploy.onnx.preparation import Pixels, Preparation
-from funcnn.deploy.script.prediction import script_of, write_script
+from funcnn.deploy.script.prediction import Around, script_of, write_script
 from funcnn.deploy.script.program import usage
 from funcnn.files.atomic_write import write_bytes
 from funcnn.models.pretrained.folder import labels
@@ -57,6 +58,14 @@ class Exported:
     described: fn.deploy.Described
     finish: Finish | None = None
     """Writes what an ONNX file gives beside the network's output."""
+    around: Around | None = None
+    """What stands around the network in a script."""
+
+    def usage(self, script: Path) -> str:
+        """Return the line that runs a script."""
+        if self.around is not None:
+            return self.around.usage(script.stem)
+        return usage(script.stem, self.x, fn.apply(self.model, self.params, self.state, self.x))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -70,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         if request.onnx is not None:
             written.append(partial(write_bytes, request.onnx, onnx_bytes(*parts, made.described, made.finish)))
         if request.script is not None:
-            written.append(partial(write_script, request.script, *script_of(request.script, *parts)))
+            written.append(partial(write_script, request.script, *script_of(request.script, *parts, made.around)))
     except (ModuleNotFoundError, TypeError, ValueError) as error:
         raise RequestError(f"{request.run}: {error}") from None
     for write in written:
@@ -79,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
         section("ONNX", f"{request.onnx}: {request.onnx.stat().st_size:,} bytes, batches of any length")
     if request.script is not None:
         section("Script", f"{request.script}, with its weights in {request.script.with_suffix('.npz').name}")
-        more(usage(request.script.stem, made.x, fn.apply(*parts)))
+        more(made.usage(request.script))
     return OK
 
 
@@ -112,7 +121,8 @@ def of_run(request: ExportRequest) -> Exported:
     else:
         x = np.zeros((1, features), run.settings.dtype)
     parts = run.model, run.params, run.state, (x, x) if task == "compare" else x
-    return Exported(*parts, described_run(run, request.run), written_errors if task == "find_anomalies" else None)
+    finish = written_errors if task == "find_anomalies" else None
+    return Exported(*parts, described_run(run, request.run), finish, around_run(run, request.run))
 
 
 def described_run(run: Run, path: Path) -> fn.deploy.Described:

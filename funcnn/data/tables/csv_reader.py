@@ -176,7 +176,7 @@ def _blocks(path: Path, dialect: Dialect) -> Iterator[Block]:
     width = 0
     rows: list[list[str]] = []
     lines: list[int] = []
-    for line, row in _rows(path, dialect):
+    for line, row in rows_of_file(path, dialect):
         if not width:
             width = len(row)
             continue
@@ -195,7 +195,7 @@ def _blocks(path: Path, dialect: Dialect) -> Iterator[Block]:
         yield Block(list(zip(*rows, strict=True)), lines)
 
 
-def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def rows_of_file(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not empty, with the lines on which they begin."""
     with open_text(path, dialect.encoding) as file:
         reader = csv.reader(file, delimiter=dialect.separator, strict=True, skipinitialspace=dialect.separator != "\t")
@@ -214,7 +214,7 @@ def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
 
 def _columns(path: Path, dialect: Dialect, kinds: dict[str, Kind]) -> list[Growing]:
     """Return the columns that the first line names, before anything is read."""
-    line, header = next(_rows(path, dialect))
+    line, header = next(rows_of_file(path, dialect))
     names = [name.strip() for name in header]
     if all(number_of(name, dialect.decimal) is not None for name in names):
         raise FileError(

@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from datetime import UTC
 from fractions import Fraction
 from functools import cache, partial
 from types import FunctionType, MethodType, ModuleType
@@ -15,7 +16,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from funcnn.deploy.script.shortened import SHORTENED
 from funcnn.deploy.script.simplify import Known, Simplify, short_docstring
@@ -48,6 +49,13 @@ def definitions(name: str) -> dict[str, ast.stmt]:
     return found
 
 
+READING = "funcnn.deploy.script.inputs."
+"""The modules whose functions read what a user of the script gives: they keep their errors."""
+
+RESERVED = ("predict", "network", "prepare", "params", "state", "mode", "w")
+"""What a script calls its own."""
+
+
 @frozen(eq=False)
 class Collected:
     """Source that was collected: each definition stands below those that it needs."""
@@ -58,7 +66,7 @@ class Collected:
     """The definitions by their name in the script, in order."""
     arrays: dict[str, np.ndarray[Any, Any]] = field(factory=dict, init=False)  # Any: of all kinds
     """Constants that are arrays, which belong into the file of the weights."""
-    _names: dict[tuple[str, str], str] = field(factory=dict, init=False)
+    _names: dict[tuple[str, str], str] = field(factory=lambda: {("", one): one for one in RESERVED}, init=False)
     """The name in the script of a name in a module."""
     _unread: dict[tuple[str, str], tuple[bool, ...]] = field(factory=dict, init=False)
     """Which parameters of a function nothing reads, as simplified."""
@@ -153,7 +161,8 @@ class Collected:
 
     def function(self, module: str, node: ast.FunctionDef) -> ast.FunctionDef:
         """Return a function, simplified, its names those of the script."""
-        made: ast.FunctionDef = Simplify(self.known).visit(node)
+        known = evolve(self.known, keeps_errors=module.startswith(READING))
+        made: ast.FunctionDef = Simplify(known).visit(node)
         unused_away(made)
         resolve = Resolve(self, module, local_names(made))
         resolved = [resolve.visit(one) for one in made.body]  # None for an import
@@ -232,6 +241,9 @@ class Collected:
             return f'w["{name}"]'
         if isinstance(value, np.dtype):
             return f"np.dtype({value.name!r})"
+        if value is UTC:
+            self.imports.add("from datetime import UTC")
+            return "UTC"
         if isinstance(value, Fraction):
             self.imports.add("from fractions import Fraction")
             return f"Fraction({value.numerator}, {value.denominator})"

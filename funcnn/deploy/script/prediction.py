@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
+from attrs import frozen
 
 from funcnn.deploy.check_network import check_network
 from funcnn.deploy.script.collect import Collected
 from funcnn.deploy.script.network import Step, arrays, built, call, check_expressible, has_both_modes, refer_to_records, steps
-from funcnn.deploy.script.program import predicting
+from funcnn.deploy.script.program import predicting, program
 from funcnn.deploy.script.simplify import Known
 from funcnn.errors import check_path
 from funcnn.files.atomic_write import write_atomically, write_bytes
@@ -68,12 +69,29 @@ def export_script(path: str | os.PathLike[str], model: Layer[P, S, X, Y], params
     write_script(target, *script_of(target, model, params, state, x))
 
 
-def script_of(target: Path, model: Layer[P, S, X, Y], params: P, state: S, x: X) -> tuple[str, dict[str, Any]]:
+@frozen(eq=False)
+class Around:
+    """What stands around a network in a script, which is called ``network`` then, and is given what one has."""
+
+    reads: str
+    """What the file is called that the script reads, in its usage."""
+    writes: str
+    source: Callable[[Collected], tuple[Sequence[str], Sequence[str]]]
+    """Gives the functions before and after the network, and the lines that read, predict and write."""
+
+    def usage(self, stem: str) -> str:
+        """Return the line that runs the script."""
+        return f"python {stem}.py {self.reads} {self.writes}"
+
+
+def script_of(
+    target: Path, model: Layer[P, S, X, Y], params: P, state: S, x: X, around: Around | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return what :func:`export_script` writes: the script, and its weights."""
     check_network(model, params, state)
     check_expressible(model)
     apply(model, params, state, x)
-    return prediction(model, params, state, x, target.with_suffix(".npz").name)
+    return prediction(model, params, state, x, target.with_suffix(".npz").name, around)
 
 
 def write_script(target: Path, text: str, weights: Mapping[str, Any]) -> None:
@@ -102,7 +120,9 @@ def npz(weights: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def prediction(model: Any, params: Any, state: Any, x: Any, weights_name: str) -> tuple[str, dict[str, Any]]:
+def prediction(
+    model: Any, params: Any, state: Any, x: Any, weights_name: str, around: Around | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return the text of the script and its weights."""
     collected = Collected(Known(training=None if has_both_modes(model) else False))
     refer_to_records(collected, x)
@@ -114,16 +134,29 @@ def prediction(model: Any, params: Any, state: Any, x: Any, weights_name: str) -
         f"state = {built(collected, state, 'state')}",
         f"mode = {collected.refer(Eval)}(residuals=False)",
     ]
+    name = "predict" if around is None else "network"
     body = [f"    {one}" for one in ['"""Return the output of the network."""', *lines, "return x"]]
-    main = predicting(Path(weights_name).stem, x, apply(model, params, state, x))
+    network = "\n".join([f"def {name}(x):", *body])
+    stem = Path(weights_name).stem
+    if around is None:
+        parts = [network, predicting(stem, x, apply(model, params, state, x))]
+    else:
+        functions, last = around.source(collected)
+        parts = [network, *functions, program(around.usage(stem), last)]
     docstring = f'''"""{model.name}: a prediction in plain NumPy.
 
-Written by funcnn, of its own source; the weights are in {weights_name}.  Read it from the end: `predict` has a line for each
-layer, and what a line calls stands above it.
+Written by funcnn, of its own source; the weights are in {weights_name}.  Read it from the end: {ABOUT[name]}
 """'''
-    head = page(collected, docstring, weights_name, start)
-    text = "\n\n\n".join([head, "\n".join(["def predict(x):", *body]), main]) + "\n"
+    text = "\n\n\n".join([page(collected, docstring, weights_name, start), *parts]) + "\n"
     return text, {**arrays(params, "params"), **arrays(state, "state"), **collected.arrays}
+
+
+ABOUT = {
+    "predict": "`predict` has a line for each\nlayer, and what a line calls stands above it.",
+    "network": "`prepare` makes of what one has\nwhat the network takes, `network` has a line for each layer, and"
+    " `predict` gives the answer.",
+}
+"""What the last functions of a script are, for its docstring."""
 
 
 def page(collected: Collected, docstring: str, weights_name: str, start: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,19 +44,22 @@ def usage(stem: str, x: Any, y: Any) -> str:
 
 
 def predicting(stem: str, x: Any, y: Any) -> str:
-    """Return the end of the script of a prediction: one array is in a .npy, several are in a .npz by name."""
+    """Return the end of the script of a network alone: one array is in a .npy, several are in a .npz by name."""
     names = ", ".join(name for name, _ in parts(x, "input"))
     holds = "" if isinstance(x, np.ndarray) else f", where INPUT.npz holds {names}"
     lines = [
-        'if __name__ == "__main__":',
-        "    import sys",
-        "",
-        "    if len(sys.argv) != 3:",
-        f'        sys.exit("usage: {usage(stem, x, y)}{holds}")',
-        "    given = np.load(sys.argv[1], allow_pickle=False)",
-        f"    made = predict({'given' if isinstance(x, np.ndarray) else read(x, 'input', 'given')})",
+        "given = np.load(sys.argv[1], allow_pickle=False)",
+        f"made = predict({'given' if isinstance(x, np.ndarray) else read(x, 'input', 'given')})",
     ]
     if isinstance(y, np.ndarray):
-        return "\n".join([*lines, "    np.save(sys.argv[2], made)"])
-    saved = ", ".join(f"{name}=made{place}" for name, place in parts(y, "output"))
-    return "\n".join([*lines, f"    np.savez(sys.argv[2], {saved})"])
+        lines.append("np.save(sys.argv[2], made)")
+    else:
+        saved = ", ".join(f"{name}=made{place}" for name, place in parts(y, "output"))
+        lines.append(f"np.savez(sys.argv[2], {saved})")
+    return program(f"{usage(stem, x, y)}{holds}", lines)
+
+
+def program(use: str, lines: Sequence[str]) -> str:
+    """Return the end of a script that is run with two files: the one that it reads, and the one that it writes."""
+    head = ['if __name__ == "__main__":', "import sys", "", "if len(sys.argv) != 3:", f'    sys.exit("usage: {use}")']
+    return "\n    ".join([*head, *lines]).replace("\n    \n", "\n\n")

@@ -22,6 +22,8 @@ class Known:
 
     training: bool | None
     """None where both modes occur, as below :func:`funcnn.frozen`."""
+    keeps_errors: bool = False
+    """Whether errors stay: of functions that read what a user gives."""
 
 
 CHECKS = ("check_", "refuse_", "_check")
@@ -68,7 +70,7 @@ class Simplify(ast.NodeTransformer):
         value = self.truth(node.test)
         if value is not None:
             return self.statements(node.body if value else node.orelse)
-        if not node.orelse and all(isinstance(one, ast.Raise) for one in node.body):
+        if not self.known.keeps_errors and not node.orelse and all(isinstance(one, ast.Raise) for one in node.body):
             return None
         node.test = self.shortened(node.test)
         node.body = self.statements(node.body)
