@@ -155,6 +155,7 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
         "--steps", type=whole_number(1), metavar="N",
         help=f"batches drawn at random, for models that write text (default: {_each('steps')})",
     )  # fmt: skip
+    how.add_argument("--cv", type=whole_number(2), metavar="K", help="a cross-validation with K folds before the training")
     how.add_argument("--batch-size", type=whole_number(1), metavar="N", help=f"rows of a step (default: {_each('batch_size')})")
     how.add_argument(
         "--seed", type=whole_number(0), metavar="N", help="the same seed gives the same parameters, bit for bit (default: 0)"
@@ -198,7 +199,7 @@ def read_train(arguments: Sequence[str]) -> TrainRequest | ResumeRequest:
     own = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in ARGUMENTS}
     settings = evolve(settings, text=tuple(given.get("text", ())), arguments=settings.arguments | own)
     settings = evolve(settings, **{name: given[name] for name in _COMMON if name in given})
-    settings = evolve(settings, table=given.get("table"))
+    settings = evolve(settings, table=given.get("table"), folds=given.get("cv", 0))
     return TrainRequest(settings, given.get("output"), "overwrite" in given, sampling, certify, frozenset(given))
 
 
@@ -214,7 +215,6 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--categories", nargs="+", metavar="COLUMN", type=_text, help="columns of numbers that are names")
     table.add_argument("--missing", nargs="+", metavar="WORD", type=_text, help="further words that say that nothing is known")
     _add_dialect(table)
-    table.add_argument("--cv", type=whole_number(2), metavar="K", help="a cross-validation with K folds before the training")
     table.add_argument(
         "--patience", type=whole_number(1), metavar="N",
         help=f"epochs without improvement after which training ends (default: {TableSettings().patience})",
@@ -230,7 +230,7 @@ def _add_dialect(parser: argparse._ActionsContainer) -> None:
 
 def _table_of(parser: argparse.ArgumentParser, given: dict[str, Any]) -> dict[str, object]:
     """Return what the options ask of a table, and take them out; nothing for other data."""
-    known = ("target", "task", "leave_out", "categories", "missing", *DIALECT, "cv", "patience")
+    known = ("target", "task", "leave_out", "categories", "missing", *DIALECT, "patience")
     own = [name for name in known if name in given]
     asked = {name: given.pop(name) for name in own}
     data = str(given.get("data", "digits"))
@@ -247,9 +247,8 @@ def _table_of(parser: argparse.ArgumentParser, given: dict[str, Any]) -> dict[st
         parser.error(
             f"argument --model: {given['model']} does not learn {asked.get('task', 'a column')} from a table: {model} does"
         )
-    folds = asked.pop("cv", 0)
     lists: dict[str, Any] = {name: tuple(asked.pop(name)) for name in ("leave_out", "categories", "missing") if name in asked}
-    return {"model": model, "table": TableSettings(**asked, **lists, folds=folds, fixed_batch="batch_size" in given)}
+    return {"model": model, "table": TableSettings(**asked, **lists, fixed_batch="batch_size" in given)}
 
 
 def check_sampling(parser: Callable[[str], object], model: str, sampling: Sampling) -> None:
@@ -283,6 +282,9 @@ def _check(parser: argparse.ArgumentParser, given: dict[str, object], sampling: 
     right, wrong = ("steps", "epochs") if job.counts_steps else ("epochs", "steps")
     if wrong in given:
         parser.error(f"argument --{wrong}: the training of {model} is counted in {right}: use --{right} N")
+    if "cv" in given and (job.task == "write" or given.get("data") == "xor"):
+        why = f"{model} learns from one text" if job.task == "write" else "the four rows of xor serve to learn and to test"
+        parser.error(f"argument --cv: {why}: there are no folds")
     for name in given:
         if name in ARGUMENTS and name not in job.arguments:
             parser.error(f"argument {_spelled([name])}: {model} has no such setting; its own are {_spelled(job.arguments)}")

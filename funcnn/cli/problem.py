@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -48,6 +48,17 @@ class TableParts:
 
 
 @frozen(eq=False)
+class Rows:
+    """All rows that folds are dealt of."""
+
+    labels: IntArray
+    content: object
+    """What they are told from other rows by."""
+    examples: Callable[[IntArray, Key], Examples]
+    """Makes the examples of some of them."""
+
+
+@frozen(eq=False)
 class Problem:
     """What there is to learn."""
 
@@ -64,6 +75,8 @@ class Problem:
     """What the features are called, where they have names."""
     table: TableParts | None = None
     """Of a table, how its columns become arrays, and its parts."""
+    rows: Rows | None = None
+    """Of other data, where folds are asked for: all rows but those of a test set that the data bring along."""
 
 
 @frozen(eq=False)
@@ -82,6 +95,8 @@ class LabelledData:
     """How the rows were parted, in words, where all of them serve for everything: then nothing is validated apart."""
     from_bytes: bool = False
     """Whether the numbers of images were bytes, divided by 255."""
+    own_test: bool = False
+    """Whether the data bring their test set along."""
 
 
 Pose: TypeAlias = Callable[[Settings, Facts, Labelled, Key], Examples]
@@ -108,7 +123,8 @@ def load_problem(settings: Settings, pose: Pose) -> Problem:
         held_out = data.stratified_split(key.child(1), (lines.x, lines.y), labels=lines.y)
         learning = data.stratified_split(key.child(2), held_out.train, 0.1, labels=held_out.train[1])
         parts = (Examples(*learning.train), Examples(*learning.test), Examples(*held_out.test))
-        return Problem(lines.title, _parted(*map(len, parts)), lines.facts, *parts, lines.source)
+        rows = Rows(lines.y, (lines.x, lines.y), lambda some, _: Examples(lines.x[some], lines.y[some]))
+        return Problem(lines.title, _parted(*map(len, parts)), lines.facts, *parts, lines.source, rows=rows)
     return _posed(settings, pose, key, _load_labelled(settings, key))
 
 
@@ -144,7 +160,17 @@ def _posed(settings: Settings, pose: Pose, key: Key, rows: LabelledData) -> Prob
     if rows.parts:
         return Problem(rows.title, rows.parts, facts, train, None, last, rows.source, rows.test.features)
     whole = f"{sum(map(len, parts)):,} {rows.title}"
-    return Problem(whole, _parted(*map(len, parts)), facts, train, validation, last, rows.source, rows.test.features)
+    folded = None
+    if settings.folds:
+        folded = _rows(parts[:2] if rows.own_test else parts, lambda some, its: pose(settings, facts, some, its))
+    said = _parted(*map(len, parts))
+    return Problem(whole, said, facts, train, validation, last, rows.source, rows.test.features, rows=folded)
+
+
+def _rows(parts: Sequence[Labelled], pose: Callable[[Labelled, Key], Examples]) -> Rows:
+    """Return rows that are parted as one."""
+    x, y = np.concatenate([one.x for one in parts]), np.concatenate([one.y for one in parts])
+    return Rows(y, (x, y), lambda some, key: pose(evolve(parts[0], x=x[some], y=y[some]), key))
 
 
 def _load_folder(settings: Settings, key: Key) -> LabelledData:
@@ -180,7 +206,8 @@ def _load_folder(settings: Settings, key: Key) -> LabelledData:
     title = f"images of {' x '.join(map(str, shape))} pixels from {folder}"
     source = f"fn.data.idx_folder({str(folder.resolve())!r}, dtype=np.{dtype}).test"
     picture = shape if len(shape) in (2, 3) else ()
-    return LabelledData(title, learning, given.test, source, picture, from_bytes=bool(picture) and holds_bytes(folder))
+    bytes_ = bool(picture) and holds_bytes(folder)
+    return LabelledData(title, learning, given.test, source, picture, from_bytes=bytes_, own_test=True)
 
 
 def _load_pictures(settings: Settings, key: Key, folder: Path, dtype: np.dtype[np.floating]) -> LabelledData:

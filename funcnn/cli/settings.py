@@ -52,6 +52,8 @@ class Settings:
     """What is asked of a table; None for other data."""
     image_size: int = 0
     """The side to which the pictures of a folder are scaled; 0 where they stay as they are, or are no pictures."""
+    folds: int = 0
+    """Of a cross-validation before the training; 0 for none."""
 
     def __attrs_post_init__(self) -> None:
         check_choice("model", self.model, tuple(JOBS))
@@ -65,6 +67,7 @@ class Settings:
         check_whole("batch_size", self.batch_size, 1)
         check_whole("seed", self.seed, 0)
         check_whole("image_size", self.image_size, 0, 2**12)
+        check_whole("folds", self.folds, 0)
         if not is_number(self.learning_rate) or not 0 < self.learning_rate < math.inf:
             raise RequestError(f"learning_rate is {shorten(repr(self.learning_rate))}, expected a positive number")
         if not is_number(self.clip) or not 0 <= self.clip < math.inf:
@@ -130,7 +133,7 @@ def defaults_for(model: str, data: str) -> Settings:
     return evolve(made, optimizer="adamw", schedule="warmup", clip=1.0) if job.reads_text else made
 
 
-_OPTIONAL = ("table", "image_size")
+_OPTIONAL = ("table", "image_size", "folds")
 """Settings that are written where they are asked for alone."""
 
 
@@ -140,8 +143,9 @@ def to_json(settings: Settings) -> str:
     arguments = entries.pop("arguments")
     if settings.table is None:
         del entries["table"]  # as runs on other data have always been written
-    if not settings.image_size:
-        del entries["image_size"]
+    for name in ("image_size", "folds"):
+        if not entries[name]:
+            del entries[name]
     return json.dumps(entries | arguments, indent=2) + "\n"
 
 
@@ -173,8 +177,10 @@ def from_json(text: str, where: str) -> Settings:
         )
     common: dict[str, Any] = {name: entries[name] for name in own} | {"text": tuple(files)}
     try:
-        table = table_from_json(entries.get("table"), where)
-        size = entries.get("image_size", 0)
-        return Settings(**common, table=table, image_size=size, arguments={name: entries[name] for name in arguments})
+        table, folds = entries.get("table"), entries.get("folds", 0)
+        if isinstance(table, dict) and "folds" in table:  # where former runs had it
+            folds, table = table["folds"], {name: value for name, value in table.items() if name != "folds"}
+        common |= {"image_size": entries.get("image_size", 0), "folds": folds, "table": table_from_json(table, where)}
+        return Settings(**common, arguments={name: entries[name] for name in arguments})
     except RequestError as error:
         raise RequestError(f"{where}: {error}") from None

@@ -47,8 +47,6 @@ class TableSettings:
     """Columns of numbers that are names."""
     missing: tuple[str, ...] = ()
     """Further words of a file that say that nothing is known."""
-    folds: int = 0
-    """Of a cross-validation before the training; 0 for none."""
     patience: int = 20
     """Epochs without improvement after which training ends."""
     fixed_batch: bool = False
@@ -60,7 +58,6 @@ class TableSettings:
 
     def __attrs_post_init__(self) -> None:
         check_choice("task", self.task, ("", *PURPOSES))
-        check_whole("folds", self.folds, 0)
         check_whole("patience", self.patience, 1)
 
     @property

@@ -15,13 +15,13 @@ from funcnn.cli import folder, network, pictures
 from funcnn.cli.certifying import Standing, certify
 from funcnn.cli.failure import DIVERGED, INTERRUPTED, NOT_CERTIFIED, OK, RequestError
 from funcnn.cli.folder import Run
+from funcnn.cli.folds.cross_validation import cross_validate
 from funcnn.cli.learning import TrainingTask, Trees, learn
 from funcnn.cli.options import ResumeRequest, Sampling, TrainRequest, check_sampling, read_train
 from funcnn.cli.problem import Problem, check_fit, load_problem
 from funcnn.cli.ranks import communicator, from_first
 from funcnn.cli.report.writing import write_report
 from funcnn.cli.settings import Settings
-from funcnn.cli.tables.cross_validation import cross_validate
 from funcnn.cli.tables.parting import pose_table
 from funcnn.cli.tables.predicting import load_transform
 from funcnn.cli.tasks import task_of
@@ -62,7 +62,7 @@ def _begin(training: TrainingTask, request: TrainRequest, out: Path) -> str:
     write_text(out / folder.GRADIENT, certificate.page)
     if certificate.standing == "wrong":
         complain(f"the gradient is not certified, so nothing was trained; the whole report is in {out / folder.GRADIENT}")
-    elif training.settings.table is not None and training.settings.table.folds:
+    elif training.settings.folds:
         cross_validate(training, out)
     return certificate.standing
 

@@ -164,8 +164,8 @@ def idx_folder(folder: PathLike, *, flat: bool = True, dtype: DTypeLike = np.flo
         )
     if (train_pixels.dtype == np.uint8) != (test_pixels.dtype == np.uint8):
         raise ValueError(
-            f"{files[2]} holds {test_pixels.dtype}, {files[0]} {train_pixels.dtype}: bytes are divided by 255 and floating numbers"
-            " are not, so training and test images must be of one kind"
+            f"{files[2]} holds {test_pixels.dtype}, {files[0]} {train_pixels.dtype}: bytes are divided by 255 and floating"
+            " numbers are not, so training and test images must be of one kind"
         )
     for path, pixels, labels in ((files[0], train_pixels, train_labels), (files[2], test_pixels, test_labels)):
         if len(pixels) != len(labels):

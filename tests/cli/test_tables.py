@@ -17,6 +17,7 @@ import pytest
 import funcnn as fn
 from funcnn.cli import folder, learning
 from funcnn.cli.failure import RequestError
+from funcnn.cli.folds import cross_validation
 from funcnn.cli.main import main
 from funcnn.cli.options import TrainRequest, read_train
 from funcnn.cli.report.of_tables import redrawn_worst
@@ -24,7 +25,6 @@ from funcnn.cli.serving.run_folder import service
 from funcnn.cli.serving.tables import one_row
 from funcnn.cli.settings import Settings, from_json, to_json
 from funcnn.cli.table_settings import TableSettings, is_table
-from funcnn.cli.tables import cross_validation
 from funcnn.cli.tables.parting import pose_table
 from funcnn.deploy.server.limits import HTTPError, Limits
 
@@ -186,8 +186,8 @@ def test_folds_of_another_table_are_refused(monkeypatch: pytest.MonkeyPatch, cap
     assert json.loads(kept)["folds"] == []
     for text, message in (
         ("{", "does not hold the figures of folds"),
-        ('{"table": "", "folds": [1]}', "does not hold the figures of folds"),
-        ('{"table": "", "folds": []}', "holds the figures of another table"),
+        ('{"data": "", "folds": [1]}', "does not hold the figures of folds"),
+        ('{"data": "", "folds": []}', "holds the figures of other data"),
     ):
         Path("cut", "folds.json").write_text(text)
         assert main(["--resume", "cut"]) == 2
@@ -382,14 +382,16 @@ def test_options_become_settings_and_are_read_again() -> None:
     line = "--data flats.csv --target rent --leave-out note zip --categories new --missing - unknown --cv 5 --patience 7"
     request = read_train([*line.split(), "--batch-size", "9", "--task", "regression"])
     assert isinstance(request, TrainRequest)
-    expected = TableSettings("rent", "regression", ("note", "zip"), ("new",), ("-", "unknown"), 5, 7, True)
+    expected = TableSettings("rent", "regression", ("note", "zip"), ("new",), ("-", "unknown"), 7, True)
     assert request.settings.table == expected
+    assert request.settings.folds == 5
     assert from_json(to_json(request.settings), "here") == request.settings
     assert from_json(to_json(Settings()), "here") == Settings()
     assert "table" not in to_json(Settings())
     for change, message in (
         ({"task": "guess"}, "task is 'guess'"), ({"target": 3}, "target is 3"), ({"leave_out": "a"}, "leave_out is 'a'"),
-        ({"folds": -1}, "folds is -1"), ({"patience": 0}, "patience is 0"), ({"fixed_batch": 1}, "fixed_batch is 1"),
+        ({"folds": -1}, "folds is -1"), ({"folds": None}, "folds is None"),
+        ({"patience": 0}, "patience is 0"), ({"fixed_batch": 1}, "fixed_batch is 1"),
         ({"x": 1}, "table is"),
     ):  # fmt: skip
         entries = json.loads(to_json(request.settings))

@@ -184,7 +184,7 @@ def test_floating_images_are_kept_as_they_are(tmp_path: Path) -> None:
     given: dict[str, Array | IntArray] = {"train_images": images, "t10k_images": others, "t10k_labels": np.zeros(2, np.uint8)}
     assert np.array_equal(fn.data.idx_folder(fill(tmp_path, changed=given)).train.x, images.reshape(6, 20))
     assert not holds_bytes(tmp_path)
-    with pytest.raises(ValueError, match="holds uint8, .* float32: bytes are divided by 255 and floating numbers are not"):
+    with pytest.raises(ValueError, match=r"holds uint8, .* float32: bytes are divided by 255 and floating numbers are not"):
         fn.data.idx_folder(fill(tmp_path, changed=given | {"t10k_images": others.astype(np.uint8)}))
     images[2, 1, 1] = np.nan
     with pytest.raises(ValueError, match="x is nan at row 2, column 6"):

@@ -78,8 +78,8 @@ def read(settings: Settings) -> tuple[Table, TableSettings]:
     for name in (*([asked.target] if asked.target else []), *asked.leave_out, *asked.categories):
         if name not in table.columns:
             raise ValueError(f"there is no column {shorten(repr(name))}; {told(table.names)}")
-    if asked.folds > len(table):
-        raise ValueError(f"--cv {asked.folds}: the table has {len(table):,} rows, and each fold needs at least one")
+    if settings.folds > len(table):
+        raise ValueError(f"--cv {settings.folds}: the table has {len(table):,} rows, and each fold needs at least one")
     if asked.task:
         return table, asked
     return table, evolve(asked, task=task_of(table, asked.target))

@@ -80,6 +80,22 @@ def tested(run: Run, problem: Problem) -> tuple[Outcome, IntArray]:
     return Outcome(results, drawings, prediction), predicted
 
 
+def score(run: Run, problem: Problem) -> dict[str, float]:
+    """Return the figures of the test set, and the accuracy of the most frequent class of the training rows."""
+    logits: Array = fn.predict(run.model, run.params, run.state, problem.test.x)
+    labels: IntArray = problem.test.y
+    frequent = int(np.bincount(problem.train.y).argmax())
+    found = {
+        "accuracy": fn.metrics.accuracy(logits, labels),
+        "balanced_accuracy": fn.metrics.balanced_accuracy(logits, labels),
+        "log_loss": fn.metrics.log_loss(softmax(logits), labels),
+        "baseline_accuracy": float(np.mean(labels == frequent)),
+    }
+    if logits.shape[1] == 2 and len(np.unique(labels)) == 2:
+        found["roc_auc"] = fn.metrics.roc_auc(logits[:, 1] - logits[:, 0], labels)
+    return found
+
+
 def use(facts: Facts) -> str:
     """Return the line of a script that predicts."""
     return "print(fn.apply(model, params, state, data.x[:10]).argmax(1), data.y[:10])"
@@ -176,4 +192,4 @@ def write(path: Path, text: str) -> None:
         raise RequestError(f"--output {path}: cannot write there: {error.strerror or error}") from None
 
 
-CLASSIFY = Task(loss, {"accuracy": accuracy}, report, predict, use)
+CLASSIFY = Task(loss, {"accuracy": accuracy}, report, predict, use, score=score)

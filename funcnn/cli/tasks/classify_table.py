@@ -16,29 +16,13 @@ from funcnn.cli.tables import predicting
 from funcnn.cli.tasks import classify
 from funcnn.cli.tasks.task import Outcome, Task
 from funcnn.cli.terminal import more, section, style
-from funcnn.typing import Array, IntArray
-
-
-def score(run: Run, problem: Problem) -> dict[str, float]:
-    """Return the figures of the test set, and the accuracy of the most frequent class of the training rows."""
-    logits: Array = fn.predict(run.model, run.params, run.state, problem.test.x)
-    labels: IntArray = problem.test.y
-    frequent = int(np.bincount(problem.train.y).argmax())
-    found = {
-        "accuracy": fn.metrics.accuracy(logits, labels),
-        "balanced_accuracy": fn.metrics.balanced_accuracy(logits, labels),
-        "log_loss": fn.metrics.log_loss(classify.softmax(logits), labels),
-        "baseline_accuracy": float(np.mean(labels == frequent)),
-    }
-    if logits.shape[1] == 2 and len(np.unique(labels)) == 2:
-        found["roc_auc"] = fn.metrics.roc_auc(logits[:, 1] - logits[:, 0], labels)
-    return found
+from funcnn.typing import IntArray
 
 
 def report(run: Run, problem: Problem) -> Outcome:
     """Show the accuracy beside that of the most frequent class, and the confusion matrix."""
     outcome, _ = classify.tested(run, problem)
-    found = score(run, problem)
+    found = classify.score(run, problem)
     frequent = problem.facts.classes[int(np.bincount(problem.train.y).argmax())]
     area = f", area under the ROC curve {found['roc_auc']:.4f}" if "roc_auc" in found else ""
     more(
@@ -84,4 +68,4 @@ def use(facts: Facts) -> str:
     return "print(transform.decode(fn.apply(model, params, state, x)))"
 
 
-CLASSIFY_TABLE = Task(classify.loss, {"accuracy": classify.accuracy}, report, predict, use, score=score)
+CLASSIFY_TABLE = Task(classify.loss, {"accuracy": classify.accuracy}, report, predict, use, score=classify.score)

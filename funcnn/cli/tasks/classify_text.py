@@ -63,4 +63,4 @@ def use(facts: Facts) -> str:
     )
 
 
-CLASSIFY_TEXT = Task(classify.loss, {"accuracy": classify.accuracy}, report, predict, use)
+CLASSIFY_TEXT = Task(classify.loss, {"accuracy": classify.accuracy}, report, predict, use, score=classify.score)

@@ -60,6 +60,16 @@ def accuracy(prediction: tuple[Array, Array], alike: Array) -> float:
     return float(np.mean((apart < MARGIN**2 / 4) == (alike > 0.5)))
 
 
+def score(run: Run, problem: Problem) -> dict[str, float]:
+    """Return the share of pairs that are told right, and how well distances tell them."""
+    apart, alike = distances(run, problem.test.x), problem.test.y > 0.5
+    found = {
+        "accuracy": float(np.mean((apart < MARGIN / 2) == alike)),
+        "baseline_accuracy": float(max(alike.mean(), 1 - alike.mean())),
+    }
+    return found | ({"roc_auc": fn.metrics.roc_auc(-apart, alike)} if 0 < alike.sum() < len(alike) else {})
+
+
 def report(run: Run, problem: Problem) -> Outcome:
     """Show how many pairs are told right, how far apart their codes are, and pairs that are misjudged."""
     apart, alike = distances(run, problem.test.x), problem.test.y > 0.5
@@ -113,4 +123,4 @@ def use(facts: Facts) -> str:
     return "print(fn.apply(model, params, state, (data.x[:2], data.x[2:4])), data.y[:4])"
 
 
-COMPARE = Task(loss, {"accuracy": accuracy}, report, predict, use, pairs)
+COMPARE = Task(loss, {"accuracy": accuracy}, report, predict, use, pairs, score=score)

@@ -65,6 +65,13 @@ def error(drawn: Array, true: Array) -> float:
     return float(np.sqrt(np.mean((drawn - true) ** 2)))
 
 
+def score(run: Run, problem: Problem) -> dict[str, float]:
+    """Return the error of images, and that of the mean image of the training rows."""
+    true = problem.test.y
+    mean = np.broadcast_to(problem.train.y.mean(0), true.shape)
+    return {"error": error(redrawn(run, problem.test.x), true), "baseline_error": error(mean, true)}
+
+
 def report(run: Run, problem: Problem) -> Outcome:
     """Show how far images are from what they should be, some of them, and, of a model that imagines, new ones."""
     x, true, shape = problem.test.x, problem.test.y, problem.facts.picture
@@ -153,9 +160,9 @@ def elbo() -> Loss[Any, Any]:
     return fn.negative_elbo()
 
 
-REDRAW = Task(fn.mean_squared_error, {}, report, predict, use, to_redraw)
-IMAGINE = Task(elbo, {}, report, predict, use, to_redraw, sample)
-DENOISE = Task(fn.sigmoid_cross_entropy, {}, report, predict, use, to_clean)
+REDRAW = Task(fn.mean_squared_error, {}, report, predict, use, to_redraw, score=score)
+IMAGINE = Task(elbo, {}, report, predict, use, to_redraw, sample, score)
+DENOISE = Task(fn.sigmoid_cross_entropy, {}, report, predict, use, to_clean, score=score)
 
 
 def run_task(run: Run) -> Task:

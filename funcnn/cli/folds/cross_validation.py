@@ -1,4 +1,4 @@
-"""Cross-validation of a run on a table: K trainings, each tested on rows that it has not seen.
+"""Cross-validation of a run: K trainings, each tested on rows that it has not seen.
 
 The figures of each fold are kept as soon as they are known, so that an interrupted one goes on with the fold that it was in.
 """
@@ -17,55 +17,53 @@ import funcnn as fn
 from funcnn.cli import folder, network
 from funcnn.cli.failure import RequestError
 from funcnn.cli.folder import Run
+from funcnn.cli.folds.dealing import folds_of
 from funcnn.cli.learning import TrainingTask, train_in_epochs
 from funcnn.cli.problem import Problem
-from funcnn.cli.tables.parting import Parts, posed, strata
-from funcnn.cli.terminal import command, more, section
+from funcnn.cli.terminal import command, complain, more, section
 from funcnn.errors import shorten
 from funcnn.files.atomic_write import write_text
 from funcnn.train.fingerprint import fingerprint
-
-_WATCHED = 0.15  # of the rows of a fold that are learned from
 
 
 def cross_validate(training: TrainingTask, out: Path) -> None:
     """Train and test on each fold, print the figures with their means and standard deviations, and write them.
 
-    What columns become is fitted anew in each fold, on the rows that are learned from.  Folds whose figures the folder holds
-    already are not trained again.
+    Folds whose figures the folder holds already are not trained again.
 
     Raises
     ------
     RequestError
-        When a class has too few rows for so many folds, or the folder holds the figures of another table.
+        When a class has too few rows for so many folds, or the folder holds the figures of other data.
     KeyboardInterrupt
         When training is interrupted.
     """
-    settings, whole = training.settings, training.problem.table
-    asked, key = settings.table, fn.Key(settings.seed).child(5)
-    assert asked is not None
-    assert whole is not None
-    section("Folds", f"{asked.folds} trainings, each tested on rows that it has not seen")
-    groups, rows = strata(whole.table, asked), np.arange(len(whole.table))
-    identity = fingerprint(whole.table.columns)
+    settings, problem, key = training.settings, training.problem, fn.Key(training.settings.seed).child(5)
+    section("Folds", f"{settings.folds} trainings, each tested on rows that it has not seen")
+    identity = fingerprint(content_of(problem))
     scores = _read(out / folder.FOLDS_DONE, identity)
     try:
-        for number, fold in enumerate(fn.data.stratified_k_fold(key.child(0), rows, asked.folds, labels=groups)):
+        for number, fold in enumerate(folds_of(settings, problem, key)):
             if number < len(scores):
                 more(f"fold {number + 1:2d}  {_said(scores[number])}")
                 continue
             _keep(out / folder.FOLDS_DONE, identity, scores)
-            learning = fn.data.stratified_split(key.child(1).child(number), fold.train, _WATCHED, labels=groups[fold.train])
-            problem = posed(settings, whole.table, Parts(learning.train, learning.test, fold.test))
-            scores.append(_score(training, problem, key.child(2).child(number)))
+            scores.append(_score(training, fold(), key.child(2).child(number)))
             more(f"fold {number + 1:2d}  {_said(scores[-1])}")
     except (ValueError, TypeError) as error:
-        raise RequestError(f"--cv {asked.folds}: {error}") from None
+        raise RequestError(f"--cv {settings.folds}: {error}") from None
     except KeyboardInterrupt:
         section("Go on", command("--resume", out))
         raise
     _keep(out / folder.FOLDS_DONE, identity, scores)
     _write(out / folder.FOLDS, scores)
+
+
+def content_of(problem: Problem) -> object:
+    """Return all rows that folds are dealt of."""
+    if problem.table is not None:
+        return problem.table.table.columns
+    return None if problem.rows is None else problem.rows.content
 
 
 def _said(score: dict[str, float]) -> str:
@@ -74,7 +72,7 @@ def _said(score: dict[str, float]) -> str:
 
 def _keep(path: Path, identity: str, scores: list[dict[str, float]]) -> None:
     """Write the figures of the folds that are finished, which JSON holds to the last bit."""
-    write_text(path, json.dumps({"table": identity, "folds": scores}, indent=2) + "\n")
+    write_text(path, json.dumps({"data": identity, "folds": scores}, indent=2) + "\n")
 
 
 def _read(path: Path, identity: str) -> list[dict[str, float]]:
@@ -83,12 +81,12 @@ def _read(path: Path, identity: str) -> list[dict[str, float]]:
         return []
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        table = kept["table"]
+        data = kept["data"]
         scores = [{str(name): float(value) for name, value in one.items()} for one in kept["folds"]]
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:  # anybody's JSON
         raise RequestError(f"{path} does not hold the figures of folds ({shorten(repr(error))}): take it away") from None
-    if table != identity:
-        raise RequestError(f"{path} holds the figures of another table than that of the run")
+    if data != identity:
+        raise RequestError(f"{path} holds the figures of other data than those of the run")
     return scores
 
 
@@ -111,7 +109,11 @@ def _score(training: TrainingTask, problem: Problem, key: fn.Key) -> dict[str, f
     model = network.make_network(settings, problem.facts)
     start = network.start(settings, model, key, problem.facts)
     alone = evolve(training, settings=settings, problem=problem, model=model, start=start, ranks=None)
-    fitted = train_in_epochs(alone, progress=False)
+    try:
+        fitted = train_in_epochs(alone, progress=False)
+    except fn.DivergenceError as error:
+        complain(str(error))
+        fitted = error.fit
     if fitted.stopped == "interrupted":
         raise KeyboardInterrupt
     score = training.task.score
