@@ -184,7 +184,7 @@ def table_answer(collected: Collected, run: Run, transform: TableTransform, path
         return classes_answer(collected, run, head, ".4f")
     scale, mean = collected.expression(target.scale), collected.expression(target.mean)
     predict = [
-        "def predict(given):", f'    """Return a prediction of {target.name!r} for each row."""',
+        "def predict(given):", '    """Return a prediction for each row, in the unit of the training data."""',
         "    scaled = network(prepare(given))",
         f"    return scaled.reshape(len(scaled)).astype(np.float64) * {scale} + {mean}",
     ]  # fmt: skip
