@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.ecosystem.mpi.test_mpi import ENVIRONMENT, MPIEXEC, run
 
+IS_MPICH = "HYDRA" in subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True, check=True).stdout
 TASK = ("-m", "funcnn", "--data", "xor", "--certify", "quick")
 
 
@@ -30,23 +31,28 @@ def test_two_processes_make_the_run_of_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(two, one, rtol=1e-9, atol=1e-12)
 
 
-def test_ctrl_c_ends_both_after_the_same_step(tmp_path: Path) -> None:
-    words = [MPIEXEC, "-n", "2", sys.executable, *TASK, "--epochs", "4000", "--output", "made"]
+def test_ctrl_c_ends_both_after_the_same_step_from_which_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    task = (*TASK, "--epochs", "800", "--output")
     with subprocess.Popen(
-        words, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        [MPIEXEC, "-n", "2", sys.executable, *task, "made"],
+        cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         for line in process.stdout:
             if line.strip().startswith("epoch"):
                 break
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=240)
-    assert "interrupted after" in rest
-    assert process.returncode == 130
     assert (tmp_path / "made" / "checkpoint.npz").is_file()
-    results = json.loads((tmp_path / "made" / "results.json").read_text())
-    assert results["stopped"] == "interrupted"
-    assert results["epochs"] < 4000
+    if IS_MPICH:  # Open MPI's launcher ends its processes soon after, with nothing more to read
+        assert process.returncode == 130
+        assert "interrupted after" in rest
+        results = json.loads((tmp_path / "made" / "results.json").read_text())
+        assert results["stopped"] == "interrupted"
+        assert results["epochs"] < 800
+    done = [run("-m", "funcnn", "--resume", "made", folder=tmp_path), run(*task, "whole", folder=tmp_path)]
+    assert [one.returncode for one in done] == [0, 0]
+    assert (tmp_path / "made" / "params.npz").read_bytes() == (tmp_path / "whole" / "params.npz").read_bytes()
 
 
 def test_what_cannot_be_done_in_several_processes(tmp_path: Path) -> None:
