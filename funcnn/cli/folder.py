@@ -107,6 +107,15 @@ def write_results(path: Path, results: Mapping[str, object]) -> None:
     write_text(path / RESULTS, json.dumps(results, indent=2) + "\n")
 
 
+def was_interrupted(path: Path) -> bool:
+    """Tell whether the results of a run say that its training was interrupted."""
+    try:
+        found: object = json.loads((path / RESULTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("stopped") == "interrupted"
+
+
 def write_readme(path: Path, settings: Settings, script: str, pictures: list[str], *, interrupted: bool) -> None:
     """Write how to use the folder: commands, and a script that runs as it stands."""
     notes = {
@@ -123,7 +132,7 @@ def write_readme(path: Path, settings: Settings, script: str, pictures: list[str
         notes[FOLDS] = "the figures of every fold"
     if (path / SAMPLE).exists():
         notes[SAMPLE] = "what it wrote"
-    if interrupted:
+    if interrupted and (path / CHECKPOINT).exists():
         notes[CHECKPOINT] = "where python -m funcnn --resume goes on"
     notes |= dict.fromkeys(pictures, "a picture")
     files = [f"{name.ljust(16)}{note}" for name, note in notes.items()]

@@ -109,7 +109,8 @@ def _resume(request: ResumeRequest) -> int:
     check_sampling(_refuse, settings.model, request.sampling)
     in_training, finished = ((request.run / name).is_file() for name in (folder.CHECKPOINT, folder.PARAMS))
     in_folds = (request.run / folder.FOLDS_DONE).is_file() and not in_training and not finished
-    if not in_folds and not in_training:
+    at_start = not in_training and finished and folder.was_interrupted(request.run)
+    if not (in_folds or in_training or at_start):
         done = "it is finished" if finished else "it ended before anything was learned"
         raise RequestError(f"--resume {request.run}: there is nothing to go on with: {done}")
     training = _prepare(settings, frozenset(_SUITED))
@@ -122,7 +123,7 @@ def _resume(request: ResumeRequest) -> int:
     section("Gradient", f"{standing} when the run began: {request.run / folder.GRADIENT}")
     if in_folds:  # it was interrupted before the training of all rows had begun
         from_first(training.ranks, partial(_go_on_in_folds, training, request.run))
-    return _train(training, request.run, request.sampling, standing, resume=not in_folds)
+    return _train(training, request.run, request.sampling, standing, resume=in_training)
 
 
 def _go_on_in_folds(training: TrainingTask, out: Path) -> str:
@@ -184,12 +185,15 @@ def _finish(
     settings, problem, task = training.settings, training.problem, training.task
     folder.write_params(out, fitted.params, fitted.state)  # first: nothing that follows may cost what was learned
     remove_leftovers(out)  # of earlier starts that were killed
-    goes_on = fitted.stopped == "interrupted" and (out / folder.CHECKPOINT).is_file()
+    goes_on = fitted.stopped == "interrupted"
     counted = "step" if settings.steps else "epoch"
     write_text(out / folder.HISTORY, fitted.history.to_csv().replace("epoch", counted, 1))
     done = fitted.history.last.epoch if len(fitted.history) else 0
-    ended = {"interrupted": "interrupted", "diverged": "diverged"}.get(fitted.stopped, "done")
+    ended = {"interrupted": "interrupted", "diverged": "diverged", "early": "stopped early"}.get(fitted.stopped, "done")
     more(f"{ended} after {done} {counted}{'s' * (done != 1)} in {seconds:.1f} s, {tree.size(fitted.params):,} parameters kept")
+    if fitted.stopped == "early" and settings.table is not None:
+        best = fn.EarlyStopping(settings.table.patience).best_epoch(fitted.history)
+        more(f"those of epoch {best}, after which {done - best} brought no smaller validation loss (--patience)")
 
     run = Run(settings, problem.facts, training.model, fitted.params, fitted.state)
     outcome = task.report(run, problem)

@@ -29,6 +29,7 @@ from funcnn.cli.network import Facts
 from funcnn.cli.options import TrainRequest, read_train
 from funcnn.cli.settings import OPTIMIZERS, Settings, from_json, to_json
 from funcnn.cli.tasks import compare
+from funcnn.train import loop
 from tests.data.test_idx import fill
 
 FILES = {
@@ -743,6 +744,27 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         assert Path("parts", file).read_bytes() == Path("whole", file).read_bytes(), file
     for run in ("whole", "parts"):
         refused(["--resume", run], "there is nothing to go on with: it is finished", capsys)
+
+
+@pytest.mark.usefixtures("texts")
+@pytest.mark.parametrize("line", ["--data spirals --epochs 1", "--model char_rnn --text one.txt --steps 9 --features 4"])
+def test_a_run_that_is_interrupted_in_its_first_steps_begins_again(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    words = [*line.split(), "--certify", "skip", "--output"]
+    assert main([*words, "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "batches", interrupt)
+        assert main([*words, "parts"]) == 130
+    assert "python -m funcnn --resume parts" in capsys.readouterr().out
+    assert not Path("parts/checkpoint.npz").exists()
+    assert main(["--resume", "parts"]) == 0
+    assert "from the checkpoint on" not in capsys.readouterr().out
+    for file in ("params.npz", "history.csv", "config.json"):
+        assert Path("parts", file).read_bytes() == Path("whole", file).read_bytes(), file
 
 
 @pytest.mark.usefixtures("texts")

@@ -279,12 +279,17 @@ def test_the_report_of_anomalies_names_the_most_unusual_rows_and_columns() -> No
     assert re.findall(r"<td[^>]*>([^<]*)</td>", section.parts[1]) == cells
 
 
-def test_early_stopping_ends_the_training() -> None:
+def test_early_stopping_ends_the_training(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--data", "flats.csv", "--target", "note", "--task", "regression", *SHORT]) == 2
     line = ["--data", "flats.csv", "--target", "new", "--leave-out", "rent", "--certify", "skip"]
     assert main([*line, "--epochs", "200", "--patience", "3", "--learning-rate", "0.05"]) == 0
     assert results("runs/flats-1")["epochs"] < 60
     assert results("runs/flats-1")["stopped"] == "early"
+    count, (head, rows) = results("runs/flats-1")["epochs"], table("runs/flats-1/history.csv")
+    losses = [float(row[head.index("val_loss")]) for row in rows]
+    shown = capsys.readouterr().out
+    assert f"stopped early after {count} epochs" in shown
+    assert f"those of epoch {int(np.argmin(losses)) + 1}, after which 3 brought no smaller validation loss" in shown
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -418,13 +423,19 @@ def test_what_is_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "answer"), [("rent", {"predictions"}), ("city", {"classes", "probabilities"}), ("", {"errors"})]
+    ("target", "answer", "task"),
+    [
+        ("rent", {"predictions"}, "regression on a table: predicts the column rent from the others"),
+        ("city", {"classes", "probabilities"}, "classification on a table: predicts the column city from the others"),
+        ("", {"errors"}, "tells unusual rows of a table"),
+    ],
 )
-def test_a_run_on_a_table_answers_over_http(target: str, answer: set[str]) -> None:
+def test_a_run_on_a_table_answers_over_http(target: str, answer: set[str], task: str) -> None:
     asked = ["--target", target] if target else ["--task", "anomalies"]
     assert main(["--data", "flats.csv", *asked, *SHORT, "--epochs", "1", "--output", "run"]) == 0
     limits = Limits()
     served = service(Path("run"), limits)
+    assert served.description["task"] == task
     transform = fn.data.load_table_transform("run/transform.json")
     predict = served.actions["/predict"]
     columns = one_row(transform)

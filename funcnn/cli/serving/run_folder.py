@@ -50,7 +50,7 @@ def service(path: Path, limits: Limits) -> Service:
     facts = run.facts
     description: dict[str, object] = {
         "model": run.settings.model,
-        "task": run.settings.job.about,
+        "task": run.settings.job.about if run.settings.table is None else tables.about(run.settings.table),
         "parameters": folder.size(run),
         "dtype": run.settings.dtype,
         "classes": list(facts.classes),

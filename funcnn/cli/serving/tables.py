@@ -9,8 +9,10 @@ import numpy as np
 
 import funcnn as fn
 from funcnn.cli.folder import Run
+from funcnn.cli.table_settings import TableSettings
 from funcnn.cli.tables.predicting import load_transform
 from funcnn.cli.tasks.classify import softmax
+from funcnn.cli.terminal import plain
 from funcnn.data import TableTransform
 from funcnn.data.tables.encodings import BooleanEncoding, CategoryEncoding, DateEncoding
 from funcnn.deploy.server.limits import HTTPError, Limits
@@ -27,6 +29,13 @@ def maker(run: Run, path: Path) -> tuple[str, Callable[[Run, Limits, dict[str, o
         return predict(run, transform, limits, given)
 
     return "/predict", answer, {"columns": one_row(transform)}
+
+
+def about(asked: TableSettings) -> str:
+    """Return what was learned from a table, in words."""
+    if asked.task == "anomalies":
+        return "tells unusual rows of a table"
+    return f"{asked.task} on a table: predicts the column {plain(asked.target)} from the others"
 
 
 def one_row(transform: TableTransform) -> dict[str, list[object]]:
