@@ -21,7 +21,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.combinators.implicit.convergence import ConvergenceError
-from funcnn.curvature.operator import Operator, Product, check_finite_tree, norm, operator
+from funcnn.curvature.operator import Operator, Product, check_finite_tree, moved, norm, operator
 from funcnn.errors import check_count, check_range
 from funcnn.typing import Array
 
@@ -104,7 +104,7 @@ def conjugate_gradient(
     steps = max(100, 10 * of.size) if max_steps is None else check_count(max_steps, "max_steps")
     vector = tree.ravel(target).vector
     x, used = solve(of, vector, damping, tolerance * norm(vector), steps, before)
-    left = norm(vector - of(x) - of.dtype.type(damping) * x) if norm(vector) else 0.0
+    left = norm(vector - moved(of(x), damping, x)) if norm(vector) else 0.0
     if left > 10 * tolerance * norm(vector):
         raise ConvergenceError(
             f"conjugate gradients believed in a residual of {tolerance:g}, and it is"
@@ -118,7 +118,6 @@ def solve(
     of: Operator[P], b: Array, damping: float, goal: float, max_steps: int, preconditioner: Operator[P] | None
 ) -> tuple[Array, int]:
     """Return the solution and how many products it took; raise where there is none to be had."""
-    shift = of.dtype.type(damping)
     x: Array = np.zeros_like(b)
     r = b.copy()
     z = r if preconditioner is None else preconditioner(r)
@@ -133,7 +132,7 @@ def solve(
             raise NegativeCurvatureError(
                 f"the preconditioner is not positive: r M r = {rz:.3g} at step {step}; use one with damping, or none"
             )
-        ad = of(d) + shift * d
+        ad = moved(of(d), damping, d)
         curvature = float(d @ ad)
         if curvature <= np.finfo(of.dtype).eps * norm(d) * norm(ad):
             raise NegativeCurvatureError(
@@ -141,12 +140,12 @@ def solve(
                 f" step {step + 1}): the matrix is indefinite or singular; use a Gauss-Newton product (fn.ggn_product) in place"
                 f" of a Hessian, or more damping= than {damping:g}"
             )
-        alpha = of.dtype.type(rz / curvature)
-        x = x + alpha * d
-        r = r - alpha * ad
+        alpha = rz / curvature
+        x = moved(x, alpha, d)
+        r = moved(r, -alpha, ad)
         z = r if preconditioner is None else preconditioner(r)
         rz, last = float(r @ z), rz
-        d = z + of.dtype.type(rz / last) * d
+        d = moved(z, rz / last, d)
     raise ConvergenceError(
         f"conjugate gradients left a residual of {norm(r) / norm(b):.2g} of the target after {max_steps} products, expected"
         f" {goal / norm(b):.2g}: give more max_steps=, add damping=, or a preconditioner="

@@ -24,7 +24,7 @@ import numpy as np
 from attrs import frozen
 
 from funcnn import tree
-from funcnn.curvature.operator import Operator, norm, operator
+from funcnn.curvature.operator import Operator, moved, norm, operator
 from funcnn.errors import describe
 from funcnn.optim.hyper import POSITIVE, at_least, settle
 from funcnn.optim.optimizer import OptState, check_shape, check_trainable, counter, updates_done
@@ -63,8 +63,8 @@ class Path:
         """Return the last point of the path within a radius, what the matrix makes of it, and whether it is at the border."""
         for low, high, image, above in zip(self.points, self.points[1:], self.images, self.images[1:], strict=False):
             if norm(high) >= radius:
-                share = low.dtype.type(_crossing(low, high - low, radius))
-                return low + share * (high - low), image + share * (above - image), True
+                share = _crossing(low, high - low, radius)
+                return moved(low, share, high - low), moved(image, share, above - image), True
         return self.points[-1], self.images[-1], False
 
 
@@ -87,14 +87,13 @@ def steihaug(of: Operator[P], g: Array, radius: float, goal: float, max_products
             alpha = _crossing(point, d, radius) * (1 + 1e-6)  # to the border, and no further
         else:
             alpha = rr / curvature
-        step = g.dtype.type(alpha)
-        point, image = point + step * d, image + step * bd
+        point, image = moved(point, alpha, d), moved(image, alpha, bd)
         path.points.append(point)
         path.images.append(image)
-        r = r - step * bd
+        r = moved(r, -alpha, bd)
         if norm(point) >= radius or norm(r) <= goal:
             break
-        d = r + g.dtype.type(float(r @ r) / rr) * d
+        d = moved(r, float(r @ r) / rr, d)
     return path
 
 

@@ -113,3 +113,8 @@ def lapack_eps(dtype: np.dtype[np.floating]) -> float:
 def norm(vector: Array) -> float:
     """Return the Euclidean norm of a vector."""
     return float(np.sqrt(np.vdot(vector, vector)))
+
+
+def moved(start: Array, share: float, along: Array) -> Array:
+    """Return start + share along, in the precision of the vectors."""
+    return start + start.dtype.type(share) * along
