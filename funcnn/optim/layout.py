@@ -22,7 +22,7 @@ P = TypeVar("P")
 LARGE = 1 << 15  # numbers from which on a leaf is not gathered
 THREADED = 1 << 20  # numbers in large leaves from which on a second thread pays
 COMPILED_THREADED = 1 << 22  # and from which on it pays for a compiled rule
-SELECTIONS = 256  # types of trees, each with a ``where``, whose layouts are remembered
+SELECTIONS = 64  # types of trees, each with a ``where``, whose layouts are remembered
 KEPT = 16  # layouts that are remembered for each
 
 Label: TypeAlias = bool | None

@@ -93,7 +93,7 @@ def _kinds(leaves: tuple[Array, ...]) -> tuple[tuple[Shape, np.dtype[np.floating
     return tuple([(leaf.shape, leaf.dtype) for leaf in leaves])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _chosen(paths: tuple[str, ...], kinds: tuple[tuple[Shape, np.dtype[np.floating]], ...], where: Where) -> tuple[bool, ...]:
     for path, (_, dtype) in zip(paths, kinds, strict=True):
         check_trainable(path, dtype)

@@ -114,7 +114,7 @@ class Partition(Composite):
         return _divide(paths, tuple([leaf.shape for leaf in leaves]), tuple([where for where, _ in self.rules]))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _divide(paths: tuple[str, ...], shapes: tuple[Shape, ...], rules: tuple[Where, ...]) -> tuple[tuple[int, ...], ...]:
     """Return the leaves that each rule takes, and those that are left."""
     parts: list[list[int]] = [[] for _ in range(len(rules) + 1)]
