@@ -63,12 +63,20 @@ def flat(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, target: Any) -> 
 
 def both_forms(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, x: Any, target: Any) -> list[Callable[..., Any]]:
     """Return the functions for inputs of all shapes, and for those of the shapes of x and the target."""
-    return [flat(model, loss, params, target), trainer(model, loss, LossAndGrad, plain(model, loss), params, x, target)]
+    general = flat(model, loss, params, target)
+    known = {"params": params, "x": x, "target": target}
+    return [general, trainer_for(model, loss, LossAndGrad, general, params, target, known)]
 
 
 def flat_predictor(model: AnyLayer) -> Callable[..., Any]:
     """Return the predictor for inputs of all shapes."""
     return predictor_for(model, PREDICT, partial(predict, model, PREDICT), {})
+
+
+def both_predictors(model: AnyLayer, params: Any, x: Any) -> list[Callable[..., Any]]:
+    """Return the predictors for inputs of all shapes, and for those of the shapes of x."""
+    general = flat_predictor(model)
+    return [general, predictor_for(model, PREDICT, general, {"params": params, "x": x})]
 
 
 def assert_equal(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, state: Any, x: Any, target: Any) -> None:
@@ -80,7 +88,7 @@ def assert_equal(model: AnyLayer, loss: fn.Loss[Any, Any], params: Any, state: A
         assert type(got.loss) is type(expected.loss)
         for part in ("grads", "state", "output"):
             assert fn.tree.same(getattr(expected, part), getattr(got, part)), part
-    for predict_with in (flat_predictor(model), predictor(model, PREDICT, params, x)):
+    for predict_with in both_predictors(model, params, x):
         output = predict_with(params, state, x)
         assert fn.tree.same(model.forward(params, state, x, PREDICT).output, output)
 
@@ -113,15 +121,12 @@ def test_layer(case: LayerCase) -> None:
 def test_layer_in_chains(case: LayerCase) -> None:
     x = case.x()
     inner = fn.serial(case.make())
-    model: AnyLayer = fn.serial(fn.serial(fn.identity(), fn.dropout(0.0)), inner) if x.dtype.kind == "f" else fn.serial(inner)
+    model: AnyLayer = fn.serial(inner)
+    if x.dtype.kind == "f":  # behind a layer with parameters the gradient goes through
+        model = fn.serial(fn.serial(fn.scale(), fn.identity(), fn.dropout(0.0)), inner)
     start = model.init(fn.Key(1), case.shape)
     target = cosines(model.forward(start.params, start.state, x, TRAIN).output)
     assert_equal(model, WEIGHED, start.params, start.state, x, target)
-    if x.dtype.kind == "f":  # behind a layer with parameters the gradient goes through
-        model = fn.serial(fn.serial(fn.scale(), fn.identity()), inner)
-        start = model.init(fn.Key(1), case.shape)
-        target = cosines(model.forward(start.params, start.state, x, TRAIN).output)
-        assert_equal(model, WEIGHED, start.params, start.state, x, target)
 
 
 @pytest.mark.parametrize("case", [one for one in LOSS_CASES if takes_an_array(*one.values)])
@@ -422,7 +427,7 @@ def test_what_changes_outside_of_the_function_is_seen(
     model: AnyLayer = fn.serial(fn.dense(3), fn.define_layer("odd", init, forward, free_backward, random=False))
     start = model.init(fn.Key(3), (3,))
     x, target = np.ones((2, 3)), np.ones((2, 3))
-    predictors = flat_predictor(model), predictor(model, PREDICT, start.params, x)
+    predictors = both_predictors(model, start.params, x)
     trainers = both_forms(model, WEIGHED, start.params, x, target)
     for _ in range(2):
         expected = plain(model, WEIGHED)(start.params, start.state, x, target, TRAIN)
@@ -459,7 +464,7 @@ def test_a_callable_object_is_called() -> None:
     times = Times(2.0)
     layer: AnyLayer = fn.define_layer("odd", init, times, free_backward, random=False)
     x = np.ones((1, 2))
-    for predict_with in (flat_predictor(layer), predictor(layer, PREDICT, (), x)):
+    for predict_with in both_predictors(layer, (), x):
         times.factor = 2.0
         assert (predict_with((), (), x) == 2).all()
         times.factor = 3.0
@@ -557,7 +562,7 @@ def test_wrong_inputs_give_the_same_errors() -> None:
     model, params, state, x, labels = network()
     loss = fn.softmax_cross_entropy()
     trainers = both_forms(model, loss, params, x, labels)
-    predictors = flat_predictor(model), predictor(model, PREDICT, params, x)
+    predictors = both_predictors(model, params, x)
     inputs: tuple[Any, ...] = (x[:, :3], x[0], x.astype(int), x.tolist(), x.astype(np.longdouble), x[:5])
     for wrong in inputs:
         expected = raised(lambda x=wrong: plain(model, loss)(params, state, x, labels, TRAIN))  # type: ignore[misc]  # bound now
