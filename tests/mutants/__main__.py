@@ -20,7 +20,7 @@ def main() -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=_DESCRIPTION)
     parser.add_argument("names", nargs="*", metavar="NAME", help="public names such as dense or huber (default: all)")
-    parser.add_argument("--quick", action="store_true", help="a sample of each function's mutants")
+    parser.add_argument("--quick", action="store_true", help="a sample")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every survivor and every reason, as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation, as Markdown")
     options = parser.parse_args()

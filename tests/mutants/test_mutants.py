@@ -185,8 +185,8 @@ def test_names_without_cases_are_refused() -> None:
 def test_the_librarys_own_cases_kill_a_sample_of_all_mutants() -> None:
     made = score(quick=True)
     assert made.ok, str(made)
-    assert made.killed > 1000
-    assert made.confirmed > 10
+    assert made.killed > 150
+    assert made.confirmed > 1
 
 
 def test_a_mutant_of_a_method_is_a_record_of_another_class() -> None:
