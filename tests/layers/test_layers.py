@@ -89,28 +89,27 @@ def erf_loop(x: Array) -> Array:
     return np.array([math.erf(one) for one in x.ravel()]).reshape(x.shape)
 
 
-FORMULAS: dict[str, tuple[Callable[[], AnyLayer], Callable[[Array], Array]]] = {
-    "identity": (fn.identity, lambda x: x),
-    "relu": (fn.relu, lambda x: np.array([max(one, 0.0) for one in x.ravel()]).reshape(x.shape)),
-    "leaky_relu": (fn.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x)),
-    "leaky_relu 0": (lambda: fn.leaky_relu(0), lambda x: np.where(x > 0, x, 0)),
-    "leaky_relu 1": (lambda: fn.leaky_relu(1), lambda x: x),
-    "elu": (fn.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1)),
-    "elu 2": (lambda: fn.elu(2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(x) - 1))),
-    "tanh": (fn.tanh, lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))),
-    "sigmoid": (fn.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
-    "softplus": (fn.softplus, lambda x: np.log(1 + np.exp(x))),
-    "silu": (fn.silu, lambda x: x / (1 + np.exp(-x))),
-    "gelu": (fn.gelu, lambda x: x * (1 + erf_loop(x / math.sqrt(2))) / 2),
-    "gelu approximate": (
-        lambda: fn.gelu(approximate=True),
-        lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
-    ),
-    "softmax": (fn.softmax, lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
-    "softmax 1": (lambda: fn.softmax(1), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
-    "log_softmax": (fn.log_softmax, lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True))),
-    "log_softmax 1": (lambda: fn.log_softmax(1), lambda x: x - np.log(np.exp(x).sum(1, keepdims=True))),
-}
+FORMULAS: dict[str, tuple[Callable[[], AnyLayer], Callable[[Array], Array]]] = {}  # item by item: all at once takes mypy seconds
+FORMULAS["identity"] = fn.identity, lambda x: x
+FORMULAS["relu"] = fn.relu, lambda x: np.array([max(one, 0.0) for one in x.ravel()]).reshape(x.shape)
+FORMULAS["leaky_relu"] = fn.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x)
+FORMULAS["leaky_relu 0"] = lambda: fn.leaky_relu(0), lambda x: np.where(x > 0, x, 0)
+FORMULAS["leaky_relu 1"] = lambda: fn.leaky_relu(1), lambda x: x
+FORMULAS["elu"] = fn.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1)
+FORMULAS["elu 2"] = lambda: fn.elu(2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(x) - 1))
+FORMULAS["tanh"] = fn.tanh, lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))
+FORMULAS["sigmoid"] = fn.sigmoid, lambda x: 1 / (1 + np.exp(-x))
+FORMULAS["softplus"] = fn.softplus, lambda x: np.log(1 + np.exp(x))
+FORMULAS["silu"] = fn.silu, lambda x: x / (1 + np.exp(-x))
+FORMULAS["gelu"] = fn.gelu, lambda x: x * (1 + erf_loop(x / math.sqrt(2))) / 2
+FORMULAS["gelu approximate"] = (
+    lambda: fn.gelu(approximate=True),
+    lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+)
+FORMULAS["softmax"] = fn.softmax, lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+FORMULAS["softmax 1"] = lambda: fn.softmax(1), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)
+FORMULAS["log_softmax"] = fn.log_softmax, lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True))
+FORMULAS["log_softmax 1"] = lambda: fn.log_softmax(1), lambda x: x - np.log(np.exp(x).sum(1, keepdims=True))
 each_formula = pytest.mark.parametrize(("make", "formula"), FORMULAS.values(), ids=FORMULAS.keys())
 
 
