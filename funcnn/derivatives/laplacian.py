@@ -2,7 +2,8 @@ r"""The Laplacian of a network in its input, as a layer.
 
 Forward, for a network $y = f(x)$ of an input with the coordinates $x_i$ and chosen ones $I$
 $$ \Delta y = \sum_{i \in I} \frac{\partial^2 y}{\partial x_i^2}, $$
-each term by Cauchy's formula on a circle in its coordinate (:mod:`funcnn.derivatives.cauchy`).
+each term by Cauchy's formula on a circle in its coordinate (:mod:`funcnn.derivatives.cauchy`), or all of them at once by the
+chain rule (:mod:`funcnn.derivatives.jets`).
 
 Derivation.  The output is a sum of values of the network at complex points with known weights; the cotangents are those of
 such a sum (:mod:`funcnn.derivatives.line`).
@@ -48,7 +49,7 @@ def scatter(orders: Orders, dy: Array) -> list[list[Array | None]]:
     return [[None, None, dy] for _ in orders.directions]
 
 
-SECOND = Reading(gather, scatter)
+SECOND = Reading(gather, scatter, of_sum=True)
 """The sum of the second derivatives."""
 
 
@@ -69,7 +70,7 @@ def laplacian(
     inputs : sequence of int, optional
         The coordinates in which it is differentiated; by default all D.
     points, radius, tolerance : optional
-        As for :func:`directional_derivatives`.
+        As for :func:`directional_derivatives`: without them, networks of dense layers and smooth activations need no circle.
 
     Returns
     -------

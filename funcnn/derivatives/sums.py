@@ -26,6 +26,8 @@ from funcnn.derivatives.analytic import watched
 from funcnn.derivatives.cauchy import Circle, roots, step, whole_weights
 from funcnn.derivatives.complex_step import as_complex
 from funcnn.derivatives.coordinates import unit_vectors
+from funcnn.derivatives.jets import Jets, push, takes
+from funcnn.derivatives.jets import pull as pull_jets
 from funcnn.derivatives.line import Line, Network, along, largest_finite, probed, pull
 from funcnn.derivatives.outer import (
     POINTS,
@@ -57,6 +59,8 @@ class Orders:
     points: int
     radius: float | None
     tolerance: float | None
+    on_circles: bool = False
+    """Whether something was said of the circles, so that they are taken where the chain rule would do too."""
 
     def vectors(self, dtype: np.dtype[np.floating]) -> list[Array]:
         """Return the directions as arrays."""
@@ -70,6 +74,8 @@ class Reading:
 
     gather: Callable[[Orders, list[list[Array]]], Any]
     scatter: Callable[[Orders, Any], list[list[Array | None]]]
+    of_sum: bool = False
+    """Whether nothing is read but the sum of the second derivatives."""
 
 
 @frozen
@@ -96,6 +102,15 @@ class LineResiduals:
     output: Like
 
 
+@frozen(eq=False)
+class JetResiduals:
+    """The network's derivatives by the chain rule, and what the output is like."""
+
+    jets: Jets
+    orders: Orders
+    output: Like
+
+
 def layer_of(name: str, inner: AnyLayer, setting: Setting, init: Any, combine: Any) -> AnyLayer:
     """Return the layer of these derivatives."""
     kept: Any = partial(forward, inner, setting)  # Any: the residuals' type is hidden from here on
@@ -113,10 +128,21 @@ def forward(inner: AnyLayer, setting: Setting, params: Any, state: Any, x: Array
     check_array(x)
     if is_moved(params, x):
         return moved_forward(inner, setting, params, state, x, mode)
-    keep = isinstance(mode, Train) or keeps_residuals(mode)
     orders = setting.at(x.shape[1:])
+    check_length(orders, x)
+    if orders.order == 2 and not orders.on_circles and takes(inner):
+        jets = push(inner, orders.vectors(x.dtype), setting.reading.of_sum, params, state, x, mode)
+        output = setting.reading.gather(orders, jets.values())
+        return Forward(output, jets.state, JetResiduals(jets, orders, like(output)))
+    return forward_on_circles(inner, orders, setting.reading, params, state, x, mode)
+
+
+def forward_on_circles(
+    inner: AnyLayer, orders: Orders, reading: Reading, params: Any, state: Any, x: Array, mode: Mode
+) -> Forward[Any, Any, Any]:
+    keep = isinstance(mode, Train) or keeps_residuals(mode)
     lines = lines_of(inner, orders, params, state, x, mode)
-    output = setting.reading.gather(orders, [line.values for line in lines])
+    output = reading.gather(orders, [line.values for line in lines])
     if not keep:
         return Forward(output, lines[0].state, ())
     return Forward(output, lines[0].state, LineResiduals(tuple(lines), orders, like(output)))
@@ -130,6 +156,9 @@ def backward(
         return moved_backward(partial(backward, inner, setting), pulled, residuals, dy, input_grad)
     check_cotangents(dy, residuals.output)
     orders = residuals.orders
+    if isinstance(residuals, JetResiduals):
+        grads, dinput = pull_jets(inner, params, residuals.jets, setting.reading.scatter(orders, dy))
+        return Backward(grads, dinput) if input_grad else backward_without_input(grads)
     dparams: Any = None
     dx: Any = None
     for line, own in zip(residuals.lines, setting.reading.scatter(orders, dy), strict=True):
@@ -148,7 +177,9 @@ def moved_forward(
     """Return the output at a moved point, of which the imaginary part is its derivative along the step."""
     name = f"the layer of derivatives of {inner.name}"
     moved = step_of(name, params, x)
-    made = forward(inner, setting, moved.params, state, moved.x, evolve(mode, residuals=True) if isinstance(mode, Eval) else mode)
+    keeping = evolve(mode, residuals=True) if isinstance(mode, Eval) else mode
+    orders = setting.at(moved.x.shape[1:])
+    made = forward_on_circles(inner, orders, setting.reading, moved.params, state, moved.x, keeping)
     residuals = MovedResiduals(name, moved, state, mode, made.residuals, None, None)
     tangent = tree.map_cotangents(np.zeros_like, made.output)
     if moved.h and len(x):
@@ -221,11 +252,16 @@ def weighted(factors: Any, values: Sequence[Array | None]) -> Array:
 
 def lines_of(inner: AnyLayer, orders: Orders, params: Any, state: Any, x: Array, mode: Mode) -> list[Line]:
     """Return the network along each direction; raise where the errors are larger than is allowed."""
-    if x.shape[1:] != (len(orders.directions[0]),):
-        raise ValueError(f"the input has shape {x.shape}, expected (N, {len(orders.directions[0])}): the directions' length")
+    check_length(orders, x)
     network = Network.of(inner, params, state, x, mode)
     try_own_layers(inner, params, state, x, mode)
     return [one_line(network, direction, orders) for direction in orders.vectors(x.dtype)]
+
+
+def check_length(orders: Orders, x: Array) -> None:
+    """Raise unless examples are as long as the directions."""
+    if x.shape[1:] != (len(orders.directions[0]),):
+        raise ValueError(f"the input has shape {x.shape}, expected (N, {len(orders.directions[0])}): the directions' length")
 
 
 def try_own_layers(inner: AnyLayer, params: Any, state: Any, x: Array, mode: Mode) -> None:
@@ -315,4 +351,5 @@ def checked_orders(directions: object, order: int, points: int | None, radius: f
         radius = check_range(radius, "radius", 0, 1e6, open_low=True)
     if tolerance is not None:
         tolerance = check_range(tolerance, "tolerance", 0, 1, open_low=True)
-    return Orders(tuple(many), order, count, radius, tolerance)
+    on_circles = any(one is not None for one in (points, radius, tolerance))
+    return Orders(tuple(many), order, count, radius, tolerance, on_circles)

@@ -39,12 +39,12 @@ def value_along(with_slope: Callable[[Array], tuple[Array, Array]], x: Array) ->
 
 
 def value_and_slope_along(
-    with_slope: Callable[[Array], tuple[Array, Array]], curvature: Callable[[Array], Array], x: Array
+    with_slope: Callable[[Array], tuple[Array, Array]], curvature: Callable[[Array, Array, Array], Array], x: Array
 ) -> tuple[Array, Array]:
-    """Return f and f' along a step x, from the functions that give f, f' and f'' of real numbers."""
+    """Return f and f' along a step x, from the functions of real numbers that give f and f', and f'' from x and these."""
     a, b = x.real.copy(), x.imag.copy()
     y, slope = with_slope(a)
-    bend = curvature(a)
+    bend = curvature(a, y, slope)
     bend *= b
     b *= slope
     return joined_parts(y, b, x), joined_parts(slope, bend, x)

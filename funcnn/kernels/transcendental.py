@@ -85,11 +85,18 @@ def complex_tanh_and_slope(x: Array) -> tuple[Array, Array] | None:
     if x.dtype.char not in _TINY or not np.isfinite(x.imag).all():
         return None
     real, slope, b = _real_tanh_and_slope(x)
+    value, derivative = np.empty_like(x), np.empty_like(x)
+    if _is_tiny(x):
+        b *= slope
+        value.real, value.imag = real, b
+        b *= real
+        b *= -2
+        derivative.real, derivative.imag = slope, b
+        return value, derivative
     tangent = np.tan(b)
     product = real * tangent
     square = product * product
     below = 1 / (1 + square)
-    value, derivative = np.empty_like(x), np.empty_like(x)
     np.multiply(tangent, slope, out=b)
     np.multiply(b, below, out=value.imag)
     tangent *= tangent

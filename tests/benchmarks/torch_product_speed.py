@@ -152,7 +152,7 @@ def theirs(torch: Any, net: Net, params: Any, vector: Any) -> dict[str, Callable
 def pinn(torch: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Return what computes the gradient of the mean square of a network's Laplacian: ours, and by nested forward derivatives."""
     net = fn.dense(64) >> fn.tanh() >> fn.dense(64) >> fn.tanh() >> fn.dense(1)
-    model, loss = fn.laplacian(net, radius=0.25), fn.mean_squared_error()
+    model, loss = fn.laplacian(net), fn.mean_squared_error()
     start = model.init(fn.Key(0), (2,))
     params, x = start.params, np.random.default_rng(0).normal(size=(500, 2))
     gradient, zero = fn.loss_and_grad(model, loss), np.zeros((500, 1))

@@ -28,11 +28,19 @@ DERIVATIVES: dict[str, tuple[LayerCase, ...]] = {
             smooth=False,
             label="order 3",
         ),
+        LayerCase(
+            lambda: fn.directional_derivatives(_net(1), [(1, 0.5), (0, 1)], 2),
+            (2,),
+            batch=2,
+            smooth=False,
+            label="by the chain rule",
+        ),
         LayerCase(lambda: fn.directional_derivatives(_net(2), [(1, 2), (0, 1)], 1), (2,), batch=2, smooth=False, label="order 1"),
     ),
     "laplacian": (
         LayerCase(lambda: fn.laplacian(_net(1), points=12, radius=0.125), (2,), batch=1, smooth=False),
         LayerCase(lambda: fn.laplacian(_net(1), [1], points=12, radius=0.125), (2,), batch=1, smooth=False, label="one input"),
+        LayerCase(lambda: fn.laplacian(_net(1)), (2,), batch=2, smooth=False, label="by the chain rule"),
     ),
     "input_gradient": (
         LayerCase(lambda: fn.input_gradient(fn.tanh() >> fn.dense(1) >> fn.tanh()), (2,)),

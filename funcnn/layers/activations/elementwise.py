@@ -10,7 +10,8 @@ An activation is written in one of two ways.
   kept, in the place of x, and backward is one product.  Not from y: $1 - y^2$ for tanh, or
   $y(1-y)$ for the sigmoid, have lost their digits by the time that a unit is saturated (in float32, tanh(10) is exactly 1,
   and the slope 8e-9, not 0).  Where derivatives move x by an imaginary step (:mod:`funcnn.kernels.steps`), the
-  slope tells how the value moves; how the slope moves is told by a third function, f'', or found in complex numbers.
+  slope tells how the value moves; how the slope moves is told by a third function, x, f(x), f'(x) -> f''(x), or found in
+  complex numbers.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from funcnn.layer import Backward, Eval, Forward, Init, Layer, Mode, Train, defi
 from funcnn.typing import Array, Empty, Shape
 
 Function: TypeAlias = Callable[[Array], Array]
+Curvature: TypeAlias = Callable[[Array, Array, Array], Array]
 WithSlope: TypeAlias = Callable[[Array], tuple[Array, Array]]
 Pullback: TypeAlias = Callable[[Array, Array], Array]
 
@@ -63,7 +65,7 @@ def backward_from_output(pullback: Pullback, params: Empty, residuals: Output, d
 
 
 def forward_keeping_slope(
-    function: Function, with_slope: WithSlope, curvature: Function | None, params: Empty, state: Empty, x: Array, mode: Mode
+    function: Function, with_slope: WithSlope, curvature: Curvature | None, params: Empty, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, Slope | Empty]:
     check_array(x, min_ndim=1)
     if x.dtype.kind == "c" and is_step(x):
@@ -75,7 +77,7 @@ def forward_keeping_slope(
 
 
 def forward_along(
-    with_slope: WithSlope, curvature: Function | None, state: Empty, x: Array, mode: Mode
+    with_slope: WithSlope, curvature: Curvature | None, state: Empty, x: Array, mode: Mode
 ) -> Forward[Array, Empty, Slope | Empty]:
     """Return what :func:`forward_keeping_slope` does where x is moved by an imaginary step."""
     if isinstance(mode, Eval) and not mode.residuals:
@@ -100,8 +102,8 @@ def from_output(name: str, function: Function, pullback: Pullback) -> Layer[Empt
 
 
 def from_slope(
-    name: str, function: Function, with_slope: WithSlope, curvature: Function | None = None
+    name: str, function: Function, with_slope: WithSlope, curvature: Curvature | None = None
 ) -> Layer[Empty, Empty, Array, Array]:
-    """Make an elementwise layer of f and the function x -> (f(x), f'(x)); with f'' second derivatives are faster."""
+    """Make an elementwise layer of f and the function x -> (f(x), f'(x)); with (x, f, f') -> f'' second ones are faster."""
     forward = partial(forward_keeping_slope, function, with_slope, curvature)
     return define_layer(name, init, forward, backward_from_slope, random=False)

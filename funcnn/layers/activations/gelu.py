@@ -22,9 +22,9 @@ $$ f''(x) = \varphi(x)\,(2 - x^2), \qquad
 import numpy as np
 
 from funcnn.errors import check_flag
-from funcnn.kernels.arrays import above_minus_infinity, constant, finite, largest_exponent, minimum_with
+from funcnn.kernels.arrays import above_minus_infinity, absolute, constant, finite, largest_exponent, minimum_with
 from funcnn.kernels.erf import normal
-from funcnn.kernels.transcendental import exp
+from funcnn.kernels.transcendental import exp, tanh
 from funcnn.layer import Layer
 from funcnn.layers.activations.elementwise import from_slope
 from funcnn.typing import Array, Empty
@@ -50,8 +50,8 @@ def gelu_and_slope(x: Array) -> tuple[Array, Array]:
     return y, slope
 
 
-def gelu_curvature(x: Array) -> Array:
-    """Return the second derivative at a real x."""
+def gelu_curvature(x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative."""
     _, density = normal(x)
     near = saturated(x)
     bend: Array = density * (2 - near * near)
@@ -89,16 +89,16 @@ def approximate_and_slope(x: Array) -> tuple[Array, Array]:
     return y, slope
 
 
-def approximate_curvature(x: Array) -> Array:
-    """Return the second derivative of the approximation at a real x."""
+def approximate_curvature(x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of the approximation."""
     near = saturated(x)
     linear = constant(LINEAR, x.dtype)
     bend = constant(CUBIC, x.dtype) * near * near
     v = (bend + linear) * near
     slope: Array = 3 * bend + linear
-    e = exponential(-np.abs(v))
+    e = exponential(-absolute(v))
     weight = e / ((1 + e) * (1 + e))
-    second: Array = weight * (2 * slope - near * slope * slope * np.tanh(v / 2) + 6 * bend)
+    second: Array = weight * (2 * slope - near * slope * slope * tanh(v / 2) + 6 * bend)
     return second
 
 

@@ -5,7 +5,8 @@ $$ \begin{aligned}
 \text{snake} &: & y &= x + \tfrac1\alpha \sin^2 \alpha x, & f'(x) &= 1 + \sin 2\alpha x
 \end{aligned} $$
 
-Derivation.  The chain rule; $2 \sin \alpha x \cos \alpha x = \sin 2\alpha x$.
+Derivation.  The chain rule; $2 \sin \alpha x \cos \alpha x = \sin 2\alpha x$.  The second derivatives are $-\omega^2 \sin
+\omega x$ and $2 \alpha \cos 2 \alpha x$.
 """
 
 from functools import partial
@@ -26,6 +27,11 @@ def sine_value(frequency: float, x: Array) -> Array:
 def sine_and_slope(frequency: float, x: Array) -> tuple[Array, Array]:
     z = x * x.real.dtype.type(frequency)
     return np.sin(z), np.cos(z) * x.real.dtype.type(frequency)
+
+
+def sine_curvature(frequency: float, x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of the sine."""
+    return y * -(x.real.dtype.type(frequency) ** 2)
 
 
 def sine(frequency: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
@@ -56,7 +62,8 @@ def sine(frequency: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     array([[ 0.,  1., -1.]])
     """
     frequency = check_range(frequency, "frequency", 0, float("inf"), open_low=True, open_high=True)
-    return from_slope(f"sine({frequency:g})", partial(sine_value, frequency), partial(sine_and_slope, frequency))
+    with_slope, curvature = partial(sine_and_slope, frequency), partial(sine_curvature, frequency)
+    return from_slope(f"sine({frequency:g})", partial(sine_value, frequency), with_slope, curvature)
 
 
 def snake_value(alpha: float, x: Array) -> Array:
@@ -67,6 +74,12 @@ def snake_value(alpha: float, x: Array) -> Array:
 
 def snake_and_slope(alpha: float, x: Array) -> tuple[Array, Array]:
     return snake_value(alpha, x), 1 + np.sin(x * x.real.dtype.type(2 * alpha))
+
+
+def snake_curvature(alpha: float, x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of the snake."""
+    twice = x.real.dtype.type(2 * alpha)
+    return np.cos(x * twice) * twice
 
 
 def snake(alpha: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
@@ -96,4 +109,5 @@ def snake(alpha: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
     array([[0.    , 1.6366, 2.    ]])
     """
     alpha = check_range(alpha, "alpha", 0, float("inf"), open_low=True, open_high=True)
-    return from_slope(f"snake({alpha:g})", partial(snake_value, alpha), partial(snake_and_slope, alpha))
+    with_slope, curvature = partial(snake_and_slope, alpha), partial(snake_curvature, alpha)
+    return from_slope(f"snake({alpha:g})", partial(snake_value, alpha), with_slope, curvature)

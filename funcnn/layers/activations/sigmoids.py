@@ -80,13 +80,13 @@ def sigmoid_and_slope(x: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_slope(x: Array) -> Array:
-    """Return the derivative of the logistic function at a real x."""
+    """Return the derivative of the logistic function."""
     return sigmoid_and_slope(x)[1]
 
 
-def sigmoid_curvature(x: Array) -> Array:
-    """Return the second derivative of the logistic function at a real x."""
-    return -sigmoid_slope(x) * np.tanh(x / 2)
+def sigmoid_curvature(x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of the logistic function."""
+    return -slope * transcendental.tanh(x / 2)
 
 
 def sigmoid() -> Layer[Empty, Empty, Array, Array]:
@@ -128,9 +128,8 @@ def tanh_and_slope(x: Array) -> tuple[Array, Array]:
     return transcendental.tanh(x), slope
 
 
-def tanh_curvature(x: Array) -> Array:
-    """Return the second derivative of tanh at a real x."""
-    y, slope = tanh_and_slope(x)
+def tanh_curvature(x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of tanh."""
     return -2 * y * slope
 
 
@@ -200,8 +199,8 @@ def is_beyond(beta: float, threshold: float, x: Array) -> BoolArray:
     return cast(BoolArray, x.real * x.real.dtype.type(beta) > threshold)
 
 
-def sharp_softplus_curvature(beta: float, x: Array) -> Array:
-    """Return the second derivative of softplus at a real x."""
+def sharp_softplus_curvature(beta: float, x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of softplus."""
     return x.dtype.type(beta) * sigmoid_slope(x * x.dtype.type(beta))
 
 
@@ -246,7 +245,7 @@ def softplus(beta: float = 1.0, *, threshold: float = math.inf) -> Layer[Empty, 
         bent = partial(bent_softplus_value, beta, threshold), partial(bent_softplus_and_slope, beta, threshold)
         return from_slope(f"softplus_with_threshold({beta:g}, {threshold:g})", *bent)
     if beta == 1:
-        return from_slope("softplus", softplus_value, softplus_and_slope, sigmoid_slope)
+        return from_slope("softplus", softplus_value, softplus_and_slope, partial(sharp_softplus_curvature, 1.0))
     value, with_slope = partial(sharp_softplus_value, beta), partial(sharp_softplus_and_slope, beta)
     return from_slope(f"softplus({beta:g})", value, with_slope, partial(sharp_softplus_curvature, beta))
 
@@ -321,10 +320,10 @@ def swish_and_slope(beta: float, x: Array) -> tuple[Array, Array]:
     return s, slope
 
 
-def swish_curvature(beta: float, x: Array) -> Array:
-    """Return the second derivative of x sigmoid(beta x) at a real x."""
+def swish_curvature(beta: float, x: Array, y: Array, slope: Array) -> Array:
+    """Return the second derivative of x sigmoid(beta x)."""
     u = finite(x * x.dtype.type(beta))
-    return x.dtype.type(beta) * sigmoid_slope(u) * (2 - u * np.tanh(u / 2))
+    return x.dtype.type(beta) * sigmoid_slope(u) * (2 - u * transcendental.tanh(u / 2))
 
 
 def silu(beta: float = 1.0) -> Layer[Empty, Empty, Array, Array]:
