@@ -85,24 +85,24 @@ def function_of(one: Any) -> Any:
     return one.func if isinstance(one, partial) else one
 
 
-def on_jets(layer: AnyLayer, lines: int) -> AnyLayer:
-    """Return a network of (1 + lines + k, N, ...) that maps an input and its derivatives to an output and its derivatives."""
+def on_jets(layer: AnyLayer, of_sum: bool) -> AnyLayer:
+    """Return a network of (1 + d + k, N, ...) that maps an input and its derivatives to an output and its derivatives."""
     if is_composed(layer):
         made: Any = layer
-        return evolve(made.combine(tuple([on_jets(part, lines) for part in layer.parts])), name=layer.name)
+        return evolve(made.combine(tuple([on_jets(part, of_sum) for part in layer.parts])), name=layer.name)
     known = is_affine(layer)
-    forward: Any = affine_forward if known else partial(bent_forward, layer, lines)  # Any: hidden residuals
-    backward: Any = affine_backward if known else partial(bent_backward, lines)
+    forward: Any = affine_forward if known else partial(bent_forward, layer, of_sum)  # Any: hidden residuals
+    backward: Any = affine_backward if known else partial(bent_backward, of_sum)
     return evolve(layer, forward=forward, backward=backward)
 
 
 def push(layer: AnyLayer, directions: list[Array], of_sum: bool, params: Any, state: Any, x: Array, mode: Mode) -> Jets:
-    """Return what a network gives along lines: with all second derivatives, or their sum alone."""
+    """Return what a network of :func:`on_jets` gives along lines: with all second derivatives, or their sum alone."""
     lines = len(directions)
     start: Array = np.zeros((1 + lines + (1 if of_sum else lines), *x.shape), x.dtype)
     start[0] = x
     start[1 : 1 + lines] = np.stack(directions)[:, np.newaxis]
-    made = on_jets(layer, lines).forward(params, state, start, mode)
+    made = layer.forward(params, state, start, mode)
     return Jets(made.output, lines, made.state, made.residuals)
 
 
@@ -114,16 +114,21 @@ def pull(layer: AnyLayer, params: Any, jets: Jets, douts: list[list[Array | None
         for place, one in ((dy[0], value), (own_first, first), (own_second, second)):
             if one is not None:
                 place += one
-    made = on_jets(layer, jets.lines).backward(params, jets.residuals, dy)
+    made = layer.backward(params, jets.residuals, dy)
     return made.params, made.input[0]
 
 
-def affine_forward(params: Any, state: Any, x: Array, mode: Mode) -> Forward[Array, Any, Array]:
+def affine(params: Any, x: Array) -> Array:
+    """Return what an affine layer makes of a value and its derivatives."""
     check_features(x, params.weight)
     y = matmul_last(x, params.weight)
     if hasattr(params, "bias"):
         y[0] += params.bias
-    return Forward(y, state, x)
+    return y
+
+
+def affine_forward(params: Any, state: Any, x: Array, mode: Mode) -> Forward[Array, Any, Array]:
+    return Forward(affine(params, x), state, x)
 
 
 def affine_backward(params: Any, x: Array, dy: Array, input_grad: bool = True) -> Backward[Any, Array]:
@@ -131,6 +136,11 @@ def affine_backward(params: Any, x: Array, dy: Array, input_grad: bool = True) -
     if hasattr(params, "bias"):
         grads = evolve(grads, bias=sum_axis0(as_matrix(dy[0])))
     return Backward(grads, matmul_last_transposed(dy, params.weight)) if input_grad else backward_without_input(grads)
+
+
+def lines_of(x: Array, of_sum: bool) -> int:
+    """Return along how many lines there are derivatives in an array (1 + d + k, N, ...)."""
+    return len(x) - 2 if of_sum else len(x) // 2
 
 
 @frozen(eq=False)
@@ -144,7 +154,7 @@ class Bent:
     squares: Array  # (k, N, ...)
 
 
-def bent_forward(layer: AnyLayer, lines: int, params: Any, state: Any, x: Array, mode: Mode) -> Forward[Array, Any, Bent]:
+def bent_forward(layer: AnyLayer, of_sum: bool, params: Any, state: Any, x: Array, mode: Mode) -> Forward[Array, Any, Bent]:
     functions: Any = layer.forward  # a partial: see takes
     _, with_slope, curvature = functions.args
     h = step_length(x.dtype)
@@ -153,8 +163,9 @@ def bent_forward(layer: AnyLayer, lines: int, params: Any, state: Any, x: Array,
     y, slope = with_slope(stepped)
     bends = curvature(stepped, y, slope)
     slope, bend, third = slope.real.copy(), bends.real.copy(), bends.imag / h
+    lines = lines_of(x, of_sum)
     squares = x[1 : 1 + lines] * x[1 : 1 + lines]
-    if len(x) == 2 + lines > 3:
+    if of_sum:
         squares = squares.sum(axis=0, keepdims=True)
     made = x * slope
     made[0] = y.real
@@ -162,7 +173,8 @@ def bent_forward(layer: AnyLayer, lines: int, params: Any, state: Any, x: Array,
     return Forward(made, state, Bent(x[1:], slope, bend, third, squares))
 
 
-def bent_backward(lines: int, params: Any, residuals: Bent, dy: Array) -> Backward[Any, Array]:
+def bent_backward(of_sum: bool, params: Any, residuals: Bent, dy: Array) -> Backward[Any, Array]:
+    lines = lines_of(dy, of_sum)
     second = dy[1 + lines :]
     dx = dy * residuals.slope
     dx[1 : 1 + lines] += 2 * residuals.bend * second * residuals.along[:lines]

@@ -5,21 +5,35 @@ Indices: $p$ the parameters, $x$ the input, $y = f(p, x)$ the output.
 Along $(\dot p, \dot x)$ the output moves by
 $$ \dot y = \frac{\partial f}{\partial p} \dot p + \frac{\partial f}{\partial x} \dot x
    = \frac{1}{h} \operatorname{Im} f(p + i h \dot p,\; x + i h \dot x) , $$
-one forward in complex numbers (:mod:`funcnn.derivatives.complex_step`): the Jacobian-vector product.  The layers' backward is
+one forward in complex numbers (:mod:`funcnn.derivatives.complex_step`): the Jacobian-vector product.  Plain networks have it in
+real numbers (:mod:`funcnn.derivatives.tangents`).  The layers' backward is
 its transpose, $\bar p = (\partial f / \partial p)^\top \bar y$, so that $\langle \dot y, \bar y \rangle = \langle \dot p, \bar p
 \rangle + \langle \dot x, \bar x \rangle$ for every pair of a direction and a cotangent.
 """
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import numpy as np
 from attrs import field, frozen
 
+from funcnn.derivatives import tangents
 from funcnn.derivatives.analytic import watched
-from funcnn.derivatives.complex_step import check_mode, check_real, directions, moved, parts, real_part, step_size, tangent
+from funcnn.derivatives.complex_step import (
+    COMPLEX,
+    check_mode,
+    check_real,
+    directions,
+    moved,
+    parts,
+    real_part,
+    step_size,
+    tangent,
+)
 from funcnn.grad import misfit
 from funcnn.layer import Backward, Eval, Forward, Layer, Mode, Residuals, check_layer
+from funcnn.typing import Array
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -112,13 +126,46 @@ class JVPFunction(Generic[P, S, X, Y]):
 
     model: Layer[P, S, X, Y]
     watched: Layer[P, S, X, Y] = field(repr=False)
+    plain: bool = field(init=False, repr=False)
+    """Whether the derivative is had in real numbers."""
+
+    @plain.default
+    def _plain(self) -> bool:
+        known: Any = self.model
+        return tangents.takes(known)
 
     def __call__(self, params: P, state: S, x: X, dparams: P | None, dx: X | None, mode: Mode, /) -> JVP[S, Y]:
         """Return the output and its derivative along a direction."""
         check_mode(mode)
-        made = push(self.watched, (params, state, x), (dparams, dx), _PREDICT if isinstance(mode, Eval) else mode)
-        output = made.network.output
-        return JVP(real_part(output), tangent(output, made.h), real_part(made.network.state))
+        return along(self.watched, (params, state, x), (dparams, dx), mode, plain=self.plain)
+
+
+def along(
+    model: Layer[P, S, X, Y],
+    at: tuple[P, S, X],
+    ways: tuple[P | None, X | None],
+    mode: Mode,
+    names: tuple[str, str] = ("dparams", "dx"),
+    plain: bool = False,
+) -> JVP[S, Y]:
+    """Return the output and its derivative along a direction; in real numbers where the network is plain, so that they do."""
+    x: Any = at[2]
+    if plain and type(x) is np.ndarray and x.dtype.char in COMPLEX:
+        check_directions(at, ways, names)
+        known: Any = model
+        own: Any = tangents.push(known, (at[0], at[1], x), ways)
+        return JVP(*own)
+    made = push(model, at, ways, _PREDICT if isinstance(mode, Eval) else mode, names)
+    output = made.network.output
+    return JVP(real_part(output), tangent(output, made.h), real_part(made.network.state))
+
+
+def check_directions(at: tuple[P, S, X], along: tuple[P | None, X | None], names: tuple[str, str]) -> list[list[Array | None]]:
+    """Return the directions of all leaves of the parameters and of the input; raise where one is none."""
+    params, _, x = at
+    check_real(params, "params")
+    check_real(x, "x")
+    return [directions(params, along[0], "params", names[0]), directions(x, along[1], "x", names[1])]
 
 
 @frozen(eq=False)
@@ -139,9 +186,7 @@ def push(
 ) -> Pushed[P, S, Y]:
     """Return the forward at a point moved by an imaginary step; check all that is given."""
     params, state, x = at
-    check_real(params, "params")
-    check_real(x, "x")
-    ways = directions(params, along[0], "params", names[0]), directions(x, along[1], "x", names[1])
+    ways = check_directions(at, along, names)
     h = step_size((params, x), [*ways[0], *ways[1]])
     stepped = moved(params, ways[0], h)
     try:
@@ -242,7 +287,7 @@ def linearize(model: Layer[P, S, X, Y], *, probe: bool = True) -> LinearizeFunct
     True
     """
     check_layer(model, "the model")
-    return LinearizeFunction(model, watched(model, backward=False) if probe else model)
+    return LinearizeFunction(model, jvp(model, probe=probe))
 
 
 @frozen
@@ -250,7 +295,7 @@ class LinearizeFunction(Generic[P, S, X, Y]):
     """What :func:`linearize` returns."""
 
     model: Layer[P, S, X, Y]
-    watched: Layer[P, S, X, Y] = field(repr=False)
+    along: JVPFunction[P, S, X, Y] = field(repr=False)
 
     def __call__(self, params: P, state: S, x: X, mode: Mode, /) -> Linearized[P, S, X, Y]:
         """Return the output, and the derivative at this point."""
@@ -278,7 +323,7 @@ class Linearized(Generic[P, S, X, Y]):
 
     def push(self, dparams: P | None, dx: X | None) -> Y:
         """Return the output's derivative along a direction: :func:`jvp`."""
-        return JVPFunction(self._at.model, self._at.watched)(self._params, self._given, self._x, dparams, dx, self._mode).tangent
+        return self._at.along(self._params, self._given, self._x, dparams, dx, self._mode).tangent
 
     def pull(self, doutput: Y) -> Backward[P, X]:
         """Return the cotangents of the parameters and of the input for one of the output: :func:`vjp`."""

@@ -26,7 +26,7 @@ from funcnn.derivatives.analytic import watched
 from funcnn.derivatives.cauchy import Circle, roots, step, whole_weights
 from funcnn.derivatives.complex_step import as_complex
 from funcnn.derivatives.coordinates import unit_vectors
-from funcnn.derivatives.jets import Jets, push, takes
+from funcnn.derivatives.jets import Jets, on_jets, push, takes
 from funcnn.derivatives.jets import pull as pull_jets
 from funcnn.derivatives.line import Line, Network, along, largest_finite, probed, pull
 from funcnn.derivatives.outer import (
@@ -87,6 +87,8 @@ class Setting:
     coordinates: bool = False
     inputs: tuple[int, ...] | None = None
     """Which coordinates; None for all of them."""
+    jets: AnyLayer | None = None
+    """The network that maps derivatives to derivatives, where the chain rule does."""
 
     def at(self, shape: Any) -> Orders:
         """Return the orders for examples of a shape."""
@@ -113,6 +115,9 @@ class JetResiduals:
 
 def layer_of(name: str, inner: AnyLayer, setting: Setting, init: Any, combine: Any) -> AnyLayer:
     """Return the layer of these derivatives."""
+    orders = setting.orders
+    if orders.order == 2 and not orders.on_circles and takes(inner):
+        setting = evolve(setting, jets=on_jets(inner, setting.reading.of_sum))
     kept: Any = partial(forward, inner, setting)  # Any: the residuals' type is hidden from here on
     pulled: Any = partial(backward, inner, setting)
     return Layer(name, init, kept, pulled, inner.random, (inner,), combine)
@@ -130,8 +135,8 @@ def forward(inner: AnyLayer, setting: Setting, params: Any, state: Any, x: Array
         return moved_forward(inner, setting, params, state, x, mode)
     orders = setting.at(x.shape[1:])
     check_length(orders, x)
-    if orders.order == 2 and not orders.on_circles and takes(inner):
-        jets = push(inner, orders.vectors(x.dtype), setting.reading.of_sum, params, state, x, mode)
+    if setting.jets is not None:
+        jets = push(setting.jets, orders.vectors(x.dtype), setting.reading.of_sum, params, state, x, mode)
         output = setting.reading.gather(orders, jets.values())
         return Forward(output, jets.state, JetResiduals(jets, orders, like(output)))
     return forward_on_circles(inner, orders, setting.reading, params, state, x, mode)
@@ -156,8 +161,8 @@ def backward(
         return moved_backward(partial(backward, inner, setting), pulled, residuals, dy, input_grad)
     check_cotangents(dy, residuals.output)
     orders = residuals.orders
-    if isinstance(residuals, JetResiduals):
-        grads, dinput = pull_jets(inner, params, residuals.jets, setting.reading.scatter(orders, dy))
+    if isinstance(residuals, JetResiduals) and setting.jets is not None:
+        grads, dinput = pull_jets(setting.jets, params, residuals.jets, setting.reading.scatter(orders, dy))
         return Backward(grads, dinput) if input_grad else backward_without_input(grads)
     dparams: Any = None
     dx: Any = None
