@@ -36,6 +36,8 @@ _EXPONENT = {"f": -44, "d": -100, "g": -100}
 
 def check_real(values: object, what: str) -> None:
     """Raise a TypeError, with the path, when a leaf is complex or of half precision; integers pass."""
+    if all(leaf.dtype.char in COMPLEX or leaf.dtype.kind in "iub" for leaf in tree.leaves(values)):
+        return
     for path, leaf in tree.walk(values):
         if leaf.dtype.kind == "c":
             raise TypeError(
@@ -134,7 +136,7 @@ def step_size(values: object, along: list[Array | None]) -> float:
     """Return h for these directions: a power of two, for the coarsest precision among the leaves that are moved."""
     chars = [leaf.dtype.char for leaf in tree.leaves(values) if leaf.dtype.kind == "f"]
     exponent = max((_EXPONENT[char] for char in chars), default=_EXPONENT["d"])
-    largest = max((float(np.abs(one).max()) for one in along if one is not None and one.size), default=0.0)
+    largest = max((float(max(one.max(), -one.min())) for one in along if one is not None and one.size), default=0.0)
     if not 0 < largest < np.inf:
         return float(2.0**exponent)
     return float(np.ldexp(1.0, exponent - int(np.frexp(largest)[1])))
@@ -151,7 +153,10 @@ def _moved(leaf: Array, along: Array | None, h: float) -> Array:
         return leaf
     shifted = np.empty(leaf.shape, COMPLEX[leaf.dtype.char])
     shifted.real = leaf
-    shifted.imag = 0 if along is None else np.multiply(along, h, dtype=leaf.dtype)
+    if along is None:
+        shifted.imag = 0
+    else:
+        np.multiply(along, h, out=shifted.imag, dtype=leaf.dtype)
     return shifted
 
 

@@ -172,10 +172,12 @@ def check_alive(slope: Scalar, grads: tuple[Any, Any], along: tuple[Any, Any], o
     """
     moved = [(one, way) for one, way in zip(grads, along, strict=True) if way is not None and one is not None]
     found, ways = [[leaf for one in both for leaf in parts(one)] for both in zip(*moved, strict=True)] or ([], [])
-    expected = inner(found, ways)
+    expected, eps = inner(found, ways), float(np.finfo(slope.dtype).eps)
+    if abs(float(slope) - expected) <= np.sqrt(eps) * abs(expected):  # the terms are larger than their sum: within the bar
+        return
     size = inner_size(*output) + inner_size(found, ways)
     lengths = length(ways) * (length(found) + length(output[1]))
-    bar = rounding(float(np.finfo(slope.dtype).eps), size, lengths) + h
+    bar = rounding(eps, size, lengths) + h
     if np.isfinite(size) and abs(float(slope) - expected) > bar:
         raise NotAnalyticError(
             f"the loss moves by {float(slope):.6g} along the direction in a complex step, and by {expected:.6g} by its gradient:"

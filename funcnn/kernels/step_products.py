@@ -8,7 +8,8 @@ leaves out $h^2 \dot A \dot B$, whose numbers are so small in single precision t
 A complex row is a real one of twice the length, in which real and imaginary parts take turns.  So where B lies row by row, $A B +
 i h A \dot B$ is one product of real matrices, which neither B is taken apart for nor the result put together.  Parts that are
 taken out stay in the order in which the matrix lies: BLAS reads transposes as they are, and copying across rows takes seven times
-longer.
+longer.  What is left out is of the size of both imaginary parts: where that of A vanishes even beside the square root of what
+could be seen, that of B is not measured.
 
 The same holds for any product that is linear in both factors, such as a correlation: three of real numbers, in the form that is
 the fastest for these, with parts taken out of images and not of their windows.
@@ -36,11 +37,11 @@ def complex_dot(a: Array, b: Array) -> Array:
     if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.dtype.char not in _TINY or not _is_large(a, b):
         product = a.dot(b)
         return product
-    a_parts, b_parts = step_parts(a), step_parts(b)
-    if a_parts is None or b_parts is None:
+    (real, imag, ratio), tiny = _parts(a), _TINY[a.dtype.char]
+    if not ratio <= tiny**2 and (not ratio <= tiny or step_parts(b) is None):  # also where it is no number
         product = a.dot(b)
         return product
-    return _dot_of_parts(b, a_parts, b_parts)
+    return _dot_of_parts(b, real, imag)
 
 
 def bilinear_along(product: Callable[[Array, Array], Array], a: Array, b: Array, axis: int) -> Array | None:
@@ -80,34 +81,42 @@ def _is_large(a: Array, b: Array) -> bool:
     return a.size * columns > _PASSES * (a.size + b.size + rows * columns // 2)
 
 
-def _dot_of_parts(b: Array, a_parts: tuple[Array, Array | None], b_parts: tuple[Array, Array | None]) -> Array:
-    """Return the product of two steps from their parts, and from the second matrix itself where that lies row by row."""
-    (real_a, imag_a), (real_b, imag_b) = a_parts, b_parts
+def _dot_of_parts(b: Array, real_a: Array, imag_a: Array | None) -> Array:
+    """Return the product of two steps, from the parts of the first, and from the second itself where that lies row by row."""
     product: Array
-    if imag_b is not None and b.flags.c_contiguous:
-        product = real_a.dot(b.view(real_b.dtype)).view(b.dtype)
+    is_moved = bool(b.imag[:1].any() or b.imag.any())  # most often the first row tells
+    if is_moved and b.flags.c_contiguous:
+        product = real_a.dot(b.view(real_a.dtype)).view(b.dtype)
         if imag_a is not None:
-            product.imag += imag_a.dot(real_b)
+            product.imag += imag_a.dot(b.real.copy())
         return product
+    real_b = b.real.copy("K")
     product = np.empty((len(real_a), b.shape[1]), b.dtype)
     product.real = real_a.dot(real_b)
     if imag_a is not None:
         along = imag_a.dot(real_b)
-        if imag_b is not None:
-            along += real_a.dot(imag_b)
+        if is_moved:
+            along += real_a.dot(b.imag.copy("K"))
         product.imag = along
     else:
-        product.imag = 0 if imag_b is None else real_a.dot(imag_b)
+        product.imag = real_a.dot(b.imag.copy("K")) if is_moved else 0
     return product
 
 
 def step_parts(x: Array) -> tuple[Array, Array | None] | None:
     """Return real and imaginary parts, None for one that is 0 everywhere; None as a whole where the latter are no step's."""
+    real, imag, ratio = _parts(x)
+    return (real, imag) if ratio <= _TINY[x.dtype.char] else None
+
+
+def _parts(x: Array) -> tuple[Array, Array | None, float]:
+    """Return real and imaginary parts, None for one that is 0 everywhere, and how large the latter are beside the former."""
     real, imag = x.real.copy("K"), x.imag.copy("K")
     moved = _largest(imag)
     if not moved:
-        return real, None
-    return (real, imag) if moved <= _TINY[x.dtype.char] * _largest(real) else None
+        return real, None, 0.0
+    size = _largest(real)
+    return real, imag, moved / size if size else np.inf
 
 
 def _largest(x: Array) -> float:
