@@ -162,6 +162,9 @@ def test_what_is_no_value_of_its_column_is_refused() -> None:
         Path("wrong.csv").write_text(text)
         with pytest.raises(ValueError, match=said):
             script.read_columns("wrong.csv", transform.names, ("area", "zip"), ("",))
+    done = subprocess.run([sys.executable, "net.py", "wrong.csv", "got.csv"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "wrong.csv: column 'area', line 3 is '1.x', expected a number\n"
 
 
 def test_rows_of_numbers() -> None:

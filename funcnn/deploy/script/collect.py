@@ -52,7 +52,7 @@ def definitions(name: str) -> dict[str, ast.stmt]:
 READING = "funcnn.deploy.script.inputs."
 """The modules whose functions read what a user of the script gives: they keep their errors."""
 
-RESERVED = ("predict", "network", "prepare", "params", "state", "mode", "w")
+RESERVED = ("predict", "network", "prepare", "params", "state", "mode", "w", "given", "BOUND", "CLASSES", "VOCABULARY")
 """What a script calls its own."""
 
 

@@ -142,7 +142,8 @@ def prediction(
         parts = [network, predicting(stem, x, apply(model, params, state, x))]
     else:
         functions, last = around.source(collected)
-        parts = [network, *functions, program(around.usage(stem), last)]
+        guarded = ["try:", *[f"    {one}" for one in last], "except (OSError, ValueError) as error:", "    sys.exit(str(error))"]
+        parts = [network, *functions, program(around.usage(stem), guarded)]
     docstring = f'''"""{model.name}: a prediction in plain NumPy.
 
 Written by funcnn, of its own source; the weights are in {weights_name}.  Read it from the end: {ABOUT[name]}
