@@ -57,7 +57,7 @@ def main() -> None:
         inside["peak"], remark = in_process("peak", "3")
         texts["peak"] = remark + peak_tables(*inside["peak"])
 
-    description = machine(peers)
+    description = machine(peers) if rows else ""
     if crowded:
         description += f" The machine was not quiet: during {crowded} of {bursts} bursts other processes computed too."
     if first:

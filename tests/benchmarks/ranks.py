@@ -3,7 +3,7 @@
     mpiexec -n 2 python -m tests.benchmarks.ranks
 
 Rank 0 takes turns: a step alone, one with ``fn.shard(model, 2)``, one of both ranks.  The other rank sleeps meanwhile.  What is
-shown is the median over the turns of a ratio to the step alone, and the least time of each.
+shown is the median over the turns of the ratios to the step alone, and of processes to threads, and the least time of each.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ def clocked(function: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def middle(times: list[float], others: list[float]) -> float:
+    """Return the median over the turns of a ratio."""
+    return statistics.median(one / other for one, other in zip(times, others, strict=True))
+
+
 def main() -> None:
     from mpi4py import MPI
 
@@ -81,10 +86,9 @@ def main() -> None:
             meet()
         if ranks.rank == 0:
             told = [f"{one} {1e3 * min(times[one]):.1f}" for one in times]
-            ratio = {
-                one: statistics.median(b / a for a, b in zip(times["alone"], times[one], strict=True)) for one in list(steps)[1:]
-            }
-            print(f"{name} ({vector.nbytes / 1e6:.1f} MB): ms {', '.join(told)}; medians to alone {ratio}", flush=True)
+            pairs = (("two threads", "alone"), ("two processes", "alone"), ("two processes", "two threads"))
+            ratios = [f"{one} / {other} {middle(times[one], times[other]):.2f}" for one, other in pairs]
+            print(f"{name} ({vector.nbytes / 1e6:.1f} MB): ms {', '.join(told)}; medians {', '.join(ratios)}", flush=True)
 
     overlap(comm, meet)
 
