@@ -41,12 +41,21 @@ def loss_cases() -> Iterator[Any]:
 
 
 each_layer = pytest.mark.parametrize("case", list(layer_cases()))
-each_small_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.method != "screen")))
 each_independent_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.independent)))
 each_smooth_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.smooth)))
 each_selective_layer = pytest.mark.parametrize("case", list(layer_cases(lambda case: case.make().selective)))
 each_loss = pytest.mark.parametrize("case", list(loss_cases()))
-each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+
+
+def in_each_mode(test: Callable[[LayerCase, Mode], None]) -> Callable[[LayerCase], None]:
+    """Return the test of a case in training and in evaluation: one test, since pytest takes as long as most of these for each."""
+
+    def run(case: LayerCase) -> None:
+        for mode in MODES.values():
+            test(case, mode)
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
 
 
 def checked(case: LayerCase, layer: AnyLayer, mode: Mode, explain: bool = True) -> fn.check.Report:
@@ -103,19 +112,33 @@ def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
     return tree.rebuild(value, leaves)
 
 
-MOST_SPOILED = 8
-"""Leaves of one case that are spoiled: of a block of many layers some, evenly chosen.  Single layers have fewer."""
+def leaf_paths(case: LayerCase) -> list[str]:
+    """Return the paths of the leaves that have a gradient."""
+    parts = (("params", start(case, case.make())[0]), ("input", case.x()))
+    return [what + path for what, part in parts for path, leaf in tree.walk(part) if real(leaf)]
 
 
-@each_small_layer  # in large ones looking for the wrong entry takes long, and other cases of the layer are smaller
-def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase) -> None:
-    layer, x = case.promised(), case.x()
-    params, _ = start(case, layer)
-    paths = [what + path for what, part in (("params", params), ("input", x)) for path, leaf in tree.walk(part) if real(leaf)]
-    paths = paths[:: -(-len(paths) // MOST_SPOILED)]
+def cases_with_new_leaves() -> Iterator[Any]:
+    """Yield the cases of each layer that have leaves which its earlier ones have not, with these.
+
+    In large ones looking for the wrong entry takes long, and other cases of the layer are smaller.
+    """
+    for name, cases in LAYERS.items():
+        seen = set[str]()
+        for index, case in enumerate(cases):
+            new = [path for path in leaf_paths(case) if path not in seen] if case.method != "screen" else []
+            seen.update(new)
+            if new:
+                yield pytest.param(case, new, id=f"{name}-{case.label or index}")
+
+
+@pytest.mark.parametrize(("case", "paths"), list(cases_with_new_leaves()))
+def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase, paths: list[str]) -> None:
+    """Each leaf of each layer once: the certificate's controls are those of all cases."""
+    layer = case.promised()
     for path in paths:
-        layer = spoiled_layer(layer, path, x)
-    found: set[str] = set()
+        layer = spoiled_layer(layer, path, case.x())
+    found = set[str]()
     for mode in MODES.values():  # in one of them each: a bias before batch normalization has no slope in training
         if found != set(paths):
             report = checked(case, layer, mode, explain=False)
@@ -124,7 +147,7 @@ def test_gradient_spoiled_by_a_thousandth_is_caught(case: LayerCase) -> None:
 
 
 @each_layer
-@each_mode
+@in_each_mode
 def test_gradient_has_the_structure_shape_and_dtype_of_the_parameters(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
     for dtype in (np.float32, np.float64, np.longdouble):
@@ -140,7 +163,7 @@ def test_gradient_has_the_structure_shape_and_dtype_of_the_parameters(case: Laye
 
 
 @each_layer
-@each_mode
+@in_each_mode
 def test_nothing_given_is_written_to(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
     params, state = (tree.freeze(part) for part in start(case, layer))
@@ -160,7 +183,7 @@ def test_nothing_given_is_written_to(case: LayerCase, mode: Mode) -> None:
 
 
 @each_layer
-@each_mode
+@in_each_mode
 def test_same_key_same_output(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
     params, state = start(case, layer)
@@ -207,28 +230,21 @@ def test_a_batch_is_its_examples(case: LayerCase) -> None:
             np.testing.assert_allclose(one[chosen], other, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("case", "mode"),
-    [
-        pytest.param(*case.values, mode, id=f"{case.id}-{name}")
-        for case in layer_cases()
-        for name, mode in MODES.items()
-        if case.values[0].independent or isinstance(mode, fn.Eval)
-    ],
-)
-def test_an_empty_batch_gives_an_empty_output_and_zero_gradients(case: LayerCase, mode: Mode) -> None:
+@each_layer
+def test_an_empty_batch_gives_an_empty_output_and_zero_gradients(case: LayerCase) -> None:
     layer = case.make()
     params, state = start(case, layer)
-    made = layer.forward(params, state, case.x(batch=0), mode)
-    assert all(len(leaf) == 0 for leaf in tree.leaves(made.output))
-    pulled = layer.backward(params, made.residuals, on_real(np.copy, made.output))
-    assert all(not leaf.any() for leaf in tree.leaves(pulled.params))
-    for _, leaf, slope in tree.with_cotangents(case.x(batch=0), pulled.input):
-        assert slope is None or slope.shape == leaf.shape
+    for mode in MODES.values() if case.independent else [MODES["eval"]]:
+        made = layer.forward(params, state, case.x(batch=0), mode)
+        assert all(len(leaf) == 0 for leaf in tree.leaves(made.output))
+        pulled = layer.backward(params, made.residuals, on_real(np.copy, made.output))
+        assert all(not leaf.any() for leaf in tree.leaves(pulled.params))
+        for _, leaf, slope in tree.with_cotangents(case.x(batch=0), pulled.input):
+            assert slope is None or slope.shape == leaf.shape
 
 
 @each_layer
-@each_mode
+@in_each_mode
 def test_memory_layout_does_not_matter(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
     params, state = start(case, layer)
@@ -246,7 +262,7 @@ def test_memory_layout_does_not_matter(case: LayerCase, mode: Mode) -> None:
 
 
 @each_smooth_layer
-@each_mode
+@in_each_mode
 def test_complex_step_agrees(case: LayerCase, mode: Mode) -> None:
     """The forward is an analytic function: its complex step is the directional derivative that backward transposes."""
     layer = case.promised()
@@ -275,7 +291,7 @@ def test_a_layer_pickles_and_equals_its_like(case: LayerCase) -> None:
 
 
 @each_selective_layer
-@each_mode
+@in_each_mode
 def test_leaving_out_the_input_gradient_leaves_the_rest(case: LayerCase, mode: Mode) -> None:
     layer = case.make()
     params, state = start(case, layer)
