@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -27,6 +27,9 @@ from funcnn.optim.norms import norm_of
 from funcnn.optim.optimizer import OptState, check_shape, check_trainable, counter, foreign, updates_done
 from funcnn.optim.rules.wolfe import Point, line_search
 from funcnn.typing import Array, Scalar
+
+Found: TypeAlias = Point[tuple[Array, Array]]
+"""A point of the line, with the vector of its parameters and the gradient there."""
 
 P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
@@ -115,38 +118,13 @@ class LBFGS:
             tree.check_like(params, result.grads, "the gradients")
             return _value(result.loss), tree.ravel(result.grads).vector
 
-        if state.slots:
-            check_shape(state, self, 0, 4)
-            steps, changes, g, known = state.slots
-            if g.shape != x.shape or g.dtype != x.dtype:
-                raise foreign(state, self, f"it is for {g.size} numbers of {g.dtype} in place of {x.size} of {x.dtype}")
-            value = float(known)
-        else:
-            steps = changes = np.empty((0, x.size), x.dtype)
-            value, g = measure(x)
+        steps, changes, value, g = self._recalled(state, x) or (*_no_memory(x), *measure(x))
         if not (math.isfinite(value) and bool(np.isfinite(g).all())):
             raise ValueError(f"the function or its gradient is not finite at the parameters (value {value}): start elsewhere")
-        found: Point[tuple[Array, Array]] | None = None
+        found: Found | None = None
         size = _largest(g)
-        while size > 0:
-            d = -product(steps, changes, g)
-            slope = _dot(g, d)
-            if slope >= 0 and len(steps):
-                steps = changes = steps[:0]  # the memory is no longer of use: start again from the gradient
-                continue
-
-            def along(step: float, d: Array = d) -> Point[tuple[Array, Array]]:
-                at = x + x.dtype.type(step) * d
-                with np.errstate(all="ignore"):  # a step that is too long is found out by its value
-                    there, gradient = measure(at)
-                    return Point(step, there, _dot(gradient, d), (at, gradient))
-
-            first = 1.0 if len(steps) else min(1.0, 1.0 / float(np.sum(np.abs(g), dtype=_wide(g))))
-            precision = 10 * float(np.finfo(x.dtype).eps)
-            found = line_search(along, Point(0.0, value, slope, (x, g)), first, self.c1, self.c2, precision, self.max_evaluations)
-            if found is not None or not len(steps):
-                break
-            steps = changes = steps[:0]
+        if size > 0:
+            found, steps, changes = self._search(measure, Point(0.0, value, 0.0, (x, g)), steps, changes)
         if found is None:
             kept = OptState[P](counter(done + 1), _frozen(steps, changes, g, np.array(value)))
             return Stepped(params, kept, value, size, used, moved=False)
@@ -158,6 +136,54 @@ class LBFGS:
         memory = OptState[P](counter(done + 1), _frozen(steps, changes, gradient, np.array(found.value)))
         new = unravel(_frozen(at)[0])
         return Stepped(new, memory, found.value, _largest(gradient), used, moved=True)
+
+    def _recalled(self, state: OptState[P], x: Array) -> tuple[Array, Array, float, Array] | None:
+        """Return the memory of steps and changes, and the value and the gradient at x, of a state that has them."""
+        if not state.slots:
+            return None
+        check_shape(state, self, 0, 4)
+        steps, changes, g, known = state.slots
+        if g.shape != x.shape or g.dtype != x.dtype:
+            raise foreign(state, self, f"it is for {g.size} numbers of {g.dtype} in place of {x.size} of {x.dtype}")
+        return steps, changes, float(known), g
+
+    def _search(
+        self, measure: Callable[[Array], tuple[float, Array]], start: Found, steps: Array, changes: Array
+    ) -> tuple[Found | None, Array, Array]:
+        """Return the point that a line search finds, or None, and the memory that gave its direction.
+
+        Where the memory gives no way down, or no step along it helps, it is emptied, and the search follows the gradient.
+        """
+        x, g = start.data
+        precision = 10 * float(np.finfo(x.dtype).eps)
+        while True:
+            d = -product(steps, changes, g)
+            slope = _dot(g, d)
+            if slope < 0 or not len(steps):
+                first = 1.0 if len(steps) else min(1.0, 1.0 / float(np.sum(np.abs(g), dtype=_wide(g))))
+                begin = Point(start.step, start.value, slope, start.data)
+                found = line_search(_line(measure, x, d), begin, first, self.c1, self.c2, precision, self.max_evaluations)
+                if found is not None or not len(steps):
+                    return found, steps, changes
+            steps, changes = _no_memory(x)
+
+
+def _no_memory(x: Array) -> tuple[Array, Array]:
+    """Return the memory before the first step: no rows."""
+    nothing: Array = np.empty((0, x.size), x.dtype)
+    return nothing, nothing
+
+
+def _line(measure: Callable[[Array], tuple[float, Array]], x: Array, d: Array) -> Callable[[float], Found]:
+    """Return the function of a step along the direction d from x."""
+
+    def along(step: float) -> Found:
+        at = x + x.dtype.type(step) * d
+        with np.errstate(all="ignore"):  # a step that is too long is found out by its value
+            value, gradient = measure(at)
+            return Point(step, value, _dot(gradient, d), (at, gradient))
+
+    return along
 
 
 def product(steps: Array, changes: Array, g: Array) -> Array:
