@@ -61,19 +61,10 @@ def verify(
     with with_note("raised by the function, at the point where its gradient is checked"):
         base = Sampler(problem, None, fresh=True)
     outputs = output_leaves(base.output, "the output")
-    size = sum(leaf.size for leaf in outputs if is_floating(leaf))
     if not any(is_floating(leaf) for leaf in outputs):
         got = ", ".join(describe(leaf) for leaf in outputs) or "nothing"
         raise TypeError(f"{problem.name} gives {got}: floating numbers are expected, there is nothing to differentiate")
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(1,))))
-    if cotangent is ONE:
-        if size != 1:
-            raise ValueError(f"{problem.name} gives {' and '.join(describe(leaf) for leaf in outputs)}, expected a single number")
-        vector: Array = np.ones(1)
-    else:
-        vector = draw(size, generator) if cotangent is None else flatten(base.output, cotangent, given)
-    # The same numbers in every precision: those that the outputs' own can hold.
-    vector = np.concatenate([np.zeros(0), *(leaf.reshape(-1) for leaf in arrays(build(base.output, vector)))])
+    vector = _cotangent_vector(problem, base.output, cotangent, given, seed)
     if not np.isfinite(base.y).all():
         return _without_numbers(problem, outputs, seed, started)
     calls = Calls(problem, in_working_precision(problem, base.output), vector)
@@ -84,15 +75,7 @@ def verify(
             return _finish(problem, contract, None, [], [], seed, started, explain)
         total = sum(leaf.array.size for leaf in problem.active())
         wanted = "float64" if reference == "auto" and total > _HUGE else reference
-        case = Case(problem, sampler(problem, wanted, fresh=contract.writes), vector, seed)
-        if case.noise.another and case.sample.dtype == LONG:
-            note = "the function is another one in long double than in float64, by more than rounding"
-            if reference == "auto":
-                case, note = (
-                    Case(problem, sampler(problem, "float64", fresh=contract.writes), vector, seed),
-                    note + ": it is judged in float64",
-                )
-            case.notes.append(note)
+        case = _case_of(problem, wanted, contract, vector, seed)
         if problem.noisy and case.resolution > _TOO_NOISY:
             text = (
                 f"the function's output differs by {case.resolution:.1g} of itself from one call to the next: no difference sees"
@@ -104,6 +87,34 @@ def verify(
         if wanted != reference:
             _in_long_double(case, made)
         return _finish(problem, contract, case, made, linear, seed, started, explain)
+
+
+def _cotangent_vector(problem: Problem, output: object, cotangent: object | None, given: str, seed: int) -> Array:
+    """Return the numbers of a cotangent, or of a random one, one after another; raise where they do not fit the output."""
+    outputs = output_leaves(output, "the output")
+    size = sum(leaf.size for leaf in outputs if is_floating(leaf))
+    if cotangent is ONE:
+        if size != 1:
+            raise ValueError(f"{problem.name} gives {' and '.join(describe(leaf) for leaf in outputs)}, expected a single number")
+        vector: Array = np.ones(1)
+    elif cotangent is None:
+        vector = draw(size, np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(1,)))))
+    else:
+        vector = flatten(output, cotangent, given)
+    # The same numbers in every precision: those that the outputs' own can hold.
+    return np.concatenate([np.zeros(0), *(leaf.reshape(-1) for leaf in arrays(build(output, vector)))])
+
+
+def _case_of(problem: Problem, reference: str, contract: Contract, vector: Array, seed: int) -> Case:
+    """Return the problem in its reference precision; in float64 where that was left open and long double is another function."""
+    case = Case(problem, sampler(problem, reference, fresh=contract.writes), vector, seed)
+    if case.noise.another and case.sample.dtype == LONG:
+        note = "the function is another one in long double than in float64, by more than rounding"
+        if reference == "auto":
+            case = Case(problem, sampler(problem, "float64", fresh=contract.writes), vector, seed)
+            note += ": it is judged in float64"
+        case.notes.append(note)
+    return case
 
 
 def _compare(case: Case, contract: Contract, method: Method) -> tuple[list[Comparison | None], list[Linearity]]:

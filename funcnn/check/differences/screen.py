@@ -98,7 +98,7 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
     good: list[Probe] = []
     rough: list[Probe] = []  # those whose bar is ten times too wide
     faint: list[Probe] = []
-    first, last = 0, len(_stages(case)) - 1
+    first = 0
     scales = entry_scales(origin)
     for count in range(_TRIES):
         if count == 2 and not good and not rough and not faint:
@@ -106,18 +106,10 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
         direction = np.zeros_like(origin)
         # In sixteenths, so that steps of powers of two are exact.
         direction[group] = np.rint(16 * generator.standard_normal(group.size)) / 16 * scales[group]
-        probe = _probe(case, leaf, made.analytic, direction, made.slack, first)
-        if probe.disagrees and not probe.agrees(case.visible) and not probe.invisible and probe.stage < last:
-            finer = _probe(case, leaf, made.analytic, direction, made.slack, last)
-            # Did it cross a kink at every step?  Then the slopes differ; bars so wide that they hold both slopes say nothing.
-            if (
-                probe.contradicts(finer)
-                or not finer.agrees(case.visible)
-                or not _locate(case, leaf, gradient, made, probe, group)
-            ):
-                probe = finer
-            else:
-                return
+        measured = _probe(case, leaf, made.analytic, direction, made.slack, first)
+        probe = _past_kinks(case, leaf, gradient, made, measured, group)
+        if probe is None:
+            return
         if probe.agrees(case.visible):
             good.append(probe)
         elif probe.invisible:
@@ -137,13 +129,26 @@ def _screen_group(case: Case, leaf: int, gradient: Array, made: Comparison, grou
             break
     if len(good) == DIRECTIONS or len(good) + len(rough) == _MORE:
         _record(made, good if len(good) == DIRECTIONS else good + rough)
-    elif len(faint) < DIRECTIONS or not _judge_faint(case, leaf, made, faint):
-        if group.size <= _FEW:
-            made.take(compare_entries(case, leaf, gradient, group), group)
-        else:
-            made.unresolved = True
-            made.note = "the slopes along random directions are not precise enough to judge, most likely for many kinks: "
-            made.note += 'a smaller batch, or reference="longdouble", sees more'
+    elif len(faint) == DIRECTIONS and _judge_faint(case, leaf, made, faint):
+        pass
+    elif group.size <= _FEW:
+        made.take(compare_entries(case, leaf, gradient, group), group)
+    else:
+        made.unresolved = True
+        made.note = "the slopes along random directions are not precise enough to judge, most likely for many kinks: "
+        made.note += 'a smaller batch, or reference="longdouble", sees more'
+
+
+def _past_kinks(case: Case, leaf: int, gradient: Array, made: Comparison, probe: Probe, group: IntArray) -> Probe | None:
+    """Return a probe that disagrees by its finest steps, where longer ones crossed kinks; None where a wrong entry was found."""
+    last = len(_stages(case)) - 1
+    if not probe.disagrees or probe.agrees(case.visible) or probe.invisible or probe.stage == last:
+        return probe
+    finer = _probe(case, leaf, made.analytic, probe.direction, made.slack, last)
+    # Did it cross a kink at every step?  Then the slopes differ; bars so wide that they hold both slopes say nothing.
+    if probe.contradicts(finer) or not finer.agrees(case.visible):
+        return finer
+    return None if _locate(case, leaf, gradient, made, probe, group) else finer
 
 
 def _at_kinks(case: Case, leaf: int, made: Comparison, group: IntArray, scales: Array, generator: np.random.Generator) -> bool:

@@ -57,35 +57,23 @@ def dot_test(
         return Witness("silent", reason=f"it does not take float64 ({type(error).__name__})"), ()
     whole = sum(leaf.array.size for leaf in leaves) > _TOGETHER
     groups = [usable] if whole else [[at] for at in usable]
-    tests = []
     try:
-        for group in groups:
-            if all(pulled[at] is not None for at in group):
-                tests.append((group, _Test(case, stepped, pulled, group)))
+        tests = [_Test(case, stepped, pulled, group) for group in groups if all(pulled[at] is not None for at in group)]
     except NotAnalyticError as error:
         return Witness("silent", reason=str(error)), ()
     if not tests:
         return None, ()
-    apart = max(test.error for _, test in tests)
-    if all(test.holds for _, test in tests):
+    apart = max(test.error for test in tests)
+    doubtful = [test for test in tests if not test.holds]
+    if not doubtful:
         return Witness("holds", apart), ()
-    open_ones = [(group, test) for group, test in tests if not test.holds]
     try:
-        verdicts = [test.judge() for _, test in open_ones]
+        failing = [test for test in doubtful if test.judge() == "fails"]
     except NotAnalyticError as failed:
         return Witness("silent", apart, str(failed)), ()
-    failing = [one for one, verdict in zip(open_ones, verdicts, strict=True) if verdict == "fails"]
     if not failing:
         return Witness("open", apart, "rounding does not explain that, and nothing else here tells which side is wrong"), ()
-    found = []
-    for group, test in failing:
-        path = leaves[group[0]].path if len(group) == 1 else ""
-        text = f"the complex step contradicts the gradient: <Jv, w> is {test.left:.10g}, <v, J'w> {test.right:.10g}"
-        text += (
-            f" (apart by {test.error:.1g} of the terms, rounding explains {test.explained:.1g}); differences agree with the step"
-        )
-        found.append(Finding("complex step", path, text, diagnosis=UNKNOWN))
-    return Witness("fails", apart), tuple(found)
+    return Witness("fails", apart), tuple([test.finding() for test in failing])
 
 
 def _passed(done: Comparison | None) -> bool:
@@ -172,6 +160,14 @@ class _Test:
         leaves = self.case.problem.active()
         owed = max(float(np.finfo(leaves[at].array.dtype).eps) for at in self.group)
         return "fails" if clear and self.off > _HOLDS * owed * self.size else "open"
+
+    def finding(self) -> Finding:
+        """Return what is said of a gradient that fails."""
+        leaves = self.case.problem.active()
+        path = leaves[self.group[0]].path if len(self.group) == 1 else ""
+        text = f"the complex step contradicts the gradient: <Jv, w> is {self.left:.10g}, <v, J'w> {self.right:.10g}"
+        text += f" (apart by {self.error:.1g} of the terms, rounding explains {self.explained:.1g})"
+        return Finding("complex step", path, text + "; differences agree with the step", diagnosis=UNKNOWN)
 
     def _difference(self) -> tuple[Scalar, Scalar]:
         """Return the slope along the direction by differences in the reference precision, and its bar."""
