@@ -67,38 +67,12 @@ def _wrong(
     findings: list[Finding],
     patience: Patience,
 ) -> Finding:
+    """Return the finding of a leaf with wrong entries: how many, the worst of them, and why."""
     leaf = case.problem.active()[position]
     shape = leaf.array.shape
-    wrong, off = done.wrong, np.where(np.isfinite(done.off), done.off, np.inf)
+    wrong, off = done.wrong, _distances(done)
     worst = int(np.argmax(np.where(wrong, off, -1)))
-    causes = sorted(
-        (one for one in findings if one.path == leaf.path and one.kind in _CAUSES), key=lambda one: _CAUSES.index(one.kind)
-    )
-    said: tuple[Diagnosis, ...]
-    if causes:
-        said = (causes[0].diagnosis,)
-    elif done.tied:
-        said = (Diagnosis("region", done.tied, 1.0),)
-    elif done.erratic[wrong].all():
-        share = float(np.max(off[wrong]) / done.scale)
-        text = f"the errors change from point to point, up to {share:.1g} of the largest slope, as rounding does:"
-        said = (
-            Diagnosis(
-                "precision_loss",
-                f"{text} the gradient has about {-np.log10(share):.0f} digits, as a difference quotient has",
-                1.0,
-            ),
-        )
-    elif not patience.seconds:
-        said = ()
-    else:
-        try:
-            stale = partial(is_stale, case, contract, position, wrong)
-            said = explain(case, position, _evidence(case, made), stale, patience)
-            if patience.lost and case.notes[-1:] != [patience.note]:
-                case.notes.append(patience.note)
-        except Exception as error:  # experiments call the function in ways that it need not bear: the verdict stands
-            said = (Diagnosis("unknown", f"the diagnosis came to no end: {type(error).__name__}: {error}"),)
+    said = _explanations(case, contract, position, done, made, findings, patience)
     bad, looked = int(wrong.sum()), int(done.examined.sum())
     text = f"{bad} of {looked} entries are off by more than {CONFIDENCE:.0f} error bars"
     return Finding(
@@ -115,6 +89,46 @@ def _wrong(
         said[1:],
         heat_map(np.where(done.examined, off, np.nan).reshape(shape).astype(float)),
     )
+
+
+def _explanations(
+    case: Case,
+    contract: Contract,
+    position: int,
+    done: Comparison,
+    made: list[Comparison | None],
+    findings: list[Finding],
+    patience: Patience,
+) -> tuple[Diagnosis, ...]:
+    """Return why a leaf is wrong, the likeliest reason first: what else was found of it, or else what experiments tell."""
+    path, wrong = case.problem.active()[position].path, done.wrong
+    causes = [one for one in findings if one.path == path and one.kind in _CAUSES]
+    if causes:
+        return (min(causes, key=lambda one: _CAUSES.index(one.kind)).diagnosis,)
+    if done.tied:
+        return (Diagnosis("region", done.tied, 1.0),)
+    if done.erratic[wrong].all():
+        share = float(np.max(_distances(done)[wrong]) / done.scale)
+        text = (
+            f"the errors change from point to point, up to {share:.1g} of the largest slope, as rounding does: the gradient has"
+        )
+        text += f" about {-np.log10(share):.0f} digits, as a difference quotient has"
+        return (Diagnosis("precision_loss", text, 1.0),)
+    if not patience.seconds:
+        return ()
+    try:
+        stale = partial(is_stale, case, contract, position, wrong)
+        said = explain(case, position, _evidence(case, made), stale, patience)
+        if patience.lost and case.notes[-1:] != [patience.note]:
+            case.notes.append(patience.note)
+    except Exception as error:  # experiments call the function in ways that it need not bear: the verdict stands
+        return (Diagnosis("unknown", f"the diagnosis came to no end: {type(error).__name__}: {error}"),)
+    return said
+
+
+def _distances(done: Comparison) -> Array:
+    """Return how far each entry is off, infinitely where that is no number."""
+    return np.where(np.isfinite(done.off), done.off, np.inf)
 
 
 def _unsure(path: str, array: Array, done: Comparison) -> Finding:

@@ -73,6 +73,7 @@ def _sparse(size: int, generator: np.random.Generator) -> Array:
 
 
 def _judge(case: Case, position: int, at_v: Array, parts: list[Array], scaled: list[Array | None], noise: float) -> Linearity:
+    """Judge the gradients of a leaf at v, and the parts: at 2 v, -v, another w, and v + w; and those at other multiples of v."""
     path = case.problem.active()[position].path
     doubled, negated, at_w, both = parts
     size = max(np.max(np.abs(at_v)), np.max(np.abs(at_w)))

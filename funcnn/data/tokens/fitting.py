@@ -63,7 +63,10 @@ def fit_byte_pairs(text: str, vocabulary: int, *, special: tuple[str, ...] = ())
 
 
 def _merged(words: list[list[str]], times: list[int], tokens: list[str], wanted: int) -> list[Pair]:
-    """Return the merges, and append the tokens that they make."""
+    """Return the merges, and append the tokens that they make.
+
+    The heap holds pairs by their count, the largest first, and of equal counts those of the lower token numbers.
+    """
     numbers = {token: number for number, token in enumerate(tokens)}
     counts: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)
@@ -75,8 +78,8 @@ def _merged(words: list[list[str]], times: list[int], tokens: list[str], wanted:
     heapify(heap)
     merges: list[Pair] = []
     while len(tokens) < wanted and heap:
-        count, *both = heappop(heap)
-        pair = (tokens[both[0]], tokens[both[1]])
+        count, left, right = heappop(heap)
+        pair = (tokens[left], tokens[right])
         if -count != counts[pair]:  # it has changed since: its newer entry comes later
             continue
         if -count < 2:
@@ -86,17 +89,24 @@ def _merged(words: list[list[str]], times: list[int], tokens: list[str], wanted:
         if made not in numbers:  # two pairs may make one token
             numbers[made] = len(tokens)
             tokens.append(made)
-        changed: set[Pair] = set()
-        for index in sorted(where.pop(pair)):
-            before, after = words[index], joined(words[index], pair)
-            for gone in pairwise(before):
-                counts[gone] -= times[index]
-            for new in pairwise(after):
-                counts[new] += times[index]
-                where[new].add(index)
-            changed.update(pairwise(before), pairwise(after))
-            words[index] = after
-        for one in changed:
+        for one in _join_everywhere(pair, words, times, counts, where):
             if counts[one] > 0:
                 heappush(heap, (-counts[one], numbers[one[0]], numbers[one[1]]))
     return merges
+
+
+def _join_everywhere(
+    pair: Pair, words: list[list[str]], times: list[int], counts: Counter[Pair], where: defaultdict[Pair, set[int]]
+) -> set[Pair]:
+    """Join a pair in all words that have it, keep the counts of pairs up to date, and return those that may have changed."""
+    changed: set[Pair] = set()
+    for index in sorted(where.pop(pair)):
+        before, after = words[index], joined(words[index], pair)
+        for gone in pairwise(before):
+            counts[gone] -= times[index]
+        for new in pairwise(after):
+            counts[new] += times[index]
+            where[new].add(index)
+        changed.update(pairwise(before), pairwise(after))
+        words[index] = after
+    return changed

@@ -304,7 +304,8 @@ def attention(
     dropout : float, optional
         Probability with which the weight of a key is dropped in training.
     block_rows : int, optional
-        How many queries are treated at a time; by default as many as make scores that fit the processor's cache.
+        How many queries are treated at a time; by default as many as make scores that fit the processor's cache.  With dropout
+        it decides too which weights are dropped.
     weight_init, output_init : callable, optional
         Initializers ``(key, shape) -> array`` of the first map (I, (H + G) d + G e) and of the last (H e, I).
 

@@ -190,37 +190,47 @@ def check_target(options: CTCOptions, prediction: Array, target: CTCTarget) -> C
 
     A sequence that is too long for its input has probability 0, which ``zero_infinity`` allows.
     """
-    blank = options.blank
     check_prediction(prediction, 3)
-    if prediction.ndim != 3 or blank >= prediction.shape[2]:
+    if prediction.ndim != 3 or options.blank >= prediction.shape[2]:
         raise ValueError(
-            f"the prediction has shape {prediction.shape}, expected (batch, time, classes), more classes than {blank}"
+            f"the prediction has shape {prediction.shape}, expected (batch, time, classes), more classes than {options.blank}"
         )
     if not isinstance(target, CTCTarget):
         raise TypeError(f"target is {describe(target)}, expected a CTCTarget(labels, label_lengths, input_lengths)")
     count, steps, classes = prediction.shape
-    for name, array, ndim in (
-        ("labels", target.labels, 2),
-        ("label_lengths", target.label_lengths, 1),
-        ("input_lengths", target.input_lengths, 1),
-    ):
-        if not is_array(array, "iu"):
-            check_plain(array, name)
-            raise TypeError(f"{name} are {describe(array)}, expected an integer array")
-        if array.ndim != ndim or len(array) != count:
-            raise ValueError(
-                f"{name} have shape {array.shape}, expected {ndim} axes, the first of length {count} like the prediction's"
-            )
     labels, lengths = target.labels, target.label_lengths
-    for name, array, low, high in (
-        ("label_lengths", lengths, 0, labels.shape[1]),
-        ("input_lengths", target.input_lengths, 1, steps),
-    ):
-        wrong = (array < low) | (array > high)
-        if wrong.any():
-            row = first(wrong)[0]
-            raise ValueError(f"{name} holds {array[row]} at row {row}, expected {low} to {high}")
+    for name, array, ndim in (("labels", labels, 2), ("label_lengths", lengths, 1), ("input_lengths", target.input_lengths, 1)):
+        check_integers(name, array, ndim, count)
+    check_lengths("label_lengths", lengths, 0, labels.shape[1])
+    check_lengths("input_lengths", target.input_lengths, 1, steps)
     there = np.arange(labels.shape[1]) < lengths[:, None]
+    check_spelling(labels, there, classes, options.blank)
+    if not options.zero_infinity:
+        check_time(target, there)
+    return CTCTarget(labels.astype(np.intp), lengths.astype(np.intp), target.input_lengths.astype(np.intp))
+
+
+def check_integers(name: str, array: IntArray, ndim: int, count: int) -> None:
+    """Raise unless a part of a target is an array of integers of so many axes, with a row for each example."""
+    if not is_array(array, "iu"):
+        check_plain(array, name)
+        raise TypeError(f"{name} are {describe(array)}, expected an integer array")
+    if array.ndim != ndim or len(array) != count:
+        raise ValueError(
+            f"{name} have shape {array.shape}, expected {ndim} axes, the first of length {count} like the prediction's"
+        )
+
+
+def check_lengths(name: str, lengths: IntArray, low: int, high: int) -> None:
+    """Raise unless every length is within its bounds."""
+    wrong = (lengths < low) | (lengths > high)
+    if wrong.any():
+        row = first(wrong)[0]
+        raise ValueError(f"{name} holds {lengths[row]} at row {row}, expected {low} to {high}")
+
+
+def check_spelling(labels: IntArray, there: BoolArray, classes: int, blank: int) -> None:
+    """Raise unless every label that is there is a class, and not the blank."""
     wrong = there & ((labels < 0) | (labels >= classes) | (labels == blank))
     if wrong.any():
         row, place = first(wrong)
@@ -228,14 +238,18 @@ def check_target(options: CTCOptions, prediction: Array, target: CTCTarget) -> C
             f"label {labels[row, place]} at row {row}, place {place}, expected 0 to {classes - 1} ({classes} classes)"
             f" except the blank, {blank}"
         )
+
+
+def check_time(target: CTCTarget, there: BoolArray) -> None:
+    """Raise unless each input has a step for every label, and one more between two equal ones."""
+    labels, lengths = target.labels, target.label_lengths
     needed = lengths + (there[:, 1:] & (labels[:, 1:] == labels[:, :-1])).sum(1)
-    if not options.zero_infinity and (needed > target.input_lengths).any():
+    if (needed > target.input_lengths).any():
         row = first(needed > target.input_lengths)[0]
         raise ValueError(
             f"row {row} has {lengths[row]} labels, which take at least {needed[row]} time steps (with blanks between equal ones),"
             f" and its input has {target.input_lengths[row]}: leave it out, or use zero_infinity=True"
         )
-    return CTCTarget(labels.astype(np.intp), lengths.astype(np.intp), target.input_lengths.astype(np.intp))
 
 
 def ctc(

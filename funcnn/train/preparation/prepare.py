@@ -151,12 +151,7 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     check_monitor(request.early_stopping, columns)
     check_history(request.history, request.params, columns)
     check_listening(request.optimizer, columns)
-    identity = Identity(
-        {one.name: getattr(given, one.name) for one in fields(FitRequest) if one.name not in MAY_DIFFER}
-        | ({"record": request.record} if request.record else {})
-        | {"validation": held_out if isinstance(request.validation, tuple) else request.validation},
-        columns,
-    )
+    identity = identity_of(given, held_out, columns)
     if request.callbacks or request.resume is not None:
         identity.settings  # noqa: B018  # worked out now, as the functions are before their first call
     request, interrupts = with_ranks(evolve(request, x=x, y=y))
@@ -184,6 +179,15 @@ def prepare(request: FitRequest[P, S, X, Y, T, M]) -> tuple[Plan[P, S, X, Y, T, 
     return Plan(
         request, read_by_ranks(request), held_out, step, optimizer, steps, begin, identity, interrupts, listeners
     ), beginning
+
+
+def identity_of(request: FitRequest[P, S, X, Y, T, M], held_out: object, columns: tuple[str, ...]) -> Identity:
+    """Return by what a run is told from others: all arguments that may touch a number, the data as they were given."""
+    arguments = {one.name: getattr(request, one.name) for one in fields(FitRequest) if one.name not in MAY_DIFFER}
+    if request.record:
+        arguments["record"] = request.record
+    arguments["validation"] = held_out if isinstance(request.validation, tuple) else request.validation
+    return Identity(arguments, columns)
 
 
 def shown(request: FitRequest[P, S, X, Y, T, M], start: Point[P, S]) -> tuple[Y, T] | None:
