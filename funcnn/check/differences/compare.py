@@ -199,6 +199,7 @@ class Closer:
             self.made.note = f"{indices.size - _CLOSE_LOOKS} entries would have needed a closer look"
 
     def _record(self, index: int, seen: Profile) -> None:
+        """Record what a profile shows of an entry; what makes it wrong is doubted three times."""
         made, at = self.made, np.array([index])
         made.kink[index] = seen.kink
         if seen.kink:
@@ -224,13 +225,20 @@ class Closer:
                 bar += look_from_afar(self.case, self.leaf, at).hidden
             self._set(at, low, high, bar)
         if made.wrong[index] and not (seen.slope.at < 0 and not seen.kink):
-            # Where several kinks meet, as in relu(min(a, b)) at zero, there need be none along any single entry.
-            tolerance = row_by_row(self.case, self.leaf, index, seen) if seen.kink else 0.0
-            if not tolerance and self._among_neighbours(index):
-                tolerance = AGREE * self.neighbours.size if isinstance(self.neighbours, Neighbours) else 0.0
-            if tolerance:
-                made.forgiven[index] = made.kink[index] = True
-                made.floor = max(made.floor, float(tolerance / made.scale))
+            self._forgive_at_kinks(index, seen)
+
+    def _forgive_at_kinks(self, index: int, seen: Profile) -> None:
+        """Forgive an entry that is one of the slopes at a kink.
+
+        Where several kinks meet, as in relu(min(a, b)) at zero, there need be none along any single entry.
+        """
+        made = self.made
+        tolerance = row_by_row(self.case, self.leaf, index, seen) if seen.kink else 0.0
+        if not tolerance and self._among_neighbours(index):
+            tolerance = AGREE * self.neighbours.size if isinstance(self.neighbours, Neighbours) else 0.0
+        if tolerance:
+            made.forgiven[index] = made.kink[index] = True
+            made.floor = max(made.floor, float(tolerance / made.scale))
 
     def _among_neighbours(self, index: int) -> bool:
         """Tell whether an entry is what neighbouring points allow, where several kinks meet."""
@@ -330,7 +338,14 @@ class Closer:
             made.note = "no slope is visible here; errors are measured against the slopes that larger steps see"
             self.closely(chosen[~made.right[chosen]])
             return
-        # The function is flat, as far as its arithmetic goes.
+        self._flat(chosen, sample, nothing)
+
+    def _flat(self, chosen: IntArray, sample: IntArray, nothing: Scalar) -> None:
+        """Judge a leaf with which the function does not change, as far as its arithmetic goes: its gradient is to be zero.
+
+        Or nothing but rounding: ``nothing`` is what counts as none.
+        """
+        made, case = self.made, self.case
         made.note = UNCHANGED
         still = np.zeros(case.contraction.y.shape, bool)
         hidden = max(self._hidden(index, still) for index in sample.tolist())
