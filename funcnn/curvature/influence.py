@@ -9,6 +9,7 @@ $$ \frac{\mathrm{d} p_*}{\mathrm{d} \epsilon} = -H^{-1} g_n, \qquad H = \nabla^2
 (Cook & Weisberg 1982; Koh & Liang 2017, arXiv:1703.04730).  Leaving the example out is $\epsilon = -1/N$, so that the loss at an
 example q moves by about
 $$ \ell_q(p_{-n}) - \ell_q(p_*) \approx \frac1N\, g_q^\top H^{-1} g_n . $$
+Where examples have weights, the part of the mean that each is stands in the place of 1/N.
 One solve $s = H^{-1} g_q$ by conjugate gradients serves all n, and the products $\langle g_n, s \rangle = \langle \bar y_n,
 J_n s \rangle$ come from one tangent along s: no gradients of single examples are made.
 
@@ -35,7 +36,7 @@ from funcnn.derivatives.complex_step import parts
 from funcnn.derivatives.ggn import ggn_product
 from funcnn.derivatives.hvp import hvp
 from funcnn.derivatives.jvp import JVPFunction, jvp
-from funcnn.derivatives.per_example import PerExampleGradsFunction, cotangents, per_example_grads
+from funcnn.derivatives.per_example import PerExampleGradsFunction, cotangents, per_example_grads, shares
 from funcnn.errors import check_choice, check_count, check_range, describe
 from funcnn.grad import LossAndGradFunction, loss_and_grad
 from funcnn.layer import Eval, Layer
@@ -135,7 +136,9 @@ class InfluenceFunction(Generic[P, S, X, Y, T]):
         (x, target), (asked, answers) = checked_pair(data, "data"), checked_pair(query, "query")
         goal = self.gradient(params, state, asked, answers, _EVAL).grads
         solved = self.solver(partial(_bound, self.product, (params, state, x, target)), goal)
-        return self.along(params, state, x, target, solved.solution) / max(1, batch_size(x))
+        slopes, count = self.along(params, state, x, target, solved.solution), batch_size(x)
+        share = shares(self.loss, target, count)
+        return slopes / max(1, count) if share is None else slopes * share.astype(slopes.dtype)
 
     def along(self, params: P, state: S, x: X, target: T, direction: P) -> Array:
         r"""Return $\\langle g_n, s \\rangle$ for each example."""

@@ -40,7 +40,7 @@ from funcnn.curvature.loss_curvature import output_columns, random_columns
 from funcnn.curvature.operator import lapack_eps, vector_space
 from funcnn.curvature.output_gradients import in_stretches, run_apart
 from funcnn.derivatives.fisher import FisherKind
-from funcnn.derivatives.per_example import checked, cotangents
+from funcnn.derivatives.per_example import checked, cotangents, shares, times_examples
 from funcnn.errors import check_choice, check_count, check_flag, check_range
 from funcnn.key import Key, check_key
 from funcnn.layer import Layer, Mode, params_only
@@ -218,6 +218,9 @@ class KroneckerFactorsFunction(Generic[P, S, X, T]):
         """Return the cotangents of the output whose squares make the curvature."""
         if self.settings.kind == "empirical":
             own: Array = cotangents(self.loss, output, target)
+            share = shares(self.loss, target, len(output)) if self.loss.reduction == "mean" else None
+            if share is not None:
+                return [times_examples(np.sqrt(share).astype(own.dtype), own)]
             scale = np.sqrt(len(output)) if self.loss.reduction == "mean" else 1.0
             return [own / own.dtype.type(scale)]
         columns = output_columns(self.loss, output, target)

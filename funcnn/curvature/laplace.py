@@ -74,8 +74,8 @@ class Laplace(Generic[P, S, X]):
     r"""$\\sigma$, the standard deviation of the noise; 1 in classification."""
     likelihood: str
     """The loss's name."""
-    count: int
-    """Numbers in the targets: N K in regression, N in classification."""
+    count: float
+    """Numbers in the targets: N K in regression, N in classification; N is the sum of the weights, where there are some."""
     loss: float
     """The sum of the examples' losses at the mean."""
     outputs: OutputGradients[P, S, X, Any] = field(repr=False)
@@ -118,8 +118,8 @@ class Laplace(Generic[P, S, X]):
             if self.likelihood == "half_squared_error":
                 if not (self.loss > 0 and self.count > well):
                     raise ValueError(
-                        f"{self.count} numbers in the targets are fitted by {well:.3g} well determined parameters with a loss of"
-                        f" {self.loss:.3g}: the noise cannot be told; give it by noise="
+                        f"{self.count:g} numbers in the targets are fitted by {well:.3g} well determined parameters with a loss"
+                        f" of {self.loss:.3g}: the noise cannot be told; give it by noise="
                     )
                 noise = math.sqrt(2 * self.loss / (self.count - well))
             moved = max(abs(precision / before[0] - 1), abs(noise / before[1] - 1))
@@ -299,9 +299,9 @@ class LaplaceFunction(Generic[P, S, X, T]):
         model, loss = self.outputs.model, self.outputs.loss
         scored_output = model.forward(params, state, x, _EVAL).output
         scored = loss.forward(scored_output, target)
-        count = len(tree.leaves(x)[0])
+        count = len(scored_output) if loss.mass is None else loss.mass(target)  # with weights, their sum
         scale = float(count) if loss.reduction == "mean" else 1.0
-        size = scored_output.size if loss.name == "half_squared_error" else count
+        size = count * scored_output[:1].size if loss.name == "half_squared_error" else count
         if self.factors is not None:
             blocks = tuple([_scaled(block, scale) for block in self.factors(params, state, x, target, _EVAL).blocks])
         else:

@@ -13,7 +13,8 @@ arXiv:1412.1193, section 9.2): squared errors, cross-entropies of logits, Poisso
 The empirical form takes the targets of the data,
 $$ E = \frac1N \sum_n g_n g_n^\top, \qquad E v = \frac1N \sum_n J_n^\top \bar y_n \langle \bar y_n, J_n v \rangle, $$
 with the gradient $\bar y_n$ of the example's loss.  It is no approximation of the Fisher information away from a good fit
-(Kunstner et al. 2019, arXiv:1905.12558).  With reduction "sum" neither is divided by N.
+(Kunstner et al. 2019, arXiv:1905.12558).  Where examples have weights, the part of the mean that each is stands in the place of
+1/N.  With reduction "sum" neither is divided by N; a weight is then a part of the example's loss, and its square of E.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from funcnn.derivatives.ggn import GGNProductFunction, check_transpose
 from funcnn.derivatives.hvp import checked
 from funcnn.derivatives.jvp import push
 from funcnn.derivatives.per_example import checked as checked_examples
-from funcnn.derivatives.per_example import cotangents, times_examples
+from funcnn.derivatives.per_example import cotangents, shares, times_examples
 from funcnn.errors import check_choice
 from funcnn.layer import Layer, Mode, Train, params_only
 from funcnn.losses.loss import Loss
@@ -126,7 +127,8 @@ class EmpiricalFisherFunction(Generic[P, S, X, Y, T]):
         slopes = cotangents(self.loss, network.output, target)
         each = _inner_of_examples(slopes, along)
         if self.loss.reduction == "mean":
-            each = each / max(1, count)
+            share = shares(self.loss, target, count)
+            each = each / max(1, count) if share is None else each * share.astype(each.dtype)
         doutput: Any = tree.map_cotangents(partial(times_examples, each), slopes)
         product: P = params_only(self.model, params, network.residuals, doutput).params
         check_transpose((vector, product), (along, doutput))

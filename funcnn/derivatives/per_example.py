@@ -155,6 +155,15 @@ def common_factor(loss: Loss[Any, Any], target: object, count: int) -> float | N
     return float(count) if mean else 1.0
 
 
+def shares(loss: Loss[Any, Any], target: Any, count: int) -> Array | None:
+    r"""Return the part $m_n / \sum_k m_k$ that each example is of a mean, (n,); None where each is 1/N."""
+    if loss.mass is None or common_factor(loss, target, count) is not None:
+        return None
+    masses: Array = np.array([loss.mass(example_target(target, n)) for n in range(count)], dtype=float)
+    masses /= max(masses.sum(), np.finfo(float).tiny)
+    return masses
+
+
 def example_target(target: Any, index: int) -> Any:
     """Return the target of one example."""
     if isinstance(target, Weighted):
