@@ -64,15 +64,18 @@ def size_of(column: list[Group]) -> int:
     return sum(group.dy.size + sum(one.size for one in group.factors) for group in column)
 
 
-def summed(stretches: Iterable[list[list[Group]]], sharing: Sharing) -> tuple[Block, ...]:
-    """Return the blocks, the cotangents of all columns added up; what matrices multiply is the same for all columns."""
+def summed(stretches: Iterable[list[list[Group]]], sharing: Sharing, share: Array | None) -> tuple[Block, ...]:
+    """Return the blocks, the cotangents of all columns added up; what matrices multiply is the same for all columns.
+
+    ``share`` is the part of the mean that each example is, (n,); None where all are alike.
+    """
     inputs: list[Array | None] = []
     totals: list[Array] = []
     last: list[Group] = []
     for held in stretches:
         last = held[-1]
         if not totals:
-            inputs = [None if (x := group.x) is None else input_factor(x, sharing) for group in last]
+            inputs = [None if (x := group.x) is None else input_factor(x, sharing, share) for group in last]
         own = [
             output_factor([one.dy for one in each], sharing) if each[0].factors else sum_of_squares([one.dy for one in each])
             for each in zip(*held, strict=True)
@@ -93,10 +96,15 @@ def sum_of_squares(columns: list[Array]) -> Array:
     return total
 
 
-def input_factor(x: Array, sharing: Sharing) -> Array:
+def input_factor(x: Array, sharing: Sharing, share: Array | None) -> Array:
     """Return A, the mean of the outer products of the inputs (n, t, i)."""
     rows = x.mean(axis=1) if sharing == "reduce" else x.reshape(-1, x.shape[-1])
-    return rows.T @ rows / rows.dtype.type(max(1, len(rows)))
+    if share is None:
+        return rows.T @ rows / rows.dtype.type(max(1, len(rows)))
+    steps = len(rows) // max(1, len(x))
+    of_rows = np.repeat(share / max(1, steps), steps).astype(rows.dtype)
+    weighted: Array = rows.T @ (rows * of_rows[:, np.newaxis])
+    return weighted
 
 
 def output_factor(columns: list[Array], sharing: Sharing) -> Array:

@@ -20,8 +20,9 @@ EK-FAC (George et al. 2018, arXiv:1806.03884) keeps the eigenvectors and takes t
 diagonal of the true block in that basis,
 $$ S_{io} = \sum_{nc} \big( U_A^\top g_{nc} U_B \big)_{io}^2 . $$
 
-A weight and its bias are one matrix, which multiplies $(x, 1)$; so are the input's and the state's weights of a recurrent
-layer.  What is no such product (scales of norms, tables, depthwise kernels) has its exact diagonal.
+Where examples have weights, A is their mean by these.  A weight and its bias are one matrix, which multiplies $(x, 1)$; so are
+the input's and the state's weights of a recurrent layer.  What is no such product (scales of norms, tables, depthwise kernels)
+has its exact diagonal.
 """
 
 from __future__ import annotations
@@ -201,7 +202,8 @@ class KroneckerFactorsFunction(Generic[P, S, X, T]):
         """Return the factors."""
         vector_space(params, "params")
         network = run_apart(self.apart, params, state, x, mode)
-        columns = self.columns(network.output, target, key)
+        share = shares(self.loss, target, len(network.output))
+        columns = self.columns(network.output, target, share, key)
 
         def taken() -> Iterator[list[Group]]:
             for column in columns:
@@ -209,18 +211,17 @@ class KroneckerFactorsFunction(Generic[P, S, X, T]):
 
         stretches = in_stretches(taken(), size_of)
         first = next(stretches, [])
-        blocks = summed(chain([first] if first else [], stretches), self.settings.sharing)
+        blocks = summed(chain([first] if first else [], stretches), self.settings.sharing, share)
         if self.settings.corrected:
             blocks = corrected(blocks, [first] if len(first) == len(columns) else in_stretches(taken(), size_of))
         return KroneckerFactors(params, blocks)
 
-    def columns(self, output: Array, target: T, key: Key | None) -> list[Array]:
+    def columns(self, output: Array, target: T, share: Array | None, key: Key | None) -> list[Array]:
         """Return the cotangents of the output whose squares make the curvature."""
         if self.settings.kind == "empirical":
             own: Array = cotangents(self.loss, output, target)
-            share = shares(self.loss, target, len(output)) if self.loss.reduction == "mean" else None
-            if share is not None:
-                return [times_examples(np.sqrt(share).astype(own.dtype), own)]
+            if self.loss.reduction == "mean" and share is not None:
+                return [times_examples(np.sqrt(share), own)]
             scale = np.sqrt(len(output)) if self.loss.reduction == "mean" else 1.0
             return [own / own.dtype.type(scale)]
         columns = output_columns(self.loss, output, target)

@@ -38,15 +38,12 @@ CASES: dict[str, tuple[Any, Any, Any, Any]] = {
 """A loss and a target with weights; the same loss, and the target of which rows are repeated."""
 
 
-def output_factors(model: Any, loss: Any) -> Any:
-    """Return the factors of the cotangents, for the products' arguments; those of the inputs are means over the rows."""
-    factors = fn.curvature.kronecker_factors(model, loss, kind="empirical")
+def kronecker(kind: Any, sharing: Any = "expand", *, corrected: bool = False) -> Any:
+    def of(model: Any, loss: Any) -> Any:
+        factors = fn.curvature.kronecker_factors(model, loss, kind=kind, sharing=sharing, corrected=corrected)
+        return lambda params, state, x, target, vector, mode: factors(params, state, x, target, mode).product(vector)
 
-    def of_blocks(params: Any, state: Any, x: Any, target: Any, vector: Any, mode: Any) -> Any:
-        blocks: Any = factors(params, state, x, target, mode).blocks
-        return tuple([block.output_factor for block in blocks])
-
-    return of_blocks
+    return of
 
 
 def sum_of_influences(model: Any, loss: Any) -> Any:
@@ -65,7 +62,10 @@ PRODUCTS: dict[str, Any] = {
     "hvp": fn.hvp,
     "ggn": fn.ggn_product,
     "empirical fisher": lambda model, loss: fn.fisher_product(model, loss, kind="empirical"),
-    "empirical factors": output_factors,
+    "kronecker": kronecker("true"),
+    "corrected": kronecker("true", corrected=True),
+    "reduced": kronecker("true", "reduce"),
+    "empirical factors": kronecker("empirical"),
     "influence": sum_of_influences,
 }
 
