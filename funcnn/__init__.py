@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.combinators.shared import shared
     from funcnn.combinators.spectral_norm import spectral_norm
     from funcnn.combinators.stacked.ensemble import ensemble
+    from funcnn.combinators.stacked.recurrent_stack import recurrent_stack
     from funcnn.combinators.stacked.repeat import repeat
     from funcnn.combinators.stop_gradient import stop_gradient
     from funcnn.combinators.trained_start import trained_start
@@ -545,6 +546,7 @@ __all__ = [
     "branch",
     "parallel",
     "recompute",
+    "recurrent_stack",
     "shard",
     "shared",
     "stop_gradient",

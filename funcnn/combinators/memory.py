@@ -19,6 +19,8 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.combinators.cotangents import Like, check_cotangents, like
+from funcnn.combinators.pick_input import check_trees
+from funcnn.combinators.stop_gradient import zeros_like
 from funcnn.errors import describe
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, Residuals, check_init, check_layer, define_layer
@@ -58,9 +60,10 @@ class DropResiduals(Generic[M]):
 
 
 def check_pair(x: object) -> None:
-    """Raise a TypeError unless x is a pair."""
+    """Raise a TypeError unless x is a pair of trees."""
     if not isinstance(x, tuple) or len(x) != 2:
         raise TypeError(f"the input is {describe(x)}, expected a pair (sequence, memory)")
+    check_trees(x)
 
 
 def shapes_of(in_shape: Shapes) -> tuple[Any, Any]:
@@ -68,23 +71,6 @@ def shapes_of(in_shape: Shapes) -> tuple[Any, Any]:
     if len(in_shape) != 2 or not all(isinstance(one, tuple) for one in in_shape):
         raise ValueError(f"in_shape is {in_shape}, expected a pair of shapes: of the sequence and of the memory")
     return in_shape[0], in_shape[1]
-
-
-def copied(cotangent: Any) -> Any:
-    """Return a copy of a cotangent: no result shares memory with an argument.  Integers, such as labels, have none."""
-    if cotangent is None:
-        return None
-    return Masked(cotangent.values.copy(), cast(Any, None)) if isinstance(cotangent, Masked) else cotangent.copy()
-
-
-def summed(one: Any, other: Any) -> Any:
-    """Return the sum of two cotangents of an array or of a masked sequence."""
-    return Masked(one.values + other.values, cast(Any, None)) if isinstance(one, Masked) else one + other
-
-
-def zeros_like(value: Any) -> Any:
-    """Return the cotangent 0 of an array or of a masked sequence."""
-    return Masked(np.zeros_like(value.values), cast(Any, None)) if isinstance(value, Masked) else np.zeros_like(value)
 
 
 # ---------------------------------------------------------------------------------------------------- (x, m) to (f(x), m)
@@ -108,13 +94,14 @@ def beside_forward(
 def beside_backward(inner: Layer[P, S, X, Y], params: P, residuals: BesideResiduals, dy: tuple[Y, M]) -> Backward[P, tuple[X, M]]:
     check_cotangents(dy, residuals.output)
     made = inner.backward(params, residuals.inner, dy[0])
-    return Backward(made.params, (made.input, copied(dy[1])))
+    return Backward(made.params, (made.input, tree.map_cotangents(np.copy, dy[1])))
 
 
 def beside_memory(inner: Layer[P, S, X, Y]) -> Layer[P, S, tuple[X, Any], tuple[Y, Any]]:
     """Apply a layer to the first of a pair and let the memory go on: (x, m) to (f(x), m).
 
-    The memory may be integers as well, such as the labels that :func:`linear_cross_entropy` takes at the end of a network.
+    The memory may be any tree of arrays: labels, integers, which :func:`linear_cross_entropy` takes at the end of a network, or
+    the states that go with a sequence through a :func:`recurrent_stack`.
 
     Parameters
     ----------
@@ -192,7 +179,7 @@ def residual_backward(
         dsequence = Masked(cleared(dsequence.values, residuals.mask), cast(Any, None))
     made = inner.backward(params, residuals.inner, cast(Any, dsequence))
     dx, dm = cast("tuple[Any, Any]", made.input)
-    return Backward(made.params, (summed(dsequence, dx), summed(dmemory, dm)))
+    return Backward(made.params, tree.add_cotangents((dsequence, dmemory), (dx, dm)))
 
 
 def memory_residual(inner: Layer[P, S, tuple[X, M], X]) -> Layer[P, S, tuple[X, M], tuple[X, M]]:
@@ -254,7 +241,7 @@ def drop_forward(params: Empty, state: Empty, x: tuple[X, M], mode: Mode) -> For
 
 def drop_backward(params: Empty, residuals: DropResiduals[M], dy: X) -> Backward[Empty, tuple[X, M]]:
     check_cotangents(dy, residuals.output)
-    return Backward(params, (copied(dy), zeros_like(residuals.memory)))
+    return Backward(params, (tree.map_cotangents(np.copy, dy), zeros_like(residuals.memory)))
 
 
 def drop_memory() -> Layer[Empty, Empty, tuple[Any, Any], Any]:

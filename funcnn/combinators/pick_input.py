@@ -35,6 +35,15 @@ def check_inputs(x: object, least: int = 2) -> tuple[Any, ...]:
     return x
 
 
+def check_trees(inputs: tuple[Any, ...]) -> None:
+    """Raise a TypeError unless each input is an array or a tree of arrays."""
+    for place, one in enumerate(inputs):
+        try:
+            tree.leaves(one)
+        except TypeError as error:
+            raise TypeError(f"input [{place}] is no tree of arrays: {error}") from None
+
+
 def check_arrays(x: object) -> tuple[Array, ...]:
     """Return several inputs, floating arrays of one precision with as many axes and examples as one another, or raise."""
     arrays = check_inputs(x)
@@ -66,11 +75,7 @@ def pick_forward(index: int, params: Empty, state: Empty, x: Any, mode: Mode) ->
     inputs = check_inputs(x, index + 1)
     if isinstance(inputs[index], np.ndarray) and inputs[index].dtype.kind == "f":
         check_array(inputs[index], f"input [{index}]", min_ndim=1)
-    for place, one in enumerate(inputs):
-        try:
-            tree.leaves(one)
-        except TypeError as error:
-            raise TypeError(f"input [{place}] is no tree of arrays: {error}") from None
+    check_trees(inputs)
     return Forward(tree.map(np.copy, inputs[index]), state, inputs)
 
 

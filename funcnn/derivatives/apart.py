@@ -36,6 +36,7 @@ from funcnn.combinators import (
     shared,
 )
 from funcnn.combinators.implicit import runge_kutta
+from funcnn.combinators.stacked import recurrent_stack
 from funcnn.derivatives import input_gradient, sums
 from funcnn.derivatives.analytic import is_foreign
 from funcnn.derivatives.rules.form import Form, Gradients, Squares
@@ -72,6 +73,7 @@ COMBINATIONS: frozenset[Callable[..., Any]] = frozenset(
         parallel.backward,
         recompute.backward,
         recompute.backward_in_stretches,
+        recurrent_stack.backward,
         residual.backward,
         reverse_time.backward,
         runge_kutta.backward,

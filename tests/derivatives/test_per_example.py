@@ -175,7 +175,8 @@ TOGETHER = {
     "dense", "linear", "bilinear", "maxout", "prelu", "scale", "conv2d", "conv_transpose2d", "depthwise_conv2d",
     "separable_conv2d", "layer_norm", "group_norm", "instance_norm", "rms_norm", "embedding", "embedding_bag",
     "learned_positions", "tied_embedding", "rnn", "lstm", "peephole_lstm", "gru", "trained_start", "bidirectional",
-    "attention", "attention_without_bias", "attention_without_output_bias", "cross_attention", "encoder_block",
+    "recurrent_stack", "attention", "attention_without_bias", "attention_without_output_bias", "cross_attention",
+    "encoder_block",
     "decoder_block", "masked_steps", "rnn_cell", "lstm_cell", "gru_cell", "lora", "einsum_dense",
     "recompute", "frozen", "stop_gradient", "mlp", "lenet5", "autoencoder", "vae", "char_rnn", "text_classifier", "gpt",
 }  # fmt: skip

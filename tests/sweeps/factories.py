@@ -205,6 +205,10 @@ CALLS: dict[str, Call] = {
     "memory_residual": Call({"inner": fn.cross_attention(2)}, (STEPS, (4, 6))),
     "reverse_time": Call({"inner": fn.rnn(3)}, STEPS),
     "bidirectional": Call({"forwards": fn.rnn(3), "backwards": fn.rnn(3)}, STEPS),
+    "recurrent_stack": Call(
+        {}, (STEPS, ((3,), (3,))), "array state",
+        positional=(fn.rnn(3, initial=True, final=True), fn.rnn(3, initial=True, final=True)),
+    ),
     "trained_start": Call({"inner": fn.rnn(3, initial=True), "shape": (3,)}, STEPS),
     "masked_steps": Call({"inner": INNER}, STEPS, "masked"),
     "masked_residual": Call({"inner": fn.masked_steps(INNER)}, STEPS, "masked"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import funcnn as fn
+from funcnn import tree
 from funcnn.typing import Array, Shape
 
 
@@ -51,6 +52,11 @@ def with_state(generator: np.random.Generator, shape: Any) -> Any:
     return generator.normal(size=(batch, *sequence)), drawn_state(generator, batch, state)
 
 
+def small_with_state(generator: np.random.Generator, shape: Any) -> Any:
+    """Draw the same of standard deviation 0.1: thirty times as large they are not yet far out."""
+    return tree.map(partial(np.multiply, 0.1), with_state(generator, shape))
+
+
 def masked_with_state(generator: np.random.Generator, shape: Any) -> Any:
     """Draw masked sequences and the initial state of a recurrent layer."""
     batch, sequence, state = shape
@@ -58,9 +64,9 @@ def masked_with_state(generator: np.random.Generator, shape: Any) -> Any:
 
 
 def drawn_state(generator: np.random.Generator, batch: int, state: Any) -> Any:
-    """Draw an initial state of one part or several."""
+    """Draw an initial state of one part or several, or of several layers."""
     if isinstance(state[0], tuple):
-        return tuple(generator.normal(size=(batch, *part)) for part in state)
+        return tuple([drawn_state(generator, batch, part) for part in state])
     return generator.normal(size=(batch, *state))
 
 

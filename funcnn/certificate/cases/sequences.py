@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
-from funcnn.certificate.cases.draws import masked, masked_with_state, normals, small_normals, with_state
+from funcnn.certificate.cases.draws import masked, masked_with_state, normals, small_normals, small_with_state, with_state
 
 SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
     "rnn": (
@@ -101,6 +101,39 @@ SEQUENCES: dict[str, tuple[LayerCase, ...]] = {
             (3, 2),
             inputs=masked,
             label="masked and final",
+        ),
+        LayerCase(
+            lambda: fn.bidirectional(fn.gru(2, initial=True), fn.lstm(1, initial=True)),
+            ((3, 2), ((2,), ((1,), (1,)))),
+            inputs=with_state,
+            label="initial",
+        ),
+    ),
+    "recurrent_stack": (
+        LayerCase(
+            lambda: fn.recurrent_stack(fn.lstm(2, initial=True, final=True), fn.gru(1, initial=True, final=True)),
+            ((3, 2), (((2,), (2,)), (1,))),
+            inputs=with_state,
+        ),
+        LayerCase(
+            lambda: fn.recurrent_stack(
+                fn.rnn(2, masked=True, initial=True, final=True), fn.rnn(1, masked=True, initial=True, final=True)
+            ),
+            ((3, 1), ((2,), (1,))),
+            inputs=masked_with_state,
+            label="masked",
+        ),
+        LayerCase(
+            lambda: (
+                fn.recurrent_stack(
+                    fn.gru(2, initial=True, final=True),
+                    fn.beside_memory(fn.dropout(0.3)) >> fn.lstm(1, initial=True, final=True),
+                )
+                >> fn.drop_memory()
+            ),
+            ((3, 1), ((2,), ((1,), (1,)))),
+            inputs=small_with_state,
+            label="dropout between, final states dropped",
         ),
     ),
     "trained_start": (

@@ -88,6 +88,9 @@ OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "masked gru": (fn.gru(3, masked=True) >> fn.unmask(), STEPS, "holes"),
     "masked both ways": (fn.bidirectional(fn.gru(3, masked=True), fn.gru(3, masked=True)), STEPS, "holes"),
     "both ways with final states": (fn.bidirectional(fn.lstm(3, final=True), fn.lstm(3, final=True)), STEPS, "array"),
+    "both ways with initial states": (
+        fn.bidirectional(fn.gru(3, initial=True), fn.gru(3, initial=True)), (STEPS, ((3,), (3,))), "array state",
+    ),
     "start of two states": (fn.trained_start(fn.lstm(3, initial=True), ((3,), (3,))), STEPS, "array"),
     "causal attention": (fn.attention(2, causal=True, positions=fn.Rotary(), scores=CAUSAL), (5, 8), "array"),
     "interleaved rotary": (fn.attention(2, positions=fn.Rotary(interleaved=True, features=2)), (5, 8), "array"),

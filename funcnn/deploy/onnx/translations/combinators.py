@@ -36,7 +36,7 @@ from funcnn.combinators.implicit import runge_kutta
 from funcnn.combinators.implicit.field import time_shape
 from funcnn.combinators.implicit.tableau import coefficients
 from funcnn.combinators.inputs import average, dot, extreme
-from funcnn.combinators.stacked import ensemble, repeat
+from funcnn.combinators.stacked import ensemble, recurrent_stack, repeat
 from funcnn.combinators.stacked.stacking import member
 from funcnn.deploy.onnx.graph import Graph, MaskedTensor, Tensor, Translation
 from funcnn.deploy.onnx.operators import (
@@ -127,7 +127,7 @@ def backwards(g: Graph, inner: Any, params: Any, state: Any, x: Any) -> Any:
 
 
 def both_ways(g: Graph, layers: Any, params: Any, state: Any, x: Any) -> Any:
-    return together(g, *each(g, layers, params, state, (x, x)))
+    return together(g, *each(g, layers, params, state, bidirectional.each_way(x, isinstance(x, tuple), "the input")))
 
 
 def together(g: Graph, first: Any, second: Any) -> Any:
@@ -136,6 +136,14 @@ def together(g: Graph, first: Any, second: Any) -> Any:
     if isinstance(first, MaskedTensor):
         return MaskedTensor(together(g, first.values, second.values), first.mask)
     return concatenate(g, [first, second])
+
+
+def one_above_the_other(g: Graph, layers: Any, params: Any, state: Any, x: Any) -> Any:
+    (sequence, starts), finals = x, []
+    for index, one in enumerate(layers):
+        sequence, final = g.layer(one, params[index], state[index], (sequence, starts[index]), index)
+        finals.append(final)
+    return sequence, tuple(finals)
 
 
 def from_start(g: Graph, inner: Any, params: Any, state: Any, x: Any) -> Any:
@@ -279,6 +287,7 @@ TRANSLATIONS: dict[Callable[..., Any], Translation] = {
     shared.forward: used_again,
     reverse_time.forward: backwards,
     bidirectional.forward: both_ways,
+    recurrent_stack.forward: one_above_the_other,
     trained_start.forward: from_start,
     memory.beside_forward: beside,
     memory.drop_forward: dropped,
