@@ -121,6 +121,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.layers.embedding.embedding_bag import embedding_bag
     from funcnn.layers.embedding.fourier_features import fourier_features
     from funcnn.layers.embedding.positions import learned_positions, sinusoidal_positions
+    from funcnn.layers.embedding.tied_cross_entropy import tied_cross_entropy
     from funcnn.layers.embedding.tied_embedding import tied_embedding
     from funcnn.layers.embedding.weighted_embedding_bag import weighted_embedding_bag
     from funcnn.layers.linear.bilinear import bilinear
@@ -461,6 +462,7 @@ __all__ = [
     "embedding_bag",
     "weighted_embedding_bag",
     "bags_from_offsets",
+    "tied_cross_entropy",
     "tied_embedding",
     "learned_positions",
     "sinusoidal_positions",

@@ -49,6 +49,7 @@ Nothing is re-exported here, so that ``funcnn.dense`` is the factory and ``funcn
     embedding/fourier_features.py                   fourier_features
     embedding/positions.py                          learned_positions, sinusoidal_positions
     embedding/tied_embedding.py                     tied_embedding
+    embedding/tied_cross_entropy.py                 tied_cross_entropy
     embedding/weighted_embedding_bag.py             weighted_embedding_bag
     linear/bilinear.py                              bilinear
     linear/dense.py                                 dense

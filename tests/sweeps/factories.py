@@ -174,6 +174,10 @@ CALLS: dict[str, Call] = {
     "embedding": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, (4,), "tokens"),
     "embedding_bag": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, (4,), "tokens"),
     "weighted_embedding_bag": Call({"vocabulary": 5, "features": 3, "padding_index": 0}, ((4,), (4,)), "tokens array"),
+    "tied_cross_entropy": Call(
+        {"model": fn.tied_embedding(5, 6, INNER), "label_smoothing": 0.1, "ignore_index": -1, "block_size": 2},
+        ((4,), (4,)), "tokens",
+    ),
     "tied_embedding": Call({"vocabulary": 5, "features": 6, "inner": INNER}, (4,), "tokens"),
     "learned_positions": Call({"max_length": 8}, STEPS),
     "sinusoidal_positions": Call({"max_length": 8}, STEPS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,17 @@ import funcnn as fn
 from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import masked
 from funcnn.typing import IntArray, Shape
+
+
+def two_below(count: int) -> Callable[[np.random.Generator, Any], Any]:
+    """Return what draws tokens and labels, integers from 0 to below ``count``."""
+    return partial(drawn_two_below, below(count))
+
+
+def drawn_two_below(draw: Callable[[np.random.Generator, Any], Any], generator: np.random.Generator, shape: Any) -> Any:
+    """Draw for each of two shapes."""
+    batch, *shapes = shape
+    return tuple([draw(generator, (batch, *one)) for one in shapes])
 
 
 def below(count: int) -> Callable[[np.random.Generator, Shape], IntArray]:

@@ -6,7 +6,7 @@ import funcnn as fn
 from funcnn.certificate.cases.attention import both_masked, masked_memory, masked_sequence
 from funcnn.certificate.cases.case import LayerCase
 from funcnn.certificate.cases.draws import masked, normals
-from funcnn.certificate.cases.embedding import below, padded
+from funcnn.certificate.cases.embedding import below, padded, two_below
 
 TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
     "rms_norm": (
@@ -93,6 +93,17 @@ TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
     "mean_steps": (
         LayerCase(lambda: fn.mean_steps(), (4, 2)),
         LayerCase(lambda: fn.mean_steps(masked=True), (4, 3), inputs=masked, label="masked"),
+    ),
+    "tied_cross_entropy": (
+        LayerCase(
+            lambda: fn.tied_cross_entropy(fn.tied_embedding(4, 3, fn.tanh()), block_size=3), ((5,), (5,)), inputs=two_below(4)
+        ),
+        LayerCase(
+            lambda: fn.tied_cross_entropy(fn.tied_embedding(4, 2, fn.dense(2)), label_smoothing=0.2, ignore_index=1),
+            ((3,), (3,)),
+            inputs=two_below(4),
+            label="smoothed, ignored label",
+        ),
     ),
     "tied_embedding": (
         LayerCase(lambda: fn.tied_embedding(4, 3, fn.tanh()), (5,), inputs=below(4)),

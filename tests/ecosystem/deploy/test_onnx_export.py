@@ -26,6 +26,7 @@ REFUSED = {
     "fixed_point": "depends on the numbers",
     "dormand_prince": "depends on the numbers",
     "linear_cross_entropy": "it is a loss",
+    "tied_cross_entropy": "it is a loss",
 }
 """The layers that ONNX cannot express, and a part of the reason: docs/deploy.md has the same list."""
 

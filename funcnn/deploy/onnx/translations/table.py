@@ -25,6 +25,7 @@ from funcnn.deploy.onnx.translations import (
     windows,
 )
 from funcnn.derivatives import input_gradient, sums
+from funcnn.layers.embedding import tied_cross_entropy
 from funcnn.layers.linear import linear_cross_entropy
 
 TABLE: dict[Callable[..., Any], Translation] = {
@@ -53,4 +54,5 @@ REFUSED: dict[Callable[..., Any], str] = {
     fixed_point.forward: f"{ADAPTIVE}; repeat a fixed number of steps, fn.repeat(inner, n)",
     dormand_prince.forward: f"{ADAPTIVE}; solve with fixed steps, fn.runge_kutta(inner, method='rk5')",
     linear_cross_entropy.forward: LOSS,
+    tied_cross_entropy.forward: "it is a loss, which a prediction has no labels for; export the model in it",
 }
