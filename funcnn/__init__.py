@@ -228,6 +228,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.losses.regression.student_t import student_t_nll
     from funcnn.losses.regression.tweedie import tweedie_nll
     from funcnn.losses.regression.wasserstein import wasserstein
+    from funcnn.losses.routing import load_balancing_loss, router_z_loss
     from funcnn.losses.similarity.barlow_twins import barlow_twins
     from funcnn.losses.similarity.contrastive import contrastive
     from funcnn.losses.similarity.cosine_embedding import cosine_embedding
@@ -647,6 +648,8 @@ __all__ = [
     "info_nce",
     "supervised_contrastive",
     "barlow_twins",
+    "load_balancing_loss",
+    "router_z_loss",
     "vicreg",
     "cox_nll",
     "SurvivalTarget",

@@ -56,6 +56,7 @@ REASONS = (
     Reason("selective_scan", "params.log_rate", "1e-8", _BESIDE),
     Reason("selective_scan", "input?1?", "1e-8", _BESIDE),
     Reason("mixture_of_experts", "input", "zeros", "all scores are equal: which experts are chosen jumps, and the output"),
+    Reason("load_balancing_loss", "prediction", "ties", "of two largest scores which is first jumps, and the loss"),
     Reason("max_pool2d", "input", "zeros", _ALL_TIES),
     Reason("bilinear", "params.weight", "1e-8", _BESIDE),
     Reason("runge_kutta", "params*", "saturated", _BESIDE),

@@ -209,6 +209,15 @@ def barlow_twins(off_diagonal: float, eps: float) -> Callable[[Any, Any], float]
     return value
 
 
+def balance(prediction: Any, target: Any) -> float:
+    rows = prediction.reshape(-1, prediction.shape[-1]).tolist()
+    experts = range(len(rows[0]))
+    first = [max(experts, key=row.__getitem__) for row in rows]
+    share = [mean([float(one == e) for one in first]) for e in experts]
+    probability = [mean([math.exp(row[e]) / sum(map(math.exp, row)) for row in rows]) for e in experts]
+    return len(experts) * sum(f * p for f, p in zip(share, probability, strict=True))
+
+
 def vicreg(invariance: float, variance: float, covariance: float, eps: float) -> Callable[[Any, Any], float]:
     def value(prediction: Any, target: Any) -> float:
         found = invariance * float(((prediction[0] - prediction[1]) ** 2).mean())
@@ -472,6 +481,8 @@ REFERENCES: dict[str, Callable[[Any, Any], float]] = {
     "info_nce-symmetric": info_nce(0.2, symmetric=True),
     "supervised_contrastive-0": supervised_contrastive(0.5),
     "barlow_twins-0": barlow_twins(0.3, 1e-5),
+    "load_balancing_loss-0": balance,
+    "router_z_loss-0": lambda p, t: mean([math.log(sum(map(math.exp, row))) ** 2 for row in p.reshape(-1, p.shape[-1]).tolist()]),
     "vicreg-0": vicreg(25.0, 25.0, 1.0, 1e-4),
     "cox_nll-0": cox(efron=True),
     "cox_nll-breslow": cox(efron=False),

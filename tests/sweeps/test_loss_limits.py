@@ -463,7 +463,7 @@ def points(dtype: Any) -> Iterator[Point]:
 
 
 APART = {"info_nce", "ctc", "distillation", "student_t_nll", "gaussian_crps", "arc_face", "gaussian_mixture_nll"}
-APART |= {"supervised_contrastive", "barlow_twins", "vicreg", "cox_nll"}
+APART |= {"supervised_contrastive", "barlow_twins", "vicreg", "cox_nll", "load_balancing_loss", "router_z_loss"}
 """Losses of whole batches, of sequences and of several arrays, whose tests stand below or beside those of their values."""
 
 

@@ -17,6 +17,7 @@ from funcnn.certificate.cases.targets import (
     membership,
     mixed,
     of_cosines,
+    one_untargeted,
     over,
     pair,
     paired,
@@ -171,6 +172,14 @@ LOSSES: dict[str, tuple[LossCase, ...]] = {
     "supervised_contrastive": (
         LossCase(lambda: fn.supervised_contrastive(0.5), grouped(3), batch=6),
         LossCase(lambda: fn.supervised_contrastive(0.7), weighted(grouped(3)), batch=6, label="weighted"),
+    ),
+    "load_balancing_loss": (
+        LossCase(lambda: fn.load_balancing_loss(), one_untargeted(2, 3), batch=4),
+        LossCase(lambda: fn.load_balancing_loss(), weighted(one_untargeted(4)), batch=5, label="weighted"),
+    ),
+    "router_z_loss": (
+        LossCase(lambda: fn.router_z_loss(), one_untargeted(2, 3)),
+        LossCase(lambda: fn.router_z_loss(reduction="sum"), weighted(one_untargeted(3)), label="weighted sum"),
     ),
     "barlow_twins": (
         LossCase(lambda: fn.barlow_twins(0.3), untargeted((3,), (3,)), batch=5),

@@ -144,6 +144,15 @@ def untargeted(*shapes: Shape) -> Callable[[np.random.Generator, int], tuple[tup
     return draw
 
 
+def one_untargeted(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, tuple[()]]]:
+    """Return a drawer of (standard normal predictions of one shape, the empty tuple)."""
+
+    def draw(generator: np.random.Generator, batch: int) -> tuple[Array, tuple[()]]:
+        return generator.normal(size=(batch, *shape)), ()
+
+    return draw
+
+
 def untargeted_losses(*shape: int) -> Callable[[np.random.Generator, int], tuple[Array, tuple[()]]]:
     """Return a drawer of (losses of one example's shape, none of them near 0, the empty tuple)."""
 

@@ -17,10 +17,8 @@ $$ \bar R_{ce} = \sum_n x_{nc}\, \bar s_{ne}, \qquad
    \bar x_{nc} = \sum_e R_{ce}\, \bar s_{ne} + \sum_{e \in K_n} \big(F_e'(x_n)^\top g_{ne}\, \bar y_n\big)_c . $$
 So experts that were not chosen teach the router nothing, and with $k = 1$ and these weights ($g = 1$) nothing at all does.
 
-Balance.  Routers fall for a few experts.  The remedy is a loss on the probabilities of all, $p_{ne} = e^{s_{ne}} / \sum_f
-e^{s_{nf}}$, a second output, with $\bar s_{ne} \mathrel{+}= p_{ne}\,(\bar p_{ne} - \sum_f p_{nf}\, \bar p_{nf})$.  That of the
-Switch Transformer (Fedus et al. 2021, arXiv:2101.03961, eq. 4) is $E \sum_e f_e \tfrac1N \sum_n p_{ne}$ with the share $f_e$ of
-vectors whose first choice is $e$, a constant, and so $\bar p_{ne} = E f_e / N$: least where both are uniform.
+Balance.  Routers fall for a few experts.  The remedy is a loss of the scores $s$ of all experts (:mod:`funcnn.losses.routing`),
+which are a second output: the cotangent that it sends back adds to $\bar s$.
 """
 
 from functools import partial
@@ -57,7 +55,6 @@ class MixtureResiduals:
 
     x: Array  # (m, C)
     gates: Array  # (m, E), 0 where an expert was not chosen
-    probabilities: Array  # (m, E)
     rows: tuple[IntArray, ...]
     outputs: tuple[Array, ...]
     experts: tuple[Residuals, ...]
@@ -67,7 +64,7 @@ class MixtureResiduals:
 
 @frozen
 class Mixture:
-    """The expert, how many there are, how many are asked, and whether the probabilities are given out."""
+    """The expert, how many there are, how many are asked, and whether the router's scores are given out."""
 
     expert: AnyLayer
     experts: int
@@ -88,7 +85,7 @@ def init(mixture: Mixture, router_init: Initializer, key: Key, in_shape: Shape) 
     return Init(params, made[0].state, (out_shape, (*in_shape[:-1], mixture.experts)) if mixture.routing else out_shape)
 
 
-def softmax(scores: Array, chosen: Any = True) -> Array:
+def softmax(scores: Array, chosen: Any) -> Array:
     """Return the softmax of the rows of scores over the chosen ones."""
     top = np.where(chosen, scores.real, -np.inf).max(-1, keepdims=True)
     e = np.where(chosen, np.exp(np.where(chosen, scores - top, 0)), 0)
@@ -112,7 +109,7 @@ def forward(
     scores = vectors @ params.router
     real = vectors.real @ params.router.real if scores.dtype.kind == "c" else scores  # a small step orders no equal scores
     chosen = chosen_experts(real, mixture.top_k)
-    gates, probabilities = softmax(scores, chosen), softmax(scores)
+    gates = softmax(scores, chosen)
     rows, outputs, kept = [], [], []
     for index in range(mixture.experts):
         own = np.flatnonzero(chosen[:, index])
@@ -124,29 +121,29 @@ def forward(
     for index, (own, output) in enumerate(zip(rows, outputs, strict=True)):
         y[own] += gates[own, index, np.newaxis] * output
     y = y.reshape(*x.shape[:-1], y.shape[-1])
-    residuals = MixtureResiduals(vectors, gates, probabilities, tuple(rows), tuple(outputs), tuple(kept), x.shape, y.shape)
+    residuals = MixtureResiduals(vectors, gates, tuple(rows), tuple(outputs), tuple(kept), x.shape, y.shape)
     if mixture.routing:
-        return Forward((y, probabilities.reshape(*x.shape[:-1], mixture.experts)), state, residuals)
+        return Forward((y, scores.reshape(*x.shape[:-1], mixture.experts)), state, residuals)
     return Forward(y, state, residuals)
 
 
 def split_cotangent(mixture: Mixture, residuals: MixtureResiduals, dy: Any) -> tuple[Array, Array | None]:
-    """Return the cotangents of the output and of the probabilities as matrices, or raise."""
+    """Return the cotangents of the output and of the scores as matrices, or raise."""
     shape, dtype = residuals.out_shape, np.result_type(*residuals.outputs, residuals.gates)
-    dprobabilities = None
+    dscores = None
     if mixture.routing:
         if not isinstance(dy, tuple) or len(dy) != 2:
-            raise TypeError(f"the cotangent of the output (doutput) is {describe(dy)}, expected a pair (output, probabilities)")
-        dy, dprobabilities = dy
-        check_cotangent(dprobabilities, (*shape[:-1], mixture.experts), dtype)
+            raise TypeError(f"the cotangent of the output (doutput) is {describe(dy)}, expected a pair (output, scores)")
+        dy, dscores = dy
+        check_cotangent(dscores, (*shape[:-1], mixture.experts), dtype)
     check_cotangent(dy, shape, dtype)
-    return as_matrix(dy), None if dprobabilities is None else as_matrix(dprobabilities)
+    return as_matrix(dy), None if dscores is None else as_matrix(dscores)
 
 
 def backward(
     mixture: Mixture, params: MixtureParams[Any], residuals: MixtureResiduals, doutput: Any
 ) -> Backward[MixtureParams[Any], Array]:
-    dy, dprobabilities = split_cotangent(mixture, residuals, doutput)
+    dy, dgiven = split_cotangent(mixture, residuals, doutput)
     gates, x = residuals.gates, residuals.x
     dgates: Array = np.zeros(gates.shape, np.result_type(gates, dy))
     dx: Array = np.zeros(x.shape, np.result_type(x, dy, gates))
@@ -157,17 +154,11 @@ def backward(
         pulled = mixture.expert.backward(params.experts[index], residuals.experts[index], dexpert)
         grads.append(pulled.params)
         dx[own] += pulled.input
-    dscores = softmax_cotangent(gates, dgates)
-    if dprobabilities is not None:
-        dscores += softmax_cotangent(residuals.probabilities, dprobabilities)
+    dscores: Array = gates * (dgates - (gates * dgates).sum(-1, keepdims=True))
+    if dgiven is not None:
+        dscores += dgiven
     dx += dscores @ params.router.T
     return Backward(MixtureParams(x.T @ dscores, tuple(grads)), dx.reshape(residuals.in_shape))
-
-
-def softmax_cotangent(weights: Array, dweights: Array) -> Array:
-    """Return the cotangent of scores for that of their softmax."""
-    dscores: Array = weights * (dweights - (weights * dweights).sum(-1, keepdims=True))
-    return dscores
 
 
 def layer_of(name: str, mixture: Mixture, router_init: Initializer) -> AnyLayer:
@@ -226,7 +217,7 @@ def mixture_of_experts(
 
     See Also
     --------
-    mixture_of_experts_with_routing : gives the router's probabilities too, for a loss that keeps experts in balance.
+    mixture_of_experts_with_routing : gives the router's scores too, for a loss that keeps experts in balance.
 
     References
     ----------
@@ -251,7 +242,7 @@ def mixture_of_experts_with_routing(
     top_k: int = 2,
     router_init: Initializer = initializers.glorot_uniform,
 ) -> Layer[MixtureParams[P], S, Array, tuple[Array, Array]]:
-    """Mixture of experts that gives the router's probabilities too: (n, ..., C) to the pair (n, ..., O), (n, ..., experts).
+    """Mixture of experts that gives the router's scores too: (n, ..., C) to the pair (n, ..., O), (n, ..., experts).
 
     Parameters
     ----------
@@ -261,7 +252,8 @@ def mixture_of_experts_with_routing(
     Returns
     -------
     Layer
-        The second output goes into a loss that keeps the experts in balance, both together into :func:`funcnn.combined_loss`.
+        The second output, whose softmax are the probabilities of the experts, goes into :func:`load_balancing_loss` and
+        :func:`router_z_loss`, both outputs together into :func:`combined_loss`.
 
     Raises
     ------
@@ -273,8 +265,8 @@ def mixture_of_experts_with_routing(
     >>> import numpy as np, funcnn as fn
     >>> layer = fn.mixture_of_experts_with_routing(fn.dense(4), 3)
     >>> start = layer.init(fn.Key(0), (4,))
-    >>> y, probabilities = fn.apply(layer, start.params, start.state, np.ones((2, 4)))
-    >>> probabilities.sum(-1).round(6)
-    array([1., 1.])
+    >>> y, scores = fn.apply(layer, start.params, start.state, np.ones((2, 4)))
+    >>> scores.shape
+    (2, 3)
     """
     return layer_of("mixture_of_experts_with_routing", checked(expert, experts, top_k, True), router_init)
