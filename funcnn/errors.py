@@ -164,9 +164,14 @@ def refuse_dtype(dtype: np.dtype[np.generic], what: str, convert: str = ".astype
 
 
 def check_precise(weight: Array, what: str = "the parameters") -> None:
-    """Raise a TypeError when parameters are of half precision."""
+    """Raise a TypeError when parameters are of half precision, or in the byte order of another machine."""
     if weight.dtype.char not in _PRECISE:
         refuse_dtype(weight.dtype, what, "fn.tree.astype(params, np.float32)")
+    if not weight.dtype.isnative:
+        raise TypeError(
+            f"{what} have dtype {weight.dtype}, in the byte order of another machine: use fn.tree.astype(params,"
+            f" np.{weight.dtype.name}), or of one array x.astype(x.dtype.newbyteorder('='))"
+        )
 
 
 def check_finite(x: Array, what: str) -> None:
@@ -229,13 +234,19 @@ def check_features(x: Array, weight: Array) -> None:
     check_precision(x, weight)
 
 
+def more_precise(dtype: np.dtype[Any], than: np.dtype[Any]) -> bool:
+    """Tell whether a dtype has more precision than another, whatever the order of their bytes."""
+    whole = np.result_type(dtype, than)
+    return whole != than and whole != than.newbyteorder("=")
+
+
 def check_precision(x: Array, weight: Array, what: str = "the input") -> None:
     """Raise a TypeError when x has more precision than the parameters, which would silently raise that of every result."""
     check_precise(weight)
-    if np.result_type(x.real.dtype, weight.real.dtype) != weight.real.dtype:
+    if more_precise(x.real.dtype, weight.real.dtype):
         raise TypeError(
             f"{what} is {x.dtype} and the parameters are {weight.dtype}: results would silently have the higher precision;"
-            f" use x.astype(np.{weight.dtype}) or fn.tree.astype(params, np.{x.dtype})"
+            f" use x.astype(np.{weight.dtype.name}) or fn.tree.astype(params, np.{x.dtype.name})"
         )
 
 
@@ -290,11 +301,10 @@ def check_cotangent(dy: object, shape: tuple[int, ...], dtype: np.dtype[np.gener
 
 def check_cotangent_precision(dy: Array, dtype: np.dtype[np.generic], what: str) -> None:
     """Raise a TypeError when a cotangent has more precision than the output, which would silently raise that of gradients."""
-    real = np.empty(0, dtype).real.dtype
-    if np.result_type(dy.real.dtype, real) != real:
+    if more_precise(dy.real.dtype, np.empty(0, dtype).real.dtype):
         raise TypeError(
             f"{what} is {dy.dtype} and the output {dtype}: gradients would silently have the higher precision; use"
-            f" .astype(np.{dtype})"
+            f" .astype(np.{dtype.name})"
         )
 
 

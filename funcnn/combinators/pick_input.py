@@ -49,7 +49,7 @@ def check_arrays(x: object) -> tuple[Array, ...]:
     arrays = check_inputs(x)
     for index, one in enumerate(arrays):
         check_array(one, f"input [{index}]")
-        if one.real.dtype != arrays[0].real.dtype or one.ndim != arrays[0].ndim or len(one) != len(arrays[0]):
+        if one.real.dtype.type is not arrays[0].real.dtype.type or one.ndim != arrays[0].ndim or len(one) != len(arrays[0]):
             raise ValueError(
                 f"the inputs are {describe(arrays)}, expected arrays of one dtype with as many axes and examples as one another"
             )

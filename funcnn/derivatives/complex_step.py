@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from funcnn import tree
-from funcnn.errors import describe, is_plain, refuse_dtype
+from funcnn.errors import describe, is_plain, more_precise, refuse_dtype
 from funcnn.layer import Eval, Mode, Train, refuse_mode
 from funcnn.typing import Array, Scalar
 
@@ -88,10 +88,10 @@ def directions(values: T, direction: T | None, what: str, name: str) -> list[Arr
             refuse_dtype(own.dtype, f"{name}{path}")
         if own.shape != leaf.shape:
             raise ValueError(f"{name}{path} has shape {own.shape}, expected that of {what}{path}, {leaf.shape}")
-        if np.result_type(own.dtype, leaf.dtype) != leaf.dtype:
+        if more_precise(own.dtype, leaf.dtype):
             raise TypeError(
                 f"{name}{path} is {own.dtype} and {what}{path} {leaf.dtype}: a direction has no more precision than what it"
-                f" moves; use fn.tree.astype({name}, np.{leaf.dtype})"
+                f" moves; use fn.tree.astype({name}, np.{leaf.dtype.name})"
             )
         found.append(own)
     return found
@@ -156,7 +156,7 @@ def _moved(leaf: Array, along: Array | None, h: float) -> Array:
     if along is None:
         shifted.imag = 0
     else:
-        np.multiply(along, h, out=shifted.imag, dtype=leaf.dtype)
+        np.multiply(along, h, out=shifted.imag, dtype=leaf.dtype.type)
     return shifted
 
 

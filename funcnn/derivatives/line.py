@@ -19,7 +19,7 @@ from attrs import frozen
 from funcnn import tree
 from funcnn.derivatives.cauchy import Bars, Circle, bars, circle_within, find_reach, places, weights
 from funcnn.derivatives.complex_step import as_complex, real_part
-from funcnn.errors import check_precision, describe
+from funcnn.errors import check_array, check_precision, describe
 from funcnn.layer import AnyLayer, Forward, Mode
 from funcnn.typing import Array
 
@@ -37,7 +37,8 @@ class Network:
     @classmethod
     def of(cls, inner: AnyLayer, params: Any, state: Any, x: Array, mode: Mode) -> Network:
         """Return the network of these, which are real numbers."""
-        for leaf in (x, *tree.leaves(params)):
+        check_array(x)
+        for leaf in tree.leaves(params):
             if leaf.dtype.kind == "f":
                 check_precision(x, leaf)
         return cls(inner, params, state, x, mode)

@@ -137,7 +137,7 @@ def check_tuple(prediction: tuple[Array, ...], names: tuple[str, ...], min_ndim:
         raise TypeError(f"the prediction is {describe(prediction)}, expected a tuple ({', '.join(names)}) of arrays")
     for name, array in zip(names, prediction, strict=True):
         check_prediction(array, min_ndim, f"the prediction's {name}")
-        if array.shape != prediction[0].shape or array.dtype != prediction[0].dtype:
+        if array.shape != prediction[0].shape or array.dtype.type is not prediction[0].dtype.type:
             raise ValueError(
                 f"the prediction's {name} is {describe(array)} and its {names[0]} {describe(prediction[0])}: they must be alike"
             )

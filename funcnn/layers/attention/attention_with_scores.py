@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, Unpack, cast
 import numpy as np
 from attrs import frozen
 
-from funcnn.errors import check_array, describe
+from funcnn.errors import check_array, describe, more_precise
 from funcnn.kernels.attention_blocks import AttentionSpec
 from funcnn.key import Key
 from funcnn.layer import AnyLayer, Backward, Forward, Init, Layer, Mode, backward_without_input, define_layer
@@ -65,7 +65,7 @@ def rules_of(kind: Kind, setting: AttentionSetting, table: Any, values: Array) -
             raise TypeError(f"the mask is {describe(table)}, expected an array of booleans, True where a step sees another")
     else:
         check_array(table, "the bias, input [1]", min_ndim=4)
-        if np.result_type(table.real, values.real) != values.real.dtype:
+        if more_precise(table.real.dtype, values.real.dtype):
             raise TypeError(f"the bias is {table.dtype} and the sequence is {values.dtype}, expected no more precision than that")
     if len(table) != len(values):
         raise ValueError(f"the {kind} is {describe(table)}, expected as many as there are sequences: {len(values)} examples")

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 from attrs import evolve, frozen
 
-from funcnn.errors import check_array, check_choice, check_cotangent, check_flag, describe
+from funcnn.errors import check_array, check_choice, check_cotangent, check_flag, describe, more_precise
 from funcnn.kernels.attention import attend, attend_backward
 from funcnn.kernels.attention_blocks import AttentionSpec
 from funcnn.key import Key
@@ -140,7 +140,7 @@ def with_extra(setting: Setting, rules: AttentionSpec, extra: Any, q: Array, key
             raise TypeError(f"the mask is {describe(extra)}, expected an array of booleans, True where a query sees a key")
     else:
         check_array(extra, "the bias", min_ndim=3)
-        if np.result_type(extra.real, q.real) != q.real.dtype:
+        if more_precise(extra.real.dtype, q.real.dtype):
             raise TypeError(f"the bias is {extra.dtype} and the queries are {q.dtype}, expected no more precision than theirs")
     if len(extra) != len(q):
         raise ValueError(f"the {setting.extra} is {describe(extra)}, expected as many as there are queries: {len(q)} examples")

@@ -63,7 +63,7 @@ def check_pair(inputs: object) -> Pair:
     for index, one in enumerate(inputs):
         check_array(one, f"input [{index}]")
     x, z = cast(Pair, inputs)
-    if x.shape != z.shape or not x.shape[-1] or x.real.dtype != z.real.dtype:
+    if x.shape != z.shape or not x.shape[-1] or x.real.dtype.type is not z.real.dtype.type:
         raise ValueError(
             f"the inputs are {describe(inputs)}, expected two of one shape and dtype, with features in the last axis"
         )

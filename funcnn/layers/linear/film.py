@@ -56,7 +56,7 @@ def forward(base: float, params: Empty, state: Empty, inputs: object, mode: Mode
     for one, what in ((x, "the features, input [0]"), (condition, "the condition, input [1]")):
         check_array(one, what)
     check_fit(x.shape[1:], condition.shape[1:])
-    if len(x) != len(condition) or x.real.dtype != condition.real.dtype:
+    if len(x) != len(condition) or x.real.dtype.type is not condition.real.dtype.type:
         raise ValueError(f"the inputs are {describe(inputs)}, expected as many examples of one dtype")
     channels = x.shape[-1]
     rows = x.reshape(len(x), math.prod(x.shape[1:-1]), channels)

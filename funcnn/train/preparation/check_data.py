@@ -11,7 +11,7 @@ import numpy as np
 from funcnn import tree
 from funcnn.data.dataset import Dataset, select, take
 from funcnn.data.streams.rows import Rows, stand_in
-from funcnn.errors import check_finite, describe
+from funcnn.errors import check_finite, describe, more_precise
 from funcnn.layer import Layer
 from funcnn.losses.loss import Loss
 from funcnn.losses.weighted import Weighted
@@ -164,10 +164,10 @@ def check_alike(expected: object, got: object, what: str) -> None:
                 f"validation {what}{path} is {describe(other)} and {what}{path} {describe(one)}: expected the same but"
                 " for the rows"
             )
-        if what == "x" and other.dtype.kind == "f" and np.result_type(one.dtype, other.dtype) != one.dtype:
+        if what == "x" and other.dtype.kind == "f" and more_precise(other.dtype, one.dtype):
             raise TypeError(
                 f"validation x{path} is {other.dtype} and x{path} {one.dtype}, of less precision, which the parameters take: use"
-                f" .astype(np.{one.dtype})"
+                f" .astype(np.{one.dtype.name})"
             )
 
 
