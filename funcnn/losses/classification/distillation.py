@@ -81,6 +81,12 @@ def distillation(temperature: float = 1.0, *, reduction: Reduction = "mean") -> 
         When the temperature is not positive; in ``forward``, when the two are not floating arrays of one shape, or the batch is
         empty.
 
+    Notes
+    -----
+    The target is a constant, as for every loss: no gradient reaches the teacher.  Run it beforehand, with
+    ``fn.apply(teacher, params, state, x)``.  A teacher that is to learn too gives its logits as a second part of the prediction,
+    ``fn.branch(student, teacher)``, for a loss of such a pair of one's own (:func:`funcnn.define_loss`).
+
     References
     ----------
     Hinton et al. (2015), Distilling the knowledge in a neural network, arXiv:1503.02531.
