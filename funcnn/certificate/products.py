@@ -156,7 +156,7 @@ def _multiplied_out(layer: AnyLayer, at: tuple[Any, Any, Any], mode: Mode) -> Ar
     """Return the gradients of single examples (n, D) from the factors that Kronecker factors are made of."""
     factored = apart(layer, "pairs")
     network, doutput = forwards(factored, _cubic(), (*at, ()), mode)
-    taken = groups(at[0], params_only(factored, at[0], network.residuals, doutput).params)
+    taken = groups(at[0], params_only(factored, at[0], network.residuals, doutput).params, tree.paths(at[0]))
     return _rows([group.dy if group.x is None else np.matmul(group.x.swapaxes(1, 2), group.dy) for group in taken], at[2])
 
 

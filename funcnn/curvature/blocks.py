@@ -26,6 +26,38 @@ Function = Callable[[Array], Array]
 
 
 @frozen(eq=False)
+class Factor:
+    """A symmetric matrix with its eigenvalues and eigenvectors."""
+
+    matrix: Array
+    values: Array
+    vectors: Array
+    """One a column."""
+
+    @classmethod
+    def of(cls, matrix: Array) -> Factor:
+        """Return a matrix with its eigenvalues, none below 0, and its eigenvectors, in its precision."""
+        values, vectors = np.linalg.eigh(matrix.astype(np.float64, copy=False))
+        own: Array = np.maximum(values, 0).astype(matrix.dtype)
+        return cls(matrix, own, vectors.astype(matrix.dtype))
+
+    @classmethod
+    def of_rows(cls, rows: Array) -> Factor:
+        r"""Return $X^\top X / n$ for a matrix X of n rows, which are fewer than its columns.
+
+        With $X^\top = Q R$ it is $Q (R R^\top / n) Q^\top$: what is decomposed has as many rows as X, and the columns of Q that R
+        leaves out span what X takes to 0.
+        """
+        count = len(rows)
+        basis, triangle = np.linalg.qr(rows.T.astype(np.float64), mode="complete")
+        own = triangle[:count]
+        values, vectors = np.linalg.eigh(own @ own.T / count)
+        every = np.concatenate((np.zeros(len(basis) - count), np.maximum(values, 0)))
+        turned = np.concatenate((basis[:, count:], basis[:, :count] @ vectors), axis=1)
+        return cls(rows.T @ rows / rows.dtype.type(count), every.astype(rows.dtype), turned.astype(rows.dtype))
+
+
+@frozen(eq=False)
 class KroneckerBlock:
     """The block of some leaves, which are rows of one matrix."""
 
@@ -45,10 +77,10 @@ class KroneckerBlock:
     """The eigenvalues S, (I, O)."""
 
     @classmethod
-    def of(cls, paths: tuple[str, ...], leaves: tuple[int, ...], input_factor: Array, output_factor: Array) -> KroneckerBlock:
-        """Return the block of two factors."""
-        (own, left), (other, right) = eigen(input_factor), eigen(output_factor)
-        return cls(paths, leaves, input_factor, output_factor, left, right, np.outer(own, other))
+    def of(cls, paths: tuple[str, ...], leaves: tuple[int, ...], one: Factor, other: Factor) -> KroneckerBlock:
+        """Return the block of two factors, of the inputs and of the outputs."""
+        values = np.outer(one.values, other.values)
+        return cls(paths, leaves, one.matrix, other.matrix, one.vectors, other.vectors, values)
 
     def corrected(self, values: Array) -> KroneckerBlock:
         """Return the block with other eigenvalues (I, O)."""
@@ -152,13 +184,6 @@ class FullBlock:
 
 
 Block = KroneckerBlock | DiagonalBlock | FullBlock
-
-
-def eigen(factor: Array) -> tuple[Array, Array]:
-    """Return the eigenvalues, none below 0, and the eigenvectors of a factor, in its precision."""
-    values, vectors = np.linalg.eigh(factor.astype(np.float64, copy=False))
-    own: Array = np.maximum(values, 0).astype(factor.dtype)
-    return own, vectors.astype(factor.dtype)
 
 
 def damped(damping: float, power: float = -1.0) -> Function:

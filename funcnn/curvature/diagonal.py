@@ -22,7 +22,7 @@ from attrs import frozen
 
 from funcnn import tree
 from funcnn.curvature.operator import Product, check_products, generator_of, operator, signs
-from funcnn.curvature.output_gradients import OutputGradients, beside, in_stretches, output_gradients
+from funcnn.curvature.output_gradients import OutputGradients, in_stretches, leaves_beside, output_gradients
 from funcnn.derivatives.rules.pairs import Outer
 from funcnn.derivatives.rules.square_sums import square_sum_of_columns
 from funcnn.key import Key
@@ -193,7 +193,7 @@ class GGNDiagonalFunction(Generic[P, S, X, T]):
     def _columns(self, params: P, state: S, x: X, target: T, mode: Mode) -> Iterator[list[Any]]:
         """Yield what was taken for each leaf, column by column."""
         for taken in self.gradients(params, state, x, target, mode):
-            yield [own for _, own in beside(params, taken)]
+            yield leaves_beside(params, taken)
 
 
 def _size(column: list[Any]) -> int:

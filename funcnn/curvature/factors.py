@@ -6,14 +6,14 @@ come together, in stretches.  The formulas stand in :mod:`funcnn.curvature.krone
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 from attrs import frozen
 
-from funcnn.curvature.blocks import Block, DiagonalBlock, KroneckerBlock
-from funcnn.curvature.output_gradients import beside
+from funcnn.curvature.blocks import Block, DiagonalBlock, Factor, KroneckerBlock
+from funcnn.curvature.output_gradients import leaves_beside
 from funcnn.derivatives.rules.pairs import Outer
 from funcnn.derivatives.rules.square_sums import square_sum, square_sum_of_columns
 from funcnn.typing import Array
@@ -37,10 +37,10 @@ class Group:
         return np.concatenate([one.x for one in self.factors], axis=2) if self.factors else None
 
 
-def groups(params: object, taken: object) -> list[Group]:
-    """Return the leaves in groups: those of one record that have the cotangents in common are one."""
+def groups(params: object, taken: object, paths: Sequence[str]) -> list[Group]:
+    """Return the leaves, whose paths are given, in groups: those of one record that have the cotangents in common are one."""
     found: list[Group] = []
-    for index, (path, one) in enumerate(beside(params, taken)):
+    for index, (path, one) in enumerate(zip(paths, leaves_beside(params, taken), strict=True)):
         if not isinstance(one, Outer):
             found.append(Group((path,), (index,), (), one))
             continue
@@ -69,13 +69,13 @@ def summed(stretches: Iterable[list[list[Group]]], sharing: Sharing, share: Arra
 
     ``share`` is the part of the mean that each example is, (n,); None where all are alike.
     """
-    inputs: list[Array | None] = []
+    inputs: list[Factor | None] = []
     totals: list[Array] = []
     last: list[Group] = []
     for held in stretches:
         last = held[-1]
         if not totals:
-            inputs = [None if (x := group.x) is None else input_factor(x, sharing, share) for group in last]
+            inputs = [input_factor([one.x for one in group.factors], sharing, share) if group.factors else None for group in last]
         own = [
             output_factor([one.dy for one in each], sharing) if each[0].factors else sum_of_squares([one.dy for one in each])
             for each in zip(*held, strict=True)
@@ -86,7 +86,7 @@ def summed(stretches: Iterable[list[list[Group]]], sharing: Sharing, share: Arra
         if factor is None:
             made.append(DiagonalBlock(group.paths, group.leaves, total))
         else:
-            made.append(KroneckerBlock.of(group.paths, group.leaves, factor, total))
+            made.append(KroneckerBlock.of(group.paths, group.leaves, factor, Factor.of(total)))
     return tuple(made)
 
 
@@ -96,15 +96,28 @@ def sum_of_squares(columns: list[Array]) -> Array:
     return total
 
 
-def input_factor(x: Array, sharing: Sharing, share: Array | None) -> Array:
-    """Return A, the mean of the outer products of the inputs (n, t, i)."""
-    rows = x.mean(axis=1) if sharing == "reduce" else x.reshape(-1, x.shape[-1])
+def input_factor(inputs: list[Array], sharing: Sharing, share: Array | None) -> Factor:
+    """Return A, the mean of the outer products of what the leaves multiply, (n, t, i) each, beside one another."""
+    parts = [x.mean(axis=1) if sharing == "reduce" else x.reshape(-1, x.shape[-1]) for x in inputs]
+    ends = [0, *np.cumsum([rows.shape[1] for rows in parts]).tolist()]
+    if share is None and 0 < 2 * len(parts[0]) <= ends[-1]:
+        return Factor.of_rows(np.concatenate(parts, axis=1))
+    right = parts if share is None else [weighted(rows, share) for rows in parts]
+    factor: Array = np.empty((ends[-1], ends[-1]), parts[0].dtype)  # without a copy of many rows beside one another
+    for i, (one, top, bottom) in enumerate(zip(parts, ends, ends[1:], strict=False)):
+        for other, first, last in zip(right[i:], ends[i:], ends[i + 1 :], strict=False):
+            factor[top:bottom, first:last] = one.T @ other
+            factor[first:last, top:bottom] = factor[top:bottom, first:last].T
     if share is None:
-        return rows.T @ rows / rows.dtype.type(max(1, len(rows)))
-    steps = len(rows) // max(1, len(x))
-    of_rows = np.repeat(share / max(1, steps), steps).astype(rows.dtype)
-    weighted: Array = rows.T @ (rows * of_rows[:, np.newaxis])
-    return weighted
+        factor /= factor.dtype.type(max(1, len(parts[0])))
+    return Factor.of(factor)
+
+
+def weighted(rows: Array, share: Array) -> Array:
+    """Return rows of examples, some of each, times the part of the mean that each example is."""
+    steps = len(rows) // max(1, len(share))
+    made: Array = rows * np.repeat(share / max(1, steps), steps).astype(rows.dtype)[:, np.newaxis]
+    return made
 
 
 def output_factor(columns: list[Array], sharing: Sharing) -> Array:

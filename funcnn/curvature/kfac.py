@@ -20,7 +20,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from funcnn import tree
-from funcnn.curvature.blocks import Block, DiagonalBlock, KroneckerBlock
+from funcnn.curvature.blocks import Block, DiagonalBlock, Factor, KroneckerBlock
 from funcnn.curvature.factors import Sharing
 from funcnn.curvature.kronecker import KroneckerFactors, KroneckerFactorsFunction, kronecker_factors
 from funcnn.curvature.operator import vector_space
@@ -184,7 +184,7 @@ def _mixed(old: Block, new: Block, share: float) -> Block:
 
     if isinstance(old, KroneckerBlock) and isinstance(new, KroneckerBlock):
         inputs, outputs = lerp(old.input_factor, new.input_factor), lerp(old.output_factor, new.output_factor)
-        return KroneckerBlock.of(new.paths, new.leaves, inputs, outputs)
+        return KroneckerBlock.of(new.paths, new.leaves, Factor.of(inputs), Factor.of(outputs))
     return DiagonalBlock(new.paths, new.leaves, lerp(old.values, new.values))
 
 

@@ -201,13 +201,14 @@ class KroneckerFactorsFunction(Generic[P, S, X, T]):
     def __call__(self, params: P, state: S, x: X, target: T, mode: Mode, /, key: Key | None = None) -> KroneckerFactors[P]:
         """Return the factors."""
         vector_space(params, "params")
+        paths = tree.paths(params)
         network = run_apart(self.apart, params, state, x, mode)
         share = shares(self.loss, target, len(network.output))
         columns = self.columns(network.output, target, share, key)
 
         def taken() -> Iterator[list[Group]]:
             for column in columns:
-                yield groups(params, params_only(self.apart, params, network.residuals, column).params)
+                yield groups(params, params_only(self.apart, params, network.residuals, column).params, paths)
 
         stretches = in_stretches(taken(), size_of)
         first = next(stretches, [])

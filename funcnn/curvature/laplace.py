@@ -33,7 +33,7 @@ from attrs import evolve, field, frozen
 
 from funcnn import tree
 from funcnn.combinators.implicit.convergence import ConvergenceError
-from funcnn.curvature.blocks import Block, DiagonalBlock, FullBlock, damped, eigen
+from funcnn.curvature.blocks import Block, DiagonalBlock, Factor, FullBlock, damped
 from funcnn.curvature.diagonal import ggn_diagonal
 from funcnn.curvature.kronecker import KroneckerFactors, KroneckerFactorsFunction, kronecker_factors
 from funcnn.curvature.operator import vector_space
@@ -329,8 +329,8 @@ class LaplaceFunction(Generic[P, S, X, T]):
             rows = flat_rows(grads, kept)
             matrix += rows.T @ rows
         matrix *= matrix.dtype.type(scale)
-        values, vectors = eigen(matrix)
-        return (FullBlock(tuple([named[index][0] for index in indices]), tuple(indices), vectors, values),)
+        whole = Factor.of(matrix)
+        return (FullBlock(tuple([named[index][0] for index in indices]), tuple(indices), whole.vectors, whole.values),)
 
 
 def _scaled(block: Block, scale: float) -> Block:

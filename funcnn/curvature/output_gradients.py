@@ -75,13 +75,15 @@ def run_apart(model: Layer[P, S, X, Array], params: P, state: S, x: X, mode: Mod
     return network
 
 
-def beside(params: object, taken: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (path, what was taken) for each leaf of the parameters: not every form of gradients is a tree of arrays."""
+def leaves_beside(params: object, taken: Any) -> list[Any]:
+    """Return what was taken for each leaf of the parameters: not every form of gradients is a tree of arrays."""
     if isinstance(params, np.ndarray):
-        yield path, taken
-        return
-    for (step, one), (_, other) in zip(tree.children(params, path), tree.children(taken), strict=True):
-        yield from beside(one, other, path + step)
+        return [taken]
+    if type(params) is tuple and type(taken) is tuple:  # most nodes: without the steps, for speed
+        pairs: Any = zip(params, taken, strict=True)
+    else:
+        pairs = [(one, other) for (_, one), (_, other) in zip(tree.children(params), tree.children(taken), strict=True)]
+    return [leaf for one, other in pairs for leaf in leaves_beside(one, other)]
 
 
 def in_stretches(columns: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:

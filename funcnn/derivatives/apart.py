@@ -186,7 +186,7 @@ def _wrapped(layer: AnyLayer, kind: Kind) -> AnyLayer:
         layer = evolve(layer, forward=forward, backward=partial(own, part, *others))
     return evolve(
         layer,
-        forward=partial(_forward_together if known else _forward_apart, layer),
+        forward=partial(_forward_together, layer) if known else partial(_forward_apart, layer, is_foreign(layer)),
         backward=partial(_backward_together if known else _backward_apart, layer, kind),
     )
 
@@ -218,8 +218,8 @@ def _backward_together(
     return Backward(made, dx()) if input_grad else backward_without_input(made)
 
 
-def _forward_apart(layer: AnyLayer, params: Any, state: Any, x: Any, mode: Mode) -> Forward[Any, Any, Any]:
-    count = batch_size(x) if tree.leaves(params) or is_foreign(layer) else 0
+def _forward_apart(layer: AnyLayer, foreign: bool, params: Any, state: Any, x: Any, mode: Mode) -> Forward[Any, Any, Any]:
+    count = batch_size(x) if foreign or tree.leaves(params) else 0
     if count == 0:
         made: Forward[Any, Any, Any] = layer.forward(params, state, x, mode)
         return evolve(made, residuals=ApartResiduals(made.residuals, ()))

@@ -9,7 +9,8 @@ import pytest
 import funcnn as fn
 from funcnn import curvature, tree
 from funcnn.curvature import output_gradients
-from funcnn.curvature.blocks import DiagonalBlock, KroneckerBlock
+from funcnn.curvature.blocks import DiagonalBlock, Factor, KroneckerBlock
+from funcnn.curvature.factors import input_factor
 from tests.curvature.networks import EVAL, Case, classifier, convolutional, flat, regressor, sequence
 
 GENERATOR = np.random.default_rng(2)
@@ -205,3 +206,29 @@ def test_what_does_not_fit_is_named() -> None:
     factors_of = curvature.kronecker_factors(model, fn.half_squared_error())
     with pytest.raises(ValueError, match="sums over the batch"):
         factors_of(start.params, start.state, case.x, np.zeros((7, 2)), fn.Train(fn.Key(0)))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 6, 9])
+def test_a_factor_of_few_rows_is_decomposed_by_them(rows: int) -> None:
+    """Beside the decomposition of the whole matrix; rows that are equal, and so of less rank than they are many, too."""
+    x = np.random.default_rng(0).normal(size=(rows, 9))
+    x[-1] = x[0]
+    made, whole = Factor.of_rows(x), Factor.of(x.T @ x / rows)
+    np.testing.assert_allclose(made.matrix, whole.matrix, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(made.values, whole.values, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(made.vectors.T @ made.vectors, np.eye(9), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(made.vectors * made.values @ made.vectors.T, made.matrix, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("sharing", ["expand", "reduce"])
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_input_factors_of_parts_are_those_of_their_rows(sharing: Any, count: int) -> None:
+    draw = np.random.default_rng(0)
+    parts: list[Any] = [draw.normal(size=(count, 3, features)) for features in (5, 4, 1)]
+    rows = np.concatenate(parts, axis=2)
+    rows = rows.mean(axis=1) if sharing == "reduce" else rows.reshape(-1, 10)
+    made = input_factor(parts, sharing, None)
+    even = input_factor(parts, sharing, np.full(count, 1 / count))
+    np.testing.assert_allclose(even.matrix, made.matrix, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(made.matrix, rows.T @ rows / len(rows), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(made.vectors * made.values @ made.vectors.T, made.matrix, rtol=0, atol=1e-13)

@@ -12,7 +12,7 @@ import funcnn as fn
 from funcnn import tree
 from funcnn.certificate.cases import LAYERS, LOSSES, LayerCase, LossCase
 from funcnn.certificate.subjects import start
-from funcnn.curvature.output_gradients import beside
+from funcnn.curvature.output_gradients import leaves_beside
 from funcnn.derivatives import apart
 from funcnn.derivatives.apart import batch_size, example, example_mode
 from funcnn.derivatives.complex_step import parts
@@ -92,7 +92,7 @@ def check_layer(case: LayerCase, mode: Any) -> None:
     near(found, tree.map_cotangents(lambda *leaves: np.stack(leaves), *loop))
     summed = apart.apart(layer, "square sums")
     network, doutput = forwards(summed, CUBIC, (*at, ()), mode)
-    taken = [one for _, one in beside(params, params_only(summed, params, network.residuals, doutput).params)]
+    taken = leaves_beside(params, params_only(summed, params, network.residuals, doutput).params)
     expected = parts(tree.map_cotangents(sum_of_squares, *loop))
     sums = [None if b is None else square_sum_of_columns([a]).reshape(b.shape) for a, b in zip(taken, expected, strict=True)]
     near(tuple(sums), tuple(expected))
