@@ -95,10 +95,10 @@ def approximate_curvature(x: Array, y: Array, slope: Array) -> Array:
     linear = constant(LINEAR, x.dtype)
     bend = constant(CUBIC, x.dtype) * near * near
     v = (bend + linear) * near
-    slope: Array = 3 * bend + linear
+    first = 3 * bend + linear  # v'
     e = exponential(-absolute(v))
     weight = e / ((1 + e) * (1 + e))
-    second: Array = weight * (2 * slope - near * slope * slope * tanh(v / 2) + 6 * bend)
+    second: Array = weight * (2 * first - near * first * first * tanh(v / 2) + 6 * bend)
     return second
 
 
