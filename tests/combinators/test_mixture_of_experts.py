@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -43,6 +44,17 @@ def test_a_mixture_is_its_definition(top_k: int) -> None:
     np.testing.assert_allclose(scores.reshape(12, 5), expected[1], rtol=1e-12, atol=1e-14)
     plain = fn.mixture_of_experts(EXPERT, 5, top_k=top_k)
     np.testing.assert_array_equal(fn.apply(plain, start.params, start.state, x), y)
+
+
+def test_a_score_that_is_no_number_shows() -> None:
+    layer = fn.mixture_of_experts(EXPERT, 4, top_k=2)
+    start = layer.init(fn.Key(0), (3,))
+    router = start.params.router.copy()
+    router[1, 2] = np.nan
+    x = numbers(5, 3)
+    assert np.isnan(fn.apply(layer, attrs.evolve(start.params, router=router), start.state, x)).all()
+    x[3, 0] = np.nan
+    assert np.isnan(fn.apply(layer, start.params, start.state, x)).all(axis=1).tolist() == [False, False, False, True, False]
 
 
 def test_the_gradient_is_that_of_its_complex_step() -> None:

@@ -94,8 +94,8 @@ def softmax(scores: Array, chosen: Any) -> Array:
 
 
 def chosen_experts(scores: Array, count: int) -> Any:
-    """Return where the so many largest scores of each row are; of equal ones the first."""
-    order = np.argsort(-scores, axis=-1, kind="stable")[:, :count]
+    """Return where the so many largest scores of each row are; of equal ones the first.  NaN is chosen, so that it shows."""
+    order = np.argsort(np.where(np.isnan(scores), -np.inf, -scores), axis=-1, kind="stable")[:, :count]
     chosen = np.zeros(scores.shape, bool)
     np.put_along_axis(chosen, order, True, axis=-1)
     return chosen
