@@ -39,6 +39,14 @@ BUILDERS = {
     "avg_pool",
     "lp_pool",
     "activation_named",
+    "dropped",
+    "inner_of",
+    "named",
+    "normalization",
+    "on_jets",
+    "steps",
+    "together",
+    "with_input",
     "watched",
 }
 
