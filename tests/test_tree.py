@@ -249,3 +249,10 @@ def test_a_table_counts_what_is_no_number_and_never_overflows() -> None:
     assert tree.table(()).rows == ()
     with pytest.raises(ValueError, match="depth is 0"):
         tree.table(sample(), depth=0)
+
+
+@pytest.mark.parametrize("masks", [(None, None), (None, np.ones(2, bool)), (np.ones(2, bool), None)])
+def test_cotangents_are_added_and_a_mask_has_none(masks: Any) -> None:
+    made = tree.add_cotangents((np.ones(2), masks[0]), (np.full(2, 3.0), masks[1]))
+    assert made[0].tolist() == [4, 4]
+    assert made[1] is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -39,11 +39,15 @@ def with_cotangents(primal: object, cotangent: object, path: str = "") -> Iterat
 
 
 def add_cotangents(first: T, second: T) -> T:
-    """Return the sum of two cotangents of one tree: leaf by leaf, and None where both are None."""
+    """Return the sum of two cotangents of one tree, leaf by leaf; None where one of them is: the leaf is a mask or a label."""
     try:
-        return map_cotangents(np.add, first, second)
+        return map_cotangents(_sum, first, second)
     except ValueError:
         raise ValueError(f"the cotangents are {kind_of(first)} and {kind_of(second)}, expected trees of one structure") from None
+
+
+def _sum(one: Array, other: Array | None) -> Any:  # an array, or None
+    return None if other is None else one + other
 
 
 def map_cotangents(function: Callable[..., Array], *trees: T) -> T:
