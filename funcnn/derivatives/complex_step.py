@@ -151,13 +151,14 @@ def moved(values: T, along: list[Array | None], h: float) -> T:
 def _moved(leaf: Array, along: Array | None, h: float) -> Array:
     if leaf.dtype.kind != "f":
         return leaf
-    shifted = np.empty(leaf.shape, COMPLEX[leaf.dtype.char])
+    shifted: Any = np.empty(leaf.shape, COMPLEX[leaf.dtype.char])
     shifted.real = leaf
     if along is None:
         shifted.imag = 0
     else:
         np.multiply(along, h, out=shifted.imag, dtype=leaf.dtype.type)
-    return shifted
+    made: Array = shifted
+    return made
 
 
 def as_complex(values: T) -> T:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from funcnn.derivatives import tangents
 from funcnn.derivatives.analytic import NotAnalyticError
@@ -89,13 +89,8 @@ class GGNProductFunction(Generic[P, S, X, Y, T]):
     loss: Loss[Y, T]
     watched: Layer[P, S, X, Y] = field(repr=False)
     watched_loss: Loss[Y, T] = field(repr=False)
-    plain: bool = field(init=False, repr=False)
+    plain: bool = field(init=False, repr=False, default=Factory(tangents.takes_model_of, takes_self=True))
     """Whether the output's derivative is had in real numbers."""
-
-    @plain.default
-    def _plain(self) -> bool:
-        known: Any = self.model
-        return tangents.takes(known)
 
     def __call__(self, params: P, state: S, x: X, target: T, vector: P, mode: Mode, /) -> P:
         """Return the generalized Gauss-Newton matrix times a vector."""

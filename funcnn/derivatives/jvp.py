@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from funcnn.derivatives import tangents
 from funcnn.derivatives.analytic import watched
@@ -126,13 +126,8 @@ class JVPFunction(Generic[P, S, X, Y]):
 
     model: Layer[P, S, X, Y]
     watched: Layer[P, S, X, Y] = field(repr=False)
-    plain: bool = field(init=False, repr=False)
+    plain: bool = field(init=False, repr=False, default=Factory(tangents.takes_model_of, takes_self=True))
     """Whether the derivative is had in real numbers."""
-
-    @plain.default
-    def _plain(self) -> bool:
-        known: Any = self.model
-        return tangents.takes(known)
 
     def __call__(self, params: P, state: S, x: X, dparams: P | None, dx: X | None, mode: Mode, /) -> JVP[S, Y]:
         """Return the output and its derivative along a direction."""

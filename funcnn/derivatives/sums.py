@@ -161,8 +161,9 @@ def backward(
         return moved_backward(partial(backward, inner, setting), pulled, residuals, dy, input_grad)
     check_cotangents(dy, residuals.output)
     orders = residuals.orders
-    if isinstance(residuals, JetResiduals) and setting.jets is not None:
-        grads, dinput = pull_jets(setting.jets, params, residuals.jets, setting.reading.scatter(orders, dy))
+    if isinstance(residuals, JetResiduals):
+        known: Any = setting.jets  # what made these residuals
+        grads, dinput = pull_jets(known, params, residuals.jets, setting.reading.scatter(orders, dy))
         return Backward(grads, dinput) if input_grad else backward_without_input(grads)
     dparams: Any = None
     dx: Any = None

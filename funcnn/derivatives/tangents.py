@@ -35,6 +35,11 @@ def takes(layer: AnyLayer) -> bool:
     return is_affine(layer) or _BENT.get(function_of(layer.forward)) is function_of(layer.backward)
 
 
+def takes_model_of(function: Any) -> bool:
+    """Tell it of the model of a function that is made of one."""
+    return takes(function.model)
+
+
 def push(layer: AnyLayer, at: tuple[Any, Any, Array], along: tuple[Any, Any]) -> tuple[Array, Array, Any]:
     """Return the output of a network, its derivative along a direction, and the next state."""
     (params, state, x), (dparams, dx) = at, along

@@ -105,9 +105,10 @@ def test_bad_stacks() -> None:
     with pytest.raises(ValueError, match=r"states is a tuple of 2 shapes, one for each layer"):
         layer.init(fn.Key(0), (TIME, INPUTS))
     half: Any = fn.gru(3, initial=True)
+    nested: Any = ((TIME, INPUTS), ((3,), (3,)))
     without = fn.recurrent_stack(half, half)
     with pytest.raises(ValueError, match=r"the layer gives .*make it with initial=True, final=True") as caught:
-        without.init(fn.Key(0), ((TIME, INPUTS), ((3,), (3,))))
+        without.init(fn.Key(0), nested)
     assert "[0] gru(3)" in str(caught.value.__notes__)
     with pytest.raises(TypeError, match=r"the input is float64\[3, 5, 2\], expected a pair \(sequence, initial states\)"):
         fn.apply(layer, params, ((), ()), x)

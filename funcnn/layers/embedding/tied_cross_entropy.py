@@ -13,7 +13,7 @@ $$ \bar e = f'(e)^\top \bar h, \qquad \bar W_{vk} = \bar U_{kv} + \sum_n [a_n = 
 """
 
 from functools import partial
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -64,8 +64,9 @@ def forward(
     x: Tokens,
     mode: Mode,
 ) -> Forward[Array, S, TiedCrossEntropyResiduals]:
-    if not isinstance(x, tuple) or len(x) != 2:
-        raise TypeError(f"the input is {describe(x)}, expected a pair (tokens, labels)")
+    given: Any = x  # callers may have no type checker
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise TypeError(f"the input is {describe(given)}, expected a pair (tokens, labels)")
     tokens, labels = x
     weight = params.table.T
     embedded = look_up(None, params.table, tokens)
