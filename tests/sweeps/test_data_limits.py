@@ -181,7 +181,7 @@ def test_one_hot_rows_of_integers_of_two_kinds() -> None:
     np.testing.assert_array_equal(fitted.transform(np.array([large - 1, large], np.uint64)), np.eye(2))
     with pytest.raises(ValueError, match=r"labels\[0\] is 18446744073709551615, which is not among"):
         fn.data.fit_one_hot(np.array([-1, 0])).transform(np.array([2**64 - 1], np.uint64))
-    with pytest.raises(ValueError, match="rows is nan at row 1"):
+    with pytest.raises(ValueError, match=r"rows is nan at row \[1, 0\]"):
         fitted.inverse(np.array([[0.0, 1.0], [np.nan, 1.0]]))
 
 
