@@ -252,6 +252,7 @@ if TYPE_CHECKING:  # for type checkers and readers; at run time each name is imp
     from funcnn.models.siamese import siamese
     from funcnn.models.text_classifier import text_classifier
     from funcnn.models.transformer import decoder_block, encoder_block
+    from funcnn.models.transformer_without_bias import decoder_block_without_bias, encoder_block_without_bias
     from funcnn.models.unet import unet
     from funcnn.models.vae import vae, vae_decoder
     from funcnn.optim import projections, schedules
@@ -489,7 +490,9 @@ __all__ = [
     "cross_attention",
     "cross_attention_without_bias",
     "decoder_block",
+    "decoder_block_without_bias",
     "encoder_block",
+    "encoder_block_without_bias",
     "beside_memory",
     "drop_memory",
     "memory_residual",

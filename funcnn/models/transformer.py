@@ -5,9 +5,12 @@ $$ h = x + a(\nu(x)), \quad y = h + g(\nu(h)) \quad\text{(pre-norm, Xiong et al.
 $$ h = \nu(x + a(x)), \quad y = \nu(h + g(h)) \quad\text{(post-norm, the first paper)} . $$
 A decoder block has a third residual part between these two, cross-attention to a memory.
 
+Those without biases are in :mod:`funcnn.models.transformer_without_bias`.
+
 There is no gradient of their own to derive: they are made of layers and combinators that have theirs.
 """
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
 from attrs import evolve
@@ -57,29 +60,28 @@ PostNormDecoder: TypeAlias = tuple[tuple[SelfAttention, Empty], Norm, tuple[Cros
 STATELESS: TypeAlias = tuple[tuple[Empty, ...], ...]
 
 
-def _steps(layer: AnyLayer, masked: bool) -> AnyLayer:
+def steps(layer: AnyLayer, masked: bool) -> AnyLayer:
     """Return a layer that treats every step alone, for masked sequences or plain ones."""
     return masked_steps(layer) if masked else layer
 
 
-def _with_input(layer: AnyLayer, masked: bool) -> AnyLayer:
+def with_input(layer: AnyLayer, masked: bool) -> AnyLayer:
     """Return the residual connection, of masked sequences or of plain ones."""
     return masked_residual(layer) if masked else residual(layer)
 
 
-def check_settings(features: int, hidden: int | None, norm_first: bool, norm: NormKind, masked: bool, activation: object) -> None:
+def check_settings(features: int, hidden: int | None, masked: bool, activation: object) -> None:
     """Raise unless the settings that no part of a block looks at are right."""
     check_count(features, "features")
     if hidden is not None:
         check_count(hidden, "hidden")
-    check_flag(norm_first, "norm_first")
     check_flag(masked, "masked")
     if activation is not None:
         check_layer(activation, "activation")
-    check_choice(norm, get_args(NormKind), "norm")
 
 
-def _feed_forward(
+def feed_forward(
+    made: Callable[..., AnyLayer],
     features: int,
     hidden: int | None,
     activation: Layer[Empty, Empty, Array, Array] | None,
@@ -87,22 +89,23 @@ def _feed_forward(
     weight_init: Initializer,
     output_init: Initializer,
 ) -> list[AnyLayer]:
-    """Return the two dense layers and what stands between and after them."""
+    """Return the two layers, such as dense ones, and what stands between and after them."""
     return [
-        dense(4 * features if hidden is None else hidden, weight_init=weight_init),
+        made(4 * features if hidden is None else hidden, weight_init=weight_init),
         gelu(approximate=True) if activation is None else activation,
-        dense(features, weight_init=output_init),
-        _dropped(dropout),
+        made(features, weight_init=output_init),
+        dropped(dropout),
     ]
 
 
-def _dropped(rate: float) -> Layer[Empty, Empty, Array, Array]:
+def dropped(rate: float) -> Layer[Empty, Empty, Array, Array]:
     """Return dropout, or the identity at rate 0, which draws no random numbers."""
     return dropping(rate) if rate else identity()
 
 
 def _normalization(kind: NormKind) -> AnyLayer:
     """Return a layer of the kind."""
+    check_choice(kind, get_args(NormKind), "norm")
     return layer_norm() if kind == "layer_norm" else rms_norm()
 
 
@@ -195,7 +198,8 @@ def encoder_block(
     >>> fn.apply(block, start.params, start.state, np.zeros((3, 5, 8))).shape
     (3, 5, 8)
     """
-    check_settings(features, hidden, norm_first, norm, masked, activation)
+    check_settings(features, hidden, masked, activation)
+    check_flag(norm_first, "norm_first")
     looking: AnyLayer = attention(  # type: ignore[call-overload]  # masked is one of True and False
         heads,
         causal=causal,
@@ -206,13 +210,13 @@ def encoder_block(
         weight_init=weight_init,
         output_init=output_init,
     )
-    first = [looking, _steps(_dropped(dropout), masked)]
-    second = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]
-    normed = _steps(_normalization(norm), masked)
+    first = [looking, steps(dropped(dropout), masked)]
+    second = [steps(one, masked) for one in feed_forward(dense, features, hidden, activation, dropout, weight_init, output_init)]
+    normed = steps(_normalization(norm), masked)
     if norm_first:
-        return _named("encoder_block", [_with_input(_together([normed, *part]), masked) for part in (first, second)])
-    parts = [[_with_input(_together(part), masked), normed] for part in (first, second)]
-    return _named("encoder_block", [one for part in parts for one in part])
+        return named("encoder_block", pre_norm(normed, first, second, masked))
+    parts = [[with_input(together(part), masked), normed] for part in (first, second)]
+    return named("encoder_block", [one for part in parts for one in part])
 
 
 @overload
@@ -310,7 +314,8 @@ def decoder_block(
     >>> fn.apply(decoder, start.params, start.state, (np.zeros((3, 5, 8)), np.zeros((3, 7, 6)))).shape
     (3, 5, 8)
     """
-    check_settings(features, hidden, norm_first, norm, masked, activation)
+    check_settings(features, hidden, masked, activation)
+    check_flag(norm_first, "norm_first")
     check_flag(memory_masked, "memory_masked")
     shared = {
         "masked": masked,
@@ -321,33 +326,42 @@ def decoder_block(
     }
     own: AnyLayer = attention(heads, causal=causal, positions=positions, **shared)  # type: ignore[call-overload]  # no literal
     other: AnyLayer = cross_attention(heads, memory_masked=memory_masked, **shared)  # type: ignore[call-overload]  # no literal
-    rest = _steps(_dropped(dropout), masked)
-    feed = [_steps(one, masked) for one in _feed_forward(features, hidden, activation, dropout, weight_init, output_init)]
-    normed = _steps(_normalization(norm), masked)
+    rest = steps(dropped(dropout), masked)
+    feed = [steps(one, masked) for one in feed_forward(dense, features, hidden, activation, dropout, weight_init, output_init)]
+    normed = steps(_normalization(norm), masked)
     if norm_first:
-        parts = [
-            beside_memory(_with_input(_together([normed, own, rest]), masked)),
-            memory_residual(_together([beside_memory(normed), other, rest])),
-            beside_memory(_with_input(_together([normed, *feed]), masked)),
-        ]
+        parts = pre_norm_beside_memory(normed, [own, rest], [other, rest], feed, masked)
     else:
         parts = [
-            beside_memory(_with_input(_together([own, rest]), masked)),
+            beside_memory(with_input(together([own, rest]), masked)),
             beside_memory(normed),
-            memory_residual(_together([other, rest])),
+            memory_residual(together([other, rest])),
             beside_memory(normed),
-            beside_memory(_with_input(_together(feed), masked)),
+            beside_memory(with_input(together(feed), masked)),
             beside_memory(normed),
         ]
-    return _named("decoder_block", parts)
+    return named("decoder_block", parts)
 
 
-def _together(layers: list[AnyLayer]) -> AnyLayer:
+def pre_norm(normed: AnyLayer, first: list[AnyLayer], second: list[AnyLayer], masked: bool) -> list[AnyLayer]:
+    """Return the two residual parts of an encoder block, each behind its normalization."""
+    return [with_input(together([normed, *part]), masked) for part in (first, second)]
+
+
+def pre_norm_beside_memory(
+    normed: AnyLayer, own: list[AnyLayer], other: list[AnyLayer], feed: list[AnyLayer], masked: bool
+) -> list[AnyLayer]:
+    """Return the three residual parts of a decoder block, each behind its normalization; the second looks at the memory."""
+    first, last = (beside_memory(part) for part in pre_norm(normed, own, feed, masked))
+    return [first, memory_residual(together([beside_memory(normed), *other])), last]
+
+
+def together(layers: list[AnyLayer]) -> AnyLayer:
     """Return the composition of layers of any types."""
     made: AnyLayer = serial(*layers)
     return made
 
 
-def _named(name: str, layers: list[AnyLayer]) -> AnyLayer:
+def named(name: str, layers: list[AnyLayer]) -> AnyLayer:
     """Return the composition of layers under a name."""
-    return evolve(_together(layers), name=name)
+    return evolve(together(layers), name=name)

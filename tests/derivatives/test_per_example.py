@@ -176,7 +176,7 @@ TOGETHER = {
     "separable_conv2d", "layer_norm", "group_norm", "instance_norm", "rms_norm", "embedding", "embedding_bag",
     "learned_positions", "tied_embedding", "rnn", "lstm", "peephole_lstm", "gru", "trained_start", "bidirectional",
     "recurrent_stack", "attention", "attention_without_bias", "attention_without_output_bias", "cross_attention",
-    "encoder_block",
+    "encoder_block", "encoder_block_without_bias", "decoder_block_without_bias",
     "decoder_block", "masked_steps", "rnn_cell", "lstm_cell", "gru_cell", "lora", "einsum_dense",
     "recompute", "frozen", "stop_gradient", "mlp", "lenet5", "autoencoder", "vae", "char_rnn", "text_classifier", "gpt",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,49 @@ def test_a_post_norm_decoder_block_is_its_formula() -> None:
     b = norm(a + fn.apply(fn.cross_attention(2), other, (), (a, memory)), norm2)
     y, _ = fn.apply(block, params, block.init(fn.Key(0), shapes).state, (x, memory))
     np.testing.assert_allclose(y, norm(b + feed(b, first, second), norm3), rtol=1e-12, atol=1e-13)
+
+
+def feed_without_bias(x: Array, first: Any, second: Any) -> Array:
+    return np.asarray(fn.apply(fn.gelu(approximate=True), (), (), x @ first.weight) @ second.weight)
+
+
+NORMS: dict[str, Any] = {"rms_norm": fn.rms_norm(), "layer_norm_without_shift": fn.layer_norm_without_shift()}
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_an_encoder_block_without_bias_is_its_formula(kind: Any) -> None:
+    block = fn.encoder_block_without_bias(4, 2, causal=True, positions="rotary", norm=kind, hidden=3)
+    params, x = started(block, (4, 4)), numbers(2, 4, 4)
+    normed: Any = partial(fn.apply, NORMS[kind])
+    (norm1, look, _), (norm2, first, _, second, _) = params
+    h = x + fn.apply(fn.attention_without_bias(2, causal=True, positions="rotary"), look, (), normed(norm1, (), x))
+    np.testing.assert_allclose(
+        run(block, params, x), h + feed_without_bias(normed(norm2, (), h), first, second), rtol=1e-12, atol=1e-13
+    )
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_a_decoder_block_without_bias_is_its_formula(kind: Any) -> None:
+    block = fn.decoder_block_without_bias(4, 2, norm=kind)
+    shapes = (4, 4), (3, 6)
+    params, x, memory = started(block, shapes), numbers(2, 4, 4), numbers(2, 3, 6, seed=1)
+    normed: Any = partial(fn.apply, NORMS[kind])
+    (norm1, own, _), (norm2, other, _), (norm3, first, _, second, _) = params
+    a = x + fn.apply(fn.attention_without_bias(2, causal=True), own, (), normed(norm1, (), x))
+    b = a + fn.apply(fn.cross_attention_without_bias(2), other, (), (normed(norm2, (), a), memory))
+    y, same = fn.apply(block, params, block.init(fn.Key(0), shapes).state, (x, memory))
+    np.testing.assert_allclose(y, b + feed_without_bias(normed(norm3, (), b), first, second), rtol=1e-12, atol=1e-13)
+    np.testing.assert_array_equal(same, memory)
+
+
+def test_a_block_with_zero_biases_is_one_without() -> None:
+    plain, other = fn.encoder_block(4, 2, norm="rms_norm"), fn.encoder_block_without_bias(4, 2)
+    params: Any = plain.init(fn.Key(3), (4, 4)).params  # biases are zeros at first
+    leaves = {path: leaf for path, leaf in fn.tree.walk(params) if not path.endswith("bias")}
+    own = other.init(fn.Key(3), (4, 4)).params
+    assert [path for path, _ in fn.tree.walk(own)] == list(leaves)
+    x = numbers(2, 4, 4)
+    np.testing.assert_array_equal(run(other, fn.tree.rebuild(own, iter(leaves.values())), x), run(plain, params, x))
 
 
 @pytest.mark.parametrize("norm_first", [True, False])
@@ -281,6 +325,9 @@ def applied(layer: Any, x: Any) -> object:
         (lambda: fn.encoder_block(0, 1), ValueError, "features"),
         (lambda: fn.encoder_block(4, 2, hidden=0), ValueError, "hidden"),
         (lambda: fn.encoder_block(4, 2, norm="batch_norm"), ValueError, "norm"),  # type: ignore[call-overload]  # on purpose
+        (lambda: fn.encoder_block_without_bias(4, 0), ValueError, "heads"),
+        (lambda: fn.encoder_block_without_bias(4, 2, norm="layer_norm"), ValueError, "norm"),  # type: ignore[call-overload]  # wrong
+        (lambda: fn.decoder_block_without_bias(4, 2, memory_masked=1), TypeError, "memory_masked"),  # type: ignore[call-overload]  # wrong
         (lambda: fn.encoder_block(4, 2, norm_first=1), TypeError, "norm_first"),  # type: ignore[call-overload]  # on purpose
         (lambda: fn.encoder_block(4, 2).init(fn.Key(0), (3, 6)), ValueError, "keeps the shape"),
         (lambda: fn.decoder_block(4, 2, memory_masked=1), TypeError, "memory_masked"),  # type: ignore[call-overload]  # wrong

@@ -204,6 +204,10 @@ CALLS: dict[str, Call] = {
     "decoder_block": Call(
         {"features": 6, "heads": 2, "key_value_heads": 1, "hidden": 5, "dropout": 0.25}, (STEPS, (4, 6))
     ),
+    "encoder_block_without_bias": Call({"features": 6, "heads": 2, "key_value_heads": 1, "hidden": 5, "dropout": 0.25}, STEPS),
+    "decoder_block_without_bias": Call(
+        {"features": 6, "heads": 2, "key_value_heads": 1, "hidden": 5, "dropout": 0.25}, (STEPS, (4, 6))
+    ),
     "beside_memory": Call({"inner": INNER}, (STEPS, (4, 6))),
     "drop_memory": Call({}, (STEPS, (4, 6))),
     "memory_residual": Call({"inner": fn.cross_attention(2)}, (STEPS, (4, 6))),

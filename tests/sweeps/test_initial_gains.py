@@ -59,7 +59,7 @@ OTHERS = {
     "affine", "lora", "linear_cross_entropy", "rnn_cell", "lstm_cell", "gru_cell", "einsum_dense", "patch_embedding",
     "attention_without_bias", "cross_attention_without_bias", "peephole_lstm", "conv1d_without_bias", "conv3d_without_bias",
     "depthwise_conv1d_without_bias", "separable_conv1d_without_bias", "separable_conv2d_without_bias",
-    "conv_transpose1d_without_bias", "conv_transpose3d_without_bias",
+    "conv_transpose1d_without_bias", "conv_transpose3d_without_bias", "encoder_block_without_bias", "decoder_block_without_bias",
 }  # fmt: skip
 
 
@@ -166,6 +166,8 @@ def test_recurrent_layers_start_as_in_keras(make: Any, gates: int) -> None:
         (fn.cross_attention_without_bias(4), ((9, 64), (5, 64))),
         (fn.encoder_block(64, 4), (9, 64)),
         (fn.decoder_block(64, 4), ((9, 64), (5, 64))),
+        (fn.encoder_block_without_bias(64, 4), (9, 64)),
+        (fn.decoder_block_without_bias(64, 4), ((9, 64), (5, 64))),
         (fn.maxout(64, 3), (64,)),
         (fn.separable_conv2d(64, 3), (9, 9, 64)),
     ],

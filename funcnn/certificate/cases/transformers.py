@@ -66,6 +66,32 @@ TRANSFORMERS: dict[str, tuple[LayerCase, ...]] = {
             label="post-norm, masked",
         ),
     ),
+    "encoder_block_without_bias": (
+        LayerCase(lambda: fn.encoder_block_without_bias(4, 2, hidden=3), (2, 4), batch=2),
+        LayerCase(
+            lambda: fn.encoder_block_without_bias(3, 1, hidden=2, norm="layer_norm_without_shift", dropout=0.3),
+            (2, 3),
+            batch=2,
+            label="layer_norm, dropout",
+        ),
+        LayerCase(
+            lambda: fn.encoder_block_without_bias(2, 1, hidden=2, masked=True, causal=True),
+            (3, 2),
+            batch=2,
+            inputs=masked,
+            label="masked, causal",
+        ),
+    ),
+    "decoder_block_without_bias": (
+        LayerCase(lambda: fn.decoder_block_without_bias(2, 1, hidden=3), ((2, 2), (3, 1)), batch=2, inputs=normals),
+        LayerCase(
+            lambda: fn.decoder_block_without_bias(2, 1, hidden=2, masked=True, memory_masked=True),
+            ((3, 2), (3, 2)),
+            batch=2,
+            inputs=both_masked,
+            label="masked",
+        ),
+    ),
     "decoder_block": (
         LayerCase(lambda: fn.decoder_block(2, 1, hidden=3, norm="rms_norm"), ((2, 2), (3, 1)), batch=2, inputs=normals),
         LayerCase(
