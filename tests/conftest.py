@@ -1,5 +1,6 @@
 """Settings of the test session."""
 
+import gc
 import os
 
 import pytest
@@ -11,3 +12,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the type checkers: they take minutes in one process, and other tests run beside them meanwhile."""
     items.sort(key=lambda item: item.path.name != "test_types.py")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over the tests that were collected: they are millions of objects, and all stay."""
+    gc.freeze()
