@@ -75,7 +75,7 @@ def experts(g: Graph, mixture: Any, params: Any, state: Any, x: Tensor) -> Any:
     y = regroup(g, whole, (*x.shape[:-1], whole.shape[-1]))
     if not mixture.routing:
         return y
-    return y, regroup(g, unary(g, "Softmax", scores, axis=-1), (*x.shape[:-1], count))
+    return y, regroup(g, scores, (*x.shape[:-1], count))
 
 
 def splines(g: Graph, knots: Any, params: Any, state: Any, x: Tensor) -> Tensor:
